@@ -1,0 +1,7 @@
+"""`python -m pxerelay`."""
+
+import sys
+
+from pxerelay.cli import main
+
+sys.exit(main())

@@ -1,0 +1,212 @@
+"""Documents to a frozen Config: names resolved, and every fault that no schema can see.
+
+All faults of all files are found in one go. Where the schema has already complained of a value, the
+cross-checks here pass over it in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+
+from pxerelay import schema
+from pxerelay.arch import ARCHITECTURES, NUMBER_OF
+from pxerelay.document import Document, List, Map, Mark
+from pxerelay.findings import ConfigError, did_you_mean
+from pxerelay.mapping import RuleReader
+from pxerelay.model import ROUTE, Config, InterfaceSetting
+from pxerelay.resolve import Resolver
+from pxerelay.rules import ClientClass, Default, Policy, Reason
+
+
+@dataclass(frozen=True)
+class Include:
+    """One path or glob of `include`, and where it stands."""
+
+    path: str
+    mark: Mark
+
+
+def includes(main: Document) -> list[Include]:
+    """Return what the main file includes, as written."""
+    if not isinstance(main.data, Map) or "include" not in main.data:
+        return []
+    value = main.data["include"]
+    if isinstance(value, str):
+        return [Include(value, main.data.value_mark("include"))]
+    if isinstance(value, List):
+        return [Include(item, value.mark(at)) for at, item in enumerate(value) if isinstance(item, str)]
+    return []
+
+
+def build(main: Document, rule_files: Sequence[Document] = ()) -> Config:
+    """Return the configuration that a main file and its rule files make.
+
+    Raises ConfigError with all faults, those of the main file first, each file's from top to bottom.
+    """
+    builder = _Builder(main, rule_files)
+    config = builder.config()
+    found = builder.resolver.findings
+    found.extend(schema.findings(main))
+    found.extend(main.faults)
+    for document in rule_files:
+        found.extend(schema.findings(document, "ruleFile"))
+        found.extend(document.faults)
+    if found or config is None:
+        order = {document.name: at for at, document in enumerate((main, *rule_files))}
+        raise ConfigError(
+            sorted(set(found), key=lambda f: (order.get(f.file, 0), f.line, f.column, f.message))
+        )
+    return config
+
+
+class _Builder:
+    """One run over the documents."""
+
+    def __init__(self, main: Document, rule_files: Sequence[Document]) -> None:
+        self.main = main
+        self.documents = (main, *rule_files)
+        self.resolver = Resolver(main)
+        self.data: Map = main.data if isinstance(main.data, Map) else Map()
+
+    def fault(self, path: Sequence[str | int], message: str) -> None:
+        """Note a fault at the value of a path in the main file."""
+        self.resolver.fault(self.main, path, message)
+
+    def config(self) -> Config | None:
+        """Read everything; None if there is too little to make a configuration of."""
+        default = self.resolver.choice(self.main, self.data.get("default"), ("default",))
+        dhcp_servers = self.resolver.targets(self.main, self.data.get("dhcp_servers"), ("dhcp_servers",))
+        interfaces = tuple(self._interfaces())
+        rules = RuleReader(self.documents, self.resolver).table()
+        classes = tuple(self._classes({entry.name for entry in interfaces}))
+        source = self._source_address()
+        relayed_from = self._networks("accept_relayed_from")
+        replies_from = self._networks("accept_replies_from")
+        if default is None:
+            return None
+        max_hops = self.data.get("max_hops", 4)
+        return Config(
+            servers=self.resolver.servers,
+            policy=Policy(rules, classes, Default(Reason.DEFAULT, "default", default)),
+            dhcp_servers=dhcp_servers,
+            pxe_only=self.data.get("pxe_only") is True,
+            interfaces=interfaces,
+            accept_relayed_from=relayed_from,
+            accept_replies_from=replies_from,
+            reply_addresses=frozenset(self.resolver.mentioned),
+            max_hops=int(max_hops) if isinstance(max_hops, (int, float)) else 0,
+            source_address=source,
+        )
+
+    def _interfaces(self) -> Iterator[InterfaceSetting]:
+        interfaces = self.data.get("interfaces")
+        if not isinstance(interfaces, Map):
+            return
+        giaddrs: dict[IPv4Address, str] = {}
+        for name, value in interfaces.items():
+            settings = value if isinstance(value, Map) else Map()
+            giaddr = None
+            if isinstance(settings.get("giaddr"), str):
+                path = ("interfaces", name, "giaddr")
+                giaddr = self._host_address(settings["giaddr"], path)
+                if giaddr in giaddrs:
+                    other = giaddrs[giaddr]
+                    self.fault(
+                        path,
+                        f"giaddr {giaddr} is also that of {other}, so replies could not be told apart; "
+                        "give each interface an address of its own",
+                    )
+                elif giaddr is not None:
+                    giaddrs[giaddr] = name
+            choice = None
+            if "default" in settings:
+                choice = self.resolver.choice(self.main, settings["default"], ("interfaces", name, "default"))
+            pxe_only = settings.get("pxe_only", self.data.get("pxe_only"))
+            default = Default(Reason.INTERFACE_DEFAULT, name, choice) if choice else None
+            yield InterfaceSetting(name, pxe_only is True, default, giaddr)
+
+    def _host_address(self, text: str, path: Sequence[str | int]) -> IPv4Address | None:
+        if not schema.pattern_of("address").search(text):
+            return None
+        address = IPv4Address(text)
+        if address.is_unspecified or address.is_multicast or address.is_reserved:
+            self.fault(path, f"{text} can't be an address of this host; write a unicast address")
+            return None
+        return address
+
+    def _networks(self, key: str) -> tuple[IPv4Network, ...]:
+        value = self.data.get(key)
+        found = []
+        for at, item in enumerate(value if isinstance(value, List) else ()):
+            if isinstance(item, str) and schema.pattern_of("network").search(item):
+                network = IPv4Network(item, strict=False)
+                if str(network.network_address) != item.split("/")[0]:
+                    self.fault((key, at), f"{item} has bits set past its prefix; write {network}")
+                found.append(network)
+        return tuple(found)
+
+    def _source_address(self) -> str | IPv4Address:
+        value = self.data.get("source_address", ROUTE)
+        if isinstance(value, str) and value[:1].isdigit():
+            return self._host_address(value, ("source_address",)) or ROUTE
+        return str(value)
+
+    def _classes(self, interfaces: set[str]) -> Iterator[ClientClass]:
+        value = self.data.get("classes")
+        names: dict[str, Mark] = {}
+        for at, entry in enumerate(value if isinstance(value, List) else ()):
+            if not isinstance(entry, Map) or not isinstance(entry.get("name"), str):
+                continue
+            path = ("classes", at)
+            name = entry["name"]
+            if name in names:
+                self.fault(
+                    (*path, "name"),
+                    f"a class '{name}' stands in line {names[name].line} already; give each its own name",
+                )
+            else:
+                names[name] = entry.value_mark("name")
+            choice = self.resolver.choice(self.main, entry.get("server"), (*path, "server"))
+            vendor_class = entry.get("vendor_class")
+            if choice is not None:
+                yield ClientClass(
+                    name,
+                    choice,
+                    vendor_class.encode() if isinstance(vendor_class, str) else None,
+                    self._architectures(entry, path),
+                    self._class_interfaces(entry, path, interfaces),
+                )
+
+    def _architectures(self, entry: Map, path: tuple[str | int, ...]) -> frozenset[int] | None:
+        if "arch" not in entry:
+            return None
+        value = entry["arch"]
+        numbers = set()
+        for at, item in enumerate(value if isinstance(value, List) else [value]):
+            here = (*path, "arch", at) if isinstance(value, List) else (*path, "arch")
+            if isinstance(item, str):
+                number = NUMBER_OF.get(item.casefold())
+                if number is None:
+                    self.fault(
+                        here, f"no architecture is named '{item}'{did_you_mean(item, ARCHITECTURES.values())}"
+                    )
+                else:
+                    numbers.add(number)
+            elif isinstance(item, (int, float)):
+                numbers.add(int(item))
+        return frozenset(numbers)
+
+    def _class_interfaces(
+        self, entry: Map, path: tuple[str | int, ...], known: set[str]
+    ) -> frozenset[str] | None:
+        value = entry.get("interfaces")
+        if not isinstance(value, List):
+            return None
+        settings = [InterfaceSetting(name, pxe_only=False) for name in known]
+        for at, item in enumerate(value):
+            if isinstance(item, str) and not any(setting.matches(item) for setting in settings):
+                message = f"'{item}' is none of the `interfaces:` of this file{did_you_mean(item, known)}"
+                self.fault((*path, "interfaces", at), message)
+        return frozenset(item for item in value if isinstance(item, str))

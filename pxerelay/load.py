@@ -1,0 +1,99 @@
+"""Configuration files from disk: reading only, all meaning is in `config`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pxerelay import config, document
+from pxerelay.document import Document
+from pxerelay.findings import ConfigError, Finding
+from pxerelay.model import Config
+
+DEFAULT_PATH = Path("/etc/pxerelay/pxerelay.yml")
+
+
+class UnreadableError(ConfigError):
+    """A main file that is not there or can't be read: nothing was checked."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A configuration and the files it was made of, the main file first.
+
+    `files` maps each file's path to the SHA-256 of its octets. `sha256` is that of all their octets in
+    that order, what `cat FILES | sha256sum` prints: for a file with no includes its own digest.
+    """
+
+    config: Config
+    documents: tuple[Document, ...]
+    files: dict[str, str]
+    sha256: str
+
+
+def load(path: Path, stands_at: Path | None = None) -> Loaded:
+    """Read a main file and what it includes.
+
+    `stands_at` has the file read as though it stood there: includes are looked up relative to that
+    place and messages name it, as an installer wants that checks a file before it puts it in place.
+
+    Raises UnreadableError if the main file can't be read, ConfigError with every fault of all files.
+    """
+    place = stands_at or path
+    digest = hashlib.sha256()
+    files: dict[str, str] = {}
+    found: list[Finding] = []
+
+    def read(source: Path, name: Path) -> Document:
+        octets = source.read_bytes()
+        digest.update(octets)
+        files[str(name)] = hashlib.sha256(octets).hexdigest()
+        return _decoded(str(name), octets)
+
+    try:
+        main = read(path, place)
+    except OSError as error:
+        raise UnreadableError([Finding(str(place), 0, 0, f"can't be read: {error.strerror}")]) from None
+    rule_files = []
+    for include in config.includes(main):
+        for match in _matches(place, include.path):
+            try:
+                if match.samefile(path) or match == place:
+                    message = "this matches the file itself; keep rule files in a folder of their own"
+                    found.append(main.finding(include.mark, message))
+                elif str(match) not in files:
+                    rule_files.append(read(match, match))
+            except OSError as error:
+                message = f"{match} can't be read: {error.strerror}; mend that or take it out of `include:`"
+                found.append(main.finding(include.mark, message))
+    try:
+        loaded = config.build(main, rule_files)
+    except ConfigError as error:
+        raise ConfigError([*found, *error.findings]) from None
+    if found:
+        raise ConfigError(found)
+    return Loaded(loaded, (main, *rule_files), files, digest.hexdigest())
+
+
+def _matches(place: Path, pattern: str) -> Iterator[Path]:
+    """Yield the files a path or glob stands for, sorted; a plain path always, so that its lack is noticed."""
+    if not any(character in pattern for character in "*?["):
+        yield place.parent / pattern
+        return
+    absolute = Path(pattern).is_absolute()
+    base = Path("/") if absolute else place.parent
+    matches = base.glob(pattern.lstrip("/") if absolute else pattern)
+    yield from sorted(match for match in matches if not match.name.startswith(".") and match.is_file())
+
+
+def _decoded(name: str, octets: bytes) -> Document:
+    try:
+        return document.parse(name, octets.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        before = octets[: error.start].decode("utf-8", "replace")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        text = octets.splitlines()[line - 1].decode("utf-8", "replace")
+        fault = Finding(name, line, column, "this octet is not UTF-8; save the file as UTF-8", text)
+        return Document(name, text, None, (fault,))

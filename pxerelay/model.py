@@ -1,0 +1,61 @@
+"""The configuration as the relay reads it: frozen values, every name resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from ipaddress import IPv4Address, IPv4Network
+
+from pxerelay.rules import Default, Policy
+
+ROUTE, GIADDR = "route", "giaddr"
+"""Values of `source_address` that are no address."""
+
+
+@dataclass(frozen=True)
+class InterfaceSetting:
+    """One entry of `interfaces`. `name` is an interface's name or a glob."""
+
+    name: str
+    pxe_only: bool
+    default: Default | None = None
+    giaddr: IPv4Address | None = None
+
+    @property
+    def is_glob(self) -> bool:
+        """Whether the name stands for more than one interface."""
+        return any(character in self.name for character in "*?[")
+
+    def matches(self, interface: str) -> bool:
+        """Whether an interface of this name is meant."""
+        return fnmatchcase(interface, self.name) if self.is_glob else interface == self.name
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything the file says.
+
+    `servers` holds the addresses of each name. `source_address` is `route`, `giaddr` or an address.
+    """
+
+    servers: Mapping[str, tuple[IPv4Address, ...]]
+    policy: Policy
+    dhcp_servers: tuple[IPv4Address, ...]
+    pxe_only: bool
+    interfaces: tuple[InterfaceSetting, ...]
+    accept_relayed_from: tuple[IPv4Network, ...]
+    accept_replies_from: tuple[IPv4Network, ...]
+    reply_addresses: frozenset[IPv4Address]
+    max_hops: int
+    source_address: str | IPv4Address
+
+    def setting_for(self, interface: str) -> InterfaceSetting | None:
+        """Return what applies to an interface: its own name's entry, else the first glob that matches."""
+        globs: Iterator[InterfaceSetting] = (entry for entry in self.interfaces if entry.is_glob)
+        named = (entry for entry in self.interfaces if not entry.is_glob and entry.name == interface)
+        return next(named, None) or next((entry for entry in globs if entry.matches(interface)), None)
+
+    def server_name(self, address: IPv4Address) -> str | None:
+        """Return the name that an address has in `servers`."""
+        return next((name for name, addresses in self.servers.items() if address in addresses), None)

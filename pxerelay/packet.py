@@ -1,0 +1,171 @@
+"""BOOTP and DHCP messages, read and patched where they lie.
+
+Nothing here makes a copy of a message or writes one anew: the relay may change hops and giaddr and
+nothing else (RFC 1542, 4.1). The fixed header is read by offset (RFC 951, 3; RFC 2131, 2):
+
+    0   1      2     3     4    8     10     12      16      20      24      28      44     108   236
+    op  htype  hlen  hops  xid  secs  flags  ciaddr  yiaddr  siaddr  giaddr  chaddr  sname  file  options
+
+The options area is read only when somebody asks for an option, by one bounded reader.
+"""
+
+from __future__ import annotations
+
+from pxerelay.mac import MAC_OCTETS
+
+Message = bytes | bytearray | memoryview
+"""One UDP payload, from its op octet on."""
+
+OP, HTYPE, HLEN, HOPS = 0, 1, 2, 3
+XID = slice(4, 8)
+FLAGS = 10
+CIADDR = slice(12, 16)
+YIADDR = slice(16, 20)
+SIADDR = slice(20, 24)
+GIADDR = slice(24, 28)
+CHADDR_START = 28
+CHADDR = slice(28, 44)
+SNAME = slice(44, 108)
+FILE = slice(108, 236)
+
+HEADER_SIZE = 236
+"""Octets of the fixed header; a shorter message is no BOOTP message (RFC 951, 3)."""
+
+MAX_HLEN = 16
+"""Octets that chaddr has room for (RFC 951, 3)."""
+
+BOOTREQUEST, BOOTREPLY = 1, 2
+"""Values of op (RFC 951, 3)."""
+
+HTYPE_ETHERNET = 1
+"""Hardware type of Ethernet (IANA ARP parameters, RFC 1700)."""
+
+BROADCAST_FLAG = 0x80
+"""The B bit, in the first octet of flags (RFC 2131, 2, figure 2)."""
+
+UNSET = bytes(4)
+"""An address field that holds no address."""
+
+SERVER_PORT, CLIENT_PORT = 67, 68
+"""UDP ports of servers and relay agents, and of clients (RFC 951, 4)."""
+
+MAGIC_COOKIE = b"\x63\x82\x53\x63"
+"""What the options area begins with (RFC 2131, 3)."""
+
+PAD, END = 0, 255
+"""Options of one octet (RFC 2132, 3.1 and 3.2)."""
+
+OVERLOAD = 52
+"""1: file holds options too; 2: sname does; 3: both (RFC 2132, 9.3)."""
+
+MESSAGE_TYPE = 53
+"""One octet (RFC 2132, 9.6)."""
+
+VENDOR_CLASS = 60
+"""Vendor class identifier, a text (RFC 2132, 9.13)."""
+
+CLIENT_ARCH = 93
+"""Client system architecture types, 16-bit numbers in network order (RFC 4578, 2.1)."""
+
+DHCPNAK = 6
+"""The message type of a refusal (RFC 2132, 9.6)."""
+
+MESSAGE_NAMES = {
+    1: "DISCOVER",
+    2: "OFFER",
+    3: "REQUEST",
+    4: "DECLINE",
+    5: "ACK",
+    6: "NAK",
+    7: "RELEASE",
+    8: "INFORM",
+    9: "FORCERENEW",
+    10: "LEASEQUERY",
+    11: "LEASEUNASSIGNED",
+    12: "LEASEUNKNOWN",
+    13: "LEASEACTIVE",
+}
+"""Names of message types (RFC 2132, 9.6; RFC 3203, 4; RFC 4388, 6.1)."""
+
+PXE_VENDOR_CLASSES = (b"PXEClient", b"HTTPClient")
+"""How option 60 of network boot firmware begins (PXE 2.1, 2.2.1; UEFI 2.10, 24.7.2)."""
+
+
+class MalformedOptionsError(ValueError):
+    """The sender's fault: an option that runs past the end of its area."""
+
+
+def options(message: Message) -> dict[int, bytes]:
+    """Return every option by its code, parts of split options joined.
+
+    A BOOTP message with no magic cookie has none. The areas are read in the order options, file,
+    sname, as option overload says (RFC 2132, 9.3), and equal codes are joined in that order
+    (RFC 3396, 5 and 7). An area that ends without an END option ends at its last octet.
+
+    Raises MalformedOptionsError if an option is longer than what is left of its area.
+    """
+    found: dict[int, bytes] = {}
+    if message[HEADER_SIZE : HEADER_SIZE + 4] != MAGIC_COOKIE:
+        return found
+    _read_area(message[HEADER_SIZE + 4 :], found)
+    overload = found.get(OVERLOAD, b"\0")[-1:]
+    if overload in (b"\1", b"\3"):
+        _read_area(message[FILE], found)
+    if overload in (b"\2", b"\3"):
+        _read_area(message[SNAME], found)
+    return found
+
+
+def _read_area(area: Message, found: dict[int, bytes]) -> None:
+    position, end = 0, len(area)
+    while position < end:
+        code = area[position]
+        position += 1
+        if code == PAD:
+            continue
+        if code == END:
+            return
+        if position == end:
+            raise MalformedOptionsError(f"option {code} has no length octet")
+        start = position + 1
+        position = start + area[position]
+        if position > end:
+            raise MalformedOptionsError(f"option {code} runs past the end of its area")
+        found[code] = found.get(code, b"") + bytes(area[start:position])
+
+
+def readable_options(message: Message) -> dict[int, bytes]:
+    """Return the options, or none where the area is malformed: such a message matches by MAC only."""
+    try:
+        return options(message)
+    except MalformedOptionsError:
+        return {}
+
+
+def ethernet_chaddr(message: Message) -> bytes | None:
+    """Return the client's Ethernet address; None for another hardware type or length."""
+    if message[HTYPE] == HTYPE_ETHERNET and message[HLEN] == MAC_OCTETS:
+        return bytes(message[CHADDR_START : CHADDR_START + MAC_OCTETS])
+    return None
+
+
+def vendor_class(found: dict[int, bytes]) -> bytes:
+    """Return option 60, empty if absent."""
+    return found.get(VENDOR_CLASS, b"")
+
+
+def architectures(found: dict[int, bytes]) -> tuple[int, ...]:
+    """Return the numbers of option 93; an odd octet at its end is ignored."""
+    raw = found.get(CLIENT_ARCH, b"")
+    return tuple(raw[at] << 8 | raw[at + 1] for at in range(0, len(raw) - 1, 2))
+
+
+def is_pxe(vendor: bytes) -> bool:
+    """Whether a client with this option 60 is booting from the network."""
+    return vendor.startswith(PXE_VENDOR_CLASSES)
+
+
+def message_type(found: dict[int, bytes]) -> int | None:
+    """Return option 53; None for BOOTP or a wrong length."""
+    raw = found.get(MESSAGE_TYPE, b"")
+    return raw[0] if len(raw) == 1 else None

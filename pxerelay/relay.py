@@ -1,0 +1,197 @@
+"""One message in; where it goes, or why it is dropped, out.
+
+This is the relay: the rules of RFC 951, 1542, 2131 and 3046 as a checklist, with no input or output.
+A message is patched where it lies, in hops and giaddr only, and only once nothing stands against
+relaying it. What is decided is returned; the daemon sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from ipaddress import IPv4Address, IPv4Network
+from typing import NamedTuple
+
+from pxerelay import packet
+from pxerelay.client import Client
+from pxerelay.model import GIADDR, Config
+from pxerelay.ports import Link, Port
+from pxerelay.rules import Choice
+
+BROADCAST = b"\xff\xff\xff\xff"
+"""The limited broadcast address (RFC 919, 7)."""
+
+
+class Drop(Enum):
+    """Why a message is not relayed. Values are the names of counters; meanings are in `MEANING`."""
+
+    TRUNCATED = "truncated"
+    BAD_OP = "bad-op"
+    BAD_HLEN = "bad-hlen"
+    TOO_MANY_HOPS = "too-many-hops"
+    NOT_A_CLIENT_INTERFACE = "not-a-client-interface"
+    INTERFACE_WAITING = "interface-waiting"
+    OWN_GIADDR = "own-giaddr"
+    RELAY_NOT_ACCEPTED = "relay-not-accepted"
+    MAPPED_TO_DROP = "mapped-to-drop"
+    NOT_PXE = "not-pxe"
+    NOT_A_SERVER = "not-a-server"
+    NOT_OUR_GIADDR = "not-our-giaddr"
+
+
+MEANING = {
+    Drop.TRUNCATED: "shorter than the fixed header of 236 octets",
+    Drop.BAD_OP: "op is neither 1, a request, nor 2, a reply",
+    Drop.BAD_HLEN: "hlen says more than the 16 octets that chaddr has",
+    Drop.TOO_MANY_HOPS: "passed more relay agents than max_hops allows",
+    Drop.NOT_A_CLIENT_INTERFACE: "a client's request on an interface that `interfaces:` does not name",
+    Drop.INTERFACE_WAITING: "a client's request on an interface that has no usable address yet",
+    Drop.OWN_GIADDR: "a request whose giaddr is our own address: a loop, or somebody pretends to be us",
+    Drop.RELAY_NOT_ACCEPTED: "relayed to us by a router that `accept_relayed_from:` does not name",
+    Drop.MAPPED_TO_DROP: "the mapping says drop",
+    Drop.NOT_PXE: "pxe_only holds, the client is not booting from the network, there are no dhcp_servers",
+    Drop.NOT_A_SERVER: "a reply from an address that is no configured server's",
+    Drop.NOT_OUR_GIADDR: "a reply whose giaddr is the address of none of our active client interfaces",
+}
+"""What each reason means, in words for the administrator."""
+
+
+class ToServers(NamedTuple):
+    """Send a copy of the request to each address, port 67, from `source` (None: as the route says)."""
+
+    servers: tuple[bytes, ...]
+    source: bytes | None
+
+
+class ToClient(NamedTuple):
+    """Send the reply out of a port, to port 68 of `address`.
+
+    `hardware` is where to on the link, for a client that can't answer ARP yet; with None the client
+    has its address and the kernel asks for it.
+    """
+
+    port: Port
+    address: bytes
+    hardware: bytes | None
+
+
+Decision = ToServers | ToClient | Drop
+
+_ALL_STATIONS = b"\xff" * 6
+"""The Ethernet broadcast address."""
+
+
+class Relay:
+    """The rules for one configuration and one state of the network. Built anew when either changes."""
+
+    def __init__(self, config: Config, ports: Iterable[Port], links: Iterable[Link]) -> None:
+        self.config = config
+        self.ports = tuple(ports)
+        self._by_index: dict[int, Port] = {}
+        self._waiting: set[str] = {port.name for port in self.ports if port.waiting}
+        self._by_giaddr: dict[bytes, Port] = {}
+        for port in self.ports:
+            if port.index is not None and port.giaddr is not None:
+                self._by_index[port.index] = port
+                self._by_giaddr[port.giaddr.packed] = port
+        self._waiting_indexes: set[int] = set()
+        self._own: set[bytes] = set()
+        for link in links:
+            self._own.update(address.packed for address in link.addresses)
+            if link.name in self._waiting:
+                self._waiting_indexes.add(link.index)
+        self._relays = _masks(config.accept_relayed_from)
+        self._repliers = frozenset(address.packed for address in config.reply_addresses)
+        self._replying_networks = _masks(config.accept_replies_from)
+        self._dhcp_servers = tuple(address.packed for address in config.dhcp_servers)
+        fixed = config.source_address
+        self._source = fixed.packed if isinstance(fixed, IPv4Address) else None
+        self._source_is_giaddr = fixed == GIADDR
+
+    def decide(self, message: bytearray | memoryview, index: int, source: bytes) -> Decision:
+        """Return what to do with a message, which is patched if it is a request to relay.
+
+        `index` is the interface it came in on, `source` the 4 octets of the sender's address.
+        """
+        if len(message) < packet.HEADER_SIZE:
+            return Drop.TRUNCATED
+        if message[packet.HLEN] > packet.MAX_HLEN:
+            return Drop.BAD_HLEN
+        op = message[packet.OP]
+        if op == packet.BOOTREQUEST:
+            return self._request(message, index, source)
+        if op == packet.BOOTREPLY:
+            return self._reply(message, source)
+        return Drop.BAD_OP
+
+    def _request(self, message: bytearray | memoryview, index: int, source: bytes) -> ToServers | Drop:
+        hops = message[packet.HOPS]
+        if hops > self.config.max_hops:
+            return Drop.TOO_MANY_HOPS
+        port = self._by_index.get(index)
+        giaddr = bytes(message[packet.GIADDR])
+        if giaddr != packet.UNSET:
+            if giaddr in self._own:
+                return Drop.OWN_GIADDR
+            if not _within(source, self._relays):
+                return Drop.RELAY_NOT_ACCEPTED
+        elif port is None or port.giaddr is None:
+            return Drop.INTERFACE_WAITING if index in self._waiting_indexes else Drop.NOT_A_CLIENT_INTERFACE
+        client = Client(message, port.name if port else None)
+        servers = self.servers_for(client, self.choose(client, port), port)
+        if isinstance(servers, Drop):
+            return servers
+        message[packet.HOPS] = hops + 1
+        if giaddr == packet.UNSET and port and port.giaddr:
+            giaddr = port.giaddr.packed
+            message[packet.GIADDR] = giaddr
+        return ToServers(servers, self._source_for(giaddr))
+
+    def choose(self, client: Client, port: Port | None) -> Choice:
+        """Return what the mapping says of a client that was heard on a port, or relayed to us."""
+        return self.config.policy.choose(client, port.setting.default if port else None).choice
+
+    def servers_for(self, client: Client, choice: Choice, port: Port | None) -> tuple[bytes, ...] | Drop:
+        """Return the addresses that get the client's requests: the chosen servers and dhcp_servers."""
+        if choice.drop:
+            return Drop.MAPPED_TO_DROP
+        pxe_only = port.setting.pxe_only if port else self.config.pxe_only
+        if pxe_only and not packet.is_pxe(client.vendor_class):
+            return self._dhcp_servers or Drop.NOT_PXE
+        chosen = (address.packed for address in choice.servers)
+        return tuple(dict.fromkeys((*chosen, *self._dhcp_servers)))
+
+    def _source_for(self, giaddr: bytes) -> bytes | None:
+        """Return the source address of a relayed request; a router's giaddr is none of ours to use."""
+        if self._source_is_giaddr:
+            return giaddr if giaddr in self._own else None
+        return self._source
+
+    def _reply(self, message: bytearray | memoryview, source: bytes) -> ToClient | Drop:
+        if source not in self._repliers and not _within(source, self._replying_networks):
+            return Drop.NOT_A_SERVER
+        port = self._by_giaddr.get(bytes(message[packet.GIADDR]))
+        if port is None:
+            return Drop.NOT_OUR_GIADDR
+        everyone = ToClient(port, BROADCAST, _ALL_STATIONS)
+        if packet.message_type(packet.readable_options(message)) == packet.DHCPNAK:
+            return everyone
+        ciaddr = bytes(message[packet.CIADDR])
+        if ciaddr != packet.UNSET:
+            return ToClient(port, ciaddr, None)
+        if message[packet.FLAGS] & packet.BROADCAST_FLAG:
+            return everyone
+        yiaddr = bytes(message[packet.YIADDR])
+        chaddr = packet.ethernet_chaddr(message)
+        if yiaddr == packet.UNSET or chaddr is None:
+            return everyone  # a proxyDHCP offer gives no address, and such a client has none yet
+        return ToClient(port, yiaddr, chaddr)
+
+
+def _masks(networks: Sequence[IPv4Network]) -> tuple[tuple[int, int], ...]:
+    return tuple((int(network.netmask), int(network.network_address)) for network in networks)
+
+
+def _within(address: bytes, networks: tuple[tuple[int, int], ...]) -> bool:
+    number = int.from_bytes(address, "big")
+    return any(number & mask == network for mask, network in networks)

@@ -1,0 +1,102 @@
+"""Names of servers to addresses, wherever the configuration mentions one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address
+from typing import Any
+
+from pxerelay import schema
+from pxerelay.document import Document, List, Map
+from pxerelay.findings import Finding, did_you_mean
+from pxerelay.rules import Choice
+
+DROP = "drop"
+"""The choice that is no server."""
+
+
+class Resolver:
+    """Knows the `servers:` of the main file, and notes every fault that it is told of or meets.
+
+    `servers` holds the addresses of each name; `mentioned` all addresses that requests may be sent to;
+    `findings` grows. Values of a shape that the schema refuses resolve to nothing, without a fault.
+    """
+
+    def __init__(self, main: Document) -> None:
+        self.main = main
+        self.findings: list[Finding] = []
+        self.servers: dict[str, tuple[IPv4Address, ...]] = {}
+        self.mentioned: set[IPv4Address] = set()
+        self._choices: dict[str, Choice | None] = {}
+        servers = main.data.get("servers") if isinstance(main.data, Map) else None
+        if isinstance(servers, Map):
+            self._read_servers(servers)
+
+    def fault(
+        self, document: Document, path: Sequence[str | int], message: str, *, key: bool = False
+    ) -> None:
+        """Note a fault at the value of a path, or at its key."""
+        self.findings.append(document.finding(document.mark_of(path, key=key), message))
+
+    def choice(self, document: Document, value: Any, path: Sequence[str | int]) -> Choice | None:
+        """Resolve a choice; equal ones are one object."""
+        if isinstance(value, str):
+            known = self._choices.get(value)
+            if known is None:
+                known = self._choices[value] = self._choice(document, value, path)
+            return known
+        return self._choice(document, value, path)
+
+    def _choice(self, document: Document, value: Any, path: Sequence[str | int]) -> Choice | None:
+        if value == DROP:
+            return Choice(DROP, ())
+        addresses = self.targets(document, value, path)
+        if not addresses:
+            return None
+        label = value if isinstance(value, str) else ", ".join(map(str, value))
+        return Choice(label, addresses)
+
+    def targets(self, document: Document, value: Any, path: Sequence[str | int]) -> tuple[IPv4Address, ...]:
+        """Resolve names and addresses; each address once, in the order of the file."""
+        found: dict[IPv4Address, None] = {}
+        items = value if isinstance(value, List) else [value]
+        for at, item in enumerate(items):
+            here = (*path, at) if isinstance(value, List) else path
+            if not isinstance(item, str) or not schema.pattern_of("target").search(item):
+                continue
+            if item in self.servers:
+                found.update(dict.fromkeys(self.servers[item]))
+            elif item.replace(".", "").isdigit():
+                address = self._address(document, item, here)
+                if address is not None:
+                    self.mentioned.add(address)
+                    found[address] = None
+            else:
+                hint = did_you_mean(item, self.servers) or "; name it under `servers:`"
+                self.fault(document, here, f"unknown server '{item}'{hint}")
+        return tuple(found)
+
+    def _address(self, document: Document, item: Any, path: Sequence[str | int]) -> IPv4Address | None:
+        if not isinstance(item, str):
+            return None
+        if not schema.pattern_of("address").search(item):
+            if path[0] != "servers":
+                self.fault(document, path, f"'{item}' is not an IPv4 address such as 10.20.0.10")
+            return None
+        address = IPv4Address(item)
+        if address.is_unspecified or address.is_multicast or address.is_reserved or address.is_loopback:
+            self.fault(document, path, f"{item} can't be a server; write the unicast address of one")
+            return None
+        return address
+
+    def _read_servers(self, servers: Map) -> None:
+        for name, value in servers.items():
+            items = value if isinstance(value, List) else [value]
+            found = []
+            for at, item in enumerate(items):
+                path = ("servers", name, at) if isinstance(value, List) else ("servers", name)
+                address = self._address(self.main, item, path)
+                if address is not None:
+                    found.append(address)
+            self.servers[name] = tuple(found)
+            self.mentioned.update(found)

@@ -1,0 +1,153 @@
+"""Which boot server a client belongs to.
+
+The order of precedence is stated once, in `candidates`: exact MAC; the wildcard or OUI with the most
+fixed digits; classes; the interface's default; the default. The relay takes the first candidate,
+`explain` shows the others as what lost.
+
+The cost of a lookup does not grow with the number of rules. Exact addresses are one dictionary.
+Wildcards and blocks are grouped by shape, which digits are fixed: one dictionary a shape, asked with
+the address's fixed digits, and mappings of any size have only a handful of shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Address
+from typing import NamedTuple
+
+from pxerelay.client import Client
+from pxerelay.mac import Pattern, format_mac, rule_kind
+
+
+class Reason(Enum):
+    """What kind of entry chose; the values are what `explain --format json` prints."""
+
+    MAC = "mac"
+    OUI = "oui"
+    WILDCARD = "wildcard"
+    CLASS = "class"
+    INTERFACE_DEFAULT = "interface-default"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Where a client's requests go: each of `servers` gets a copy, and with none they are dropped.
+
+    `label` is what the file says: server names, addresses or `drop`.
+    """
+
+    label: str
+    servers: tuple[IPv4Address, ...]
+
+    @property
+    def drop(self) -> bool:
+        """Whether such clients are never served."""
+        return not self.servers
+
+
+@dataclass(frozen=True)
+class Default:
+    """What applies where no rule and no class does: an interface's default or the file's."""
+
+    reason: Reason
+    rule: str
+    choice: Choice
+
+
+class Match(NamedTuple):
+    """An entry that applies to a client: its kind, its key or name as the file spells it, its choice."""
+
+    reason: Reason
+    rule: str
+    choice: Choice
+
+
+@dataclass(frozen=True)
+class ClientClass:
+    """Clients told by what they say of themselves; every condition that is given must hold.
+
+    `vendor_class` is a prefix of option 60; `architectures` holds numbers of option 93, one of which the
+    client must name; `interfaces` are client interfaces, one of which it must be heard on.
+    """
+
+    name: str
+    choice: Choice
+    vendor_class: bytes | None = None
+    architectures: frozenset[int] | None = None
+    interfaces: frozenset[str] | None = None
+
+    def matches(self, client: Client) -> bool:
+        """Whether the client belongs to the class."""
+        return (
+            (self.interfaces is None or client.interface in self.interfaces)
+            and (self.vendor_class is None or client.vendor_class.startswith(self.vendor_class))
+            and (self.architectures is None or not self.architectures.isdisjoint(client.architectures))
+        )
+
+
+class PatternRule(NamedTuple):
+    """A wildcard or block, as the file spells it."""
+
+    text: str
+    pattern: Pattern
+    choice: Choice
+
+
+class RuleTable:
+    """All rules by MAC. Built once, then only read; a reload builds another."""
+
+    __slots__ = ("_exact", "_shapes", "_size")
+
+    def __init__(self, exact: Mapping[bytes, Choice], patterns: Iterable[PatternRule] = ()) -> None:
+        self._exact = exact
+        shapes: dict[int, dict[int, PatternRule]] = {}
+        for rule in patterns:
+            shapes.setdefault(rule.pattern.mask, {})[rule.pattern.value] = rule
+        self._shapes = sorted(shapes.items(), key=lambda shape: -shape[0].bit_count())
+        self._size = len(exact) + sum(map(len, shapes.values()))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def matching(self, chaddr: bytes) -> Iterator[Match]:
+        """Yield the rules that match the 6 octets of an address, the most specific first."""
+        choice = self._exact.get(chaddr)
+        if choice is not None:
+            yield Match(Reason.MAC, format_mac(chaddr), choice)
+        if self._shapes:
+            number = int.from_bytes(chaddr, "big")
+            for mask, rules in self._shapes:
+                rule = rules.get(number & mask)
+                if rule is not None:
+                    yield Match(Reason(rule_kind(rule.text, rule.pattern)), rule.text, rule.choice)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The mapping as a whole: everything that chooses."""
+
+    rules: RuleTable
+    classes: tuple[ClientClass, ...]
+    default: Default
+
+    def candidates(self, client: Client, interface_default: Default | None) -> Iterator[Match]:
+        """Yield what applies to a client, in the order of precedence; the first one wins.
+
+        A client with no Ethernet address (hardware type or length is another) matches no rule and no
+        class: only its interface's default and the default are left.
+        """
+        if client.chaddr is not None:
+            yield from self.rules.matching(client.chaddr)
+            for entry in self.classes:
+                if entry.matches(client):
+                    yield Match(Reason.CLASS, entry.name, entry.choice)
+        for fallback in (interface_default, self.default):
+            if fallback is not None:
+                yield Match(fallback.reason, fallback.rule, fallback.choice)
+
+    def choose(self, client: Client, interface_default: Default | None) -> Match:
+        """Return the candidate that wins."""
+        return next(self.candidates(client, interface_default))

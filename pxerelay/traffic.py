@@ -1,0 +1,127 @@
+"""The packet flow: batches from the kernel, through the relay, back to the kernel, counted."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import time
+from collections import Counter
+from ipaddress import IPv4Address
+from itertools import count
+from typing import Any
+
+from pxerelay import packet, sockets
+from pxerelay.frames import reply_packets
+from pxerelay.log import LOGGER, Limiter
+from pxerelay.relay import Drop, Relay, ToClient, ToServers
+from pxerelay.sockets import Datagram, Receiver, Sender
+from pxerelay.words import Narrator
+
+_TURN = 16
+"""Batches handled before the event loop gets its turn for signals, the control socket and reloads."""
+
+
+class Traffic:
+    """Moves datagrams by the rules of `relay`, which may be exchanged for another at any time.
+
+    `names` tells the names of interfaces by index. With a `narrator` each decision is logged.
+    """
+
+    def __init__(self, udp: socket.socket, link: socket.socket) -> None:
+        self._receiver = Receiver(udp)
+        self._to_network = Sender(udp)
+        self._to_link = Sender(link)
+        self._identification = count(os.getpid())
+        self._limiter = Limiter()
+        self.relay: Relay | None = None
+        self.narrator: Narrator | None = None
+        self.names: dict[int, str] = {}
+        self.requests = self.replies = self.sent_to_servers = self.sent_to_clients = self.send_failures = 0
+        self.dropped: Counter[Drop] = Counter()
+
+    def counters(self) -> dict[str, Any]:
+        """Return what was counted since the start; `dropped` has every reason, also those not met yet."""
+        return {
+            "requests": self.requests,
+            "replies": self.replies,
+            "sent_to_servers": self.sent_to_servers,
+            "sent_to_clients": self.sent_to_clients,
+            "send_failures": self.send_failures,
+            "dropped": {reason.value: self.dropped[reason] for reason in Drop},
+        }
+
+    def readable(self) -> None:
+        """Relay what is waiting at the UDP socket."""
+        relay = self.relay
+        if relay is None:
+            return
+        for _ in range(_TURN):
+            try:
+                batch = self._receiver.receive()
+            except OSError as error:
+                self._warn(("receive", error.errno), f"could not receive: {error.strerror}")
+                return
+            for datagram in batch:
+                self._handle(relay, datagram)
+            self._flush(self._to_network)
+            self._flush(self._to_link)
+            if len(batch) < sockets.BATCH:
+                return
+
+    def _handle(self, relay: Relay, datagram: Datagram) -> None:
+        message, interface, source = datagram
+        decision = relay.decide(message, interface, source)
+        if isinstance(decision, ToServers):
+            self.requests += 1
+            self._send_to_servers(message, decision)
+        elif isinstance(decision, ToClient):
+            self.replies += 1
+            self._send_to_client(message, decision)
+        else:
+            self.dropped[decision] += 1
+        if self.narrator is not None:
+            name = self.names.get(interface, f"interface {interface}")
+            LOGGER.debug("%s", self.narrator.tell(message, name, source, decision))
+
+    def _send_to_servers(self, message: memoryview, decision: ToServers) -> None:
+        control = b"" if decision.source is None else sockets.packet_info(decision.source)
+        for address in decision.servers:
+            self._to_network.put(message, address, sockets.udp_name(address, packet.SERVER_PORT), control)
+            self.sent_to_servers += 1
+
+    def _send_to_client(self, message: memoryview, decision: ToClient) -> None:
+        port = decision.port
+        if port.index is None or port.giaddr is None:  # a waiting port has no giaddr that a reply could name
+            return
+        self.sent_to_clients += 1
+        source = port.giaddr.packed
+        if decision.hardware is None:
+            name = sockets.udp_name(decision.address, packet.CLIENT_PORT)
+            self._to_network.put(message, decision.address, name, sockets.packet_info(source, port.index))
+            return
+        name = sockets.link_name(port.index, decision.hardware)
+        for ip in reply_packets(message, source, decision.address, port.mtu, next(self._identification)):
+            self._to_link.put(ip, decision.address, name)
+
+    def _flush(self, sender: Sender) -> None:
+        sender.flush()
+        for destination, code in sender.take_failures():
+            self.send_failures += 1
+            address = IPv4Address(destination)
+            hint = _HINTS.get(code, "")
+            self._warn((destination, code), f"could not send to {address}: {os.strerror(code)}{hint}")
+
+    def _warn(self, kind: object, text: str) -> None:
+        """Log a warning, but each kind at a bounded rate."""
+        held = self._limiter.allow(kind, time.monotonic())
+        if held is not None:
+            LOGGER.warning("%s%s", text, f" ({held} more of these since the last)" if held else "")
+
+
+_HINTS = {
+    errno.ENETUNREACH: "; add a route to it on this host",
+    errno.EACCES: "; it is a broadcast address here, requests go to servers' own addresses only",
+    errno.EINVAL: "; is `source_address` or `giaddr` an address of this host?",
+}
+"""What to do about an errno."""

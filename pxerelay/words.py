@@ -1,0 +1,128 @@
+"""A decision in words an administrator understands: what `run --debug` logs."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+
+from pxerelay import packet
+from pxerelay.arch import arch_name
+from pxerelay.client import Client
+from pxerelay.mac import format_mac
+from pxerelay.mapping import RulePlaces
+from pxerelay.model import Config
+from pxerelay.ports import Port
+from pxerelay.relay import BROADCAST, MEANING, Decision, Drop, Relay, ToClient, ToServers
+from pxerelay.rules import Match, Reason
+
+
+class Narrator:
+    """Tells decisions of one relay. `places` says where rules stand; without it only what they say."""
+
+    def __init__(self, relay: Relay, places: RulePlaces | None = None) -> None:
+        self._relay = relay
+        self._places = places
+
+    def tell(self, message: packet.Message, interface: str, source: bytes, decision: Decision) -> str:
+        """Return one line: who asked, on which VLAN, which rule, sent where; or what came back.
+
+        `interface` is the name of the one the message came in on, `source` the sender's 4 octets.
+        """
+        sender = str(IPv4Address(source))
+        if len(message) < packet.HEADER_SIZE:
+            return f"from {sender} on {interface}: dropped, {MEANING[Drop.TRUNCATED]}"
+        found = packet.readable_options(message)
+        who = format_mac(bytes(message[packet.CHADDR])[: message[packet.HLEN]])
+        what = packet.MESSAGE_NAMES.get(packet.message_type(found) or 0, "BOOTP message")
+        if message[packet.OP] == packet.BOOTREPLY:
+            return f"{who or '(no address)'}: {self._reply(message, what, found, sender, decision)}"
+        kind = self._kind(found)
+        where = interface if source == packet.UNSET else f"{interface} from {sender}"
+        return (
+            f"{who or '(no address)'} on {where}: {what}{kind}{self._request(message, interface, decision)}"
+        )
+
+    @staticmethod
+    def _kind(found: dict[int, bytes]) -> str:
+        vendor = packet.vendor_class(found)
+        if not packet.is_pxe(vendor):
+            return " (not booting from the network)"
+        names = ", ".join(map(arch_name, packet.architectures(found)))
+        name = vendor[: len("HTTPClient")].decode("ascii").rstrip(":")
+        return f" ({name}, {names})" if names else f" ({name})"
+
+    def _request(self, message: packet.Message, interface: str, decision: Decision) -> str:
+        if isinstance(decision, Drop) and decision not in (Drop.MAPPED_TO_DROP, Drop.NOT_PXE):
+            return f" dropped: {MEANING[decision]}"
+        port = next((port for port in self._relay.ports if port.name == interface and not port.waiting), None)
+        client = Client(message, port.name if port else None)
+        default = port.setting.default if port else None
+        match = self._relay.config.policy.choose(client, default)
+        chosen = f", {self._why(match)} says {match.choice.label}"
+        if not isinstance(decision, ToServers):
+            meaning = MEANING[decision] if isinstance(decision, Drop) else ""
+            return f"{chosen}; dropped: {meaning}" if decision is Drop.NOT_PXE else f"{chosen}; dropped"
+        giaddr = IPv4Address(bytes(message[packet.GIADDR]))
+        servers = ", ".join(server_text(self._relay.config, address) for address in decision.servers)
+        note = ""
+        if not {address.packed for address in match.choice.servers} & set(decision.servers):
+            note = " (pxe_only: this client reaches the DHCP servers alone)"
+        return f"{chosen}; sent to {servers} with giaddr {giaddr}{note}"
+
+    def _why(self, match: Match) -> str:
+        if match.reason is Reason.CLASS:
+            return f"class {match.rule}"
+        if match.reason is Reason.INTERFACE_DEFAULT:
+            return f"the default of {match.rule}"
+        if match.reason is Reason.DEFAULT:
+            return "the default"
+        place = self._places.of_text(match.rule) if self._places else None
+        return f"rule {match.rule}{f' ({place.document.name}:{place.mark.line})' if place else ''}"
+
+    def _reply(
+        self, message: packet.Message, what: str, found: dict[int, bytes], sender: str, decision: Decision
+    ) -> str:
+        name = server_text(self._relay.config, IPv4Address(sender).packed)
+        offered = [f"{what} from {name}"]
+        if message[packet.YIADDR] != packet.UNSET:
+            offered.append(f"address {IPv4Address(bytes(message[packet.YIADDR]))}")
+        boot_file = boot_file_of(message, found)
+        if boot_file:
+            offered.append(f"boot file {boot_file}")
+        text = ", ".join(offered)
+        if isinstance(decision, ToClient):
+            return f"{text}; sent to {_target(decision)} on {decision.port.name}"
+        return f"{text}; dropped: {MEANING[decision]}" if isinstance(decision, Drop) else text
+
+
+BOOT_FILE = 67
+"""Boot file name, where the file field holds options (RFC 2132, 9.5)."""
+
+
+def boot_file_of(message: packet.Message, found: dict[int, bytes]) -> str:
+    """Return the boot file a reply names, in its file field or option 67; empty if none."""
+    raw = found.get(BOOT_FILE) or bytes(message[packet.FILE])
+    if BOOT_FILE not in found and found.get(packet.OVERLOAD, b"\0")[-1:] in (b"\1", b"\3"):
+        return ""  # the field holds options, not a name
+    text = raw.split(b"\0")[0].decode("ascii", "backslashreplace")
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def server_text(config: Config, address: bytes) -> str:
+    """Spell a server as `name address`, or only its address where it has no name."""
+    ip = IPv4Address(address)
+    name = config.server_name(ip)
+    return f"{name} {ip}" if name else str(ip)
+
+
+def port_text(port: Port) -> str:
+    """Tell the state of a client interface."""
+    if port.waiting:
+        return f"{port.name} waiting: {port.waiting}"
+    return f"{port.name} active, giaddr {port.giaddr}"
+
+
+def _target(decision: ToClient) -> str:
+    if decision.address == BROADCAST:
+        return "everyone"
+    address = str(IPv4Address(decision.address))
+    return address if decision.hardware is None else f"{address} at {format_mac(decision.hardware)}"
