@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pxerelay import schema
 from pxerelay.arch import ARCHITECTURES, NUMBER_OF
 from pxerelay.document import Document, List, Map, Mark
-from pxerelay.findings import ConfigError, did_you_mean
+from pxerelay.findings import ConfigError, Finding, did_you_mean
 from pxerelay.mapping import RuleReader
 from pxerelay.model import ROUTE, Config, InterfaceSetting
 from pxerelay.resolve import Resolver
@@ -40,14 +40,15 @@ def includes(main: Document) -> list[Include]:
     return []
 
 
-def build(main: Document, rule_files: Sequence[Document] = ()) -> Config:
+def build(main: Document, rule_files: Sequence[Document] = (), met_before: Sequence[Finding] = ()) -> Config:
     """Return the configuration that a main file and its rule files make.
 
-    Raises ConfigError with all faults, those of the main file first, each file's from top to bottom.
+    Raises ConfigError with all faults, those of the main file first, each file's from top to bottom,
+    `met_before` among them: what was met while the files were read.
     """
     builder = _Builder(main, rule_files)
     config = builder.config()
-    found = builder.resolver.findings
+    found = [*met_before, *builder.resolver.findings]
     found.extend(schema.findings(main))
     found.extend(main.faults)
     for document in rule_files:
@@ -86,7 +87,7 @@ class _Builder:
         replies_from = self._networks("accept_replies_from")
         if default is None:
             return None
-        max_hops = self.data.get("max_hops", 4)
+        max_hops = self.data.get("max_hops", schema.default_of("max_hops"))
         return Config(
             servers=self.resolver.servers,
             policy=Policy(rules, classes, Default(Reason.DEFAULT, "default", default)),
@@ -148,7 +149,7 @@ class _Builder:
         return tuple(found)
 
     def _source_address(self) -> str | IPv4Address:
-        value = self.data.get("source_address", ROUTE)
+        value = self.data.get("source_address", schema.default_of("source_address"))
         if isinstance(value, str) and value[:1].isdigit():
             return self._host_address(value, ("source_address",)) or ROUTE
         return str(value)

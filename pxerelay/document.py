@@ -60,6 +60,8 @@ class Map(dict[str, Any]):
 
     def put(self, key: str, value: object, key_mark: Mark, value_mark: Mark) -> None:
         """Add an entry whose key is not there yet."""
+        if self._index is not None:
+            self._index[key] = len(self._marks)
         self[key] = value
         self._marks.extend((*key_mark, *value_mark))
 

@@ -68,13 +68,7 @@ def load(path: Path, stands_at: Path | None = None) -> Loaded:
             except OSError as error:
                 message = f"{match} can't be read: {error.strerror}; mend that or take it out of `include:`"
                 found.append(main.finding(include.mark, message))
-    try:
-        loaded = config.build(main, rule_files)
-    except ConfigError as error:
-        raise ConfigError([*found, *error.findings]) from None
-    if found:
-        raise ConfigError(found)
-    return Loaded(loaded, (main, *rule_files), files, digest.hexdigest())
+    return Loaded(config.build(main, rule_files, found), (main, *rule_files), files, digest.hexdigest())
 
 
 def _matches(place: Path, pattern: str) -> Iterator[Path]:

@@ -45,12 +45,19 @@ def pattern_of(definition: str) -> re.Pattern[str]:
     return re.compile(schema()["$defs"][definition]["pattern"])
 
 
+def default_of(key: str) -> Any:
+    """Return what holds where the main file does not have a key."""
+    return schema()["properties"][key]["default"]
+
+
 def findings(document: Document, definition: str | None = None) -> list[Finding]:
     """Return the faults that the schema finds in a document.
 
     `definition` names the part of the schema that a file of another kind must meet (`ruleFile`).
     Keys of `rules` are left to the parser of MACs, which knows better what is wrong with one.
     """
+    if document.data is None and document.faults:
+        return []  # what could not be read is told already
     if document.data is None:
         expected = "`rules:`" if definition else "at least `default:`"
         return [Finding(document.name, 1, 1, f"the file is empty; it needs {expected}")]

@@ -47,7 +47,7 @@ class Narrator:
         if not packet.is_pxe(vendor):
             return " (not booting from the network)"
         names = ", ".join(map(arch_name, packet.architectures(found)))
-        name = vendor[: len("HTTPClient")].decode("ascii").rstrip(":")
+        name = next(known.decode() for known in packet.PXE_VENDOR_CLASSES if vendor.startswith(known))
         return f" ({name}, {names})" if names else f" ({name})"
 
     def _request(self, message: packet.Message, interface: str, decision: Decision) -> str:

@@ -1,0 +1,49 @@
+"""Configurations and networks for tests, from text as an administrator would write it."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from textwrap import dedent
+
+from pxerelay import config, document
+from pxerelay.model import Config
+from pxerelay.ports import Link, assign
+from pxerelay.relay import Relay
+
+STANDARD = """
+servers:
+  ris: 10.20.0.10
+  altiris: [10.20.0.20, 10.20.0.21]
+  dhcp: 10.20.0.2
+default: ris
+interfaces:
+  vlan10: {}
+  vlan20: {default: altiris}
+accept_relayed_from: [10.30.0.0/16]
+rules:
+  00:11:22:33:44:55: altiris
+  00:80:64: altiris
+  52:54:00:12:3?:*: altiris
+  de:ad:be:ef:00:01: drop
+"""
+
+LINKS = (
+    Link(1, "lo", up=True, mtu=65536, addresses=(IPv4Address("127.0.0.1"),)),
+    Link(2, "core", up=True, mtu=1500, addresses=(IPv4Address("10.20.0.1"),)),
+    Link(10, "vlan10", up=True, mtu=1500, addresses=(IPv4Address("10.10.10.1"), IPv4Address("10.10.10.2"))),
+    Link(20, "vlan20", up=True, mtu=1500, addresses=(IPv4Address("10.10.20.1"),)),
+)
+"""The relay host's interfaces; clients on vlan10 and vlan20, servers behind core."""
+
+CORE, VLAN10, VLAN20 = 2, 10, 20
+
+
+def build(text: str) -> Config:
+    """Return what a main file of this text configures."""
+    return config.build(document.parse("pxerelay.yml", dedent(text)))
+
+
+def relay(text: str = STANDARD, links: tuple[Link, ...] = LINKS) -> Relay:
+    """Return a relay with a configuration on the standard interfaces."""
+    built = build(text)
+    return Relay(built, assign(built, links), links)

@@ -1,0 +1,237 @@
+"""Commands, their output and their exit codes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pxerelay import __version__
+from pxerelay.cli import main
+from pxerelay.load import load
+
+CONFIG = """\
+servers: {ris: 10.20.0.10, altiris: 10.20.0.20, dhcp: 10.20.0.2}
+default: ris
+interfaces:
+  vlan10: {}
+  vlan20: {default: altiris, pxe_only: true}
+rules:
+  52:54:00:12:34:56: altiris
+  52:54:00:*: ris
+  de:ad:be:ef:00:01: drop
+classes:
+  - {name: arm64, arch: [11], server: altiris}
+include: rules.d/*.yml
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "pxerelay.yml"
+    path.write_text(CONFIG)
+    (tmp_path / "rules.d").mkdir()
+    (tmp_path / "rules.d" / "more.yml").write_text("rules:\n  00-80-64: altiris\n")
+    return path
+
+
+def test_check_says_nothing_of_a_good_file(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(config)]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_check_shows_every_fault_of_every_file(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = config.with_name("bad.yml")
+    bad.write_text("defalt: 10.0.0.1\n")
+    assert main(["check", str(config), str(bad)]) == 1
+    out = capsys.readouterr().out
+    assert f"{bad}:1:1: unknown key 'defalt'; did you mean 'default'?\n    defalt: 10.0.0.1\n    ^\n" in out
+    assert "the key 'default' is missing" in out
+
+
+def test_check_has_formats_for_programs(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text("default: rsi\nservers: {ris: 10.0.0.1}\n")
+    assert main(["check", "--format", "json", str(config)]) == 1
+    (finding,) = json.loads(capsys.readouterr().out)
+    assert finding == {
+        "file": str(config),
+        "line": 1,
+        "column": 10,
+        "message": "unknown server 'rsi'; did you mean 'ris'?",
+        "text": "default: rsi",
+    }
+    assert main(["check", "--format", "github", str(config)]) == 1
+    line = capsys.readouterr().out
+    assert line.startswith(f"::error file={config},line=1,col=10::unknown server 'rsi'")
+    config.write_text(CONFIG)
+    assert main(["check", "--format", "json", str(config)]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_check_of_a_file_that_is_not_there_could_not_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", str(tmp_path / "nope.yml")]) == 2
+    assert "can't be read: No such file" in capsys.readouterr().out
+
+
+def test_check_as_looks_includes_up_where_the_file_will_stand(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    candidate = tmp_path / "elsewhere" / "candidate"
+    candidate.parent.mkdir()
+    candidate.write_text(CONFIG)
+    assert main(["check", "--as", str(config), str(candidate)]) == 0
+    (config.parent / "rules.d" / "more.yml").write_text("rules:\n  52-54-00-12-34-56: ris\n")
+    assert main(["check", "--as", str(config), str(candidate)]) == 1
+    assert f"has a rule as '52:54:00:12:34:56' in {config}:7 already" in capsys.readouterr().out
+
+
+def test_explain_tells_the_winner_and_what_lost(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "5254.0012.3456", "--config", str(config), "--interface", "vlan20"]) == 0
+    assert capsys.readouterr().out == (
+        "52:54:00:12:34:56 -> altiris 10.20.0.20\n"
+        f"  wins  mac                52:54:00:12:34:56: altiris  ({config}:7)\n"
+        f"  lost  wildcard           52:54:00:*: ris  ({config}:8)\n"
+        f"  lost  interface-default  vlan20: altiris  ({config}:5)\n"
+        f"  lost  default            default: ris  ({config}:2)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "servers", "rule", "place", "reason"),
+    [
+        (["52:54:00:12:34:56"], ["10.20.0.20"], "52:54:00:12:34:56", "pxerelay.yml:7", "mac"),
+        (["52:54:00:99:99:99"], ["10.20.0.10"], "52:54:00:*", "pxerelay.yml:8", "wildcard"),
+        (["00:80:64:00:00:01"], ["10.20.0.20"], "00-80-64", "rules.d/more.yml:2", "oui"),
+        (
+            ["02:00:00:00:00:01", "--arch", "ARM 64-bit UEFI"],
+            ["10.20.0.20"],
+            "arm64",
+            "pxerelay.yml:11",
+            "class",
+        ),
+        (
+            ["02:00:00:00:00:01", "--interface", "vlan20"],
+            ["10.20.0.20"],
+            "vlan20",
+            "pxerelay.yml:5",
+            "interface-default",
+        ),
+        (
+            ["02:00:00:00:00:01", "--interface", "vlan10"],
+            ["10.20.0.10"],
+            "default",
+            "pxerelay.yml:2",
+            "default",
+        ),
+        (["de:ad:be:ef:00:01"], [], "de:ad:be:ef:00:01", "pxerelay.yml:9", "mac"),
+    ],
+)
+def test_explain_as_json(
+    config: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    servers: list[str],
+    rule: str,
+    place: str,
+    reason: str,
+) -> None:
+    assert main(["explain", *arguments, "--config", str(config), "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["mac"], told["servers"], told["rule"], told["reason"]) == (
+        arguments[0],
+        servers,
+        rule,
+        reason,
+    )
+    assert told["source"] == str(config.parent / place)
+
+
+def test_explain_knows_pxe_only(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = [
+        "explain",
+        "02:00:00:00:00:01",
+        "--config",
+        str(config),
+        "--interface",
+        "vlan20",
+        "--vendor-class",
+        "",
+    ]
+    assert main(plain) == 0
+    assert "-> dropped" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nonsense"], "is no MAC"),
+        (["00:80:64"], "not one address"),
+        (["02:00:00:00:00:01", "--interface", "vlan30"], "no entry of `interfaces:` means 'vlan30'"),
+        (["02:00:00:00:00:01", "--arch", "x64 uefii"], "did you mean 'x64 UEFI'"),
+        (["02:00:00:00:00:01", "--arch", "70000"], "no architecture"),
+    ],
+)
+def test_explain_of_nonsense_could_not_run(
+    config: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    assert main(["explain", *arguments, "--config", str(config)]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_explain_with_a_bad_file_could_not_run(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text("default: nobody\n")
+    assert main(["explain", "02:00:00:00:00:01", "--config", str(config)]) == 2
+    assert "unknown server 'nobody'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["reload"]])
+def test_without_a_daemon_the_exit_code_is_3(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    assert main([*command, "--socket", str(tmp_path / "control.sock")]) == 3
+    assert "no daemon answers" in capsys.readouterr().err
+
+
+def test_run_with_a_bad_file_exits_with_2_and_tells_why(config: Path) -> None:
+    config.write_text("default: nobody\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pxerelay", "run", "--config", str(config)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"<3>{config}:1:10: unknown server 'nobody'" in done.stderr
+
+
+def test_the_socket_is_in_the_runtime_directory() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pxerelay", "status"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "RUNTIME_DIRECTORY": "/nonexistent/here"},
+    )
+    assert done.returncode == 3
+    assert "/nonexistent/here/control.sock" in done.stderr
+
+
+def test_the_digest_is_that_of_the_files_one_after_the_other(config: Path) -> None:
+    files = [config, config.parent / "rules.d" / "more.yml"]
+    loaded = load(config)
+    assert loaded.sha256 == hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    assert loaded.files == {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"pxerelay {__version__}\n"

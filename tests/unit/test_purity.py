@@ -1,0 +1,92 @@
+"""Modules that decide import nothing that acts, and imports go one way only."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "pxerelay"
+
+PURE = (
+    "mac",
+    "packet",
+    "arch",
+    "client",
+    "rules",
+    "model",
+    "ports",
+    "relay",
+    "frames",
+    "findings",
+    "document",
+    "schema",
+    "resolve",
+    "mapping",
+    "config",
+    "words",
+    "review",
+)
+ACTING = (
+    "load",
+    "log",
+    "notify",
+    "sockets",
+    "interfaces",
+    "control",
+    "traffic",
+    "daemon",
+    "cli",
+    "__main__",
+    "__init__",
+)
+
+FORBIDDEN = frozenset(
+    {"socket", "os", "time", "logging", "asyncio", "subprocess", "pathlib", "datetime", "pyroute2"}
+)
+
+
+def imports(module: str) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+            found.add(node.module)
+    return found
+
+
+def test_every_module_is_listed() -> None:
+    assert {path.stem for path in PACKAGE.glob("*.py")} == {*PURE, *ACTING}
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_pure_modules_do_not_act(module: str) -> None:
+    assert {name.split(".")[0] for name in imports(module)}.isdisjoint(FORBIDDEN)
+    own = {name.split(".")[1] for name in imports(module) if name.startswith("pxerelay.")}
+    assert own.isdisjoint(ACTING)
+
+
+def test_no_module_is_imported_by_one_it_imports() -> None:
+    graph = {
+        module: {name.split(".")[1] for name in imports(module) if name.startswith("pxerelay.")} - {module}
+        for module in (*PURE, *ACTING)
+    }
+    done: set[str] = set()
+
+    def visit(module: str, above: tuple[str, ...]) -> None:
+        assert module not in above, f"import cycle: {' -> '.join((*above, module))}"
+        if module not in done:
+            for below in graph.get(module, ()):
+                visit(below, (*above, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+def test_modules_are_small() -> None:
+    for path in PACKAGE.glob("*.py"):
+        assert len(path.read_text("utf-8").splitlines()) <= 400, f"{path.name} wants to be split"
