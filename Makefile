@@ -1,0 +1,41 @@
+# pxerelay: what developers and administrators type. `make help` lists it.
+VENV   := .venv
+PYTHON ?= python3
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.stamp: pyproject.toml
+	tests/lab/install-packages
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/pip install --quiet --editable . --group dev
+	touch $@
+
+venv: $(VENV)/.stamp ## the tools: Debian packages and .venv
+
+test: lint unit integration ## everything that is fast: lint, unit and integration tests
+
+lint: $(VENV)/.stamp ## ruff, mypy, yamllint, ansible-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/yamllint --strict .
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/ansible-lint --offline --profile production ansible inventories molecule
+
+unit: $(VENV)/.stamp ## bytes in, decision out; no network
+	$(BIN)/pytest --quiet tests/unit
+
+integration: $(VENV)/.stamp ## real sockets, servers and clients in network namespaces
+	$(BIN)/pytest --quiet tests/integration
+
+demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this machine; ARGS=--keep leaves it up
+	$(BIN)/python -m tests.lab.demo $(ARGS)
+
+molecule: $(VENV)/.stamp ## the role on a real systemd host
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test
+
+.PHONY: help venv test lint unit integration demo molecule

@@ -1,0 +1,70 @@
+"""The lab from the command line: `python -m tests.lab {up,boot,down} NAME`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tests.lab.command import CommandError
+from tests.lab.network import Lab, LabError
+from tests.lab.stage import Progress, down, up
+from tests.lab.topology import CLIENTS, SERVER_NAMES, Client, Network
+from tests.lab.trial import boot
+
+
+def main() -> int:
+    """Do what the command line says; Molecule's playbooks call this."""
+    parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
+    actions = parser.add_subparsers(dest="action", required=True)
+    for action, meaning in (
+        ("up", "build network, servers, clients and an empty relay host"),
+        ("down", "remove all of it"),
+        ("boot", "boot clients, and tell in JSON what each was offered"),
+    ):
+        actions.add_parser(action, help=meaning).add_argument("name", help="the lab's name")
+    help_text = "only this client; NAME=SERVER expects it at another server than the topology does"
+    actions.choices["boot"].add_argument("client", nargs="*", help=help_text)
+    arguments = parser.parse_args()
+    try:
+        if arguments.action == "up":
+            up(arguments.name, Progress())
+        elif arguments.action == "down":
+            down(arguments.name)
+        else:
+            _boot(arguments.name, _chosen(arguments.client))
+    except (CommandError, LabError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _boot(name: str, clients: Sequence[Client]) -> None:
+    outcomes = [
+        {
+            "client": outcome.client.name,
+            "kind": outcome.client.kind,
+            "offered": outcome.offered,
+            "expected": outcome.expected,
+            "ok": outcome.ok,
+        }
+        for outcome in boot(Network(Lab.existing(name)), clients)
+    ]
+    print(json.dumps(outcomes, indent=2))
+
+
+def _chosen(words: Sequence[str]) -> Sequence[Client]:
+    known = {client.name: client for client in CLIENTS}
+    addresses = {name: address for address, name in SERVER_NAMES.items()}
+    chosen = []
+    for word in words:
+        name, _, server = word.partition("=")
+        if name not in known or server not in ("", *addresses):
+            raise LabError(f"{word}: clients are {', '.join(known)}, servers are {', '.join(addresses)}")
+        client = known[name]
+        chosen.append(replace(client, server=addresses[server]) if server else client)
+    return chosen or CLIENTS
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""`make demo`: the whole of pxerelay on this one machine, with real servers, real clients and Ansible.
+
+A mapping in an inventory is rolled out to a relay host; clients of one VLAN boot from different servers.
+Then one line of the mapping goes, the playbook runs again, and that client moves, without a restart of
+the daemon.
+"""
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from tests.lab.command import REPOSITORY, CommandError
+from tests.lab.network import LabError
+from tests.lab.relayhost import PXERELAY, RelayHost
+from tests.lab.rollout import COMMAND, CONFIG, INVENTORY, PLAYBOOK, roll_out, without_rule
+from tests.lab.stage import Progress, down, up
+from tests.lab.topology import CLIENTS, RIS, Client
+from tests.lab.trial import Outcome, boot
+
+NAME = "demo"
+UNIT = "pxerelay.service"
+HEADINGS = ("client", "is a", "rule that chose", "was offered", "expected", "")
+
+
+def main() -> int:
+    """Run the demo; 0 if every client was treated as the mapping says."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument(
+        "--keep", action="store_true", help="leave the lab up, and say how to look around in it"
+    )
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, _as_ctrl_c)
+    progress = Progress()
+    fine = False
+    try:
+        fine = _show(progress)
+    except (CommandError, LabError) as error:
+        print(f"\n{error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+    finally:
+        if arguments.keep:
+            _keep()
+        else:
+            progress.step("remove everything")
+            down(NAME)
+    progress.step("all as expected" if fine else "NOT as expected, see above")
+    return 0 if fine else 1
+
+
+def _show(progress: Progress) -> bool:
+    network, host = up(NAME, progress)
+    logs = network.lab.state_dir
+    progress.step("ansible-playbook -i inventories/lab ansible/playbooks/site.yml")
+    roll_out(NAME, INVENTORY, logs / "rollout-1.log")
+    progress.step(f"{len(CLIENTS)} clients boot on vlan10")
+    first = _report(host, boot(network, CLIENTS))
+
+    moving = next(client for client in CLIENTS if client.name == "listed")
+    pid = host.main_pid(UNIT)
+    line = without_rule(moving.mac, logs / "inventory")
+    progress.step("the playbook again, with one line of the mapping removed:")
+    print(f"             - {line}")
+    roll_out(NAME, logs / "inventory", logs / "rollout-2.log")
+    progress.step("that client boots again")
+    second = _report(host, boot(network, [replace(moving, server=RIS)]))
+    same = host.main_pid(UNIT) == pid
+    print(f"The daemon was {'not restarted' if same else 'RESTARTED'}: its process was {pid} before.\n")
+    return first and second and same
+
+
+def _report(host: RelayHost, outcomes: Sequence[Outcome]) -> bool:
+    """Print what each client got beside what the daemon's own `explain` says; True if all is as expected."""
+    rows = [HEADINGS]
+    fine = True
+    for outcome in outcomes:
+        client = outcome.client
+        said = _explain(host, client)
+        ok = outcome.ok and said["servers"] == ([client.server] if client.server else [])
+        fine = fine and ok
+        rule = f"{said['rule']} ({said['reason']}, {said['source'].rpartition('/')[2]})"
+        rows.append(
+            (client.mac, client.kind, rule, outcome.offered, outcome.expected, "ok" if ok else "WRONG")
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    print()
+    for row in rows:
+        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print()
+    return fine
+
+
+def _explain(host: RelayHost, client: Client) -> dict[str, Any]:
+    argv = [PXERELAY, "explain", client.mac, "--interface", "vlan10", "--format", "json"]
+    answer = json.loads(host.run(*argv).stdout)
+    return {key: answer.get(key) or "" for key in ("rule", "reason", "source")} | {
+        "servers": answer["servers"]
+    }
+
+
+def _keep() -> None:
+    names = f"""\
+The lab is still up. From the repository's folder:
+  relay host         .cache/podman/podman exec -it {RelayHost(NAME).name} bash
+  its log            .cache/podman/podman exec {RelayHost(NAME).name} journalctl -u {UNIT}
+  its packets        ip netns exec {RelayHost(NAME).name} tcpdump -nei vlan10 port 67 or port 68
+  boot all clients   {sys.executable} -m tests.lab boot {NAME}
+  servers' logs      .cache/lab/{NAME}/*.log
+  the playbook       ANSIBLE_CONFIG={CONFIG.relative_to(REPOSITORY)} \\
+                       {COMMAND} -i {INVENTORY.relative_to(REPOSITORY)} {PLAYBOOK.relative_to(REPOSITORY)}
+  remove it all      {sys.executable} -m tests.lab down {NAME}"""
+    print(names.replace(f"{REPOSITORY}/", ""))
+
+
+def _as_ctrl_c(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""The relay host: a container with systemd, on the network of a lab's `relay` namespace.
+
+Links and addresses belong to the namespace, so they survive a restart of the container.
+"""
+
+import subprocess
+import time
+
+from tests.lab.command import CommandError
+from tests.lab.image import image, wheelhouse
+from tests.lab.network import LabError
+from tests.lab.ownership import NAMESPACES
+from tests.lab.podman import podman, remove
+
+HOSTNAME = "relay1"
+BOOT_SECONDS = 20.0
+CAPABILITIES = "SYS_ADMIN,NET_ADMIN,NET_RAW"
+"""Beyond podman's own: a unit's sandbox mounts, a relay host's administrator sets addresses."""
+
+PXERELAY = "/opt/pxerelay/bin/pxerelay"
+"""The daemon's program, where the role puts it by default."""
+
+
+class RelayHost:
+    """One relay host of a lab, managed by Ansible through `podman exec`."""
+
+    def __init__(self, lab: str) -> None:
+        self.name = f"pxr-{lab}-relay"
+
+    def start(self) -> None:
+        """Boot a fresh host; returns when systemd has finished starting."""
+        self.remove()
+        podman(
+            *("run", "--detach", "--name", self.name, "--hostname", HOSTNAME),
+            *("--add-host", f"{HOSTNAME}:127.0.1.1", "--dns", "none"),
+            *("--network", f"ns:{NAMESPACES / self.name}"),
+            *("--systemd=always", "--cgroupns=private", "--cap-add", CAPABILITIES),
+            *("--volume", f"{wheelhouse()}:/opt/wheelhouse:ro", image()),
+        )
+        deadline = time.monotonic() + BOOT_SECONDS
+        while time.monotonic() < deadline:
+            state = self.run("systemctl", "is-system-running", "--wait", check=False)
+            if state.returncode == 0:
+                return
+            time.sleep(0.1)
+        failed = self.run("systemctl", "--failed", "--no-pager", check=False)
+        raise LabError(f"{self.name} has not booted: {state.stdout}{state.stderr}\n{failed.stdout}")
+
+    def run(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command on the host to its end."""
+        return podman("exec", self.name, *argv, check=check)
+
+    def main_pid(self, unit: str) -> int:
+        """Tell the process id of a unit's daemon, as the host counts."""
+        shown = self.run("systemctl", "show", "--property=MainPID", "--value", unit).stdout.strip()
+        if shown in ("", "0"):
+            raise CommandError(f"{unit} does not run on {self.name}")
+        return int(shown)
+
+    def remove(self) -> None:
+        """Remove the host, running or not; its namespace stays."""
+        remove([self.name])

@@ -1,0 +1,174 @@
+"""Real DHCP/PXE servers on hosts of the lab: Debian's dnsmasq and ISC dhcpd.
+
+They serve subnets they are not on, as servers behind a relay do: the request's giaddr picks the pool.
+"""
+
+import shutil
+import subprocess
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from tests.lab.command import CACHE, run
+from tests.lab.network import Host, LabError
+
+START_SECONDS = 10.0
+ANY_ADDRESS_PORT_67 = " 00000000:0043 "
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Addresses to lease in one subnet."""
+
+    subnet: IPv4Network
+    first: str
+    last: str
+
+
+class DhcpServer(ABC):
+    """A DHCP server process on a host: start it, stop it, read its log."""
+
+    kind: str
+
+    def __init__(
+        self,
+        host: Host,
+        *,
+        address: str,
+        pools: Sequence[Pool],
+        bootfile: str | None,
+        next_server: str | None = None,
+        interface: str = "eth0",
+    ) -> None:
+        self.host = host
+        self.address = address
+        self.pools = pools
+        self.bootfile = bootfile
+        self.next_server = next_server or address
+        self.interface = interface
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> "DhcpServer":
+        """Start the server; returns when it listens on port 67."""
+        argv = self.command()
+        self.process = self.host.popen(argv, log=self.log_path.name)
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            if ANY_ADDRESS_PORT_67 in _read(Path(f"/proc/{self.process.pid}/net/udp")):
+                return self
+            time.sleep(0.02)
+        raise LabError(f"{argv[0]} on {self.host.name} does not listen on port 67:\n{self.log}")
+
+    def stop(self) -> None:
+        """End the server; leases and log stay."""
+        if self.process:
+            self.process.terminate()
+            self.process.wait(timeout=5)
+            self.process = None
+
+    @property
+    def log(self) -> str:
+        """What the server has said so far."""
+        return _read(self.log_path)
+
+    @property
+    def log_path(self) -> Path:
+        """Where the server's log is."""
+        return self.path("log")
+
+    def path(self, suffix: str) -> Path:
+        """Name one of the server's files in the lab's state directory."""
+        return self.host.lab.state_dir / f"{self.host.name}-{self.kind}.{suffix}"
+
+    @abstractmethod
+    def command(self) -> list[str]:
+        """Write the configuration and return the command that serves it."""
+
+
+class Dnsmasq(DhcpServer):
+    """Debian's dnsmasq, as a DHCP server only."""
+
+    kind = "dnsmasq"
+
+    def command(self) -> list[str]:
+        """Write dnsmasq's configuration and return its command."""
+        lines = [
+            "port=0",
+            "user=root",
+            "log-dhcp",
+            "dhcp-authoritative",
+            "no-ping",
+            f"interface={self.interface}",
+            f"dhcp-leasefile={self.path('leases')}",
+        ]
+        lines += [f"dhcp-range={pool.first},{pool.last},{pool.subnet.netmask},1h" for pool in self.pools]
+        if self.bootfile:
+            lines.append(f"dhcp-boot={self.bootfile},,{self.next_server}")
+        self.path("conf").write_text("\n".join(lines) + "\n")
+        argv = ["dnsmasq", "--keep-in-foreground", "--log-facility=-", "--pid-file"]
+        return [*argv, f"--conf-file={self.path('conf')}"]
+
+
+class IscDhcpServer(DhcpServer):
+    """ISC dhcpd 4.4, taken from Debian's package without installing it."""
+
+    kind = "dhcpd"
+
+    def command(self) -> list[str]:
+        """Write dhcpd's configuration and return its command."""
+        lines = ["authoritative;", "ping-check off;", "default-lease-time 3600;", "max-lease-time 3600;"]
+        if self.bootfile:
+            lines += [f'filename "{self.bootfile}";', f"next-server {self.next_server};"]
+        for pool in self.pools:
+            lines.append(_subnet(pool.subnet, f"range {pool.first} {pool.last};"))
+        lines.append(_subnet(self._own_subnet()))
+        self.path("conf").write_text("\n".join(lines) + "\n")
+        self.path("leases").touch()
+        files = ["-cf", str(self.path("conf")), "-lf", str(self.path("leases")), "--no-pid"]
+        return [str(isc_dhcpd()), "-4", "-f", "-d", *files, self.interface]
+
+    def _own_subnet(self) -> IPv4Network:
+        """Find the subnet the server itself is on: dhcpd listens only where it knows the subnet."""
+        shown = self.host.run(["ip", "-4", "-oneline", "address", "show", "dev", self.interface]).stdout
+        own = IPv4Network(shown.split(" inet ")[1].split()[0], strict=False)
+        if own in [pool.subnet for pool in self.pools]:
+            raise LabError(f"{own}: a pool on the server's own segment is not for a relay")
+        return own
+
+
+def _subnet(subnet: IPv4Network, inside: str = "") -> str:
+    return f"subnet {subnet.network_address} netmask {subnet.netmask} {{ {inside} }}"
+
+
+def isc_dhcpd() -> Path:
+    """Return the dhcpd program; the first call fetches Debian's package and unpacks it, without installing.
+
+    Installed, the package would start a service and take port 67 of this machine.
+    """
+    home = CACHE / "lab" / "isc-dhcp-server"
+    program = home / "usr" / "sbin" / "dhcpd"
+    if not program.exists():
+        print("fetching Debian's isc-dhcp-server")
+        shutil.rmtree(home, ignore_errors=True)
+        part = home.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        if run(["apt-get", "download", "isc-dhcp-server"], cwd=part, check=False).returncode:
+            run(["apt-get", "update", "-qq"], timeout=300)
+            run(["apt-get", "download", "isc-dhcp-server"], cwd=part)
+        (package,) = part.glob("*.deb")
+        run(["dpkg", "-x", str(package), str(part)])
+        part.rename(home)
+    return program
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""

@@ -1,0 +1,54 @@
+"""The whole stage for a relay host: network, servers, clients and an empty relay host, up and down."""
+
+import os
+import time
+
+from tests.lab.image import image, wheelhouse
+from tests.lab.network import Lab, LabError
+from tests.lab.relayhost import RelayHost
+from tests.lab.topology import CLIENTS, Network
+
+
+class Progress:
+    """One line per step, each with the seconds since the start."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._start
+
+    def step(self, text: str) -> None:
+        """Say what is being done now."""
+        print(f"[{self.seconds:6.1f} s] {text}", flush=True)
+
+
+def up(name: str, progress: Progress) -> tuple[Network, RelayHost]:
+    """Build everything up to the point where Ansible takes over the relay host."""
+    if os.geteuid() != 0:
+        raise LabError("the lab makes network namespaces and containers: run this as root")
+    progress.step("remove what an earlier run left")
+    down(name)
+    progress.step("network: vlan10, vlan20, core; relay host, two servers, clients")
+    network = Network(Lab(name, persistent=True)).build()
+    for client in CLIENTS:
+        network.add_client(client.name, client.mac)
+    progress.step("servers: dnsmasq as ris 10.20.0.10, ISC dhcpd as altiris 10.20.0.20")
+    for server in network.servers:
+        server.start()
+    progress.step("image of the relay host (the first time: about half a minute)")
+    image()
+    progress.step("wheels for a host without internet")
+    wheelhouse()
+    progress.step("relay host: systemd boots")
+    host = RelayHost(name)
+    host.start()
+    return network, host
+
+
+def down(name: str) -> None:
+    """Remove everything of that name, whoever made it."""
+    RelayHost(name).remove()
+    Lab.destroy_named(name)
