@@ -1,0 +1,227 @@
+"""From Ansible's variables to the daemon's configuration, and back to what a host says it runs.
+
+Pure functions on plain data. A variable that cannot mean what its author wrote is never guessed at:
+every such finding is collected, and all of them stop the play at once, each naming its variable.
+What a well-formed value may be is not decided here; that is the daemon's `pxerelay check`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+PREFIX = "pxerelay_"
+# The order of the file, which is the order in which an administrator reads it.
+KEYS = (
+    "servers",
+    "default",
+    "dhcp_servers",
+    "pxe_only",
+    "interfaces",
+    "accept_relayed_from",
+    "accept_replies_from",
+    "source_address",
+    "rules",
+    "classes",
+    "max_hops",
+    "option82",
+)
+RULES = "pxerelay_rules"
+MORE_RULES = "pxerelay_rules__"
+
+# YAML 1.1 (https://yaml.org/type/int.html) reads 52:54:00 as 52 * 60**2 + 54 * 60 + 0.
+SIXTY = 60
+OUI_GROUPS, MAC_GROUPS = 3, 6
+
+_PAIRS = re.compile(r"[0-9a-f]{2}([:-][0-9a-f]{2})*([:-][0-9a-f])?")
+_CISCO = re.compile(r"[0-9a-f]{4}(\.[0-9a-f]{4})*(\.[0-9a-f]{1,4})?")
+_DIGITS = re.compile(r"[0-9a-f?]+\*?")
+
+
+def config(variables: Mapping[str, Any], include: str = "") -> dict[str, Any]:
+    """Return the daemon's configuration of one host's `pxerelay_*` variables; unset ones leave no key."""
+    findings: list[str] = []
+    document: dict[str, Any] = {}
+    for key in KEYS:
+        name = PREFIX + key
+        value = _rules(variables, findings) if key == "rules" else variables.get(name)
+        if value is None:
+            continue
+        findings += (f"{name}: {text}" for text in _unquoted(key, value))
+        document[key] = value
+    if include:
+        document["include"] = include
+    if findings:
+        raise AnsibleFilterError("\n".join(["these variables need a correction:", *findings]))
+    return document
+
+
+def mismatches(running: Mapping[str, Any], wanted: Mapping[str, str]) -> list[str]:
+    """Return one line for each way in which the daemon's `config` part of `status --json` is not WANTED."""
+    held: Mapping[str, str] = running.get("files") or {}
+    lines = [f"its last reload was refused: {running['last_error']}"] if running.get("last_error") else []
+    for path in sorted({*held, *wanted}):
+        if path not in held:
+            lines.append(f"{path}: not loaded")
+        elif path not in wanted:
+            lines.append(f"{path}: loaded, though this play does not write it")
+        elif held[path] != wanted[path]:
+            lines.append(f"{path}: sha256 {held[path]} is loaded, {wanted[path]} was written")
+    return lines
+
+
+def _rules(variables: Mapping[str, Any], findings: list[str]) -> dict[Any, Any] | None:
+    """Merge `pxerelay_rules` and every `pxerelay_rules__*`, in this order, then by name."""
+    names = sorted(filter(_adds_rules, variables))  # a name comes before its own extensions
+    for stray in sorted(variables):
+        if re.match(r"pxerelay_rules?_", stray) and not _adds_rules(stray):
+            suffix = re.sub(r"^pxerelay_rules?_+", "", stray)
+            findings.append(f"{stray}: would be ignored; did you mean {MORE_RULES}{suffix}?")
+    merged: dict[Any, Any] = {}
+    first: dict[str, tuple[str, str, Any]] = {}
+    for name in names:
+        rules = variables[name]
+        if rules is None:
+            continue
+        if not isinstance(rules, Mapping):
+            findings.append(f"{name}: must map MAC addresses to servers, and is {_called(rules)}")
+            continue
+        for mac, server in rules.items():
+            wrong = [*_not_a_mac(mac), *_not_a_server(mac, server)]
+            if wrong:
+                findings += (f"{name}: {text}" for text in wrong)
+                continue
+            key = _comparable(mac)
+            if key not in first:
+                first[key] = (name, mac, server)
+                merged[_canonical(mac)] = server
+                continue
+            other_name, other_mac, other_server = first[key]
+            if _choice(server) != _choice(other_server):
+                findings.append(
+                    f"{other_name} maps {other_mac!s} to {_spelled(other_server)}, but {name} maps "
+                    f"{mac!s} to {_spelled(server)}: one MAC, two answers; remove one of the two"
+                )
+    return merged if names else None
+
+
+def _adds_rules(name: str) -> bool:
+    """Tell whether a variable of this name adds rules."""
+    return name == RULES or (name.startswith(MORE_RULES) and name != MORE_RULES)
+
+
+def _not_a_mac(mac: object) -> Iterator[str]:
+    """Yield what is wrong with a rule's key that YAML 1.1 did not leave a string."""
+    if isinstance(mac, str):
+        return
+    was = _before_base_60(mac) if isinstance(mac, int) and not isinstance(mac, bool) else []
+    if was:
+        quoted = " or ".join(f'"{spelling}"' for spelling in was)
+        yield (
+            f"the number {mac} was the MAC {' or '.join(was)} until YAML 1.1 read it in base 60; "
+            f"quote it: {quoted}"
+        )
+    else:
+        yield f'{_called(mac)} where a MAC address should be; quote it, as in "0080.6412.3456"'
+
+
+def _not_a_server(mac: object, server: object) -> Iterator[str]:
+    """Yield what is wrong with a rule's value that cannot be the name or address of a server."""
+    if server is None or server == []:
+        yield f"{_spelled(mac)} has no server"
+        return
+    for one in server if isinstance(server, list) else [server]:
+        if not isinstance(one, str):
+            yield f"the server of {_spelled(mac)} is {_called(one)}; quote it if it is a name"
+
+
+def _before_base_60(number: int) -> list[str]:
+    """Return the spellings that YAML 1.1 reads as NUMBER.
+
+    The first group of such a MAC is 10 to 99 (a leading zero keeps it a string), so the magnitude tells
+    how many groups there were.
+    """
+    for groups in range(OUI_GROUPS, MAC_GROUPS + 1):
+        if 10 * SIXTY ** (groups - 1) <= number < 100 * SIXTY ** (groups - 1):
+            break
+    else:
+        return []
+    rest, parts = number, []
+    for _ in range(groups - 1):
+        rest, part = divmod(rest, SIXTY)
+        parts.append(part)
+    text = ":".join(f"{part:02d}" for part in [rest, *reversed(parts)])
+    # A 28-bit or 36-bit block ends in a group of one digit, which reads as the same number.
+    short = [text[:-2] + text[-1]] if OUI_GROUPS < groups < MAC_GROUPS and text[-2] == "0" else []
+    return [*short, text]
+
+
+def _unquoted(key: str, value: object) -> Iterator[str]:
+    """Yield the scalars below VALUE that must be strings and are not."""
+    if isinstance(value, Mapping):
+        for name, below in value.items():
+            if not isinstance(name, str):
+                yield f"{_called(name)} where a name should be; quote it"
+            elif key == "servers":
+                yield from _unquoted("default", below)
+    elif isinstance(value, list):
+        if key != "classes":
+            for below in value:
+                yield from _unquoted(key, below)
+    elif not isinstance(value, str) and key in ("default", "dhcp_servers", "accept_relayed_from"):
+        yield f"{_called(value)} where a name or an address should be; quote it"
+
+
+def _comparable(mac: str) -> str:
+    """Return a key that is equal for all spellings of one MAC, OUI or wildcard."""
+    digits = re.sub(r"[:.-]", "", mac).lower()
+    return digits.rstrip("?*") if _DIGITS.fullmatch(digits) else mac
+
+
+def _canonical(mac: str) -> str:
+    """Return MAC in lower case with colons: written out, every YAML reads that as a string.
+
+    Ansible quotes what YAML 1.1 would take for a number, but Cisco's 5254.0e1 is one in YAML 1.2 only.
+    Wildcards stay as they are, and so does what is no MAC, for `check` to name.
+    """
+    lower = mac.lower()
+    if not (_PAIRS.fullmatch(lower) or _CISCO.fullmatch(lower)):
+        return str(mac)
+    digits = re.sub(r"[:.-]", "", lower)
+    return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))
+
+
+def _choice(server: object) -> frozenset[object]:
+    """Return the servers as a set: each of them gets a copy, in no order."""
+    return frozenset(server) if isinstance(server, list) else frozenset([server])
+
+
+def _spelled(value: object) -> str:
+    """Return a value as its author would know it."""
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
+
+
+def _called(value: object) -> str:
+    """Return what YAML made of a value, in words."""
+    if value is None:
+        return "an empty value"
+    if isinstance(value, bool):
+        return f"the truth value {str(value).lower()}"
+    if isinstance(value, int | float):
+        return f"the number {value}"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    return f"the {type(value).__name__} {value}"
+
+
+class FilterModule:
+    """What Ansible asks for the filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by the names that the tasks use."""
+        return {"pxerelay_config": config, "pxerelay_mismatches": mismatches}

@@ -1,0 +1,272 @@
+"""The role's filters: what Ansible's variables mean, and what stops the play because it cannot mean that."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError
+from hypothesis import given
+from hypothesis import strategies as st
+
+ROLE = Path(__file__).parents[2] / "ansible" / "roles" / "pxerelay"
+
+
+def _filters() -> dict[str, Any]:
+    path = ROLE / "filter_plugins" / "pxerelay_config.py"
+    spec = importlib.util.spec_from_file_location("pxerelay_config", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    filters: dict[str, Any] = module.FilterModule().filters()
+    return filters
+
+
+FILTERS = _filters()
+config = FILTERS["pxerelay_config"]
+mismatches = FILTERS["pxerelay_mismatches"]
+
+
+def _findings(variables: dict[str, Any]) -> list[str]:
+    with pytest.raises(AnsibleFilterError) as caught:
+        config(variables)
+    return str(caught.value).splitlines()[1:]
+
+
+def _read_by_yaml_1_1(text: str) -> Any:
+    return yaml.safe_load(text)
+
+
+def test_only_variables_that_are_set_become_keys_in_the_order_of_the_file() -> None:
+    document = config(
+        {
+            "pxerelay_max_hops": 4,
+            "pxerelay_rules": {"00:80:64": "ris"},
+            "pxerelay_default": "ris",
+            "pxerelay_classes": None,
+            "pxerelay_servers": {"ris": "10.20.0.10"},
+        },
+        include="rules.d/*.yml",
+    )
+    assert list(document.items()) == [
+        ("servers", {"ris": "10.20.0.10"}),
+        ("default", "ris"),
+        ("rules", {"00:80:64": "ris"}),
+        ("max_hops", 4),
+        ("include", "rules.d/*.yml"),
+    ]
+
+
+def test_rules_are_merged_by_name_and_keep_their_own_order() -> None:
+    document = config(
+        {
+            "pxerelay_rules__kiosks": {"02:00:00:00:00:09": "b", "02:00:00:00:00:01": "b"},
+            "pxerelay_rules__another": {"02:00:00:00:00:08": "a"},
+            "pxerelay_rules": {"02:00:00:00:00:07": "a"},
+            "pxerelay_rules__empty": None,
+        }
+    )
+    assert list(document["rules"]) == [
+        "02:00:00:00:00:07",
+        "02:00:00:00:00:08",
+        "02:00:00:00:00:09",
+        "02:00:00:00:00:01",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("02:00:5e:10:00:01", "02-00-5E-10-00-01"),
+        ("02:00:5e:10:00:01", "0200.5e10.0001"),
+        ("02:80:64", "0280.64"),
+        ("02:80:64", "02:80:64:*"),
+        ("70:b3:d5:12:3", "70B3.D512.3"),
+        ("52:54:00:12:3?:*", "52-54-00-12-3?-*"),
+        ("52:54:00:12:3?:??", "52:54:00:12:3?:*"),
+    ],
+)
+def test_one_mac_mapped_two_ways_names_both_variables_and_both_spellings(one: str, other: str) -> None:
+    (finding,) = _findings(
+        {"pxerelay_rules": {one: "ris"}, "pxerelay_rules__kiosks": {other: ["altiris", "ris"]}}
+    )
+    assert finding == (
+        f"pxerelay_rules maps {one} to ris, but pxerelay_rules__kiosks maps {other} to [altiris, ris]: "
+        "one MAC, two answers; remove one of the two"
+    )
+
+
+def test_one_mac_mapped_twice_to_the_same_servers_is_one_rule() -> None:
+    document = config(
+        {
+            "pxerelay_rules": {"02:00:5e:10:00:01": ["a", "b"], "02:80:64": "a"},
+            "pxerelay_rules__kiosks": {"0200.5E10.0001": ["b", "a"], "02-80-64": ["a"]},
+        }
+    )
+    assert document["rules"] == {"02:00:5e:10:00:01": ["a", "b"], "02:80:64": "a"}
+
+
+def test_one_mac_mapped_two_ways_in_one_variable_is_a_finding_too() -> None:
+    (finding,) = _findings({"pxerelay_rules": {"02:80:64": "a", "02-80-64": "b"}})
+    assert finding.count("pxerelay_rules maps") == 2
+
+
+def test_different_wildcards_are_different_rules() -> None:
+    rules = {"52:54:00:12:3?:*": "a", "52:54:00:12:?3:*": "b", "52:54:00:12:*": "c"}
+    assert config({"pxerelay_rules": rules})["rules"] == rules
+
+
+@pytest.mark.parametrize(
+    ("spelled", "written"),
+    [
+        ("00-80-64-12-34-AB", "00:80:64:12:34:ab"),
+        ("0080.6412.34ab", "00:80:64:12:34:ab"),
+        ("0080.64", "00:80:64"),
+        ("5254.0e1", "52:54:0e:1"),
+        ("70:B3:D5:12:3", "70:b3:d5:12:3"),
+        ("52:54:00:12:3?:*", "52:54:00:12:3?:*"),
+        ("02:00:5e:10:00:0g", "02:00:5e:10:00:0g"),
+        ("02:00:5e:10:0001", "02:00:5e:10:0001"),
+    ],
+)
+def test_macs_are_written_with_colons_and_what_is_none_is_left_to_check(spelled: str, written: str) -> None:
+    assert list(config({"pxerelay_rules": {spelled: "ris"}})["rules"]) == [written]
+
+
+def test_an_unquoted_mac_is_named_with_the_number_it_became() -> None:
+    rules = _read_by_yaml_1_1("52:54:00:12:34:56: altiris")
+    assert rules == {41135085296: "altiris"}
+    assert _findings({"pxerelay_rules__kiosks": rules}) == [
+        "pxerelay_rules__kiosks: the number 41135085296 was the MAC 52:54:00:12:34:56 until YAML 1.1 read it "
+        'in base 60; quote it: "52:54:00:12:34:56"'
+    ]
+
+
+def test_a_block_that_ends_in_one_digit_could_have_been_spelled_two_ways() -> None:
+    (finding,) = _findings({"pxerelay_rules": _read_by_yaml_1_1("70:35:12:1: ris")})
+    assert "was the MAC 70:35:12:1 or 70:35:12:01 until" in finding
+
+
+@given(st.integers(10, 99), st.lists(st.integers(0, 59), min_size=2, max_size=5))
+def test_every_mac_that_yaml_1_1_takes_for_a_number_is_restored(head: int, tail: list[int]) -> None:
+    mac = ":".join(f"{group:02d}" for group in [head, *tail])
+    rules = _read_by_yaml_1_1(f"{mac}: ris")
+    assert isinstance(next(iter(rules)), int)
+    (finding,) = _findings({"pxerelay_rules": rules})
+    assert re.search(rf"\b{mac} until", finding)
+
+
+@given(st.integers())
+def test_no_number_is_taken_for_a_mac_that_does_not_read_as_it(number: int) -> None:
+    (finding,) = _findings({"pxerelay_rules": {number: "ris"}})
+    for mac in re.findall(r'"([0-9:]+)"', finding):
+        assert _read_by_yaml_1_1(mac) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("0080.64: ris", "the number 80.64 where a MAC address should be; quote it"),
+        ("12345: ris", "the number 12345 where a MAC address should be; quote it"),
+        ("on: ris", "the truth value true where a MAC address should be; quote it"),
+        ("~: ris", "an empty value where a MAC address should be; quote it"),
+        ("2024-01-01: ris", "the date 2024-01-01 where a MAC address should be; quote it"),
+        ("'02:80:64':", "02:80:64 has no server"),
+        ("'02:80:64': []", "02:80:64 has no server"),
+        ("'02:80:64': off", "the server of 02:80:64 is the truth value false; quote it"),
+        ("'02:80:64': 5", "the server of 02:80:64 is the number 5; quote it"),
+        ("'02:80:64': [ris, 10.2]", "the server of 02:80:64 is the number 10.2; quote it"),
+        ("'02:80:64': {server: ris}", "the server of 02:80:64 is a mapping"),
+        ("[02:80:64]", "must map MAC addresses to servers, and is a list"),
+        ("ris", "must map MAC addresses to servers, and is the str ris"),
+    ],
+)
+def test_what_yaml_made_of_a_rule_is_said_in_words(text: str, said: str) -> None:
+    (finding,) = _findings({"pxerelay_rules__kiosks": _read_by_yaml_1_1(text)})
+    assert finding.startswith(f"pxerelay_rules__kiosks: {said}")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("pxerelay_servers", "{off: 10.20.0.10}", "the truth value false where a name should be"),
+        ("pxerelay_servers", "{ris: 10.2}", "the number 10.2 where a name or an address should be"),
+        ("pxerelay_servers", "{ris: [10.20.0.10, 7]}", "the number 7 where a name or an address should be"),
+        ("pxerelay_interfaces", "{10: {}}", "the number 10 where a name should be"),
+        ("pxerelay_default", "no", "the truth value false where a name or an address should be"),
+        ("pxerelay_dhcp_servers", "[5]", "the number 5 where a name or an address should be"),
+        ("pxerelay_accept_relayed_from", "[10.10]", "the number 10.1 where a name or an address should be"),
+    ],
+)
+def test_names_and_addresses_that_yaml_took_for_something_else(name: str, text: str, said: str) -> None:
+    (finding,) = _findings({name: _read_by_yaml_1_1(text)})
+    assert finding == f"{name}: {said}; quote it"
+
+
+@pytest.mark.parametrize("name", ["pxerelay_rules_kiosks", "pxerelay_rule__kiosks", "pxerelay_rule_kiosks"])
+def test_a_variable_whose_name_adds_no_rules_by_a_hair_is_named(name: str) -> None:
+    (finding,) = _findings({name: {"02:80:64": "ris"}})
+    assert finding == f"{name}: would be ignored; did you mean pxerelay_rules__kiosks?"
+
+
+def test_all_findings_come_at_once() -> None:
+    assert (
+        len(
+            _findings(
+                {
+                    "pxerelay_default": False,
+                    "pxerelay_rules": {41135085296: "ris", "02:80:64": None, "02:80:65": "ris"},
+                    "pxerelay_rules__a": {"02:80:65": "altiris", 190800: 5},
+                }
+            )
+        )
+        == 6
+    )
+
+
+def test_a_daemon_that_runs_what_was_written_has_no_mismatch() -> None:
+    assert mismatches({"files": {"/a.yml": "1"}, "last_error": None}, {"/a.yml": "1"}) == []
+
+
+def test_every_difference_between_daemon_and_play_is_a_line() -> None:
+    running = {"files": {"/a.yml": "1", "/c.yml": "3"}, "last_error": "/a.yml:1:1: no"}
+    assert mismatches(running, {"/a.yml": "2", "/b.yml": "3"}) == [
+        "its last reload was refused: /a.yml:1:1: no",
+        "/a.yml: sha256 1 is loaded, 2 was written",
+        "/b.yml: not loaded",
+        "/c.yml: loaded, though this play does not write it",
+    ]
+
+
+def test_a_daemon_that_names_no_files_proves_nothing() -> None:
+    assert mismatches({}, {"/a.yml": "1"}) == ["/a.yml: not loaded"]
+
+
+def _yaml_of_role(path: str) -> Any:
+    return yaml.safe_load((ROLE / path).read_text())
+
+
+def test_role_and_schema_know_the_same_keys() -> None:
+    schema = json.loads((ROLE.parents[2] / "schemas" / "pxerelay.schema.json").read_text())
+    keys = set(schema["properties"]) - {"include"}  # the role's own doing
+    options = _yaml_of_role("meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    values = {f"pxerelay_{key}": {} if key == "rules" else "x" for key in keys}
+    assert set(_yaml_of_role("vars/main.yml")["__pxerelay_keys"]) == keys
+    assert set(config(values)) == keys
+    assert values.keys() <= options.keys()
+
+
+def test_argument_specs_and_defaults_agree() -> None:
+    options = _yaml_of_role("meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    declared = {name: option["default"] for name, option in options.items() if "default" in option}
+    assert declared == _yaml_of_role("defaults/main.yml")
+
+
+def test_the_readme_names_every_variable() -> None:
+    options = _yaml_of_role("meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    readme = (ROLE / "README.md").read_text()
+    assert [name for name in options if f"`{name}`" not in readme] == []
