@@ -21,7 +21,8 @@ def told(packet: bytearray, index: int, source: bytes, text: str = STANDARD) -> 
 def test_a_request_tells_who_where_what_rule_and_server() -> None:
     assert told(request(chaddr="00:11:22:33:44:55", arch=7), VLAN10, NOBODY) == (
         "00:11:22:33:44:55 on vlan10: DISCOVER (PXEClient, x64 UEFI), "
-        "rule 00:11:22:33:44:55 (pxerelay.yml:12) says altiris; sent to altiris 10.20.0.20, altiris 10.20.0.21 with giaddr 10.10.10.1"
+        "rule 00:11:22:33:44:55 (pxerelay.yml:12) says altiris; "
+        "sent to altiris 10.20.0.20, altiris 10.20.0.21 with giaddr 10.10.10.1"
     )
 
 

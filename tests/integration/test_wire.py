@@ -1,0 +1,208 @@
+"""What is on the wire, frame by frame, at both sides of the relay; tests are named by packet rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+
+from tests.integration.conftest import BASE, Daemon
+from tests.integration.wire import FakeServer, Station
+from tests.lab import Host
+from tests.lab.topology import Network
+from tests.unit.messages import ACK, NAK, ip, option, reply, request
+
+Start = Callable[..., Daemon]
+MAC = "02:00:00:00:00:01"
+
+
+@pytest.fixture(scope="module")
+def client(network: Network) -> Host:
+    host = network.add_client("probe", MAC)
+    host.ip("address add 10.10.10.77/24 dev eth0")
+    return host
+
+
+@pytest.fixture
+def station(client: Host) -> Iterator[Station]:
+    with closing(Station(client)) as station:
+        yield station
+
+
+@pytest.fixture
+def server(network: Network) -> Iterator[FakeServer]:
+    with closing(FakeServer(network.ris.host)) as server:
+        yield server
+
+
+def test_rule_01_unicast_in_transit_is_not_taken(
+    start: Start, network: Network, client: Host, station: Station, server: FakeServer
+) -> None:
+    """A client renews with its server by unicast; the relay host routes that and must not relay it too."""
+    daemon = start()
+    client.route("10.20.0.0/24", "10.10.10.1")
+    gateway = network.relay.run(["cat", "/sys/class/net/vlan10/address"]).stdout.strip()
+    station.send(
+        request(),
+        source="10.10.10.77",
+        destination="10.20.0.10",
+        hardware=bytes.fromhex(gateway.replace(":", "")),
+    )
+    arrived = server.receive()
+    assert arrived is not None, "the packet must be routed"
+    assert (arrived[0], arrived[1]) == (bytes(request()), "10.10.10.77")
+    assert server.receive(0.3) is None
+    assert daemon.status()["counters"]["requests"] == 0
+
+
+def test_rule_01_a_broadcast_from_0_0_0_0_is_taken_without_udp_checksum(
+    start: Start, station: Station, server: FakeServer
+) -> None:
+    start()
+    station.send(request())
+    assert server.receive() is not None
+
+
+def test_rule_05_07_13_a_relayed_request_is_patched_and_comes_from_port_67(
+    start: Start, station: Station, server: FakeServer
+) -> None:
+    start()
+    station.send(request(extra=option(43, b"\1\2\3")) + b"after the end")
+    expected = request(extra=option(43, b"\1\2\3")) + b"after the end"
+    expected[3] = 1
+    expected[24:28] = ip("10.10.10.1")
+    assert server.receive() == (bytes(expected), "10.20.0.1", 67)
+
+
+@pytest.mark.parametrize(("setting", "source"), [("giaddr", "10.10.10.1"), ("10.10.20.1", "10.10.20.1")])
+def test_rule_13_the_source_address_is_the_one_chosen(
+    start: Start, station: Station, server: FakeServer, setting: str, source: str
+) -> None:
+    start(f"{BASE}source_address: {setting}\n")
+    station.send(request())
+    arrived = server.receive()
+    assert arrived is not None
+    assert arrived[1:] == (source, 67)
+
+
+def test_rule_09_no_request_goes_back_as_a_broadcast(start: Start, station: Station) -> None:
+    """A server address that is the VLAN's broadcast address: the kernel refuses, and the log says why."""
+    daemon = start(BASE.replace("10.20.0.10", "10.10.10.255"))
+    station.send(request())
+    assert [frame for frame in station.frames(0.5) if frame.destination_port == 67] == []
+    assert daemon.status()["counters"]["send_failures"] == 1
+    assert "could not send to 10.10.10.255" in daemon.log
+    assert "it is a broadcast address here" in daemon.log
+
+
+def test_large_requests_arrive_whole(start: Start, station: Station, server: FakeServer) -> None:
+    start()
+    padding = b"".join(option(224, bytes(255)) for _ in range(4))
+    station.send(request(extra=padding))
+    arrived = server.receive()
+    assert arrived is not None
+    assert len(arrived[0]) == len(request(extra=padding)) > 1200
+
+
+def sent_to_client(
+    server: FakeServer, station: Station, packet: bytearray, source: str = "10.10.10.1"
+) -> object:
+    """Have the server send a reply to the relay; return the one frame that reaches the client's wire."""
+    server.send(packet, source)
+    (frame,) = [frame for frame in station.frames(1.0, stop_after=1) if frame.destination_port == 68]
+    assert frame.source_port == 67
+    assert frame.checksum_ok, "rule 21: a correct UDP checksum that is not zero"
+    assert frame.ip_source == source
+    assert frame.payload == bytes(packet), "rule 20: no octet of a reply changes"
+    return (frame.destination, frame.ip_destination)
+
+
+@pytest.mark.parametrize(
+    ("packet", "expected"),
+    [
+        (reply(NAK, yiaddr="0.0.0.0"), ("ff:ff:ff:ff:ff:ff", "255.255.255.255")),
+        (reply(ACK, flags=0x8000), ("ff:ff:ff:ff:ff:ff", "255.255.255.255")),
+        (reply(ACK), (MAC, "10.10.10.100")),
+        (reply(yiaddr="0.0.0.0"), ("ff:ff:ff:ff:ff:ff", "255.255.255.255")),
+        (reply(ACK, ciaddr="10.10.10.77"), (MAC, "10.10.10.77")),
+    ],
+    ids=["nak", "broadcast-flag", "yiaddr-by-link-layer", "proxydhcp-offer", "ciaddr"],
+)
+def test_rule_19_20_21_replies_reach_the_client(
+    start: Start, server: FakeServer, station: Station, packet: bytearray, expected: tuple[str, str]
+) -> None:
+    start()
+    assert sent_to_client(server, station, packet) == expected
+
+
+def test_rule_19_a_client_without_address_is_never_asked_for_by_arp(
+    start: Start, server: FakeServer, station: Station
+) -> None:
+    start()
+    server.send(reply(ACK), "10.10.10.1")
+    assert station.arp_requests_for("10.10.10.100", 0.5) == 0
+
+
+def test_rule_22_a_reply_larger_than_the_mtu_comes_in_fragments(
+    start: Start, client: Host, server: FakeServer
+) -> None:
+    start()
+    big = reply(ACK, flags=0x8000, extra=b"".join(option(224, bytes(255)) for _ in range(8)))
+    with closing(FakeServer(client, port=68)) as listener:
+        server.send(big, "10.10.10.1")
+        arrived = listener.receive()
+    assert arrived is not None
+    assert arrived[0] == bytes(big)
+    assert len(big) > 2000
+
+
+def test_rule_17_a_reply_from_a_stranger_is_dropped_and_counted(
+    start: Start, network: Network, station: Station
+) -> None:
+    daemon = start(BASE.replace("altiris: 10.20.0.20", "altiris: 10.20.0.99"))
+    with closing(FakeServer(network.altiris.host)) as stranger:
+        stranger.send(reply(ACK), "10.10.10.1")
+        assert station.frames(0.4) == []
+    assert daemon.status()["counters"]["dropped"]["not-a-server"] == 1
+
+
+def test_rule_17_a_reply_with_a_foreign_giaddr_is_dropped_and_counted(
+    start: Start, server: FakeServer, station: Station
+) -> None:
+    daemon = start()
+    server.send(reply(ACK, giaddr="10.10.10.3"), "10.10.10.1")
+    assert station.frames(0.4) == []
+    assert daemon.status()["counters"]["dropped"]["not-our-giaddr"] == 1
+
+
+def test_rule_06_a_request_that_pretends_to_be_ours_is_dropped(
+    start: Start, server: FakeServer, station: Station
+) -> None:
+    daemon = start(f"{BASE}accept_relayed_from: [0.0.0.0/0]\n")
+    station.send(request(giaddr="10.10.10.1"), source="10.10.10.77", destination="10.10.10.255")
+    assert server.receive(0.4) is None
+    assert daemon.status()["counters"]["dropped"]["own-giaddr"] == 1
+
+
+def test_rubbish_is_counted_and_others_are_served(start: Start, server: FakeServer, station: Station) -> None:
+    daemon = start()
+    for junk in (b"", b"\1", bytes(235), b"\xff\1\6" + bytes(300), b"\1\1\xff" + bytes(300)):
+        station.send(junk)
+    station.send(request())
+    assert server.receive() is not None
+    dropped = daemon.status()["counters"]["dropped"]
+    assert (dropped["truncated"], dropped["bad-op"], dropped["bad-hlen"]) == (3, 1, 1)
+
+
+def test_a_burst_is_relayed_whole_and_in_order(start: Start, server: FakeServer, station: Station) -> None:
+    """More than fits one batch of the receiver."""
+    start()
+    for number in range(200):
+        packet = request()
+        packet[4:8] = number.to_bytes(4, "big")
+        station.send(packet)
+    numbers = []
+    while (arrived := server.receive(0.5)) is not None:
+        numbers.append(int.from_bytes(arrived[0][4:8], "big"))
+    assert numbers == list(range(200))
