@@ -296,7 +296,7 @@ def test_rubbish_on_the_control_socket_is_answered_and_forgotten(start: Start, l
     assert daemon.status()["config"]["rules"] == 4
 
 
-def test_rule_23_interfaces_come_and_go_without_a_restart(
+def test_rule_23_24_interfaces_come_and_go_without_a_restart(
     start: Start, network: Network, station: Station, server: FakeServer
 ) -> None:
     daemon = start()

@@ -10,7 +10,7 @@ from tests.lab.command import CommandError
 from tests.lab.image import image, wheelhouse
 from tests.lab.network import LabError
 from tests.lab.ownership import NAMESPACES
-from tests.lab.podman import podman, remove
+from tests.lab.podman import HOME, podman, remove
 
 HOSTNAME = "relay1"
 BOOT_SECONDS = 20.0
@@ -32,6 +32,7 @@ class RelayHost:
         self.remove()
         podman(
             *("run", "--detach", "--name", self.name, "--hostname", HOSTNAME),
+            *("--pidfile", str(HOME / f"{self.name}.pid")),  # the connection plugin enters by it
             *("--add-host", f"{HOSTNAME}:127.0.1.1", "--dns", "none"),
             *("--network", f"ns:{NAMESPACES / self.name}"),
             *("--systemd=always", "--cgroupns=private", "--cap-add", CAPABILITIES),
