@@ -6,11 +6,13 @@ cross-checks here pass over it in silence.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from pxerelay import schema
+from pxerelay.agentinfo import PLACEHOLDERS, AgentInfoSetting
 from pxerelay.arch import ARCHITECTURES, NUMBER_OF
 from pxerelay.document import Document, List, Map, Mark
 from pxerelay.findings import ConfigError, Finding, did_you_mean
@@ -83,6 +85,7 @@ class _Builder:
         rules = RuleReader(self.documents, self.resolver).table()
         classes = tuple(self._classes({entry.name for entry in interfaces}))
         source = self._source_address()
+        option82 = self._option82({entry.name for entry in interfaces})
         relayed_from = self._networks("accept_relayed_from")
         replies_from = self._networks("accept_replies_from")
         if default is None:
@@ -99,6 +102,7 @@ class _Builder:
             reply_addresses=frozenset(self.resolver.mentioned),
             max_hops=int(max_hops) if isinstance(max_hops, (int, float)) else 0,
             source_address=source,
+            option82=option82,
         )
 
     def _interfaces(self) -> Iterator[InterfaceSetting]:
@@ -106,18 +110,21 @@ class _Builder:
         if not isinstance(interfaces, Map):
             return
         giaddrs: dict[IPv4Address, str] = {}
+        option82 = self.data.get("option82")
+        circuit = option82.get("circuit_id") if isinstance(option82, Map) else None
+        shared = isinstance(circuit, str) and AgentInfoSetting(circuit).tells_interfaces_apart
         for name, value in interfaces.items():
             settings = value if isinstance(value, Map) else Map()
             giaddr = None
             if isinstance(settings.get("giaddr"), str):
                 path = ("interfaces", name, "giaddr")
                 giaddr = self._host_address(settings["giaddr"], path)
-                if giaddr in giaddrs:
+                if giaddr in giaddrs and not shared:
                     other = giaddrs[giaddr]
                     self.fault(
                         path,
                         f"giaddr {giaddr} is also that of {other}, so replies could not be told apart; "
-                        "give each interface an address of its own",
+                        'give each its own, or set option82 with circuit_id: "{interface}"',
                     )
                 elif giaddr is not None:
                     giaddrs[giaddr] = name
@@ -154,6 +161,31 @@ class _Builder:
             return self._host_address(value, ("source_address",)) or ROUTE
         return str(value)
 
+    def _option82(self, interfaces: set[str]) -> AgentInfoSetting | None:
+        value = self.data.get("option82")
+        if not isinstance(value, Map):
+            return None
+        templates: dict[str, str | None] = {}
+        for key in ("circuit_id", "remote_id"):
+            text = value.get(key)
+            templates[key] = text if isinstance(text, str) else None
+            for name in re.findall(r"\{(.*?)\}", templates[key] or ""):
+                if name not in PLACEHOLDERS:
+                    hint = did_you_mean(name, PLACEHOLDERS)
+                    self.fault(("option82", key), f"{{{name}}} stands for nothing here{hint}")
+        relay_id = value.get("relay_id")
+        octets = None
+        if isinstance(relay_id, str) and schema.pattern_of("octets").search(relay_id):
+            octets = bytes.fromhex(relay_id.replace(":", ""))
+        return AgentInfoSetting(
+            circuit_id=templates["circuit_id"],
+            remote_id=templates["remote_id"],
+            link_selection=value.get("link_selection") is True,
+            server_override=value.get("server_override") is True,
+            relay_id=octets,
+            trusted=self._known_interfaces(value, "trusted", ("option82",), interfaces) or frozenset(),
+        )
+
     def _classes(self, interfaces: set[str]) -> Iterator[ClientClass]:
         value = self.data.get("classes")
         names: dict[str, Mark] = {}
@@ -177,7 +209,7 @@ class _Builder:
                     choice,
                     vendor_class.encode() if isinstance(vendor_class, str) else None,
                     self._architectures(entry, path),
-                    self._class_interfaces(entry, path, interfaces),
+                    self._known_interfaces(entry, "interfaces", path, interfaces),
                 )
 
     def _architectures(self, entry: Map, path: tuple[str | int, ...]) -> frozenset[int] | None:
@@ -199,15 +231,16 @@ class _Builder:
                 numbers.add(int(item))
         return frozenset(numbers)
 
-    def _class_interfaces(
-        self, entry: Map, path: tuple[str | int, ...], known: set[str]
+    def _known_interfaces(
+        self, entry: Map, key: str, path: tuple[str | int, ...], known: set[str]
     ) -> frozenset[str] | None:
-        value = entry.get("interfaces")
+        """Return the interfaces that a list names; each must be meant by an entry of `interfaces`."""
+        value = entry.get(key)
         if not isinstance(value, List):
             return None
         settings = [InterfaceSetting(name, pxe_only=False) for name in known]
         for at, item in enumerate(value):
             if isinstance(item, str) and not any(setting.matches(item) for setting in settings):
                 message = f"'{item}' is none of the `interfaces:` of this file{did_you_mean(item, known)}"
-                self.fault((*path, "interfaces", at), message)
+                self.fault((*path, key, at), message)
         return frozenset(item for item in value if isinstance(item, str))

@@ -129,7 +129,7 @@ class Daemon:
         """Put a configuration, or a new state of the network, into force."""
         before = {port.name: port for port in self._ports}
         self._loaded = loaded
-        self._ports = assign(loaded.config, self._links)
+        self._ports = assign(loaded.config, self._links, socket.gethostname())
         relay = Relay(loaded.config, self._ports, self._links)
         self._traffic.names = {link.index: link.name for link in self._links}
         if self._debug:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network
 
+from pxerelay.agentinfo import AgentInfoSetting
 from pxerelay.rules import Default, Policy
 
 ROUTE, GIADDR = "route", "giaddr"
@@ -49,6 +50,7 @@ class Config:
     reply_addresses: frozenset[IPv4Address]
     max_hops: int
     source_address: str | IPv4Address
+    option82: AgentInfoSetting | None = None
 
     def setting_for(self, interface: str) -> InterfaceSetting | None:
         """Return what applies to an interface: its own name's entry, else the first glob that matches."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from pxerelay.agentinfo import AgentInfo, info_for
 from pxerelay.model import Config, InterfaceSetting
 
 
@@ -26,12 +27,18 @@ class Link:
 
 @dataclass(frozen=True)
 class Port:
-    """A client interface. `giaddr` and `index` are None while it waits, and `waiting` says what for."""
+    """A client interface.
+
+    `giaddr` and `index` are None while it waits, and `waiting` says what for. `address` is the
+    interface's own address, which replies come from; `info` is what it adds as option 82.
+    """
 
     name: str
     setting: InterfaceSetting
     index: int | None = None
     giaddr: IPv4Address | None = None
+    address: IPv4Address | None = None
+    info: AgentInfo | None = None
     mtu: int = 1500
     waiting: str = ""
 
@@ -41,7 +48,7 @@ class Port:
         return "waiting" if self.waiting else "active"
 
 
-def assign(config: Config, links: Iterable[Link]) -> tuple[Port, ...]:
+def assign(config: Config, links: Iterable[Link], hostname: str = "") -> tuple[Port, ...]:
     """Return the ports that a configuration makes of the interfaces there are.
 
     Each interface that is there and meant becomes one port. An entry that names an interface which is
@@ -52,13 +59,14 @@ def assign(config: Config, links: Iterable[Link]) -> tuple[Port, ...]:
     ports = []
     meant: set[InterfaceSetting] = set()
     taken: dict[IPv4Address, str] = {}
+    shared = config.option82 is not None and config.option82.tells_interfaces_apart
     for link in sorted(links, key=lambda item: item.index):
         setting = config.setting_for(link.name)
         if setting is None:
             continue
         meant.add(setting)
-        port = _port(setting, link, own)
-        if port.giaddr in taken:
+        port = _port(config, setting, link, own, hostname)
+        if port.giaddr in taken and not shared:
             port = Port(link.name, setting, waiting=f"{taken[port.giaddr]} has the address {port.giaddr} too")
         elif port.giaddr is not None:
             taken[port.giaddr] = link.name
@@ -70,7 +78,9 @@ def assign(config: Config, links: Iterable[Link]) -> tuple[Port, ...]:
     return tuple(ports)
 
 
-def _port(setting: InterfaceSetting, link: Link, own: set[IPv4Address]) -> Port:
+def _port(
+    config: Config, setting: InterfaceSetting, link: Link, own: set[IPv4Address], hostname: str
+) -> Port:
     if not link.up:
         return Port(link.name, setting, waiting="the interface is down or has no carrier")
     giaddr = setting.giaddr
@@ -80,4 +90,8 @@ def _port(setting: InterfaceSetting, link: Link, own: set[IPv4Address]) -> Port:
         giaddr = link.addresses[0]
     elif giaddr not in own:
         return Port(link.name, setting, waiting=f"its giaddr {giaddr} is no address of this host")
-    return Port(link.name, setting, link.index, giaddr, link.mtu)
+    address = giaddr if giaddr in link.addresses or not link.addresses else link.addresses[0]
+    info = None
+    if config.option82 is not None:
+        info = info_for(config.option82, link.name, hostname, giaddr, address)
+    return Port(link.name, setting, link.index, giaddr, address, info, link.mtu)

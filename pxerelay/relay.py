@@ -12,7 +12,7 @@ from enum import Enum
 from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
-from pxerelay import packet
+from pxerelay import agentinfo, packet
 from pxerelay.client import Client
 from pxerelay.model import GIADDR, Config
 from pxerelay.ports import Link, Port
@@ -35,6 +35,7 @@ class Drop(Enum):
     RELAY_NOT_ACCEPTED = "relay-not-accepted"
     MAPPED_TO_DROP = "mapped-to-drop"
     NOT_PXE = "not-pxe"
+    FOREIGN_OPTION82 = "foreign-option82"
     NOT_A_SERVER = "not-a-server"
     NOT_OUR_GIADDR = "not-our-giaddr"
 
@@ -50,6 +51,7 @@ MEANING = {
     Drop.RELAY_NOT_ACCEPTED: "relayed to us by a router that `accept_relayed_from:` does not name",
     Drop.MAPPED_TO_DROP: "the mapping says drop",
     Drop.NOT_PXE: "pxe_only holds, the client is not booting from the network, there are no dhcp_servers",
+    Drop.FOREIGN_OPTION82: "brings an option 82 of its own, on an interface that is not `trusted`",
     Drop.NOT_A_SERVER: "a reply from an address that is no configured server's",
     Drop.NOT_OUR_GIADDR: "a reply whose giaddr is the address of none of our active client interfaces",
 }
@@ -57,25 +59,36 @@ MEANING = {
 
 
 class ToServers(NamedTuple):
-    """Send a copy of the request to each address, port 67, from `source` (None: as the route says)."""
+    """Send a copy of the request to each address, port 67, from `source` (None: as the route says).
+
+    `message` is what to send in place of the one received, if option 82 was added; `too_large` says
+    that it was not, for want of room.
+    """
 
     servers: tuple[bytes, ...]
     source: bytes | None
+    message: bytes | None = None
+    too_large: bool = False
 
 
 class ToClient(NamedTuple):
     """Send the reply out of a port, to port 68 of `address`.
 
     `hardware` is where to on the link, for a client that can't answer ARP yet; with None the client
-    has its address and the kernel asks for it.
+    has its address and the kernel asks for it. `message` is what to send in place of the one received,
+    if our option 82 was removed.
     """
 
     port: Port
     address: bytes
     hardware: bytes | None
+    message: bytes | None = None
 
 
 Decision = ToServers | ToClient | Drop
+
+_LARGEST_PACKET = 65535
+"""Octets of the largest IPv4 packet (RFC 791, 3.1)."""
 
 _ALL_STATIONS = b"\xff" * 6
 """The Ethernet broadcast address."""
@@ -89,15 +102,18 @@ class Relay:
         self.ports = tuple(ports)
         self._by_index: dict[int, Port] = {}
         self._waiting: set[str] = {port.name for port in self.ports if port.waiting}
-        self._by_giaddr: dict[bytes, Port] = {}
+        self._by_giaddr: dict[bytes, list[Port]] = {}
         for port in self.ports:
             if port.index is not None and port.giaddr is not None:
                 self._by_index[port.index] = port
-                self._by_giaddr[port.giaddr.packed] = port
+                self._by_giaddr.setdefault(port.giaddr.packed, []).append(port)
         self._waiting_indexes: set[int] = set()
         self._own: set[bytes] = set()
+        self._mtu = _LARGEST_PACKET
         for link in links:
             self._own.update(address.packed for address in link.addresses)
+            if link.up and link.addresses and not link.addresses[0].is_loopback:
+                self._mtu = min(self._mtu, link.mtu)
             if link.name in self._waiting:
                 self._waiting_indexes.add(link.index)
         self._relays = _masks(config.accept_relayed_from)
@@ -108,10 +124,13 @@ class Relay:
         self._source = fixed.packed if isinstance(fixed, IPv4Address) else None
         self._source_is_giaddr = fixed == GIADDR
 
-    def decide(self, message: bytearray | memoryview, index: int, source: bytes) -> Decision:
+    def decide(
+        self, message: bytearray | memoryview, index: int, source: bytes, unicast: bool = False
+    ) -> Decision:
         """Return what to do with a message, which is patched if it is a request to relay.
 
-        `index` is the interface it came in on, `source` the 4 octets of the sender's address.
+        `index` is the interface it came in on, `source` the 4 octets of the sender's address; `unicast`
+        says that it was sent to an address of ours and not by broadcast.
         """
         if len(message) < packet.HEADER_SIZE:
             return Drop.TRUNCATED
@@ -119,12 +138,14 @@ class Relay:
             return Drop.BAD_HLEN
         op = message[packet.OP]
         if op == packet.BOOTREQUEST:
-            return self._request(message, index, source)
+            return self._request(message, index, source, unicast)
         if op == packet.BOOTREPLY:
             return self._reply(message, source)
         return Drop.BAD_OP
 
-    def _request(self, message: bytearray | memoryview, index: int, source: bytes) -> ToServers | Drop:
+    def _request(
+        self, message: bytearray | memoryview, index: int, source: bytes, unicast: bool
+    ) -> ToServers | Drop:
         hops = message[packet.HOPS]
         if hops > self.config.max_hops:
             return Drop.TOO_MANY_HOPS
@@ -141,11 +162,24 @@ class Relay:
         servers = self.servers_for(client, self.choose(client, port), port)
         if isinstance(servers, Drop):
             return servers
+        place = None
+        if giaddr == packet.UNSET and port and port.info:
+            place = agentinfo.find(message)
+            if place and place.info and not self._trusts(port):
+                return Drop.FOREIGN_OPTION82
         message[packet.HOPS] = hops + 1
         if giaddr == packet.UNSET and port and port.giaddr:
             giaddr = port.giaddr.packed
             message[packet.GIADDR] = giaddr
-        return ToServers(servers, self._source_for(giaddr))
+        source_address = self._source_for(giaddr)
+        if place is None or place.info or port is None or port.info is None:
+            return ToServers(servers, source_address)
+        option = port.info.unicast if unicast else port.info.broadcast
+        whole = agentinfo.added(message, place, option, self._mtu)
+        return ToServers(servers, source_address, whole, too_large=whole is None)
+
+    def _trusts(self, port: Port) -> bool:
+        return self.config.option82 is not None and port.name in self.config.option82.trusted
 
     def choose(self, client: Client, port: Port | None) -> Choice:
         """Return what the mapping says of a client that was heard on a port, or relayed to us."""
@@ -170,22 +204,37 @@ class Relay:
     def _reply(self, message: bytearray | memoryview, source: bytes) -> ToClient | Drop:
         if source not in self._repliers and not _within(source, self._replying_networks):
             return Drop.NOT_A_SERVER
-        port = self._by_giaddr.get(bytes(message[packet.GIADDR]))
-        if port is None:
+        ports = self._by_giaddr.get(bytes(message[packet.GIADDR]))
+        if ports is None:
             return Drop.NOT_OUR_GIADDR
-        everyone = ToClient(port, BROADCAST, _ALL_STATIONS)
-        if packet.message_type(packet.readable_options(message)) == packet.DHCPNAK:
-            return everyone
-        ciaddr = bytes(message[packet.CIADDR])
-        if ciaddr != packet.UNSET:
-            return ToClient(port, ciaddr, None)
-        if message[packet.FLAGS] & packet.BROADCAST_FLAG:
-            return everyone
-        yiaddr = bytes(message[packet.YIADDR])
-        chaddr = packet.ethernet_chaddr(message)
-        if yiaddr == packet.UNSET or chaddr is None:
-            return everyone  # a proxyDHCP offer gives no address, and such a client has none yet
-        return ToClient(port, yiaddr, chaddr)
+        port = ports[0]
+        bare = None
+        if port.info:
+            place = agentinfo.find(message)
+            if place and place.info:
+                value = bytes(message[place.info])[2:]
+                owner = next((one for one in ports if one.info and one.info.is_ours(value)), None)
+                if owner:
+                    port, bare = owner, agentinfo.removed(message, place.info)
+        address, hardware = _target(message)
+        return ToClient(port, address, hardware, bare)
+
+
+def _target(message: bytearray | memoryview) -> tuple[bytes, bytes | None]:
+    """Return where on its link a reply goes: an address, and hardware unless the kernel is to ask for it."""
+    everyone = BROADCAST, _ALL_STATIONS
+    if packet.message_type(packet.readable_options(message)) == packet.DHCPNAK:
+        return everyone
+    ciaddr = bytes(message[packet.CIADDR])
+    if ciaddr != packet.UNSET:
+        return ciaddr, None
+    if message[packet.FLAGS] & packet.BROADCAST_FLAG:
+        return everyone
+    yiaddr = bytes(message[packet.YIADDR])
+    chaddr = packet.ethernet_chaddr(message)
+    if yiaddr == packet.UNSET or chaddr is None:
+        return everyone  # a proxyDHCP offer gives no address, and such a client has none yet
+    return yiaddr, chaddr
 
 
 def _masks(networks: Sequence[IPv4Network]) -> tuple[tuple[int, int], ...]:

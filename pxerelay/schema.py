@@ -88,19 +88,22 @@ def _without_plain_rules(data: Any) -> Any:
 
 
 def _leaves(error: ValidationError) -> Iterator[ValidationError]:
-    """Of a list, tell what is wrong with the list or its items: a value that is none is not meant."""
-    if error.validator == "anyOf" and isinstance(error.instance, list):
+    """Of a list or mapping that may stand for a scalar, tell what is wrong inside: it is what was meant."""
+    if error.validator == "anyOf" and isinstance(error.instance, (list, dict)):
         inside = [
-            inner for inner in error.context or () if inner.relative_path or inner.validator in _OF_LISTS
+            inner
+            for inner in error.context or ()
+            if inner.relative_path or inner.validator not in _OF_ANOTHER_KIND
         ]
-        for inner in inside:
-            yield from _leaves(inner)
-        if inside:
+        if inside and not _alternatives(error):
+            for inner in inside:
+                yield from _leaves(inner)
             return
     yield error
 
 
-_OF_LISTS = frozenset({"minItems", "uniqueItems"})
+_OF_ANOTHER_KIND = frozenset({"type", "const", "enum", "anyOf"})
+"""What branches for other kinds of values complain of, at the value itself."""
 
 
 def _explain(document: Document, error: ValidationError) -> Iterator[Finding]:

@@ -76,12 +76,14 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Datagram(NamedTuple):
     """A datagram where it was received; the next `receive` overwrites it.
 
-    `interface` is the index of the one it came in on, `source` the sender's address, 4 octets.
+    `interface` is the index of the one it came in on, `source` the sender's address, 4 octets; `unicast`
+    says that it was sent to an address of this host and not by broadcast.
     """
 
     message: memoryview
     interface: int
     source: bytes
+    unicast: bool
 
 
 class Failure(NamedTuple):
@@ -137,21 +139,24 @@ class Receiver:
         for at in range(count):
             start = at * _SLOT
             name = at * _NAME_SIZE
+            interface, unicast = self._arrival(at * _CONTROL_SIZE)
             datagrams.append(
                 Datagram(
                     self._view[start : start + batch.slots[at].length],
-                    self._interface(at * _CONTROL_SIZE),
+                    interface,
                     bytes(batch.names[name + 4 : name + 8]),
+                    unicast,
                 )
             )
         return datagrams
 
-    def _interface(self, offset: int) -> int:
+    def _arrival(self, offset: int) -> tuple[int, bool]:
+        """Return the interface's index, and whether the destination is the address it was delivered to."""
         _, level, kind = _CMSG_HEADER.unpack_from(self._batch.controls, offset)
         if (level, kind) != (socket.IPPROTO_IP, _IP_PKTINFO):
-            return 0
-        index: int = _PKTINFO.unpack_from(self._batch.controls, offset + _CMSG_HEADER.size)[0]
-        return index
+            return 0, False
+        index, local, destination = _PKTINFO.unpack_from(self._batch.controls, offset + _CMSG_HEADER.size)
+        return index, local == destination
 
 
 class Sender:

@@ -38,6 +38,7 @@ class Traffic:
         self.narrator: Narrator | None = None
         self.names: dict[int, str] = {}
         self.requests = self.replies = self.sent_to_servers = self.sent_to_clients = self.send_failures = 0
+        self.without_option82 = 0
         self.dropped: Counter[Drop] = Counter()
 
     def counters(self) -> dict[str, Any]:
@@ -48,6 +49,7 @@ class Traffic:
             "sent_to_servers": self.sent_to_servers,
             "sent_to_clients": self.sent_to_clients,
             "send_failures": self.send_failures,
+            "without_option82": self.without_option82,
             "dropped": {reason.value: self.dropped[reason] for reason in Drop},
         }
 
@@ -70,32 +72,33 @@ class Traffic:
                 return
 
     def _handle(self, relay: Relay, datagram: Datagram) -> None:
-        message, interface, source = datagram
-        decision = relay.decide(message, interface, source)
+        message, interface, source, unicast = datagram
+        decision = relay.decide(message, interface, source, unicast)
         if isinstance(decision, ToServers):
             self.requests += 1
-            self._send_to_servers(message, decision)
+            self.without_option82 += decision.too_large
+            self._send_to_servers(decision.message or message, decision)
         elif isinstance(decision, ToClient):
             self.replies += 1
-            self._send_to_client(message, decision)
+            self._send_to_client(decision.message or message, decision)
         else:
             self.dropped[decision] += 1
         if self.narrator is not None:
             name = self.names.get(interface, f"interface {interface}")
             LOGGER.debug("%s", self.narrator.tell(message, name, source, decision))
 
-    def _send_to_servers(self, message: memoryview, decision: ToServers) -> None:
+    def _send_to_servers(self, message: bytes | memoryview, decision: ToServers) -> None:
         control = b"" if decision.source is None else sockets.packet_info(decision.source)
         for address in decision.servers:
             self._to_network.put(message, address, sockets.udp_name(address, packet.SERVER_PORT), control)
             self.sent_to_servers += 1
 
-    def _send_to_client(self, message: memoryview, decision: ToClient) -> None:
+    def _send_to_client(self, message: bytes | memoryview, decision: ToClient) -> None:
         port = decision.port
-        if port.index is None or port.giaddr is None:  # a waiting port has no giaddr that a reply could name
+        if port.index is None or port.address is None:  # a waiting port has no giaddr that a reply could name
             return
         self.sent_to_clients += 1
-        source = port.giaddr.packed
+        source = port.address.packed
         if decision.hardware is None:
             name = sockets.udp_name(decision.address, packet.CLIENT_PORT)
             self._to_network.put(message, decision.address, name, sockets.packet_info(source, port.index))

@@ -63,9 +63,9 @@ class Narrator:
             return f"{chosen}; dropped: {meaning}" if decision is Drop.NOT_PXE else f"{chosen}; dropped"
         giaddr = IPv4Address(bytes(message[packet.GIADDR]))
         servers = ", ".join(server_text(self._relay.config, address) for address in decision.servers)
-        note = ""
+        note = ", too large for option 82" if decision.too_large else ""
         if not {address.packed for address in match.choice.servers} & set(decision.servers):
-            note = " (pxe_only: this client reaches the DHCP servers alone)"
+            note += " (pxe_only: this client reaches the DHCP servers alone)"
         return f"{chosen}; sent to {servers} with giaddr {giaddr}{note}"
 
     def _why(self, match: Match) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from ipaddress import IPv4Network
 
 import pytest
 
+from pxerelay import packet
 from tests.integration.conftest import BASE, Daemon
+from tests.integration.wire import Station
 from tests.lab import Dnsmasq, Host, udhcpc
 from tests.lab.servers import Pool
 from tests.lab.topology import ALTIRIS, BOOT_FILES, CLIENTS, RIS, Network
@@ -151,3 +154,26 @@ def test_a_router_that_is_not_named_may_not_relay_to_us(start: Start, branch: Ho
     daemon = start()
     assert udhcpc(branch, tries=2) is None
     assert daemon.status()["counters"]["dropped"]["relay-not-accepted"] >= 2
+
+
+@pytest.mark.parametrize(
+    ("name", "boot_file", "server_id"),
+    [("listed", BOOT_FILES[ALTIRIS], ALTIRIS), ("default", BOOT_FILES[RIS], "10.10.10.1")],
+    ids=["dhcpd", "dnsmasq"],
+)
+def test_servers_take_option_82_and_the_client_never_sees_it(
+    start: Start, network: Network, name: str, boot_file: str, server_id: str
+) -> None:
+    """Both servers echo it; dnsmasq also calls itself as server_override says, which dhcpd does not know."""
+    start(f'{BASE}option82: {{circuit_id: "{{interface}}", remote_id: relay-1, server_override: true}}\n')
+    with closing(Station(network.ris.host)) as at_ris, closing(Station(network.altiris.host)) as at_altiris:
+        with closing(Station(network.client(name))) as station:
+            lease = udhcpc(network.client(name))
+            frames = [frame for frame in station.frames(0.3) if frame.destination_port == 68]
+        asked = [packet.options(frame.payload) for frame in at_ris.frames(0.1) + at_altiris.frames(0.1)]
+    assert lease
+    assert (lease.bootfile, lease.server_id) == (boot_file, server_id)
+    assert len(frames) >= 2
+    assert all(82 not in packet.options(frame.payload) for frame in frames)
+    assert asked
+    assert all(options[82].startswith(b"\x01\x06vlan10\x02\x07relay-1\x0b\x04") for options in asked)

@@ -1,0 +1,213 @@
+"""Option 82: added, left out, refused, recognised, removed."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pxerelay import agentinfo, packet
+from pxerelay.agentinfo import AgentInfoSetting, info_for
+from pxerelay.relay import Drop, ToClient, ToServers
+from tests.unit.configs import CORE, STANDARD, VLAN10, VLAN20, relay
+from tests.unit.messages import ip, message, option, reply, request
+
+NOBODY, RIS, ROUTER = ip("0.0.0.0"), ip("10.20.0.10"), ip("10.30.0.1")
+BOTH = f'{STANDARD}\noption82: {{circuit_id: "{{interface}}", remote_id: relay-1}}'
+CIRCUIT = option(82, option(1, b"vlan10") + option(2, b"relay-1"))
+
+
+def sent(text: str, packet_: bytearray, *, unicast: bool = False, index: int = VLAN10) -> bytes:
+    """Return the octets that go to the servers."""
+    decision = relay(text).decide(packet_, index, ROUTER if index == CORE else NOBODY, unicast)
+    assert isinstance(decision, ToServers)
+    return decision.message or bytes(packet_)
+
+
+def test_rule_10_off_by_default() -> None:
+    assert 82 not in packet.options(sent(STANDARD, request()))
+
+
+def test_rule_10_added_last_before_end_and_nothing_else_changes() -> None:
+    before = request()
+    end = bytes(before).index(b"\xff", 240)
+    whole = sent(BOTH, request())
+    assert whole[end : end + len(CIRCUIT)] == CIRCUIT
+    without = whole[:end] + whole[end + len(CIRCUIT) :]
+    before[3], before[24:28] = 1, ip("10.10.10.1")
+    assert without == bytes(before)
+
+
+def test_rule_10_what_follows_end_is_kept() -> None:
+    whole = sent(BOTH, request() + b"after the end")
+    assert whole.endswith(b"after the end")
+
+
+def test_rule_10_a_missing_end_is_put_behind() -> None:
+    bare = message(options=option(53, b"\1"), pad=0)
+    assert sent(BOTH, bytearray(bare)).endswith(option(53, b"\1") + CIRCUIT + b"\xff")
+
+
+def test_rule_10_only_where_giaddr_was_0() -> None:
+    assert 82 not in packet.options(sent(BOTH, request(giaddr="10.30.7.1"), index=CORE))
+
+
+def test_rule_10_a_relayed_request_keeps_the_option_it_has() -> None:
+    theirs = option(82, option(1, b"port 7"))
+    whole = sent(BOTH, request(giaddr="10.30.7.1", extra=theirs), index=CORE)
+    assert packet.options(whole)[82] == theirs[2:]
+
+
+def test_rule_10_an_option_82_from_an_untrusted_vlan_is_dropped() -> None:
+    forged = request(extra=option(82, option(1, b"vlan20")))
+    assert relay(BOTH).decide(bytearray(forged), VLAN10, NOBODY) is Drop.FOREIGN_OPTION82
+    trusting = BOTH.replace("{circuit_id:", "{trusted: [vlan20], circuit_id:")
+    assert relay(trusting).decide(bytearray(forged), VLAN10, NOBODY) is Drop.FOREIGN_OPTION82
+
+
+def test_rule_10_a_trusted_vlan_keeps_its_own_and_gets_none() -> None:
+    theirs = option(82, option(1, b"switch port 3"))
+    trusting = BOTH.replace("{circuit_id:", "{trusted: [vlan10], circuit_id:")
+    whole = sent(trusting, request(extra=theirs))
+    assert packet.options(whole)[82] == theirs[2:]
+    assert 82 in packet.options(sent(trusting, request()))
+
+
+def test_rule_10_without_option82_set_it_passes_as_it_is() -> None:
+    theirs = option(82, option(1, b"switch port 3"))
+    assert packet.options(sent(STANDARD, request(extra=theirs)))[82] == theirs[2:]
+
+
+@pytest.mark.parametrize("options", [None, bytes((60, 200, 0))], ids=["bootp", "malformed"])
+def test_rule_10_where_options_can_not_be_walked_none_is_added(options: bytes | None) -> None:
+    odd = message(options=options, pad=0 if options else 300)
+    expected = bytearray(odd)
+    expected[3], expected[24:28] = 1, ip("10.10.10.1")
+    assert sent(BOTH, odd) == bytes(expected)
+
+
+@pytest.mark.parametrize(("size", "there"), [(1500 - 28 - 17, True), (1500 - 28 - 16, False), (3000, False)])
+def test_rule_11_a_message_too_large_for_the_mtu_goes_without(size: int, there: bool) -> None:
+    assert len(CIRCUIT) == 19
+    large = message(options=option(53, b"\1") + b"\xff", pad=size - 2)
+    decision = relay(BOTH).decide(large, VLAN10, NOBODY)
+    assert isinstance(decision, ToServers)
+    assert (decision.message is not None, decision.too_large) == (there, not there)
+
+
+@pytest.mark.parametrize(("limit", "there"), [(300 + 28 + 19, True), (300 + 28 + 18, False)])
+def test_rule_11_a_client_that_takes_less_goes_without(limit: int, there: bool) -> None:
+    small = message(options=option(57, limit.to_bytes(2, "big")) + b"\xff")
+    decision = relay(BOTH).decide(small, VLAN10, NOBODY)
+    assert isinstance(decision, ToServers)
+    assert (decision.message is not None, decision.too_large) == (there, not there)
+
+
+def test_rule_12_all_sub_options() -> None:
+    text = f"""{STANDARD}
+option82:
+  circuit_id: "{{interface}}@{{giaddr}}"
+  remote_id: "{{hostname}}"
+  link_selection: true
+  server_override: true
+  relay_id: 00:03:00:01:02:00:00:00:00:01
+"""
+    text = text.replace("vlan10: {}", "vlan10: {giaddr: 10.20.0.1}")
+    value = packet.options(sent(text, request()))[82]
+    assert agentinfo.sub_options(value) == {
+        1: b"vlan10@10.20.0.1",
+        2: b"",
+        5: ip("10.10.10.1"),
+        10: b"\0",
+        11: ip("10.10.10.1"),
+        12: bytes.fromhex("00030001020000000001"),
+    }
+    assert sent(text, request())[24:28] == ip("10.20.0.1")
+    value = packet.options(sent(text, request(), unicast=True))[82]
+    assert (agentinfo.sub_options(value) or {})[10] == b"\x80"
+
+
+def test_rule_12_the_host_has_a_name() -> None:
+    info = info_for(
+        AgentInfoSetting(remote_id="{hostname}" * 20),
+        "v",
+        "relay-1",
+        IPv4Address("10.0.0.1"),
+        IPv4Address("10.0.0.1"),
+    )
+    assert info.remote_id == (b"relay-1" * 20)[:64]
+    assert len(info.broadcast) == 2 + 2 + 64
+
+
+SHARED = BOTH.replace("vlan10: {}", "vlan10: {giaddr: 10.20.0.1}").replace(
+    "vlan20: {default: altiris}", "vlan20: {default: altiris, giaddr: 10.20.0.1}"
+)
+
+
+@pytest.mark.parametrize("name", ["vlan10", "vlan20"])
+def test_rule_18_the_circuit_id_tells_interfaces_with_one_giaddr_apart(name: str) -> None:
+    echoed = option(82, option(1, name.encode()) + option(2, b"relay-1"))
+    decision = relay(SHARED).decide(reply(giaddr="10.20.0.1", extra=echoed), CORE, RIS)
+    assert isinstance(decision, ToClient)
+    assert decision.port.name == name
+    assert str(decision.port.address) == ("10.10.10.1" if name == "vlan10" else "10.10.20.1")
+    assert decision.message is not None
+
+
+def test_rule_20_only_our_own_option_82_is_removed_and_the_rest_stays() -> None:
+    tail = option(43, b"\1\2") + b"\xff" + b"after"
+    packet_ = message(op=2, giaddr="10.10.10.1", yiaddr="10.10.10.9", options=CIRCUIT + tail, pad=0)
+    decision = relay(BOTH).decide(packet_, CORE, RIS)
+    assert isinstance(decision, ToClient)
+    bare = message(op=2, giaddr="10.10.10.1", yiaddr="10.10.10.9", options=tail, pad=0)
+    assert decision.message == bytes(bare).ljust(300, b"\0")
+
+
+def test_rule_20_the_message_is_padded_back_to_300() -> None:
+    packet_ = reply(extra=CIRCUIT)
+    assert len(packet_) == 300
+    decision = relay(BOTH).decide(packet_, CORE, RIS)
+    assert isinstance(decision, ToClient)
+    assert decision.message == bytes(reply())
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [option(1, b"switch port 3"), option(1, b"vlan10"), b"\x01\x09x", b""],
+    ids=["another", "half", "malformed", "empty"],
+)
+def test_rule_20_an_option_82_of_somebody_else_is_left_in(theirs: bytes) -> None:
+    packet_ = reply(extra=option(82, theirs))
+    before = bytes(packet_)
+    decision = relay(BOTH).decide(packet_, CORE, RIS)
+    assert isinstance(decision, ToClient)
+    assert decision.message is None
+    assert packet_ == before
+
+
+def test_an_option_without_ids_is_known_by_its_whole() -> None:
+    text = f"{STANDARD}\noption82: {{link_selection: true}}"
+    ours = packet.options(sent(text, request()))[82]
+    assert ours == option(5, ip("10.10.10.1"))
+    decision = relay(text).decide(reply(extra=option(82, ours)), CORE, RIS)
+    assert isinstance(decision, ToClient)
+    assert decision.message == bytes(reply())
+
+
+@given(st.binary(max_size=300), st.integers(0, 3), st.sampled_from([VLAN10, VLAN20, CORE]))
+def test_what_was_added_is_what_is_removed(tail: bytes, hops: int, index: int) -> None:
+    """Whatever the options look like: nothing raises, and out comes what went in."""
+    asked = message(options=tail, hops=hops, pad=0)
+    decision = relay(BOTH).decide(asked, index, NOBODY)
+    if not isinstance(decision, ToServers) or decision.message is None:
+        return
+    answer = bytearray(decision.message)
+    answer[0], answer[16:20] = 2, ip("10.10.10.9")
+    back = relay(BOTH).decide(answer, CORE, RIS)
+    assert isinstance(back, ToClient)
+    assert back.message is not None
+    expected = bytearray(asked)
+    expected[0], expected[16:20] = 2, ip("10.10.10.9")
+    assert back.message.rstrip(b"\0\xff") == bytes(expected).rstrip(b"\0\xff")
