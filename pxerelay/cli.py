@@ -114,6 +114,9 @@ def _status_text(answer: dict[str, Any]) -> str:
     lines.append(
         f"requests   {counters['requests']} relayed, {counters['sent_to_servers']} copies sent to servers"
     )
+    for name, dns in answer["dns"].items():
+        error = f" ({dns['error']})" if dns["error"] else ""
+        lines.append(f"server     {name} is {', '.join(dns['addresses']) or 'unknown'}{error}")
     lines.append(f"replies    {counters['replies']} relayed")
     if counters["send_failures"]:
         lines.append(f"not sent   {counters['send_failures']}, the log says why")

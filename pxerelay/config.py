@@ -99,7 +99,7 @@ class _Builder:
             interfaces=interfaces,
             accept_relayed_from=relayed_from,
             accept_replies_from=replies_from,
-            reply_addresses=frozenset(self.resolver.mentioned),
+            mentioned=frozenset(self.resolver.mentioned),
             max_hops=int(max_hops) if isinstance(max_hops, (int, float)) else 0,
             source_address=source,
             option82=option82,

@@ -32,7 +32,7 @@ class NoDaemonError(Exception):
 
 def default_path() -> Path:
     """Return `control.sock` in $RUNTIME_DIRECTORY (systemd.exec(5)), else in /run/pxerelay."""
-    return Path(os.environ.get("RUNTIME_DIRECTORY") or "/run/pxerelay") / "control.sock"
+    return Path(os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0] or "/run/pxerelay") / "control.sock"
 
 
 async def serve(path: Path, handlers: Mapping[str, Handler]) -> asyncio.Server:

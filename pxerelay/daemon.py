@@ -14,7 +14,8 @@ from typing import Any
 
 from pyroute2.netlink.exceptions import NetlinkError
 
-from pxerelay import __version__, control, notify, sockets
+from pxerelay import __version__, control, names, notify, sockets
+from pxerelay.answers import Answers
 from pxerelay.findings import ConfigError
 from pxerelay.interfaces import Interfaces, watch
 from pxerelay.load import Loaded, load
@@ -43,6 +44,7 @@ class Daemon:
         self._loaded = load(config_path)
         self._loaded_at = datetime.now(timezone.utc)
         self._last_error: str | None = None
+        self._answers = Answers()
         self._links: tuple[Link, ...] = ()
         self._ports: tuple[Port, ...] = ()
         self._reloading = asyncio.Lock()
@@ -64,24 +66,29 @@ class Daemon:
             self._traffic = Traffic(udp, link)
             async with watch() as interfaces:
                 self._links = await interfaces.links()
+                await self._ask_names(self._loaded)
                 self._apply(self._loaded)
                 loop.add_reader(udp, self._traffic.readable)
                 loop.add_signal_handler(signal.SIGHUP, reload)
                 server = await self._open_control()
-                follower = loop.create_task(self._follow(interfaces))
+                tasks = (
+                    loop.create_task(stop.wait()),
+                    loop.create_task(self._follow(interfaces)),
+                    loop.create_task(self._follow_names()),
+                )
                 self._report_start()
                 notify.notify("READY=1", self._status_text())
-                stopped = loop.create_task(stop.wait())
-                await asyncio.wait((stopped, follower), return_when=asyncio.FIRST_COMPLETED)
+                ended, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 notify.notify("STOPPING=1")
                 loop.remove_reader(udp)
                 if server:
                     server.close()
                     self._control_path.unlink(missing_ok=True)
-                if follower.done():
-                    follower.result()  # it never ends by itself: this raises what ended it
-                follower.cancel()
-                await asyncio.wait((follower,))
+                for task in others:
+                    task.cancel()
+                await asyncio.wait(tasks)
+                for task in ended:
+                    task.result()  # the two that follow something never end by themselves: tell why
         LOGGER.info("stopped")
 
     async def reload(self) -> dict[str, Any]:
@@ -95,6 +102,7 @@ class Daemon:
                 LOGGER.error("the new configuration does not load, the old one stays:\n%s", error)
                 notify.notify("READY=1", f"STATUS=new configuration refused: {self._last_error}")
                 return {"error": str(error)}
+            await self._ask_names(loaded)
             self._last_error = None
             self._loaded_at = datetime.now(timezone.utc)
             self._apply(loaded)
@@ -122,6 +130,10 @@ class Daemon:
                 }
                 for port in self._ports
             },
+            "dns": {
+                name: {"addresses": list(map(str, answer.addresses)), "error": answer.error or None}
+                for name, answer in self._answers.by_name.items()
+            },
             "counters": self._traffic.counters(),
         }
 
@@ -130,7 +142,7 @@ class Daemon:
         before = {port.name: port for port in self._ports}
         self._loaded = loaded
         self._ports = assign(loaded.config, self._links, socket.gethostname())
-        relay = Relay(loaded.config, self._ports, self._links)
+        relay = Relay(loaded.config, self._ports, self._links, self._answers)
         self._traffic.names = {link.index: link.name for link in self._links}
         if self._debug:
             self._traffic.narrator = Narrator(relay, RulePlaces(loaded.documents))
@@ -154,6 +166,29 @@ class Daemon:
             except (OSError, NetlinkError) as error:
                 LOGGER.warning("netlink failed (%s), listing the interfaces again", error)
                 await asyncio.sleep(_RETRY)
+
+    async def _follow_names(self) -> None:
+        """Ask for servers' DNS names again and again; what is in force stays until an answer differs."""
+        while True:
+            await asyncio.sleep(names.INTERVAL)
+            if self._loaded.config.dns_names:
+                before = self._answers
+                await self._ask_names(self._loaded)
+                if self._answers != before:
+                    self._apply(self._loaded)
+
+    async def _ask_names(self, loaded: Loaded) -> None:
+        fresh = self._answers.renewed(await names.resolve(loaded.config.dns_names))
+        for name, answer in fresh.by_name.items():
+            before = self._answers.by_name.get(name)
+            if answer == before:
+                continue
+            addresses = ", ".join(map(str, answer.addresses)) or "no address"
+            if answer.error:
+                LOGGER.warning("server %s: %s; using %s", name, answer.error, addresses)
+            else:
+                LOGGER.info("server %s is %s", name, addresses)
+        self._answers = fresh
 
     async def _open_control(self) -> asyncio.Server | None:
         try:

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network
 
 from pxerelay.agentinfo import AgentInfoSetting
+from pxerelay.answers import Target
 from pxerelay.rules import Default, Policy
 
 ROUTE, GIADDR = "route", "giaddr"
@@ -37,17 +38,18 @@ class InterfaceSetting:
 class Config:
     """Everything the file says.
 
-    `servers` holds the addresses of each name. `source_address` is `route`, `giaddr` or an address.
+    `servers` holds the addresses or DNS names behind each name, `mentioned` all that it sends to.
+    `source_address` is `route`, `giaddr` or an address.
     """
 
-    servers: Mapping[str, tuple[IPv4Address, ...]]
+    servers: Mapping[str, tuple[Target, ...]]
     policy: Policy
-    dhcp_servers: tuple[IPv4Address, ...]
+    dhcp_servers: tuple[Target, ...]
     pxe_only: bool
     interfaces: tuple[InterfaceSetting, ...]
     accept_relayed_from: tuple[IPv4Network, ...]
     accept_replies_from: tuple[IPv4Network, ...]
-    reply_addresses: frozenset[IPv4Address]
+    mentioned: frozenset[Target]
     max_hops: int
     source_address: str | IPv4Address
     option82: AgentInfoSetting | None = None
@@ -58,6 +60,7 @@ class Config:
         named = (entry for entry in self.interfaces if not entry.is_glob and entry.name == interface)
         return next(named, None) or next((entry for entry in globs if entry.matches(interface)), None)
 
-    def server_name(self, address: IPv4Address) -> str | None:
-        """Return the name that an address has in `servers`."""
-        return next((name for name, addresses in self.servers.items() if address in addresses), None)
+    @property
+    def dns_names(self) -> frozenset[str]:
+        """The servers that are to be looked up."""
+        return frozenset(target for target in self.mentioned if isinstance(target, str))

@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
 from pxerelay import agentinfo, packet
+from pxerelay.answers import Answers, Target
 from pxerelay.client import Client
 from pxerelay.model import GIADDR, Config
 from pxerelay.ports import Link, Port
@@ -35,6 +36,7 @@ class Drop(Enum):
     RELAY_NOT_ACCEPTED = "relay-not-accepted"
     MAPPED_TO_DROP = "mapped-to-drop"
     NOT_PXE = "not-pxe"
+    NOT_RESOLVED = "not-resolved"
     FOREIGN_OPTION82 = "foreign-option82"
     NOT_A_SERVER = "not-a-server"
     NOT_OUR_GIADDR = "not-our-giaddr"
@@ -51,6 +53,7 @@ MEANING = {
     Drop.RELAY_NOT_ACCEPTED: "relayed to us by a router that `accept_relayed_from:` does not name",
     Drop.MAPPED_TO_DROP: "the mapping says drop",
     Drop.NOT_PXE: "pxe_only holds, the client is not booting from the network, there are no dhcp_servers",
+    Drop.NOT_RESOLVED: "its server is a DNS name that has not been resolved yet",
     Drop.FOREIGN_OPTION82: "brings an option 82 of its own, on an interface that is not `trusted`",
     Drop.NOT_A_SERVER: "a reply from an address that is no configured server's",
     Drop.NOT_OUR_GIADDR: "a reply whose giaddr is the address of none of our active client interfaces",
@@ -87,6 +90,8 @@ class ToClient(NamedTuple):
 
 Decision = ToServers | ToClient | Drop
 
+_NO_ANSWERS = Answers()
+
 _LARGEST_PACKET = 65535
 """Octets of the largest IPv4 packet (RFC 791, 3.1)."""
 
@@ -95,10 +100,16 @@ _ALL_STATIONS = b"\xff" * 6
 
 
 class Relay:
-    """The rules for one configuration and one state of the network. Built anew when either changes."""
+    """The rules for one configuration, one state of the network, and the answers for servers' DNS names.
 
-    def __init__(self, config: Config, ports: Iterable[Port], links: Iterable[Link]) -> None:
+    Built anew when one of them changes.
+    """
+
+    def __init__(
+        self, config: Config, ports: Iterable[Port], links: Iterable[Link], answers: Answers = _NO_ANSWERS
+    ) -> None:
         self.config = config
+        self.answers = answers
         self.ports = tuple(ports)
         self._by_index: dict[int, Port] = {}
         self._waiting: set[str] = {port.name for port in self.ports if port.waiting}
@@ -117,9 +128,8 @@ class Relay:
             if link.name in self._waiting:
                 self._waiting_indexes.add(link.index)
         self._relays = _masks(config.accept_relayed_from)
-        self._repliers = frozenset(address.packed for address in config.reply_addresses)
+        self._repliers = frozenset(self._packed(config.mentioned))
         self._replying_networks = _masks(config.accept_replies_from)
-        self._dhcp_servers = tuple(address.packed for address in config.dhcp_servers)
         fixed = config.source_address
         self._source = fixed.packed if isinstance(fixed, IPv4Address) else None
         self._source_is_giaddr = fixed == GIADDR
@@ -159,7 +169,7 @@ class Relay:
         elif port is None or port.giaddr is None:
             return Drop.INTERFACE_WAITING if index in self._waiting_indexes else Drop.NOT_A_CLIENT_INTERFACE
         client = Client(message, port.name if port else None)
-        servers = self.servers_for(client, self.choose(client, port), port)
+        servers = self._servers_for(client, self.choose(client, port), port)
         if isinstance(servers, Drop):
             return servers
         place = None
@@ -185,15 +195,16 @@ class Relay:
         """Return what the mapping says of a client that was heard on a port, or relayed to us."""
         return self.config.policy.choose(client, port.setting.default if port else None).choice
 
-    def servers_for(self, client: Client, choice: Choice, port: Port | None) -> tuple[bytes, ...] | Drop:
-        """Return the addresses that get the client's requests: the chosen servers and dhcp_servers."""
-        if choice.drop:
-            return Drop.MAPPED_TO_DROP
+    def _servers_for(self, client: Client, choice: Choice, port: Port | None) -> tuple[bytes, ...] | Drop:
         pxe_only = port.setting.pxe_only if port else self.config.pxe_only
-        if pxe_only and not packet.is_pxe(client.vendor_class):
-            return self._dhcp_servers or Drop.NOT_PXE
-        chosen = (address.packed for address in choice.servers)
-        return tuple(dict.fromkeys((*chosen, *self._dhcp_servers)))
+        targets = recipients(self.config, client, choice, pxe_only=pxe_only)
+        if isinstance(targets, Drop):
+            return targets
+        return self._packed(targets) or Drop.NOT_RESOLVED
+
+    def _packed(self, targets: Iterable[Target]) -> tuple[bytes, ...]:
+        found = (address.packed for target in targets for address in self.answers.of(target))
+        return tuple(dict.fromkeys(found))
 
     def _source_for(self, giaddr: bytes) -> bytes | None:
         """Return the source address of a relayed request; a router's giaddr is none of ours to use."""
@@ -218,6 +229,17 @@ class Relay:
                     port, bare = owner, agentinfo.removed(message, place.info)
         address, hardware = _target(message)
         return ToClient(port, address, hardware, bare)
+
+
+def recipients(
+    config: Config, client: Client, choice: Choice, *, pxe_only: bool
+) -> tuple[Target, ...] | Drop:
+    """Return who gets a client's requests: the chosen servers and the dhcp_servers, each once."""
+    if choice.drop:
+        return Drop.MAPPED_TO_DROP
+    if pxe_only and not packet.is_pxe(client.vendor_class):
+        return config.dhcp_servers or Drop.NOT_PXE
+    return tuple(dict.fromkeys((*choice.servers, *config.dhcp_servers)))
 
 
 def _target(message: bytearray | memoryview) -> tuple[bytes, bytes | None]:

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from pxerelay import schema
+from pxerelay.answers import Target
 from pxerelay.document import Document, List, Map
 from pxerelay.findings import Finding, did_you_mean
 from pxerelay.rules import Choice
@@ -18,15 +19,15 @@ DROP = "drop"
 class Resolver:
     """Knows the `servers:` of the main file, and notes every fault that it is told of or meets.
 
-    `servers` holds the addresses of each name; `mentioned` all addresses that requests may be sent to;
+    `servers` holds the addresses and DNS names behind each name; `mentioned` all that requests may go to;
     `findings` grows. Values of a shape that the schema refuses resolve to nothing, without a fault.
     """
 
     def __init__(self, main: Document) -> None:
         self.main = main
         self.findings: list[Finding] = []
-        self.servers: dict[str, tuple[IPv4Address, ...]] = {}
-        self.mentioned: set[IPv4Address] = set()
+        self.servers: dict[str, tuple[Target, ...]] = {}
+        self.mentioned: set[Target] = set()
         self._choices: dict[str, Choice | None] = {}
         servers = main.data.get("servers") if isinstance(main.data, Map) else None
         if isinstance(servers, Map):
@@ -56,9 +57,9 @@ class Resolver:
         label = value if isinstance(value, str) else ", ".join(map(str, value))
         return Choice(label, addresses)
 
-    def targets(self, document: Document, value: Any, path: Sequence[str | int]) -> tuple[IPv4Address, ...]:
-        """Resolve names and addresses; each address once, in the order of the file."""
-        found: dict[IPv4Address, None] = {}
+    def targets(self, document: Document, value: Any, path: Sequence[str | int]) -> tuple[Target, ...]:
+        """Resolve names and addresses; each target once, in the order of the file."""
+        found: dict[Target, None] = {}
         items = value if isinstance(value, List) else [value]
         for at, item in enumerate(items):
             here = (*path, at) if isinstance(value, List) else path
@@ -92,9 +93,12 @@ class Resolver:
     def _read_servers(self, servers: Map) -> None:
         for name, value in servers.items():
             items = value if isinstance(value, List) else [value]
-            found = []
+            found: list[Target] = []
             for at, item in enumerate(items):
                 path = ("servers", name, at) if isinstance(value, List) else ("servers", name)
+                if isinstance(item, str) and schema.pattern_of("hostname").search(item):
+                    found.append(item.rstrip(".").lower())
+                    continue
                 address = self._address(self.main, item, path)
                 if address is not None:
                     found.append(address)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
+from pxerelay.answers import Target
 from pxerelay.client import DescribedClient
 from pxerelay.document import Document, Mark
 from pxerelay.mac import format_mac
 from pxerelay.mapping import RulePlaces
 from pxerelay.model import Config
-from pxerelay.ports import Port
-from pxerelay.relay import MEANING, Drop, Relay
+from pxerelay.relay import MEANING, Drop, recipients
 from pxerelay.rules import Choice, Match, Reason
-from pxerelay.words import server_text
+from pxerelay.words import target_text
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,8 @@ class Candidate:
 class Explanation:
     """Where a client's requests go. `candidates` has what applies in the order of precedence.
 
-    `sent_to` holds every address that gets its requests, dhcp_servers included, and `note` says in
-    words what else has a say.
+    `sent_to` holds every address or DNS name that gets its requests, dhcp_servers included, and `note`
+    says in words what else has a say.
     """
 
     mac: str
@@ -62,22 +61,22 @@ def explain(
     `interface` is the client interface it would be heard on; with None it comes through a router. A
     name that no entry of `interfaces` means raises LookupError.
     """
-    port = None
+    setting = None
     if interface is not None:
         setting = config.setting_for(interface)
         if setting is None:
             raise LookupError(f"no entry of `interfaces:` means '{interface}'")
-        port = Port(interface, setting)
     client = DescribedClient(chaddr, interface, vendor_class, architectures)
     origins = _Origins(documents)
-    matches = tuple(config.policy.candidates(client, port.setting.default if port else None))
-    sent = Relay(config, (), ()).servers_for(client, matches[0].choice, port)
-    addresses = () if isinstance(sent, Drop) else sent
+    matches = tuple(config.policy.candidates(client, setting.default if setting else None))
+    pxe_only = setting.pxe_only if setting else config.pxe_only
+    sent = recipients(config, client, matches[0].choice, pxe_only=pxe_only)
+    targets = () if isinstance(sent, Drop) else sent
     return Explanation(
         mac=format_mac(chaddr),
         candidates=tuple(_candidate(match, origins) for match in matches),
-        sent_to=tuple(str(IPv4Address(address)) for address in addresses),
-        sent_to_names=tuple(server_text(config, address) for address in addresses),
+        sent_to=tuple(map(str, targets)),
+        sent_to_names=tuple(target_text(config, target) for target in targets),
         note=_note(sent, matches[0].choice),
     )
 
@@ -87,10 +86,10 @@ def _candidate(match: Match, origins: _Origins) -> Candidate:
     return Candidate(match.reason.value, match.rule, match.choice.label, servers, origins.of(match))
 
 
-def _note(sent: tuple[bytes, ...] | Drop, choice: Choice) -> str:
+def _note(sent: tuple[Target, ...] | Drop, choice: Choice) -> str:
     if isinstance(sent, Drop):
         return MEANING[sent]
-    if not {address.packed for address in choice.servers} & set(sent):
+    if set(choice.servers).isdisjoint(sent):
         return "pxe_only: a client that is not booting from the network reaches the dhcp_servers alone"
     return ""
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import IPv4Address
 from typing import NamedTuple
 
+from pxerelay.answers import Target
 from pxerelay.client import Client
 from pxerelay.mac import Pattern, format_mac, rule_kind
 
@@ -40,7 +40,7 @@ class Choice:
     """
 
     label: str
-    servers: tuple[IPv4Address, ...]
+    servers: tuple[Target, ...]
 
     @property
     def drop(self) -> bool:

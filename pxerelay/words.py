@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 
 from pxerelay import packet
+from pxerelay.answers import Target
 from pxerelay.arch import arch_name
 from pxerelay.client import Client
 from pxerelay.mac import format_mac
@@ -62,11 +63,22 @@ class Narrator:
             meaning = MEANING[decision] if isinstance(decision, Drop) else ""
             return f"{chosen}; dropped: {meaning}" if decision is Drop.NOT_PXE else f"{chosen}; dropped"
         giaddr = IPv4Address(bytes(message[packet.GIADDR]))
-        servers = ", ".join(server_text(self._relay.config, address) for address in decision.servers)
+        servers = ", ".join(map(self._server, decision.servers))
         note = ", too large for option 82" if decision.too_large else ""
-        if not {address.packed for address in match.choice.servers} & set(decision.servers):
+        chosen_addresses = {
+            address.packed for target in match.choice.servers for address in self._relay.answers.of(target)
+        }
+        if not chosen_addresses & set(decision.servers):
             note += " (pxe_only: this client reaches the DHCP servers alone)"
         return f"{chosen}; sent to {servers} with giaddr {giaddr}{note}"
+
+    def _server(self, address: bytes) -> str:
+        """Spell a server as `name address`, or only its address where it has no name."""
+        ip = IPv4Address(address)
+        for name, targets in self._relay.config.servers.items():
+            if any(ip in self._relay.answers.of(target) for target in targets):
+                return f"{name} {ip}"
+        return str(ip)
 
     def _why(self, match: Match) -> str:
         if match.reason is Reason.CLASS:
@@ -81,8 +93,7 @@ class Narrator:
     def _reply(
         self, message: packet.Message, what: str, found: dict[int, bytes], sender: str, decision: Decision
     ) -> str:
-        name = server_text(self._relay.config, IPv4Address(sender).packed)
-        offered = [f"{what} from {name}"]
+        offered = [f"{what} from {self._server(IPv4Address(sender).packed)}"]
         if message[packet.YIADDR] != packet.UNSET:
             offered.append(f"address {IPv4Address(bytes(message[packet.YIADDR]))}")
         boot_file = boot_file_of(message, found)
@@ -107,11 +118,10 @@ def boot_file_of(message: packet.Message, found: dict[int, bytes]) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
-def server_text(config: Config, address: bytes) -> str:
-    """Spell a server as `name address`, or only its address where it has no name."""
-    ip = IPv4Address(address)
-    name = config.server_name(ip)
-    return f"{name} {ip}" if name else str(ip)
+def target_text(config: Config, target: Target) -> str:
+    """Spell a server as the configuration names it: `name address`."""
+    name = next((name for name, targets in config.servers.items() if target in targets), None)
+    return f"{name} {target}" if name else str(target)
 
 
 def port_text(port: Port) -> str:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,20 +31,32 @@ rules:
 """
 
 
+PXERELAY = (sys.executable, "-m", "pxerelay")
+
+
 class Daemon:
     """`pxerelay run` on the relay host of a network."""
 
-    def __init__(self, network: Network, folder: Path, config: str, *arguments: str) -> None:
+    def __init__(
+        self, network: Network, folder: Path, config: str, *arguments: str, command: Sequence[str] = PXERELAY
+    ) -> None:
         self.config = folder / "pxerelay.yml"
         self.socket = folder / "control.sock"
         self.log_path = folder / "log"
         self.config.write_text(config)
-        command = [sys.executable, "-m", "pxerelay", "run", "--config", str(self.config)]
+        options = ("--config", str(self.config), "--socket", str(self.socket), "--debug")
         with self.log_path.open("w") as log:
             self.process: subprocess.Popen[str] = network.relay.popen(
-                [*command, "--socket", str(self.socket), "--debug", *arguments], stdout=log, stderr=log
+                [*command, "run", *options, *arguments], stdout=log, stderr=log
             )
-        self.wait_for(lambda: self.socket.exists() or self.process.poll() is not None, 10)
+        self.wait_for(lambda: self._answers() or self.process.poll() is not None, 10)
+
+    def _answers(self) -> bool:
+        try:
+            control.ask(self.socket, "status")
+        except control.NoDaemonError:
+            return False
+        return True
 
     @property
     def log(self) -> str:

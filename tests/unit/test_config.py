@@ -84,7 +84,7 @@ def test_replies_are_taken_from_every_address_mentioned() -> None:
         "interfaces: {v: {default: 10.0.0.4}}\nrules: {00:80:64: 10.0.0.5}\n"
         "classes: [{name: c, arch: 7, server: 10.0.0.6}]"
     )
-    assert built.reply_addresses == {IPv4Address(f"10.0.0.{n}") for n in range(1, 7)}
+    assert built.mentioned == {IPv4Address(f"10.0.0.{n}") for n in range(1, 7)}
 
 
 def test_equal_choices_are_one_object() -> None:

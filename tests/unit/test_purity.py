@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[2] / "pxerelay"
 
 PURE = (
     "agentinfo",
+    "answers",
     "mac",
     "packet",
     "arch",
@@ -35,6 +36,7 @@ ACTING = (
     "notify",
     "sockets",
     "interfaces",
+    "names",
     "control",
     "traffic",
     "daemon",

@@ -1,0 +1,44 @@
+"""Servers known by DNS name: what the names stood for when last asked.
+
+A table of answers is a value: the relay reads it, the daemon's resolver makes a new one. A name that
+can't be resolved keeps the addresses it had, and its error is told until it is resolved again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+Target = IPv4Address | str
+"""A server as the configuration names it: an address or a DNS name."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a name stands for; `error` tells why the last question failed, empty if it did not."""
+
+    addresses: tuple[IPv4Address, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers by DNS name."""
+
+    by_name: Mapping[str, Answer] = field(default_factory=dict)
+
+    def of(self, target: Target) -> tuple[IPv4Address, ...]:
+        """Return the addresses of a target; none for a name that was never resolved."""
+        if isinstance(target, IPv4Address):
+            return (target,)
+        return self.by_name.get(target, Answer()).addresses
+
+    def renewed(self, fresh: Mapping[str, Answer]) -> Answers:
+        """Return the answers to other questions, keeping old addresses where the new question failed."""
+        return Answers(
+            {
+                name: Answer(self.of(name), answer.error) if answer.error else answer
+                for name, answer in fresh.items()
+            }
+        )

@@ -1,0 +1,113 @@
+"""Servers known by DNS name: a real resolver, a real DNS server, answers that change and fail."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import BASE, Daemon
+from tests.integration.wire import FakeServer, Station
+from tests.lab.topology import Network
+from tests.unit.messages import request
+
+NAMED = BASE.replace("ris: 10.20.0.10", "ris: wds.example.net")
+FAST = """\
+import sys
+from pxerelay import cli, names
+names.INTERVAL = 0.3
+sys.exit(cli.main())
+"""
+
+
+class Dns:
+    """dnsmasq as a DNS server on a host of its own, and the relay host's resolver pointed at it."""
+
+    def __init__(self, network: Network) -> None:
+        self._host = network.lab.host("dns")
+        self._host.attach(network.segments["core"], "eth0", addresses=["10.20.0.53/24"])
+        self._process: subprocess.Popen[str] | None = None
+        self.etc = Path("/etc/netns", network.relay.namespace)
+        self.etc.mkdir(parents=True)
+        (self.etc / "resolv.conf").write_text("nameserver 10.20.0.53\noptions timeout:1 attempts:1\n")
+
+    def serve(self, address: str) -> None:
+        """Answer with an address from now on."""
+        self.stop()
+        command = ["dnsmasq", "--keep-in-foreground", "--user=root", "--conf-file=/dev/null", "--pid-file"]
+        options = [
+            "--no-resolv",
+            "--no-hosts",
+            f"--host-record=wds.example.net,{address}",
+            "--log-facility=-",
+        ]
+        self._process = self._host.popen([*command, *options], log="dns.log")
+
+    def stop(self) -> None:
+        """Answer nothing any more."""
+        if self._process:
+            self._process.terminate()
+            self._process.wait(5)
+            self._process = None
+
+
+@pytest.fixture(scope="module")
+def dns(network: Network) -> Iterator[Dns]:
+    dns = Dns(network)
+    network.add_client("probe", "02:00:00:00:00:01")
+    yield dns
+    dns.stop()
+    shutil.rmtree(dns.etc)
+
+
+@pytest.fixture
+def station(network: Network, dns: Dns) -> Iterator[Station]:
+    dns.stop()
+    with closing(Station(network.client("probe"))) as station:
+        yield station
+
+
+def test_a_name_is_resolved_at_load_and_again_and_its_last_answer_kept(
+    network: Network, dns: Dns, station: Station, tmp_path: Path
+) -> None:
+    dns.serve("10.20.0.10")
+    daemon = Daemon(network, tmp_path, NAMED, command=[sys.executable, "-c", FAST])
+
+    def answer() -> tuple[list[str], bool]:
+        told = daemon.status()["dns"]["wds.example.net"]
+        return told["addresses"], told["error"] is not None
+
+    with closing(FakeServer(network.ris.host)) as ris, closing(FakeServer(network.altiris.host)) as altiris:
+        assert answer() == (["10.20.0.10"], False)
+        station.send(request())
+        assert ris.receive() is not None
+
+        dns.stop()
+        daemon.wait_for(lambda: answer() == (["10.20.0.10"], True), 15)
+        assert "<4>server wds.example.net: " in daemon.log
+        station.send(request())
+        assert ris.receive() is not None, "the last answer is kept"
+
+        dns.serve("10.20.0.20")
+        daemon.wait_for(lambda: answer() == (["10.20.0.20"], False), 15)
+        station.send(request())
+        assert altiris.receive() is not None
+    assert daemon.stop() == 0
+    assert "Traceback" not in daemon.log
+
+
+def test_a_name_that_never_was_resolved_does_not_keep_others_from_their_server(
+    start: Callable[..., Daemon], network: Network, station: Station
+) -> None:
+    daemon = start(NAMED)
+    assert daemon.status()["dns"]["wds.example.net"]["addresses"] == []
+    with closing(FakeServer(network.altiris.host)) as altiris:
+        station.send(request())
+        station.send(request(chaddr="02:80:64:00:00:01"))
+        assert altiris.receive() is not None
+    assert daemon.status()["counters"]["dropped"]["not-resolved"] == 1

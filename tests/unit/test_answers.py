@@ -1,0 +1,94 @@
+"""Servers known by DNS name."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from pxerelay import names
+from pxerelay.answers import Answer, Answers
+from pxerelay.cli import main
+from pxerelay.ports import assign
+from pxerelay.relay import Drop, Relay, ToClient, ToServers
+from tests.unit.configs import CORE, LINKS, VLAN10, build
+from tests.unit.messages import ip, reply, request
+
+TEXT = """
+servers: {wds: WDS.example.net., mixed: [wds.example.net, 10.20.0.30]}
+default: wds
+interfaces: {vlan10: {}}
+rules: {00:80:64: mixed}
+"""
+ONE, TWO = IPv4Address("10.20.0.10"), IPv4Address("10.20.0.11")
+
+
+def relay(answers: Answers) -> Relay:
+    config = build(TEXT)
+    return Relay(config, assign(config, LINKS), LINKS, answers)
+
+
+def known(*addresses: IPv4Address) -> Answers:
+    return Answers({"wds.example.net": Answer(addresses)})
+
+
+def test_names_are_listed_in_one_spelling() -> None:
+    assert build(TEXT).dns_names == {"wds.example.net"}
+
+
+def test_a_request_goes_to_every_address_of_a_name() -> None:
+    decision = relay(known(ONE, TWO)).decide(request(), VLAN10, ip("0.0.0.0"))
+    assert decision == ToServers((ONE.packed, TWO.packed), None)
+
+
+def test_until_it_is_resolved_a_name_is_a_drop_with_its_own_reason() -> None:
+    assert relay(Answers()).decide(request(), VLAN10, ip("0.0.0.0")) is Drop.NOT_RESOLVED
+    other = relay(Answers()).decide(request(chaddr="00:80:64:00:00:01"), VLAN10, ip("0.0.0.0"))
+    assert other == ToServers((ip("10.20.0.30"),), None)
+
+
+def test_replies_are_taken_from_the_addresses_of_a_name() -> None:
+    assert isinstance(relay(known(ONE)).decide(reply(), CORE, ONE.packed), ToClient)
+    assert relay(known(ONE)).decide(reply(), CORE, TWO.packed) is Drop.NOT_A_SERVER
+
+
+def test_a_failed_question_keeps_the_last_answer_and_tells_why() -> None:
+    before = known(ONE)
+    failed = before.renewed({"wds.example.net": Answer(error="no answer within 5 s")})
+    assert failed.by_name["wds.example.net"] == Answer((ONE,), "no answer within 5 s")
+    mended = failed.renewed({"wds.example.net": Answer((TWO,))})
+    assert mended == known(TWO)
+
+
+def test_names_that_are_no_longer_configured_are_forgotten() -> None:
+    assert known(ONE).renewed({}) == Answers()
+
+
+def test_questions_are_asked_of_the_systems_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All at once, each failure an answer of its own."""
+
+    def getaddrinfo(name: str, *_: object, **__: object) -> list[object]:
+        if name == "gone.example.net":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [(socket.AF_INET, socket.SOCK_DGRAM, 0, "", (str(address), 0)) for address in (TWO, ONE, TWO)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    found = asyncio.run(names.resolve({"wds.example.net", "gone.example.net"}))
+    assert found == {
+        "wds.example.net": Answer((ONE, TWO)),
+        "gone.example.net": Answer(error="Name or service not known"),
+    }
+
+
+def test_explain_tells_the_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "pxerelay.yml"
+    config.write_text(TEXT)
+    assert main(["explain", "02:00:00:00:00:01", "--config", str(config), "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["servers"] == told["sent_to"] == ["wds.example.net"]
+    assert main(["explain", "02:00:00:00:00:01", "--config", str(config)]) == 0
+    assert "-> wds wds.example.net" in capsys.readouterr().out
