@@ -6,6 +6,7 @@ cross-checks here pass over it in silence.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -90,7 +91,6 @@ class _Builder:
         replies_from = self._networks("accept_replies_from")
         if default is None:
             return None
-        max_hops = self.data.get("max_hops", schema.default_of("max_hops"))
         return Config(
             servers=self.resolver.servers,
             policy=Policy(rules, classes, Default(Reason.DEFAULT, "default", default)),
@@ -100,7 +100,8 @@ class _Builder:
             accept_relayed_from=relayed_from,
             accept_replies_from=replies_from,
             mentioned=frozenset(self.resolver.mentioned),
-            max_hops=int(max_hops) if isinstance(max_hops, (int, float)) else 0,
+            max_hops=self._number("max_hops"),
+            max_requests=self._number("max_requests"),
             source_address=source,
             option82=option82,
         )
@@ -143,6 +144,10 @@ class _Builder:
             self.fault(path, f"{text} can't be an address of this host; write a unicast address")
             return None
         return address
+
+    def _number(self, key: str) -> int:
+        value = self.data.get(key, schema.default_of(key))
+        return int(value) if isinstance(value, (int, float)) and math.isfinite(value) else 0
 
     def _networks(self, key: str) -> tuple[IPv4Network, ...]:
         value = self.data.get(key)

@@ -39,6 +39,7 @@ class Config:
     """Everything the file says.
 
     `servers` holds the addresses or DNS names behind each name, `mentioned` all that it sends to.
+    `max_requests` bounds what one client may ask in a second, 0 is no bound.
     `source_address` is `route`, `giaddr` or an address.
     """
 
@@ -51,6 +52,7 @@ class Config:
     accept_replies_from: tuple[IPv4Network, ...]
     mentioned: frozenset[Target]
     max_hops: int
+    max_requests: int
     source_address: str | IPv4Address
     option82: AgentInfoSetting | None = None
 

@@ -36,6 +36,7 @@ class Drop(Enum):
     RELAY_NOT_ACCEPTED = "relay-not-accepted"
     MAPPED_TO_DROP = "mapped-to-drop"
     NOT_PXE = "not-pxe"
+    FLOOD = "flood"
     NOT_RESOLVED = "not-resolved"
     FOREIGN_OPTION82 = "foreign-option82"
     NOT_A_SERVER = "not-a-server"
@@ -53,6 +54,7 @@ MEANING = {
     Drop.RELAY_NOT_ACCEPTED: "relayed to us by a router that `accept_relayed_from:` does not name",
     Drop.MAPPED_TO_DROP: "the mapping says drop",
     Drop.NOT_PXE: "pxe_only holds, the client is not booting from the network, there are no dhcp_servers",
+    Drop.FLOOD: "this client asks more than `max_requests` times a second",
     Drop.NOT_RESOLVED: "its server is a DNS name that has not been resolved yet",
     Drop.FOREIGN_OPTION82: "brings an option 82 of its own, on an interface that is not `trusted`",
     Drop.NOT_A_SERVER: "a reply from an address that is no configured server's",
@@ -87,6 +89,11 @@ class ToClient(NamedTuple):
     hardware: bytes | None
     message: bytes | None = None
 
+
+SUSPICIOUS = frozenset(
+    {Drop.OWN_GIADDR, Drop.RELAY_NOT_ACCEPTED, Drop.FOREIGN_OPTION82, Drop.NOT_A_SERVER, Drop.FLOOD}
+)
+"""Reasons that somebody should look into: logged, at a bounded rate."""
 
 Decision = ToServers | ToClient | Drop
 

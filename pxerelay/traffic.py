@@ -12,9 +12,10 @@ from itertools import count
 from typing import Any
 
 from pxerelay import packet, sockets
+from pxerelay.flood import FloodGate
 from pxerelay.frames import reply_packets
 from pxerelay.log import LOGGER, Limiter
-from pxerelay.relay import Drop, Relay, ToClient, ToServers
+from pxerelay.relay import MEANING, SUSPICIOUS, Decision, Drop, Relay, ToClient, ToServers
 from pxerelay.sockets import Datagram, Receiver, Sender
 from pxerelay.words import Narrator
 
@@ -34,12 +35,24 @@ class Traffic:
         self._to_link = Sender(link)
         self._identification = count(os.getpid())
         self._limiter = Limiter()
-        self.relay: Relay | None = None
+        self._gate = FloodGate(0)
+        self._relay: Relay | None = None
         self.narrator: Narrator | None = None
         self.names: dict[int, str] = {}
         self.requests = self.replies = self.sent_to_servers = self.sent_to_clients = self.send_failures = 0
         self.without_option82 = 0
         self.dropped: Counter[Drop] = Counter()
+
+    @property
+    def relay(self) -> Relay | None:
+        """The rules in force."""
+        return self._relay
+
+    @relay.setter
+    def relay(self, relay: Relay) -> None:
+        if relay.config.max_requests != self._gate.limit:
+            self._gate = FloodGate(relay.config.max_requests)
+        self._relay = relay
 
     def counters(self) -> dict[str, Any]:
         """Return what was counted since the start; `dropped` has every reason, also those not met yet."""
@@ -64,16 +77,21 @@ class Traffic:
             except OSError as error:
                 self._warn(("receive", error.errno), f"could not receive: {error.strerror}")
                 return
+            now = time.monotonic()
             for datagram in batch:
-                self._handle(relay, datagram)
+                self._handle(relay, datagram, now)
             self._flush(self._to_network)
             self._flush(self._to_link)
             if len(batch) < sockets.BATCH:
                 return
 
-    def _handle(self, relay: Relay, datagram: Datagram) -> None:
+    def _handle(self, relay: Relay, datagram: Datagram, now: float) -> None:
         message, interface, source, unicast = datagram
-        decision = relay.decide(message, interface, source, unicast)
+        decision: Decision
+        if packet.is_request(message) and not self._gate.admits(bytes(message[packet.CHADDR]), now):
+            decision = Drop.FLOOD
+        else:
+            decision = relay.decide(message, interface, source, unicast)
         if isinstance(decision, ToServers):
             self.requests += 1
             self.without_option82 += decision.too_large
@@ -83,6 +101,9 @@ class Traffic:
             self._send_to_client(decision.message or message, decision)
         else:
             self.dropped[decision] += 1
+            if decision in SUSPICIOUS:
+                sender = f"{IPv4Address(source)} on {self.names.get(interface, interface)}"
+                self._warn(decision, f"dropped a message from {sender}: {MEANING[decision]}")
         if self.narrator is not None:
             name = self.names.get(interface, f"interface {interface}")
             LOGGER.debug("%s", self.narrator.tell(message, name, source, decision))

@@ -18,6 +18,7 @@ from tests.lab import Lab
 from tests.lab.topology import Network
 
 BASE = """\
+max_requests: 0
 servers: {ris: 10.20.0.10, altiris: 10.20.0.20}
 default: ris
 interfaces:

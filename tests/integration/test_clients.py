@@ -48,7 +48,7 @@ def test_debug_tells_the_story_of_a_boot(start: Start, network: Network) -> None
     ]
     assert any(
         "on vlan10: DISCOVER (PXEClient, x86 BIOS), "
-        f"rule 02:00:00:10:00:01 ({daemon.config}:7) says altiris; "
+        f"rule 02:00:00:10:00:01 ({daemon.config}:8) says altiris; "
         "sent to altiris 10.20.0.20 with giaddr 10.10.10.1" in line
         for line in story
     )

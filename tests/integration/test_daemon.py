@@ -126,7 +126,7 @@ def test_a_bad_reload_changes_nothing_and_says_so(start: Start, station: Station
     after = daemon.status()["config"]
     assert after["sha256"] == before["sha256"]
     assert after["loaded_at"] == before["loaded_at"]
-    assert after["last_error"].startswith(f"{daemon.config}:11:1: 'rules' stands here")
+    assert after["last_error"].startswith(f"{daemon.config}:12:1: 'rules' stands here")
     assert "<3>the new configuration does not load, the old one stays:" in daemon.log
     station.send(request())
     assert server.receive() is not None

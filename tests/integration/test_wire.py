@@ -206,3 +206,21 @@ def test_a_burst_is_relayed_whole_and_in_order(start: Start, server: FakeServer,
     while (arrived := server.receive(0.5)) is not None:
         numbers.append(int.from_bytes(arrived[0][4:8], "big"))
     assert numbers == list(range(200))
+
+
+def test_a_client_that_floods_is_held_to_its_limit_and_others_are_served(
+    start: Start, server: FakeServer, station: Station
+) -> None:
+    daemon = start(BASE.replace("max_requests: 0", "max_requests: 5"))
+    for _ in range(40):
+        station.send(request())
+    station.send(request(chaddr="02:00:00:00:00:02"))
+    arrived = []
+    while (datagram := server.receive(0.3)) is not None:
+        arrived.append(datagram[0][28:34].hex(":"))
+    assert arrived.count("02:00:00:00:00:02") == 1
+    assert 5 <= arrived.count(MAC) <= 10, "one second's worth, or two if the second changed"
+    assert daemon.status()["counters"]["dropped"]["flood"] == 40 - arrived.count(MAC)
+    warnings = [line for line in daemon.log.splitlines() if line.startswith("<4>")]
+    assert len(warnings) == 1, "logged at a bounded rate"
+    assert "this client asks more than `max_requests` times a second" in warnings[0]

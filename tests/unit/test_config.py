@@ -59,6 +59,7 @@ def test_every_key_is_described_for_the_editor() -> None:
 
 def test_defaults_are_those_of_the_schema() -> None:
     built = build("default: 10.20.0.10")
+    assert built.max_requests == schema.default_of("max_requests") == 50
     assert built.max_hops == schema.default_of("max_hops") == 4
     assert built.source_address == schema.default_of("source_address") == "route"
     assert built.pxe_only is schema.default_of("pxe_only") is False

@@ -22,6 +22,7 @@ PURE = (
     "relay",
     "frames",
     "findings",
+    "flood",
     "document",
     "schema",
     "resolve",

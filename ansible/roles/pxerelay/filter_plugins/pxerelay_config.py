@@ -27,6 +27,7 @@ KEYS = (
     "rules",
     "classes",
     "max_hops",
+    "max_requests",
     "option82",
 )
 RULES = "pxerelay_rules"
