@@ -32,10 +32,17 @@ unit: $(VENV)/.stamp ## bytes in, decision out; no network
 integration: $(VENV)/.stamp ## real sockets, servers and clients in network namespaces
 	$(BIN)/pytest --quiet tests/integration
 
+fuzz: $(VENV)/.stamp ## coverage-guided fuzzing of the relay (SECONDS=20)
+	$(BIN)/pip install --quiet --group fuzz
+	$(BIN)/python -m tests.fuzz $(or $(SECONDS),20)
+
+soak: $(VENV)/.stamp ## a million hostile datagrams at a running daemon while real clients boot (COUNT=1000000)
+	$(BIN)/python -m tests.soak $(or $(COUNT),1000000)
+
 demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this machine; ARGS=--keep leaves it up
 	$(BIN)/python -m tests.lab.demo $(ARGS)
 
 molecule: $(VENV)/.stamp ## the role on a real systemd host
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test
 
-.PHONY: help venv test lint unit integration demo molecule
+.PHONY: help venv test lint unit integration fuzz soak demo molecule

@@ -39,16 +39,22 @@ class Daemon:
     """`pxerelay run` on the relay host of a network."""
 
     def __init__(
-        self, network: Network, folder: Path, config: str, *arguments: str, command: Sequence[str] = PXERELAY
+        self,
+        network: Network,
+        folder: Path,
+        config: str,
+        *,
+        command: Sequence[str] = PXERELAY,
+        options: Sequence[str] = ("--debug",),
     ) -> None:
         self.config = folder / "pxerelay.yml"
         self.socket = folder / "control.sock"
         self.log_path = folder / "log"
         self.config.write_text(config)
-        options = ("--config", str(self.config), "--socket", str(self.socket), "--debug")
+        files = ("--config", str(self.config), "--socket", str(self.socket))
         with self.log_path.open("w") as log:
             self.process: subprocess.Popen[str] = network.relay.popen(
-                [*command, "run", *options, *arguments], stdout=log, stderr=log
+                [*command, "run", *files, *options], stdout=log, stderr=log
             )
         self.wait_for(lambda: self._answers() or self.process.poll() is not None, 10)
 
@@ -109,10 +115,10 @@ def start(network: Network, tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
     """Start a daemon with a configuration; it is ended with the test."""
     started: list[Daemon] = []
 
-    def run(config: str = BASE, *arguments: str) -> Daemon:
+    def run(config: str = BASE) -> Daemon:
         folder = tmp_path / f"daemon{len(started)}"
         folder.mkdir()
-        daemon = Daemon(network, folder, config, *arguments)
+        daemon = Daemon(network, folder, config)
         started.append(daemon)
         return daemon
 
