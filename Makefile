@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.stamp: pyproject.toml tests/lab/install-packages
 	tests/lab/install-packages
@@ -29,6 +29,9 @@ lint: $(VENV)/.stamp ## ruff, mypy, yamllint, ansible-lint
 unit: $(VENV)/.stamp ## bytes in, decision out; no network
 	$(BIN)/pytest --quiet tests/unit
 
+differential: $(VENV)/.stamp ## the same messages through ISC dhcrelay, dnsmasq and pxerelay, compared
+	$(BIN)/pytest --quiet tests/differential
+
 integration: $(VENV)/.stamp ## real sockets, servers and clients in network namespaces
 	$(BIN)/pytest --quiet tests/integration
 
@@ -39,10 +42,14 @@ fuzz: $(VENV)/.stamp ## coverage-guided fuzzing of the relay (SECONDS=20)
 soak: $(VENV)/.stamp ## a million hostile datagrams at a running daemon while real clients boot (COUNT=1000000)
 	$(BIN)/python -m tests.soak $(or $(COUNT),1000000)
 
+firmware: $(VENV)/.stamp ## real PXE firmware boots through the relay, in qemu; ARGS=--record keeps its packets
+	tests/lab/install-packages qemu-system-x86 ovmf
+	$(BIN)/pytest --quiet tests/firmware $(ARGS)
+
 demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this machine; ARGS=--keep leaves it up
 	$(BIN)/python -m tests.lab.demo $(ARGS)
 
 molecule: $(VENV)/.stamp ## the role on a real systemd host
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test
 
-.PHONY: help venv test lint unit integration fuzz soak demo molecule
+.PHONY: help venv test lint unit integration differential firmware fuzz soak demo molecule

@@ -9,9 +9,10 @@ from ipaddress import IPv4Network
 import pytest
 
 from pxerelay import packet
-from tests.integration.conftest import BASE, Daemon
+from tests.integration.conftest import BASE
 from tests.integration.wire import Station
 from tests.lab import Dnsmasq, Host, udhcpc
+from tests.lab.daemon import Daemon
 from tests.lab.servers import Pool
 from tests.lab.topology import ALTIRIS, BOOT_FILES, CLIENTS, RIS, Network
 from tests.lab.trial import boot

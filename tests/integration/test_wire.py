@@ -7,9 +7,10 @@ from contextlib import closing
 
 import pytest
 
-from tests.integration.conftest import BASE, Daemon
+from tests.integration.conftest import BASE
 from tests.integration.wire import FakeServer, Station
 from tests.lab import Host
+from tests.lab.daemon import Daemon
 from tests.lab.topology import Network
 from tests.unit.messages import ACK, NAK, ip, option, reply, request
 

@@ -3,7 +3,6 @@
 They serve subnets they are not on, as servers behind a relay do: the request's giaddr picks the pool.
 """
 
-import shutil
 import subprocess
 import time
 from abc import ABC, abstractmethod
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from tests.lab.command import CACHE, run
+from tests.lab import debian
 from tests.lab.network import Host, LabError
 
 START_SECONDS = 10.0
@@ -42,6 +41,7 @@ class DhcpServer(ABC):
         bootfile: str | None,
         next_server: str | None = None,
         interface: str = "eth0",
+        extra: Sequence[str] = (),
     ) -> None:
         self.host = host
         self.address = address
@@ -49,6 +49,7 @@ class DhcpServer(ABC):
         self.bootfile = bootfile
         self.next_server = next_server or address
         self.interface = interface
+        self.extra = extra  # further lines of the server's own configuration language
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> "DhcpServer":
@@ -109,6 +110,7 @@ class Dnsmasq(DhcpServer):
         lines += [f"dhcp-range={pool.first},{pool.last},{pool.subnet.netmask},1h" for pool in self.pools]
         if self.bootfile:
             lines.append(f"dhcp-boot={self.bootfile},,{self.next_server}")
+        lines += self.extra
         self.path("conf").write_text("\n".join(lines) + "\n")
         argv = ["dnsmasq", "--keep-in-foreground", "--log-facility=-", "--pid-file"]
         return [*argv, f"--conf-file={self.path('conf')}"]
@@ -124,6 +126,7 @@ class IscDhcpServer(DhcpServer):
         lines = ["authoritative;", "ping-check off;", "default-lease-time 3600;", "max-lease-time 3600;"]
         if self.bootfile:
             lines += [f'filename "{self.bootfile}";', f"next-server {self.next_server};"]
+        lines += self.extra
         for pool in self.pools:
             lines.append(_subnet(pool.subnet, f"range {pool.first} {pool.last};"))
         lines.append(_subnet(self._own_subnet()))
@@ -146,25 +149,8 @@ def _subnet(subnet: IPv4Network, inside: str = "") -> str:
 
 
 def isc_dhcpd() -> Path:
-    """Return the dhcpd program; the first call fetches Debian's package and unpacks it, without installing.
-
-    Installed, the package would start a service and take port 67 of this machine.
-    """
-    home = CACHE / "lab" / "isc-dhcp-server"
-    program = home / "usr" / "sbin" / "dhcpd"
-    if not program.exists():
-        print("fetching Debian's isc-dhcp-server")
-        shutil.rmtree(home, ignore_errors=True)
-        part = home.with_suffix(".part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        if run(["apt-get", "download", "isc-dhcp-server"], cwd=part, check=False).returncode:
-            run(["apt-get", "update", "-qq"], timeout=300)
-            run(["apt-get", "download", "isc-dhcp-server"], cwd=part)
-        (package,) = part.glob("*.deb")
-        run(["dpkg", "-x", str(package), str(part)])
-        part.rename(home)
-    return program
+    """Return the dhcpd program, unpacked out of Debian's package."""
+    return debian.program("isc-dhcp-server", "usr/sbin/dhcpd")
 
 
 def _read(path: Path) -> str:

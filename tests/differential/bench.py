@@ -1,0 +1,163 @@
+"""A network with one relay in it, and a run of all cases through that relay."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from itertools import groupby
+
+from tests.differential.cases import (
+    ANSWERED,
+    CLIENT,
+    CLIENT_MAC,
+    OTHER_VLAN,
+    SHOUTED,
+    Case,
+    Delivery,
+)
+from tests.differential.corpus import FIRST_XID
+from tests.differential.wire import Arrival, Tap
+from tests.integration.wire import FakeServer
+from tests.lab import Lab, LabError
+from tests.lab.relays import DnsmasqRelay, IscDhcrelay, Pxerelay, PxerelayLikeDnsmasq, RelayAgent
+from tests.lab.topology import Network
+from tests.unit.messages import ACK, reply, request
+
+PAIRS: Sequence[tuple[type[RelayAgent], type[RelayAgent]]] = (
+    (Pxerelay, IscDhcrelay),
+    (PxerelayLikeDnsmasq, DnsmasqRelay),
+)
+"""Which of ours is compared with which peer."""
+
+Outcome = tuple[Arrival, ...]
+"""All that one message became, sorted."""
+
+BATCH = 24
+"""Messages that may wait in a relay's sockets at once: few enough for the smallest receive buffer."""
+START_SECONDS, ANSWER_SECONDS, QUIET_SECONDS = 10.0, 10.0, 0.3
+_FIRST_MARK = 0xFF000000
+_MACS = {"client": bytes.fromhex("020000000a01"), "core": bytes.fromhex("020000000a02")}
+"""The relay host's own hardware addresses in vlan10 and in core."""
+_SERVER_MACS = ("02:00:00:00:0b:01", "02:00:00:00:0b:02")
+
+
+class Bench:
+    """Taps on every wire around a relay. Messages go out in batches.
+
+    Behind each batch goes a mark, a message that every relay hands on: a relay keeps the order of what it
+    hears on one interface, so when the mark has come out nothing of the batch is still on its way in.
+    """
+
+    def __init__(self, agent: RelayAgent, taps: Mapping[str, Tap]) -> None:
+        self._agent = agent
+        self._taps = taps
+        self._marks = _FIRST_MARK
+        self._found: dict[int | None, list[Arrival]] = {}
+
+    def run(self, cases: Sequence[Case]) -> list[Outcome]:
+        """Send every case and return what each became; their xids count from FIRST_XID."""
+        for delivery in (SHOUTED, ANSWERED):
+            self._await_relaying(delivery)
+        self._collect(QUIET_SECONDS)
+        self._found.clear()
+        for side, group in groupby(cases, lambda case: case.delivery.origin):
+            for batch in _batches(list(group), BATCH):
+                for case in batch:
+                    self._send(case.message, case.delivery)
+                self._mark(SHOUTED if side == "client" else ANSWERED)
+        while self._collect(QUIET_SECONDS):
+            pass
+        outcomes = [tuple(sorted(self._found.pop(FIRST_XID + at, ()))) for at in range(len(cases))]
+        if self._found:
+            raise LabError(f"{self._agent.kind}: messages that nobody sent: {self._found}")
+        return outcomes
+
+    def _send(self, message: bytes, delivery: Delivery) -> None:
+        side = _MACS["client" if delivery.origin == "client" else "core"]
+        hardware = b"\xff" * 6 if delivery.broadcast else side
+        self._taps[delivery.origin].send(
+            message, delivery.source, delivery.destination, delivery.ports, hardware, delivery.checksum
+        )
+
+    def _mark(self, delivery: Delivery, seconds: float = ANSWER_SECONDS) -> None:
+        """Send a mark and wait until it comes out."""
+        mark = self._send_mark(delivery)
+        deadline = time.monotonic() + seconds
+        while mark not in self._found:
+            if not self._agent.alive or time.monotonic() > deadline:
+                raise LabError(f"{self._agent.kind} relays no more:\n{self._agent.log[-3000:]}")
+            self._collect(0.2, until=mark)
+        del self._found[mark]
+
+    def _send_mark(self, delivery: Delivery) -> int:
+        self._marks += 1
+        message = request() if delivery is SHOUTED else reply(ACK, flags=0x8000)
+        self._send(Case("mark", bytes(message), delivery).numbered(self._marks).message, delivery)
+        return self._marks
+
+    def _await_relaying(self, delivery: Delivery) -> None:
+        """Send marks until one comes out: the relay has started."""
+        deadline = time.monotonic() + START_SECONDS
+        while not self._found:
+            if not self._agent.alive or time.monotonic() > deadline:
+                raise LabError(f"{self._agent.kind} does not relay:\n{self._agent.log[-3000:]}")
+            self._send_mark(delivery)
+            self._collect(0.1)
+        self._found.clear()
+
+    def _collect(self, seconds: float, until: int | None = None) -> bool:
+        """Take in what arrives within the time, or until that xid has; tell whether anything did."""
+        deadline = time.monotonic() + seconds
+        any_arrived = False
+        while (left := deadline - time.monotonic()) > 0 and (until is None or until not in self._found):
+            for tap in select.select(list(self._taps.values()), [], [], left)[0]:
+                for arrival in tap.arrivals():
+                    any_arrived = True
+                    self._found.setdefault(arrival.xid, []).append(arrival)
+        return any_arrived
+
+
+def _batches(cases: Sequence[Case], size: int) -> Iterator[Sequence[Case]]:
+    for start in range(0, len(cases), size):
+        yield cases[start : start + size]
+
+
+@contextmanager
+def bench(kind: type[RelayAgent]) -> Iterator[Bench]:
+    """Build a network, start a relay in it, and put taps around it."""
+    with ExitStack() as stack:
+        lab = stack.enter_context(Lab(f"diff_{os.getpid()}_{kind.kind}"[:30]))
+        network = Network(lab).build()
+        _prepare(network)
+        client = network.add_client("probe", CLIENT_MAC)
+        neighbour = network.add_client("neighbour", "02:00:00:00:00:02", OTHER_VLAN)
+        wires = {
+            "client": client,
+            "other VLAN": neighbour,
+            "server": network.ris.host,
+            "stranger": network.altiris.host,
+        }
+        taps = {name: stack.enter_context(closing(Tap(name, host))) for name, host in wires.items()}
+        for server in network.servers:  # a port that listens sends no ICMP
+            stack.enter_context(closing(FakeServer(server.host)))
+        agent = kind(network)
+        agent.start()
+        stack.callback(agent.stop)
+        yield Bench(agent, taps)
+
+
+def _prepare(network: Network) -> None:
+    """Give every host the same hardware addresses in each run, and tell the relay host the client's."""
+    for server, address in zip(network.servers, _SERVER_MACS, strict=True):
+        server.host.ip(f"link set eth0 address {address}")
+    lines: Iterable[str] = (
+        f"link set vlan10 address {_MACS['client'].hex(':')}",
+        f"link set core address {_MACS['core'].hex(':')}",
+        f"neighbour replace {CLIENT} lladdr {CLIENT_MAC} dev vlan10 nud permanent",
+    )
+    network.relay.ip(*lines)
+    for name in ("all", "vlan10", "core"):  # each relay shall decide itself what it believes
+        network.relay.sysctl(f"net.ipv4.conf.{name}.rp_filter", 0)

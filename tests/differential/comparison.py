@@ -1,0 +1,106 @@
+"""Two relays' outcomes side by side, and the rows of differences.yml that explain where they differ."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import yaml
+
+from tests.differential.bench import Outcome
+from tests.differential.cases import Case
+from tests.differential.features import features
+from tests.differential.outline import outline
+
+TABLE = Path(__file__).with_name("differences.yml")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One case that a peer treats in another way."""
+
+    peer: str
+    case: Case
+    theirs: str
+    ours: str
+    words: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One explanation: for this peer, messages like this, these two outlines (`*` stands for anything)."""
+
+    id: str
+    peers: tuple[str, ...]
+    when: frozenset[str]
+    theirs: str
+    ours: str
+    because: str
+    source: str
+
+    def __str__(self) -> str:
+        return self.id
+
+    def explains(self, difference: Difference) -> bool:
+        """Whether this is such a difference. Where both outlines are the same, nothing is."""
+        return (
+            difference.peer in self.peers
+            and self.when <= difference.words
+            and difference.theirs != difference.ours
+            and fnmatchcase(difference.theirs, self.theirs)
+            and fnmatchcase(difference.ours, self.ours)
+        )
+
+
+def read_table(path: Path = TABLE) -> list[Row]:
+    """Return the rows of the table."""
+    return [
+        Row(
+            id=row["id"],
+            peers=tuple(row["peers"]),
+            when=frozenset(row["when"]),
+            theirs=row["they"],
+            ours=row["we"],
+            because=row["because"],
+            source=row["source"],
+        )
+        for row in yaml.safe_load(path.read_text())
+    ]
+
+
+def differences(
+    cases: Sequence[Case], peer: str, theirs: Sequence[Outcome], ours: Sequence[Outcome]
+) -> list[Difference]:
+    """Return every case whose outcomes are not the same to the last octet."""
+    return [
+        Difference(peer, case, outline(case, their), outline(case, our), features(case))
+        for case, their, our in zip(cases, theirs, ours, strict=True)
+        if their != our
+    ]
+
+
+def unexplained(found: Iterable[Difference], table: Sequence[Row]) -> list[Difference]:
+    """Return the differences that no row explains."""
+    return [difference for difference in found if not any(row.explains(difference) for row in table)]
+
+
+def uses(found: Iterable[Difference], table: Sequence[Row]) -> Counter[str]:
+    """Count by id the differences that each row explains."""
+    return Counter(row.id for difference in found for row in table if row.explains(difference))
+
+
+def report(found: Sequence[Difference], examples: int = 6) -> str:
+    """Return differences in words, those of one kind together."""
+    groups: dict[tuple[str, str, str], list[Difference]] = {}
+    for difference in found:
+        groups.setdefault((difference.peer, difference.theirs, difference.ours), []).append(difference)
+    lines = []
+    for (peer, theirs, ours), group in sorted(groups.items(), key=lambda item: (item[0][0], -len(item[1]))):
+        names = "; ".join(difference.case.name for difference in group[:examples])
+        common = frozenset.intersection(*(difference.words for difference in group))
+        lines += [f"{peer}, {len(group)} messages: {names}{'; ...' if len(group) > examples else ''}"]
+        lines += [f"  they: {theirs}", f"  we:   {ours}", f"  when: {', '.join(sorted(common))}"]
+    return "\n".join(lines)

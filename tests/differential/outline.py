@@ -1,0 +1,101 @@
+"""What a message became, in a line: where it arrived, from whom, and what of it was changed.
+
+    server:67 from core:67; hops +1, giaddr ours
+    yiaddr:68 at chaddr from vlan10:67; unchanged
+    nothing
+
+Several arrivals are joined by " | ". Two outcomes that differ may have one outline only if what differs
+is told by neither; the comparison treats that as a difference that nothing explains.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+
+from tests.differential.bench import Outcome
+from tests.differential.cases import CLIENT_MAC, EVERYONE, STRANGER, SUBNET_BROADCAST, Case, Checksum
+from tests.differential.wire import Arrival
+from tests.lab.relays import GIADDR
+from tests.lab.topology import RELAY_CORE, RIS
+
+NOTHING = "nothing"
+UNSET = "0.0.0.0"
+_NAMES = {
+    GIADDR: "vlan10",
+    RELAY_CORE: "core",
+    RIS: "server",
+    STRANGER: "stranger",
+    EVERYONE: "everyone",
+    SUBNET_BROADCAST: "subnet",
+}
+_FIELDS = (
+    ("op", 0, 1),
+    ("htype", 1, 2),
+    ("hlen", 2, 3),
+    ("xid", 4, 8),
+    ("secs", 8, 10),
+    ("flags", 10, 12),
+    ("ciaddr", 12, 16),
+    ("yiaddr", 16, 20),
+    ("siaddr", 20, 24),
+    ("chaddr", 28, 44),
+    ("sname", 44, 108),
+    ("file", 108, 236),
+)
+_HEADER = 236
+
+
+def outline(case: Case, outcome: Outcome) -> str:
+    """Return the outcome of a case in words."""
+    return " | ".join(_arrival(case, arrival) for arrival in outcome) or NOTHING
+
+
+def _arrival(case: Case, arrival: Arrival) -> str:
+    destination = f"{_address(case, arrival.destination)}:{arrival.ports[1]}"
+    if arrival.at == "client":
+        destination += f" at {_hardware(case, arrival.hardware)}"
+    elif arrival.at != _NAMES.get(arrival.destination):
+        destination += f" on the wire of {arrival.at}"
+    source = "sender" if arrival.source == case.delivery.source else _address(case, arrival.source)
+    checksum = "" if arrival.checksum is Checksum.GOOD else f", checksum {arrival.checksum.value}"
+    changes = ", ".join(_changes(case.message, arrival.payload)) or "unchanged"
+    return f"{destination} from {source}:{arrival.ports[0]}{checksum}; {changes}"
+
+
+def _address(case: Case, address: str) -> str:
+    packed = IPv4Address(address).packed
+    if address in _NAMES or address == UNSET:
+        return _NAMES.get(address, address)
+    if len(case.message) >= _HEADER:
+        for name, at in (("ciaddr", 12), ("yiaddr", 16), ("giaddr", 24)):
+            if case.message[at : at + 4] == packed:
+                return name
+    return address
+
+
+def _hardware(case: Case, hardware: str) -> str:
+    if hardware == "ff:ff:ff:ff:ff:ff":
+        return "all"
+    if hardware == CLIENT_MAC and case.message[28:34].hex(":") != hardware:
+        return "client"
+    return "chaddr" if case.message[28:34].hex(":") == hardware else hardware
+
+
+def _changes(before: bytes, after: bytes) -> list[str]:
+    found = []
+    if before[3:4] != after[3:4]:
+        step = (after + bytes(4))[3] - before[3]
+        found.append(f"hops {step:+}")
+    if before[24:28] != after[24:28]:
+        giaddr = str(IPv4Address(after[24:28]))
+        found.append("giaddr ours" if giaddr == GIADDR else f"giaddr {giaddr}")
+    found += [f"{name} changed" for name, start, end in _FIELDS if before[start:end] != after[start:end]]
+    shared = min(len(before), len(after))
+    if before[_HEADER:shared] != after[_HEADER:shared]:
+        first = next(at for at in range(_HEADER, shared) if before[at] != after[at])
+        found.append(f"options changed from octet {first}")
+    if len(after) < len(before):
+        found.append(f"cut to {len(after)}")
+    elif len(after) > len(before):
+        found.append(f"{'octets' if any(after[len(before) :]) else 'zeros'} up to {len(after)}")
+    return found

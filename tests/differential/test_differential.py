@@ -1,0 +1,97 @@
+"""Every difference has its row, every row its difference, and what the two stand on is sound."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.differential.bench import PAIRS, bench
+from tests.differential.captures import captured
+from tests.differential.cases import ANSWERED, SHOUTED, Case
+from tests.differential.comparison import Difference, Row, differences, read_table, report, unexplained, uses
+from tests.differential.corpus import corpus
+from tests.differential.features import VOCABULARY, features
+from tests.unit.messages import ip, reply, request
+
+TABLE = read_table()
+PEERS = [peer.kind for _, peer in PAIRS]
+CASES = corpus()
+
+
+@pytest.fixture(scope="module")
+def found() -> Mapping[str, list[Difference]]:
+    """Send every message through every relay once, and compare."""
+    if os.geteuid() != 0:
+        pytest.fail("the differential test makes network namespaces: run it as root")
+    result = {}
+    for ours, peer in PAIRS:
+        with bench(ours) as our_bench:
+            our_outcomes = our_bench.run(CASES)
+        with bench(peer) as their_bench:
+            their_outcomes = their_bench.run(CASES)
+        for kind, outcomes in ((ours, our_outcomes), (peer, their_outcomes)):
+            relayed = sum(map(bool, outcomes))
+            assert relayed > len(CASES) * 0.7, f"{kind.kind} relays only {relayed} of {len(CASES)} messages"
+        result[peer.kind] = differences(CASES, peer.kind, their_outcomes, our_outcomes)
+    return result
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_every_difference_has_a_row(found: Mapping[str, list[Difference]], peer: str) -> None:
+    left = unexplained(found[peer], TABLE)
+    assert not left, f"differences that no row explains:\n{report(left)}"
+
+
+@pytest.mark.parametrize(("row", "peer"), [(row, peer) for row in TABLE for peer in row.peers], ids=str)
+def test_every_row_has_a_difference(found: Mapping[str, list[Difference]], row: Row, peer: str) -> None:
+    assert uses(found[peer], [row])[row.id], f"{peer} no longer does so: take it out of differences.yml"
+
+
+def test_the_table_speaks_the_words_of_its_features() -> None:
+    for row in TABLE:
+        assert row.when <= VOCABULARY, row.id
+        assert set(row.peers) <= set(PEERS), row.id
+        assert row.source.startswith("RFC "), row.id
+    assert len({row.id for row in TABLE}) == len(TABLE)
+
+
+def test_every_case_can_be_told_from_the_others() -> None:
+    assert len({case.name for case in CASES}) == len(CASES)
+    assert set().union(*map(features, CASES)) <= VOCABULARY
+
+
+def test_a_row_does_not_explain_what_its_outlines_do_not_tell() -> None:
+    row = Row("id", ("isc",), frozenset(), theirs="*", ours="*", because="", source="")
+    case = Case("case", bytes(request()), SHOUTED)
+    same = Difference(
+        "isc", case, "server:67 from core:67; hops +1", "server:67 from core:67; hops +1", features(case)
+    )
+    assert not row.explains(same)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_captures_become_cases_once_each(tmp_path: Path, order: str) -> None:
+    asked, answered = bytes(request()), bytes(reply(giaddr="192.0.2.1"))
+    frames = [
+        _frame("255.255.255.255", 67, asked),
+        _frame("10.10.10.9", 68, answered),
+        _frame("10.20.0.10", 69, b"tftp"),
+    ]
+    capture = struct.pack(f"{order}IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+    for frame in (*frames, *frames):
+        capture += struct.pack(f"{order}IIII", 0, 0, len(frame), len(frame)) + frame
+    (tmp_path / "boot.pcap").write_bytes(capture)
+    assert list(captured(tmp_path)) == [
+        Case("boot.pcap, datagram 1", asked, SHOUTED),
+        Case("boot.pcap, datagram 2", bytes(reply()), ANSWERED),
+    ]
+
+
+def _frame(destination: str, port: int, payload: bytes) -> bytes:
+    udp = struct.pack("!HHHH", 68, port, 8 + len(payload), 0) + payload
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0) + bytes(4) + ip(destination)
+    return bytes(12) + b"\x08\x00" + head + udp

@@ -1,0 +1,41 @@
+"""The network for each set-up, and where recordings are kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.firmware.stage import Boots, Stage
+from tests.lab import Lab
+
+CAPTURES = Path(__file__).resolve().parents[1] / "captures"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the option that keeps recordings."""
+    parser.addoption(
+        "--record", action="store_true", help="keep the packets of each set-up in tests/captures"
+    )
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    if os.geteuid() != 0:
+        pytest.fail("the firmware tests make network namespaces: run them as root")
+    with Lab(f"fw_{os.getpid()}", tmp_path / "lab") as lab:
+        yield Stage(lab)
+
+
+@pytest.fixture
+def keep(request: pytest.FixtureRequest) -> Callable[[str, Boots], None]:
+    """Return what keeps a set-up's recordings under a name, if the option says so."""
+
+    def save(name: str, boots: Boots) -> None:
+        if request.config.getoption("--record"):
+            for side, capture in boots.sides.items():
+                capture.save(CAPTURES / f"{name}-{side}.pcap")
+
+    return save
