@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from tests.lab.command import CommandError
 from tests.lab.network import Lab, LabError
-from tests.lab.stage import Progress, down, up
+from tests.lab.stage import Progress, alone, down, up
 from tests.lab.topology import CLIENTS, SERVER_NAMES, Client, Network
-from tests.lab.trial import boot
+from tests.lab.trial import Outcome, boot
 
 
 def main() -> int:
@@ -20,27 +20,40 @@ def main() -> int:
     for action, meaning in (
         ("up", "build network, servers, clients and an empty relay host"),
         ("down", "remove all of it"),
-        ("boot", "boot clients, and tell in JSON what each was offered"),
+        ("boot", "boot clients, and tell what each was offered; 1 if that is not what it should be"),
     ):
         actions.add_parser(action, help=meaning).add_argument("name", help="the lab's name")
     help_text = "only this client; NAME=SERVER expects it at another server than the topology does"
     actions.choices["boot"].add_argument("client", nargs="*", help=help_text)
+    actions.choices["boot"].add_argument("--json", action="store_true", help="tell it to a program")
     arguments = parser.parse_args()
     try:
-        if arguments.action == "up":
-            up(arguments.name, Progress())
-        elif arguments.action == "down":
-            down(arguments.name)
-        else:
-            _boot(arguments.name, _chosen(arguments.client))
+        if arguments.action == "boot":
+            return _boot(arguments.name, _chosen(arguments.client), as_json=arguments.json)
+        with alone(arguments.name):
+            if arguments.action == "up":
+                up(arguments.name, Progress())
+            else:
+                down(arguments.name)
     except (CommandError, LabError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
-def _boot(name: str, clients: Sequence[Client]) -> None:
-    outcomes = [
+def _boot(name: str, clients: Sequence[Client], *, as_json: bool) -> int:
+    outcomes = boot(Network(Lab.existing(name)), clients)
+    if as_json:
+        _print_json(outcomes)
+        return 0
+    for outcome in outcomes:
+        verdict = "ok" if outcome.ok else f"WRONG, expected {outcome.expected}"
+        print(f"{outcome.client.mac}  {outcome.client.kind:12}{outcome.offered}: {verdict}")
+    return 0 if all(outcome.ok for outcome in outcomes) else 1
+
+
+def _print_json(outcomes: Sequence[Outcome]) -> None:
+    rows = [
         {
             "client": outcome.client.name,
             "kind": outcome.client.kind,
@@ -48,9 +61,9 @@ def _boot(name: str, clients: Sequence[Client]) -> None:
             "expected": outcome.expected,
             "ok": outcome.ok,
         }
-        for outcome in boot(Network(Lab.existing(name)), clients)
+        for outcome in outcomes
     ]
-    print(json.dumps(outcomes, indent=2))
+    print(json.dumps(rows, indent=2))
 
 
 def _chosen(words: Sequence[str]) -> Sequence[Client]:

@@ -9,7 +9,8 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -17,12 +18,13 @@ from tests.lab.command import REPOSITORY, CommandError
 from tests.lab.network import LabError
 from tests.lab.relayhost import PXERELAY, RelayHost
 from tests.lab.rollout import COMMAND, CONFIG, INVENTORY, PLAYBOOK, roll_out, without_rule
-from tests.lab.stage import Progress, down, up
+from tests.lab.stage import Progress, alone, down, up
 from tests.lab.topology import CLIENTS, RIS, Client
 from tests.lab.trial import Outcome, boot
 
 NAME = "demo"
 UNIT = "pxerelay.service"
+PODMAN = ".cache/podman/podman"
 HEADINGS = ("client", "is a", "rule that chose", "was offered", "expected", "")
 
 
@@ -33,23 +35,51 @@ def main() -> int:
         "--keep", action="store_true", help="leave the lab up, and say how to look around in it"
     )
     arguments = parser.parse_args()
+    try:
+        with alone(NAME):
+            return _run(keep=arguments.keep)
+    except LabError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _run(*, keep: bool) -> int:
     signal.signal(signal.SIGTERM, _as_ctrl_c)
     progress = Progress()
-    fine = False
+    verdict, code = "NOT as expected, see above", 1
     try:
-        fine = _show(progress)
+        if _show(progress):
+            verdict, code = "all as expected", 0
     except (CommandError, LabError) as error:
         print(f"\n{error}", file=sys.stderr)
+        verdict = "ended early, see above"
     except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
+        print(flush=True)
+        verdict, code = "interrupted", 130
     finally:
-        if arguments.keep:
-            _keep()
-        else:
-            progress.step("remove everything")
-            down(NAME)
-    progress.step("all as expected" if fine else "NOT as expected, see above")
-    return 0 if fine else 1
+        with _uninterrupted():
+            if keep:
+                _keep()
+            else:
+                progress.step("remove everything")
+                down(NAME)
+    progress.step(verdict)
+    return code
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let a second Ctrl-C wait: half a removal would be worse than a slow one."""
+    before = {number: signal.signal(number, _wait) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _wait(_number: int, _frame: object) -> None:
+    print("a moment: the lab is being removed", file=sys.stderr, flush=True)
 
 
 def _show(progress: Progress) -> bool:
@@ -67,10 +97,13 @@ def _show(progress: Progress) -> bool:
     print(f"             - {line}")
     roll_out(NAME, logs / "inventory", logs / "rollout-2.log")
     progress.step("that client boots again")
-    second = _report(host, boot(network, [replace(moving, server=RIS)]))
-    same = host.main_pid(UNIT) == pid
-    print(f"The daemon was {'not restarted' if same else 'RESTARTED'}: its process was {pid} before.\n")
-    return first and second and same
+    second = _report(host, boot(network, [replace(moving, server=RIS, kind="no longer listed")]))
+    now = host.main_pid(UNIT)
+    if now == pid:
+        print(f"The daemon was not restarted: process {pid} before and after.\n")
+    else:
+        print(f"The daemon was RESTARTED: process {pid} before, {now} after.\n")
+    return first and second and now == pid
 
 
 def _report(host: RelayHost, outcomes: Sequence[Outcome]) -> bool:
@@ -105,10 +138,11 @@ def _explain(host: RelayHost, client: Client) -> dict[str, Any]:
 def _keep() -> None:
     names = f"""\
 The lab is still up. From the repository's folder:
-  relay host         .cache/podman/podman exec -it {RelayHost(NAME).name} bash
-  its log            .cache/podman/podman exec {RelayHost(NAME).name} journalctl -u {UNIT}
+  relay host         {PODMAN} exec -it {RelayHost(NAME).name} bash
+  its log            {PODMAN} exec {RelayHost(NAME).name} journalctl -u {UNIT}
   its packets        ip netns exec {RelayHost(NAME).name} tcpdump -nei vlan10 port 67 or port 68
   boot all clients   {sys.executable} -m tests.lab boot {NAME}
+  the daemon says    {PODMAN} exec {RelayHost(NAME).name} {PXERELAY} status
   servers' logs      .cache/lab/{NAME}/*.log
   the playbook       ANSIBLE_CONFIG={CONFIG.relative_to(REPOSITORY)} \\
                        {COMMAND} -i {INVENTORY.relative_to(REPOSITORY)} {PLAYBOOK.relative_to(REPOSITORY)}

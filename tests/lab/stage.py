@@ -1,7 +1,11 @@
 """The whole stage for a relay host: network, servers, clients and an empty relay host, up and down."""
 
+import fcntl
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from tests.lab.image import image, wheelhouse
 from tests.lab.network import Lab, LabError
@@ -23,6 +27,20 @@ class Progress:
     def step(self, text: str) -> None:
         """Say what is being done now."""
         print(f"[{self.seconds:6.1f} s] {text}", flush=True)
+
+
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Be the only one on this machine who builds, uses or removes the lab of that name; else LabError.
+
+    Names of namespaces are the machine's, not the repository's, so two clones share them.
+    """
+    with Path(f"/run/lock/pxerelay-lab-{name}").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LabError(f"the lab {name} is in use by another process; wait for its end") from None
+        yield
 
 
 def up(name: str, progress: Progress) -> tuple[Network, RelayHost]:
