@@ -31,6 +31,9 @@ FILE = slice(108, 236)
 HEADER_SIZE = 236
 """Octets of the fixed header; a shorter message is no BOOTP message (RFC 951, 3)."""
 
+OPTIONS = 240
+"""Where options begin, behind the magic cookie (RFC 2131, 3)."""
+
 MAX_HLEN = 16
 """Octets that chaddr has room for (RFC 951, 3)."""
 
@@ -91,6 +94,12 @@ PXE_VENDOR_CLASSES = (b"PXEClient", b"HTTPClient")
 """How option 60 of network boot firmware begins (PXE 2.1, 2.2.1; UEFI 2.10, 24.7.2)."""
 
 
+_TYPE_FIRST = MAGIC_COOKIE + bytes((MESSAGE_TYPE, 1))
+"""How the options of nearly every DHCP message begin."""
+
+_TYPE_VALUE = HEADER_SIZE + len(_TYPE_FIRST)
+
+
 class MalformedOptionsError(ValueError):
     """The sender's fault: an option that runs past the end of its area."""
 
@@ -110,9 +119,9 @@ def options(message: Message) -> dict[int, bytes]:
     Raises MalformedOptionsError if an option is longer than what is left of its area.
     """
     found: dict[int, bytes] = {}
-    if message[HEADER_SIZE : HEADER_SIZE + 4] != MAGIC_COOKIE:
+    if message[HEADER_SIZE:OPTIONS] != MAGIC_COOKIE:
         return found
-    _read_area(message[HEADER_SIZE + 4 :], found)
+    _read_area(message[OPTIONS:], found)
     overload = found.get(OVERLOAD, b"\0")[-1:]
     if overload in (b"\1", b"\3"):
         _read_area(message[FILE], found)
@@ -145,6 +154,46 @@ def readable_options(message: Message) -> dict[int, bytes]:
         return options(message)
     except MalformedOptionsError:
         return {}
+
+
+def boot_facts(message: Message) -> tuple[bytes, bytes] | None:
+    """Return options 60 and 93 as they stand, found in one walk; empty where absent.
+
+    None means that one walk does not tell: there is no magic cookie, the area is malformed or has no END,
+    options continue in other fields, or one of the two is split. `options` knows then.
+    """
+    if message[HEADER_SIZE:OPTIONS] != MAGIC_COOKIE:
+        return None
+    vendor = arch = b""
+    position, end = OPTIONS, len(message) - 1
+    while position < end:
+        code = message[position]
+        if code == PAD:
+            position += 1
+            continue
+        if code == END:
+            return vendor, arch
+        start = position + 2
+        position = start + message[position + 1]
+        if code == VENDOR_CLASS:
+            if vendor:
+                return None
+            vendor = bytes(message[start:position])
+        elif code == CLIENT_ARCH:
+            if arch:
+                return None
+            arch = bytes(message[start:position])
+        elif code == OVERLOAD:
+            return None
+    return (vendor, arch) if position == end and message[position] == END else None
+
+
+def is_nak(message: Message) -> bool:
+    """Whether a reply is a refusal: its message type is DHCPNAK."""
+    begins = message[HEADER_SIZE:_TYPE_VALUE] == _TYPE_FIRST and len(message) > _TYPE_VALUE
+    if begins and message[_TYPE_VALUE] != DHCPNAK:
+        return False  # whatever a second option 53 would append, the joined value is no lone DHCPNAK
+    return message_type(readable_options(message)) == DHCPNAK
 
 
 def ethernet_chaddr(message: Message) -> bytes | None:

@@ -149,24 +149,42 @@ class Relay:
         `index` is the interface it came in on, `source` the 4 octets of the sender's address; `unicast`
         says that it was sent to an address of ours and not by broadcast.
         """
+        return self.judge(message, index, source, unicast)[0]
+
+    def judge(
+        self, message: bytearray | memoryview, index: int, source: bytes, unicast: bool = False
+    ) -> tuple[Decision, bool]:
+        """Decide as `decide` does, and tell whether no option had a say in it.
+
+        Then every message goes the same way that has the same op, htype, hlen, giaddr and chaddr and
+        comes from the same place; one that passed fewer or more relay agents does if hops allow it.
+        """
         if len(message) < packet.HEADER_SIZE:
-            return Drop.TRUNCATED
+            return Drop.TRUNCATED, True
         if message[packet.HLEN] > packet.MAX_HLEN:
-            return Drop.BAD_HLEN
+            return Drop.BAD_HLEN, True
         op = message[packet.OP]
         if op == packet.BOOTREQUEST:
-            return self._request(message, index, source, unicast)
+            port = self._by_index.get(index)
+            client = Client(message, port.name if port else None)
+            decision = self._request(message, client, port, index, source, unicast)
+            return decision, not client.read
         if op == packet.BOOTREPLY:
-            return self._reply(message, source)
-        return Drop.BAD_OP
+            return self._reply(message, source), False
+        return Drop.BAD_OP, True
 
     def _request(
-        self, message: bytearray | memoryview, index: int, source: bytes, unicast: bool
+        self,
+        message: bytearray | memoryview,
+        client: Client,
+        port: Port | None,
+        index: int,
+        source: bytes,
+        unicast: bool,
     ) -> ToServers | Drop:
         hops = message[packet.HOPS]
         if hops > self.config.max_hops:
             return Drop.TOO_MANY_HOPS
-        port = self._by_index.get(index)
         giaddr = bytes(message[packet.GIADDR])
         if giaddr != packet.UNSET:
             if giaddr in self._own:
@@ -175,7 +193,6 @@ class Relay:
                 return Drop.RELAY_NOT_ACCEPTED
         elif port is None or port.giaddr is None:
             return Drop.INTERFACE_WAITING if index in self._waiting_indexes else Drop.NOT_A_CLIENT_INTERFACE
-        client = Client(message, port.name if port else None)
         servers = self._servers_for(client, self.choose(client, port), port)
         if isinstance(servers, Drop):
             return servers
@@ -252,7 +269,7 @@ def recipients(
 def _target(message: bytearray | memoryview) -> tuple[bytes, bytes | None]:
     """Return where on its link a reply goes: an address, and hardware unless the kernel is to ask for it."""
     everyone = BROADCAST, _ALL_STATIONS
-    if packet.message_type(packet.readable_options(message)) == packet.DHCPNAK:
+    if packet.is_nak(message):
         return everyone
     ciaddr = bytes(message[packet.CIADDR])
     if ciaddr != packet.UNSET:

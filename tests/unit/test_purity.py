@@ -20,6 +20,7 @@ PURE = (
     "model",
     "ports",
     "relay",
+    "shortcut",
     "frames",
     "findings",
     "flood",
