@@ -1,11 +1,19 @@
-"""IPv4 and UDP headers for replies that go out by link layer.
+"""Frames for replies that go out by link layer, with all headers.
 
 A client that is being offered an address can't answer ARP for it, so its replies are sent to its
-hardware address by a packet socket, and the IP and UDP headers are ours to make (RFC 2131, 4.1).
+hardware address by a packet socket, and the headers are ours to make (RFC 2131, 4.1). In front of
+each frame stands what the kernel is to do with it, a `struct virtio_net_hdr` (packet(7), PACKET_VNET_HDR).
+
+    virtio_net_hdr, 10 octets, in the host's order       Ethernet (RFC 894), 14 octets
+    flags type header length(2) segment size(2)          destination(6) source(6) type(2)
+    checksum from(2) checksum into(2)
 
     IPv4 (RFC 791, 3.1), 20 octets                       UDP (RFC 768), 8 octets
     ver/ihl tos len(2) id(2) flags/frag(2) ttl proto     source port(2) destination port(2)
     checksum(2) source(4) destination(4)                 length(2) checksum(2)
+
+A whole datagram leaves with the sum of its pseudo header in the checksum field, and the kernel or the
+device adds the rest, as for all that a host sends. Fragments carry a checksum that is complete.
 """
 
 from __future__ import annotations
@@ -14,10 +22,20 @@ import struct
 
 from pxerelay.packet import CLIENT_PORT, SERVER_PORT, Message
 
+TASK = struct.Struct("=BBHHHH")
+ETHERNET = struct.Struct("!6s6sH")
 IP_HEADER = struct.Struct("!BBHHHBBH4s4s")
 UDP_HEADER = struct.Struct("!HHHH")
-HEADERS_SIZE = IP_HEADER.size + UDP_HEADER.size
+_HEADERS = struct.Struct("!10s6s6sHBBHHHBBH4s4sHHHH")
+"""All four in a row."""
 
+_NEEDS_CHECKSUM = 1
+"""VIRTIO_NET_HDR_F_NEEDS_CSUM: add up from one offset to the end, put the result into another."""
+
+_ADD_UP = TASK.pack(_NEEDS_CHECKSUM, 0, 0, 0, ETHERNET.size + IP_HEADER.size, 6)
+_AS_IT_IS = TASK.pack(0, 0, 0, 0, 0, 0)
+
+_TYPE_IPV4 = 0x0800
 _PROTOCOL_UDP = 17
 _TTL = 64
 _VERSION_AND_LENGTH = 0x45
@@ -36,45 +54,62 @@ def ones_complement_sum(octets: bytes) -> int:
     return int.from_bytes(octets, "big") % 0xFFFF
 
 
-def udp_checksum(source: bytes, destination: bytes, udp: bytes) -> int:
-    """Return the checksum of a UDP datagram whose checksum field is zero, never 0 itself (RFC 768)."""
-    pseudo = source + destination + struct.pack("!HH", _PROTOCOL_UDP, len(udp))
-    return 0xFFFF - ones_complement_sum(pseudo + udp) or 0xFFFF
+class Framing:
+    """How replies leave by one interface.
 
-
-def reply_packets(
-    message: Message, source: bytes, destination: bytes, mtu: int, identification: int
-) -> list[bytes]:
-    """Return the IP packets that carry a reply to port 68, more than one if the MTU asks for fragments.
-
-    `source` and `destination` are addresses of 4 octets; `identification` tells the fragments of one
-    packet from those of others (RFC 791, 2.3; 16 bits).
+    `address` is the source address of replies, 4 octets; `hardware` the interface's Ethernet address,
+    `mtu` the largest IP packet that its link carries.
     """
-    size = UDP_HEADER.size + len(message)
-    bare = UDP_HEADER.pack(SERVER_PORT, CLIENT_PORT, size, 0) + message
-    checksum = udp_checksum(source, destination, bare)
-    udp = UDP_HEADER.pack(SERVER_PORT, CLIENT_PORT, size, checksum) + message
-    if IP_HEADER.size + size <= mtu:
-        return [_ip_header(source, destination, size, identification, 0) + udp]
-    step = max((mtu - IP_HEADER.size) // _FRAGMENT_UNIT, 1) * _FRAGMENT_UNIT
-    packets = []
-    for start in range(0, size, step):
-        part = udp[start : start + step]
-        more = _MORE_FRAGMENTS if start + step < size else 0
-        flags = more | start // _FRAGMENT_UNIT
-        packets.append(_ip_header(source, destination, len(part), identification, flags) + part)
-    return packets
 
+    def __init__(self, address: bytes, hardware: bytes, mtu: int) -> None:
+        self._address = address
+        self._hardware = hardware
+        self._mtu = mtu
+        blank = IP_HEADER.pack(_VERSION_AND_LENGTH, 0, 0, 0, 0, _TTL, _PROTOCOL_UDP, 0, address, bytes(4))
+        self._ip_sum = ones_complement_sum(blank)
+        self._pseudo_sum = ones_complement_sum(address) + _PROTOCOL_UDP
 
-def _ip_header(source: bytes, destination: bytes, payload: int, identification: int, fragment: int) -> bytes:
-    fields = (
-        _VERSION_AND_LENGTH,
-        0,
-        IP_HEADER.size + payload,
-        identification & 0xFFFF,
-        fragment,
-        _TTL,
-        _PROTOCOL_UDP,
-    )
-    bare = IP_HEADER.pack(*fields, 0, source, destination)
-    return IP_HEADER.pack(*fields, 0xFFFF - ones_complement_sum(bare), source, destination)
+    def frames(
+        self, message: Message, destination: bytes, hardware: bytes, identification: int
+    ) -> list[bytes]:
+        """Return the frames of a reply to port 68 of an address; more than one if the MTU asks for fragments.
+
+        `identification` tells the fragments of one packet from those of others (RFC 791, 2.3).
+        """
+        size = UDP_HEADER.size + len(message)
+        length = IP_HEADER.size + size
+        if length > self._mtu:
+            return self._fragments(message, destination, hardware, identification & 0xFFFF)
+        number = int.from_bytes(destination, "big")
+        identification &= 0xFFFF
+        headers = _HEADERS.pack(
+            *(_ADD_UP, hardware, self._hardware, _TYPE_IPV4),
+            *(_VERSION_AND_LENGTH, 0, length, identification, 0, _TTL, _PROTOCOL_UDP),
+            0xFFFF - (self._ip_sum + length + identification + number) % 0xFFFF,
+            *(self._address, destination),
+            *(SERVER_PORT, CLIENT_PORT, size, (self._pseudo_sum + size + number) % 0xFFFF),
+        )
+        return [headers + message]
+
+    def _fragments(
+        self, message: Message, destination: bytes, hardware: bytes, identification: int
+    ) -> list[bytes]:
+        size = UDP_HEADER.size + len(message)
+        bare = UDP_HEADER.pack(SERVER_PORT, CLIENT_PORT, size, 0) + message
+        pseudo = self._address + destination + struct.pack("!HH", _PROTOCOL_UDP, size)
+        checksum = 0xFFFF - ones_complement_sum(pseudo + bare) or 0xFFFF
+        udp = UDP_HEADER.pack(SERVER_PORT, CLIENT_PORT, size, checksum) + message
+        link = _AS_IT_IS + ETHERNET.pack(hardware, self._hardware, _TYPE_IPV4)
+        step = max((self._mtu - IP_HEADER.size) // _FRAGMENT_UNIT, 1) * _FRAGMENT_UNIT
+        found = []
+        for start in range(0, size, step):
+            part = udp[start : start + step]
+            more = _MORE_FRAGMENTS if start + step < size else 0
+            fields = (
+                *(_VERSION_AND_LENGTH, 0, IP_HEADER.size + len(part), identification),
+                *(more | start // _FRAGMENT_UNIT, _TTL, _PROTOCOL_UDP),
+            )
+            header = IP_HEADER.pack(*fields, 0, self._address, destination)
+            checksum = 0xFFFF - ones_complement_sum(header)
+            found.append(link + IP_HEADER.pack(*fields, checksum, self._address, destination) + part)
+        return found

@@ -4,7 +4,7 @@ The order of precedence is stated once, in `candidates`: exact MAC; the wildcard
 fixed digits; classes; the interface's default; the default. The relay takes the first candidate,
 `explain` shows the others as what lost.
 
-The cost of a lookup does not grow with the number of rules. Exact addresses are one dictionary.
+The cost of a lookup does not grow with the number of rules to speak of. Exact addresses are one sorted table.
 Wildcards and blocks are grouped by shape, which digits are fixed: one dictionary a shape, asked with
 the address's fixed digits, and mappings of any size have only a handful of shapes.
 """
@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from pxerelay.answers import Target
 from pxerelay.client import Client
+from pxerelay.exact import ExactTable
 from pxerelay.mac import Pattern, format_mac, rule_kind
 
 
@@ -102,7 +103,7 @@ class RuleTable:
     __slots__ = ("_exact", "_shapes", "_size")
 
     def __init__(self, exact: Mapping[bytes, Choice], patterns: Iterable[PatternRule] = ()) -> None:
-        self._exact = exact
+        self._exact = ExactTable(exact)
         shapes: dict[int, dict[int, PatternRule]] = {}
         for rule in patterns:
             shapes.setdefault(rule.pattern.mask, {})[rule.pattern.value] = rule

@@ -19,6 +19,7 @@ PURE = (
     "rules",
     "model",
     "ports",
+    "exact",
     "relay",
     "shortcut",
     "frames",

@@ -1,0 +1,157 @@
+"""Datagrams to the kernel, as few system calls as there can be.
+
+`UdpOutbox` groups what goes to one address at one length, whoever it is from: such a group is one call
+and passes the kernel's stack once, cut into datagrams at its end (UDP_SEGMENT, udp(7)). Where the kernel
+or the device won't have that, each datagram goes by itself.
+
+`LinkOutbox` sends frames that were made ready, headers and all, from a packet socket (packet(7)), a batch
+per call; the checksum of UDP is left to the kernel or the device, as it is for all that hosts send.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pxerelay import mmsg
+from pxerelay.packet import Message
+
+_UDP_SEGMENT = 103
+"""Not in Python's socket module; linux/udp.h."""
+
+_SEGMENTS = 64
+"""Datagrams that one call may be cut into (UDP_MAX_SEGMENTS in older kernels)."""
+
+_SEGMENTED_OCTETS = 65000
+"""Octets that one call may carry: an IP packet's less the headers."""
+
+_NO_SEGMENTS = frozenset({errno.EINVAL, errno.EIO, errno.EOPNOTSUPP, errno.ENOPROTOOPT, errno.EMSGSIZE})
+"""What the kernel says where segments are too long for the link, or a device has no checksum offload."""
+
+
+class Failure(NamedTuple):
+    """Messages that the kernel did not take: the destination, 4 octets, the errno, and which."""
+
+    destination: bytes
+    errno: int
+    messages: Sequence[Message]
+
+
+Group = tuple[bytes, int, bytes, int]
+"""Destination address, its port, control message, octets of each datagram."""
+
+
+class UdpOutbox:
+    """Collects datagrams for UDP sockets; they must stay as they are until `flush`."""
+
+    def __init__(self) -> None:
+        self._groups: dict[Group, list[Message]] = {}
+
+    def put(self, message: Message, address: bytes, port: int, control: bytes = b"") -> None:
+        """Add a datagram to an address of 4 octets; `control` comes from `sockets.packet_info`."""
+        group = address, port, control, len(message)
+        try:
+            self._groups[group].append(message)
+        except KeyError:
+            self._groups[group] = [message]
+
+    def flush(self, sock: socket.socket) -> list[Failure]:
+        """Send everything by a socket and return what failed."""
+        failures: list[Failure] = []
+        for group, messages in self._groups.items():
+            most = max(1, min(_SEGMENTS, _SEGMENTED_OCTETS // max(group[3], 1)))
+            for start in range(0, len(messages), most):
+                _send(sock, group, messages[start : start + most], failures)
+        self._groups.clear()
+        return failures
+
+
+def _send(sock: socket.socket, group: Group, messages: Sequence[Message], failures: list[Failure]) -> None:
+    """Send messages of one group, in one call if there is more than one and the kernel agrees."""
+    address, port, control, length = group
+    name = socket.inet_ntoa(address), port
+    ancillary = [(socket.IPPROTO_IP, socket.IP_PKTINFO, control)] if control else []
+    if len(messages) > 1:
+        segment = (socket.IPPROTO_UDP, _UDP_SEGMENT, struct.pack("@H", length))
+        try:
+            sock.sendmsg(messages, [*ancillary, segment], socket.MSG_DONTWAIT, name)
+        except OSError as error:
+            if error.errno not in _NO_SEGMENTS:
+                failures.append(Failure(address, error.errno or 0, messages))
+                return
+        else:
+            return
+    for message in messages:
+        try:
+            sock.sendmsg([message], ancillary, socket.MSG_DONTWAIT, name)
+        except OSError as error:
+            failures.append(Failure(address, error.errno or 0, [message]))
+
+
+_FRAMES = 256
+"""Frames that wait for one sendmmsg."""
+
+_ARENA = 1 << 20
+"""Octets of frames that wait for one sendmmsg."""
+
+_LINK_NAME = struct.Struct("@HHi12x")
+"""struct sockaddr_ll (packet(7)) of a frame with its own Ethernet header: family, none, interface."""
+
+
+class LinkOutbox:
+    """Collects frames for a packet socket that has PACKET_VNET_HDR set (`sockets.open_link`)."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._arena = mmsg.Buffer(_ARENA)
+        self._names = mmsg.Buffer(_FRAMES * _LINK_NAME.size)
+        self._iovecs = mmsg.Buffer(_FRAMES * mmsg.IOVEC.size)
+        self._headers = mmsg.Buffer(_FRAMES * mmsg.MMSGHDR.size)
+        for at in range(_FRAMES):
+            mmsg.MMSGHDR.pack_into(
+                self._headers.octets,
+                at * mmsg.MMSGHDR.size,
+                *(self._names.address + at * _LINK_NAME.size, _LINK_NAME.size),
+                *(self._iovecs.address + at * mmsg.IOVEC.size, 1),
+                *(0, 0, 0, 0),
+            )
+        self._waiting: list[tuple[bytes, Message]] = []
+        self._used = 0
+        self._failures: list[Failure] = []
+
+    def put(self, frame: bytes, index: int, destination: bytes, message: Message) -> None:
+        """Add a frame that leaves by an interface; the other two are only there to be told in a Failure."""
+        size, at = len(frame), len(self._waiting)
+        if at == _FRAMES or self._used + size > _ARENA:
+            self._send()
+            at = 0
+        start = self._used
+        self._arena.octets[start : start + size] = frame
+        mmsg.IOVEC.pack_into(self._iovecs.octets, at * mmsg.IOVEC.size, self._arena.address + start, size)
+        _LINK_NAME.pack_into(self._names.octets, at * _LINK_NAME.size, socket.AF_PACKET, 0, index)
+        self._used = start + size
+        self._waiting.append((destination, message))
+
+    def flush(self) -> list[Failure]:
+        """Send everything and return what failed since the last call."""
+        self._send()
+        failures, self._failures = self._failures, []
+        return failures
+
+    def _send(self) -> None:
+        """Send what waits; a frame that the kernel refuses does not hold up those behind it."""
+        total, done = len(self._waiting), 0
+        descriptor = self._socket.fileno()
+        while done < total:
+            headers = self._headers.address + done * mmsg.MMSGHDR.size
+            try:
+                done += mmsg.send(descriptor, headers, total - done, socket.MSG_DONTWAIT)
+            except OSError as error:
+                destination, message = self._waiting[done]
+                self._failures.append(Failure(destination, error.errno or 0, [message]))
+                done += 1
+        self._waiting.clear()
+        self._used = 0
