@@ -16,7 +16,6 @@ from pxerelay.packet import CLIENT_PORT, SERVER_PORT, Message
 
 IP_HEADER = struct.Struct("!BBHHHBBH4s4s")
 UDP_HEADER = struct.Struct("!HHHH")
-HEADERS_SIZE = IP_HEADER.size + UDP_HEADER.size
 
 _PROTOCOL_UDP = 17
 _TTL = 64
@@ -29,7 +28,7 @@ def ones_complement_sum(octets: bytes) -> int:
     """Return the 16-bit one's complement sum (RFC 1071, 1); an odd last octet is padded with a zero.
 
     The sum of 16-bit words with end-around carry is the number they spell modulo 65535, which Python
-    finds faster than it could add the words.
+    finds faster than it could add the words. So 0xFFFF, which stands for the same as 0, is never returned.
     """
     if len(octets) % 2:
         octets += b"\0"
@@ -39,7 +38,7 @@ def ones_complement_sum(octets: bytes) -> int:
 def udp_checksum(source: bytes, destination: bytes, udp: bytes) -> int:
     """Return the checksum of a UDP datagram whose checksum field is zero, never 0 itself (RFC 768)."""
     pseudo = source + destination + struct.pack("!HH", _PROTOCOL_UDP, len(udp))
-    return 0xFFFF - ones_complement_sum(pseudo + udp) or 0xFFFF
+    return 0xFFFF - ones_complement_sum(pseudo + udp)
 
 
 def reply_packets(

@@ -33,6 +33,7 @@ PURE = (
 )
 ACTING = (
     "load",
+    "loader",
     "log",
     "notify",
     "sockets",
