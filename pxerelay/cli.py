@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,9 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from pxerelay.daemon import Daemon, StartError
-
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing has been read yet that could be read again
     log.set_up(debug=arguments.debug)
+    from pxerelay.daemon import Daemon, StartError
 
     async def relay() -> None:
         await Daemon(arguments.config, arguments.socket, debug=arguments.debug).run()

@@ -7,20 +7,37 @@ answer has `error` if the command could not be carried out.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import json
 import os
 import socket
+import stat
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from pxerelay.log import LOGGER
 
 Handler = Callable[[], Awaitable[dict[str, Any]]]
 
 _REQUEST_LIMIT = 4096
 """Octets of a request; longer ones are refused."""
 
-_REQUEST_TIMEOUT = 5.0
-"""Seconds a peer may take to say what it wants."""
+_PEER_TIMEOUT = 5.0
+"""Seconds a peer may take to say what it wants, and again to take its answer."""
+
+_CONNECTIONS = 16
+"""Peers that are served at once; others wait until one of them is done."""
+
+_BACKLOG = 128
+"""Peers that may wait for their turn (listen(2)); beyond that connecting fails."""
+
+_ACCEPT_RETRY = 1.0
+"""Seconds until the next connection is taken after one could not be, for want of descriptors."""
+
+_LONGEST_PATH = 107
+"""Octets of a socket's path (unix(7))."""
 
 ANSWER_TIMEOUT = 60.0
 """Seconds a command waits for its answer: a reload reads and checks every rule."""
@@ -30,45 +47,132 @@ class NoDaemonError(Exception):
     """Nobody listens at the control socket; the message says what to look at."""
 
 
+class TakenError(Exception):
+    """Somebody else listens at the control socket's path."""
+
+
 def default_path() -> Path:
     """Return `control.sock` in $RUNTIME_DIRECTORY (systemd.exec(5)), else in /run/pxerelay."""
     return Path(os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0] or "/run/pxerelay") / "control.sock"
 
 
-async def serve(path: Path, handlers: Mapping[str, Handler]) -> asyncio.Server:
-    """Listen at a path for the owner and the group; OSError if it can't be made there."""
+class ControlServer:
+    """Answers at a path, for the owner and the group, until it is closed."""
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, path: Path, handlers: Mapping[str, Handler]) -> None:
+        """Listen; TakenError if another daemon does so there, OSError if it can't be done."""
+        self._path = path
+        self._handlers = handlers
+        self._socket = _listening(path)
+        found = path.lstat()
+        self._inode = found.st_dev, found.st_ino
+        self._slots = asyncio.Semaphore(_CONNECTIONS)
+        self._tasks = {asyncio.get_running_loop().create_task(self._accept())}
+
+    async def close(self) -> None:
+        """Stop, hang up on everybody, and remove the socket if it is still ours."""
+        with contextlib.suppress(OSError):
+            found = self._path.lstat()
+            if (found.st_dev, found.st_ino) == self._inode:
+                self._path.unlink()
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._socket.close()
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._slots.acquire()
+            try:
+                peer, _ = await loop.sock_accept(self._socket)
+            except OSError as error:
+                LOGGER.warning("could not take a connection to the control socket: %s", error.strerror)
+                self._slots.release()
+                await asyncio.sleep(_ACCEPT_RETRY)
+                continue
+            task = loop.create_task(self._serve(peer))
+            self._tasks.add(task)
+            task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._slots.release()
+
+    async def _serve(self, peer: socket.socket) -> None:
         try:
-            reply = await _answer(reader, handlers)
+            reader, writer = await asyncio.open_unix_connection(sock=peer, limit=_REQUEST_LIMIT)
+        except OSError:
+            peer.close()
+            return
+        try:
+            reply = await self._answer(reader)
             writer.write(json.dumps(reply).encode() + b"\n")
-            await writer.drain()
-        except (ConnectionError, asyncio.TimeoutError):
-            pass  # the peer went away or said nothing: its own loss
+            await asyncio.wait_for(writer.drain(), _PEER_TIMEOUT)
+        except (OSError, asyncio.TimeoutError):
+            pass  # the peer went away, or said or took nothing: its own loss
         finally:
             writer.close()
 
+    async def _answer(self, reader: asyncio.StreamReader) -> dict[str, Any]:
+        try:
+            line = await asyncio.wait_for(reader.readline(), _PEER_TIMEOUT)
+            request = json.loads(line)
+            handler = self._handlers[request["command"]]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return {"error": f'a request is one line such as {{"command": "{next(iter(self._handlers))}"}}'}
+        return await handler()
+
+
+def _listening(path: Path) -> socket.socket:
+    _check_length(path)
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    _remove_leftover(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     before = os.umask(0o117)
     try:
-        return await asyncio.start_unix_server(answer, path, limit=_REQUEST_LIMIT)
+        sock.bind(str(path))
+        sock.listen(_BACKLOG)
+    except OSError:
+        sock.close()
+        raise
     finally:
         os.umask(before)
+    return sock
 
 
-async def _answer(reader: asyncio.StreamReader, handlers: Mapping[str, Handler]) -> dict[str, Any]:
+def _remove_leftover(path: Path) -> None:
+    """Remove a socket that nobody listens at any more, and nothing else."""
     try:
-        line = await asyncio.wait_for(reader.readline(), _REQUEST_TIMEOUT)
-        request = json.loads(line)
-        handler = handlers[request["command"]]
-    except (ValueError, TypeError, KeyError):
-        return {"error": f'a request is one line such as {{"command": "{next(iter(handlers))}"}}'}
-    return await handler()
+        kind = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(kind):
+        raise OSError(errno.EEXIST, "something else than a socket is there")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
+        try:
+            probe.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            path.unlink(missing_ok=True)
+            return
+        except BlockingIOError:
+            pass  # there is one, with more peers waiting than it takes
+    raise TakenError(f"another daemon answers at {path}: give this one a `--socket` of its own")
+
+
+def _check_length(path: Path) -> None:
+    size = len(os.fsencode(path))
+    if size > _LONGEST_PATH:
+        raise OSError(
+            errno.ENAMETOOLONG, f"the path has {size} octets and a socket's may have {_LONGEST_PATH}"
+        )
 
 
 def ask(path: Path, command: str) -> dict[str, Any]:
     """Send a command to the daemon and return its answer; NoDaemonError if there is none."""
     try:
+        _check_length(path)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
             sock.settimeout(ANSWER_TIMEOUT)
             sock.connect(str(path))

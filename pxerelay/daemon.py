@@ -7,31 +7,42 @@ import contextlib
 import errno
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from pyroute2.netlink.exceptions import NetlinkError
-
-from pxerelay import __version__, control, names, notify, sockets
+from pxerelay import __version__, names, notify, sockets
 from pxerelay.answers import Answers
+from pxerelay.control import ControlServer, TakenError
 from pxerelay.findings import ConfigError
-from pxerelay.interfaces import Interfaces, watch
-from pxerelay.load import Loaded, load
+from pxerelay.interfaces import watch
+from pxerelay.load import Loaded
+from pxerelay.loader import LoadError, load_apart
 from pxerelay.log import LOGGER
 from pxerelay.mapping import RulePlaces
+from pxerelay.model import Config
 from pxerelay.ports import Link, Port, assign
 from pxerelay.relay import Relay
 from pxerelay.traffic import Traffic
 from pxerelay.words import Narrator, port_text
 
-_RETRY = 1.0
-"""Seconds until the interfaces are listed again after netlink failed."""
+_LONGEST_ERROR = 500
+"""Characters of an error that `status` and the service manager are told."""
 
 
 class StartError(Exception):
     """The daemon can't start for a reason outside its configuration; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A configuration, where its rules stand (only known with `--debug`), and since when we have it."""
+
+    loaded: Loaded
+    places: RulePlaces
+    since: datetime
 
 
 class Daemon:
@@ -41,85 +52,117 @@ class Daemon:
         self._config_path = config_path
         self._control_path = control_path
         self._debug = debug
-        self._loaded = load(config_path)
-        self._loaded_at = datetime.now(timezone.utc)
+        self._held: _Held
         self._last_error: str | None = None
         self._answers = Answers()
         self._links: tuple[Link, ...] = ()
         self._ports: tuple[Port, ...] = ()
-        self._reloading = asyncio.Lock()
+        self._loading = asyncio.Lock()
+        self._next_reload: asyncio.Task[dict[str, Any]] | None = None
+        self._reloads: set[asyncio.Task[dict[str, Any]]] = set()
 
     async def run(self) -> None:
-        """Relay until SIGTERM or SIGINT; StartError if the sockets can't be opened."""
+        """Relay until SIGTERM or SIGINT; ConfigError or StartError if that can't begin."""
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        reloads: set[asyncio.Task[Any]] = set()
-
-        def reload() -> None:
-            task = loop.create_task(self.reload())
-            reloads.add(task)
-            task.add_done_callback(reloads.discard)
-
-        with _open_sockets() as (udp, link):
-            self._traffic = Traffic(udp, link)
-            async with watch() as interfaces:
-                self._links = await interfaces.links()
-                await self._ask_names(self._loaded)
-                self._apply(self._loaded)
-                loop.add_reader(udp, self._traffic.readable)
-                loop.add_signal_handler(signal.SIGHUP, reload)
-                server = await self._open_control()
-                tasks = (
-                    loop.create_task(stop.wait()),
-                    loop.create_task(self._follow(interfaces)),
-                    loop.create_task(self._follow_names()),
-                )
-                self._report_start()
-                notify.notify("READY=1", self._status_text())
-                ended, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                notify.notify("STOPPING=1")
-                loop.remove_reader(udp)
-                if server:
-                    server.close()
-                    self._control_path.unlink(missing_ok=True)
-                for task in others:
-                    task.cancel()
-                await asyncio.wait(tasks)
-                for task in ended:
-                    task.result()  # the two that follow something never end by themselves: tell why
+        loop.add_signal_handler(signal.SIGHUP, self._request_reload)
+        stopped = loop.create_task(stop.wait())
+        relaying = loop.create_task(self._relay())
+        await asyncio.wait((stopped, relaying), return_when=asyncio.FIRST_COMPLETED)
+        notify.notify("STOPPING=1")
+        tasks = (stopped, relaying, *self._reloads)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        if not relaying.cancelled():
+            relaying.result()  # it never ends by itself: tell why
         LOGGER.info("stopped")
+
+    async def _relay(self) -> None:
+        """Start, then follow what changes until cancelled."""
+        async with contextlib.AsyncExitStack() as stack:
+            async with self._loading:  # a reload that somebody asks for now comes after the start
+                states = await self._start(stack)
+            await asyncio.gather(self._follow(states), self._follow_names())
+
+    async def _start(self, stack: contextlib.AsyncExitStack) -> AsyncGenerator[tuple[Link, ...], None]:
+        """Begin to relay, leaving to `stack` how to end it, and return the states of the network to come."""
+        try:
+            held = await self._load()
+        except (LoadError, OSError) as error:
+            raise StartError(str(error)) from error
+        udp, link = stack.enter_context(_open_sockets())
+        self._traffic = Traffic(udp, link)
+        states = watch()
+        self._links = await anext(states)
+        self._apply(held, await self._ask_names(held.loaded.config))
+        loop = asyncio.get_running_loop()
+        loop.add_reader(udp, self._traffic.readable)
+        stack.callback(loop.remove_reader, udp)
+        server = self._open_control()
+        if server:
+            stack.push_async_callback(server.close)
+        self._report_start()
+        notify.notify("READY=1", self._status_text())
+        return states
+
+    async def _load(self) -> _Held:
+        loaded = await load_apart(self._config_path, documents=self._debug)
+        return _Held(loaded, RulePlaces(loaded.documents), datetime.now(timezone.utc))
 
     async def reload(self) -> dict[str, Any]:
         """Load the configuration again; one that does not load changes nothing but `last_error`."""
-        async with self._reloading:
+        return await asyncio.shield(self._request_reload())
+
+    def _request_reload(self) -> asyncio.Task[dict[str, Any]]:
+        """Return the next reload; whoever asks before it begins shares it."""
+        if self._next_reload is None:
+            self._next_reload = asyncio.get_running_loop().create_task(self._reload())
+            self._reloads.add(self._next_reload)
+            self._next_reload.add_done_callback(self._reloads.discard)
+        return self._next_reload
+
+    async def _reload(self) -> dict[str, Any]:
+        async with self._loading:
+            self._next_reload = None
             notify.reloading()
             try:
-                loaded = await asyncio.to_thread(load, self._config_path)
-            except ConfigError as error:
-                self._last_error = error.summary()
-                LOGGER.error("the new configuration does not load, the old one stays:\n%s", error)
-                notify.notify("READY=1", f"STATUS=new configuration refused: {self._last_error}")
-                return {"error": str(error)}
-            await self._ask_names(loaded)
+                held = await self._load()
+                self._apply(held, await self._ask_names(held.loaded.config))
+            except Exception as error:  # noqa: BLE001  # whatever it is, the old configuration stays
+                return self._refuse(error)
             self._last_error = None
-            self._loaded_at = datetime.now(timezone.utc)
-            self._apply(loaded)
             LOGGER.info("reloaded %s: %s", self._config_path, self._summary())
             notify.notify("READY=1", self._status_text())
-            return {"sha256": loaded.sha256, "rules": len(loaded.config.policy.rules)}
+            return {"sha256": held.loaded.sha256, "rules": len(held.loaded.config.policy.rules)}
+
+    def _refuse(self, error: Exception) -> dict[str, Any]:
+        """Tell everybody that the new configuration is not in force."""
+        expected = isinstance(error, ConfigError | LoadError)
+        text = str(error) if expected else repr(error)
+        summary = error.summary() if isinstance(error, ConfigError) else text
+        self._last_error = " ".join(summary.split())[:_LONGEST_ERROR]
+        LOGGER.error(
+            "the new configuration does not load, the old one stays:\n%s",
+            text,
+            exc_info=None if expected else error,
+        )
+        notify.notify("READY=1", f"STATUS=new configuration refused: {self._last_error}")
+        return {"error": text}
 
     async def status(self) -> dict[str, Any]:
         """Return what `status --json` prints."""
+        loaded = self._held.loaded
         return {
             "version": __version__,
             "config": {
                 "path": str(self._config_path),
-                "sha256": self._loaded.sha256,
-                "files": self._loaded.files,
-                "loaded_at": self._loaded_at.isoformat(timespec="seconds"),
-                "rules": len(self._loaded.config.policy.rules),
+                "sha256": loaded.sha256,
+                "files": loaded.files,
+                "loaded_at": self._held.since.isoformat(timespec="seconds"),
+                "rules": len(loaded.config.policy.rules),
                 "last_error": self._last_error,
             },
             "interfaces": {
@@ -137,48 +180,40 @@ class Daemon:
             "counters": self._traffic.counters(),
         }
 
-    def _apply(self, loaded: Loaded) -> None:
-        """Put a configuration, or a new state of the network, into force."""
+    def _apply(self, held: _Held, answers: Answers) -> None:
+        """Put a configuration, a new state of the network or new answers into force: build, then swap."""
+        config = held.loaded.config
+        ports = assign(config, self._links, socket.gethostname())
+        relay = Relay(config, ports, self._links, answers)
         before = {port.name: port for port in self._ports}
-        self._loaded = loaded
-        self._ports = assign(loaded.config, self._links, socket.gethostname())
-        relay = Relay(loaded.config, self._ports, self._links, self._answers)
+        self._held, self._answers, self._ports = held, answers, ports
         self._traffic.names = {link.index: link.name for link in self._links}
-        if self._debug:
-            self._traffic.narrator = Narrator(relay, RulePlaces(loaded.documents))
-        else:
-            self._loaded = Loaded(loaded.config, (), loaded.files, loaded.sha256)  # the texts can go
+        self._traffic.narrator = Narrator(relay, held.places) if self._debug else None
         self._traffic.relay = relay
-        for port in self._ports:
+        for port in ports:
             if before.get(port.name) != port:
                 LOGGER.info("interface %s", port_text(port))
 
-    async def _follow(self, interfaces: Interfaces) -> None:
+    async def _follow(self, states: AsyncGenerator[tuple[Link, ...], None]) -> None:
         """Keep up with the network."""
-        while True:
-            try:
-                async for _ in interfaces.changes():
-                    links = await interfaces.links()
-                    if links != self._links:
-                        self._links = links
-                        self._apply(self._loaded)
-                        notify.notify(self._status_text())
-            except (OSError, NetlinkError) as error:
-                LOGGER.warning("netlink failed (%s), listing the interfaces again", error)
-                await asyncio.sleep(_RETRY)
+        async with contextlib.aclosing(states):
+            async for links in states:
+                self._links = links
+                self._apply(self._held, self._answers)
+                notify.notify(self._status_text())
 
     async def _follow_names(self) -> None:
         """Ask for servers' DNS names again and again; what is in force stays until an answer differs."""
         while True:
             await asyncio.sleep(names.INTERVAL)
-            if self._loaded.config.dns_names:
-                before = self._answers
-                await self._ask_names(self._loaded)
-                if self._answers != before:
-                    self._apply(self._loaded)
+            held = self._held
+            if held.loaded.config.dns_names:
+                answers = await self._ask_names(held.loaded.config)
+                if answers != self._answers and held is self._held:  # no reload came in between
+                    self._apply(held, answers)
 
-    async def _ask_names(self, loaded: Loaded) -> None:
-        fresh = self._answers.renewed(await names.resolve(loaded.config.dns_names))
+    async def _ask_names(self, config: Config) -> Answers:
+        fresh = self._answers.renewed(await names.resolve(config.dns_names))
         for name, answer in fresh.by_name.items():
             before = self._answers.by_name.get(name)
             if answer == before:
@@ -188,25 +223,27 @@ class Daemon:
                 LOGGER.warning("server %s: %s; using %s", name, answer.error, addresses)
             else:
                 LOGGER.info("server %s is %s", name, addresses)
-        self._answers = fresh
+        return fresh
 
-    async def _open_control(self) -> asyncio.Server | None:
+    def _open_control(self) -> ControlServer | None:
         try:
-            return await control.serve(self._control_path, {"status": self.status, "reload": self.reload})
+            return ControlServer(self._control_path, {"status": self.status, "reload": self.reload})
+        except TakenError as error:
+            raise StartError(str(error)) from None
         except OSError as error:
             LOGGER.warning("no control socket at %s: %s", self._control_path, error.strerror)
             return None
 
     def _report_start(self) -> None:
         LOGGER.info("pxerelay %s relays by %s: %s", __version__, self._config_path, self._summary())
-        config = self._loaded.config
+        config = self._held.loaded.config
         if not config.interfaces and not config.accept_relayed_from:
             LOGGER.warning(
                 "there is nothing to relay: neither `interfaces:` nor `accept_relayed_from:` is set"
             )
 
     def _summary(self) -> str:
-        rules = len(self._loaded.config.policy.rules)
+        rules = len(self._held.loaded.config.policy.rules)
         active = sum(not port.waiting for port in self._ports)
         return f"{rules} rules, {active} of {len(self._ports)} client interfaces active"
 

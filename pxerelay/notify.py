@@ -6,6 +6,9 @@ import os
 import socket
 import time
 
+_PATIENCE = 1.0
+"""Seconds that packets may wait for a manager whose queue is full."""
+
 
 def notify(*assignments: str) -> None:
     """Tell the service manager, if one listens, such as `READY=1`; without one do nothing."""
@@ -13,11 +16,12 @@ def notify(*assignments: str) -> None:
     if not path:
         return
     address = "\0" + path[1:] if path.startswith("@") else path
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-        try:
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+            sock.settimeout(_PATIENCE)
             sock.sendto("\n".join(assignments).encode(), address)
-        except OSError:
-            return  # a manager that went away is no reason to stop relaying
+    except OSError:
+        return  # a manager that went away is no reason to stop relaying
 
 
 def reloading() -> None:

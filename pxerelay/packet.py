@@ -17,11 +17,9 @@ Message = bytes | bytearray | memoryview
 """One UDP payload, from its op octet on."""
 
 OP, HTYPE, HLEN, HOPS = 0, 1, 2, 3
-XID = slice(4, 8)
 FLAGS = 10
 CIADDR = slice(12, 16)
 YIADDR = slice(16, 20)
-SIADDR = slice(20, 24)
 GIADDR = slice(24, 28)
 CHADDR_START = 28
 CHADDR = slice(28, 44)

@@ -87,10 +87,11 @@ class Datagram(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """A datagram that the kernel did not take: the destination, 4 octets, and the errno."""
+    """A datagram that the kernel did not take: the destination, 4 octets, the errno, and what it was of."""
 
     destination: bytes
     errno: int
+    cause: object
 
 
 class _Batch:
@@ -169,15 +170,17 @@ class Sender:
         self._pin = (ctypes.c_char * _ARENA).from_buffer(self._arena)
         self._base = ctypes.addressof(self._pin)
         self._controls = [batch.headers[at].header.control for at in range(_SEND_SLOTS)]
-        self._destinations: list[bytes] = []
+        self._destinations: list[tuple[bytes, object]] = []
         self._used = 0
         self.failures: list[Failure] = []
 
-    def put(self, data: bytes | memoryview, destination: bytes, name: bytes, control: bytes = b"") -> None:
+    def put(
+        self, data: bytes | memoryview, destination: bytes, name: bytes, control: bytes, cause: object
+    ) -> None:
         """Add a datagram, which is copied; what failed is in `failures` after `flush`.
 
         `name` is a sockaddr from `udp_name` or `link_name`, `control` a message from `packet_info`;
-        `destination` is only there to be told in a Failure.
+        `destination` and `cause` are only there to be told in a Failure.
         """
         size = len(data)
         at = len(self._destinations)
@@ -197,7 +200,7 @@ class Sender:
         if control:
             start = at * _CONTROL_SIZE
             batch.controls[start : start + len(control)] = control
-        self._destinations.append(destination)
+        self._destinations.append((destination, cause))
 
     def flush(self) -> None:
         """Send everything; a datagram that the kernel refuses does not hold up those behind it."""
@@ -212,7 +215,8 @@ class Sender:
             code = ctypes.get_errno()
             if code == errno.EINTR:
                 continue
-            self.failures.append(Failure(self._destinations[done], code))
+            destination, cause = self._destinations[done]
+            self.failures.append(Failure(destination, code, cause))
             done += 1
         self._destinations.clear()
         self._used = 0

@@ -16,7 +16,7 @@ from pxerelay.flood import FloodGate
 from pxerelay.frames import reply_packets
 from pxerelay.log import LOGGER, Limiter
 from pxerelay.relay import MEANING, SUSPICIOUS, Decision, Drop, Relay, ToClient, ToServers
-from pxerelay.sockets import Datagram, Receiver, Sender
+from pxerelay.sockets import Datagram, Failure, Receiver, Sender
 from pxerelay.words import Narrator
 
 _TURN = 16
@@ -42,6 +42,7 @@ class Traffic:
         self.requests = self.replies = self.sent_to_servers = self.sent_to_clients = self.send_failures = 0
         self.without_option82 = 0
         self.dropped: Counter[Drop] = Counter()
+        self._lines: list[tuple[Decision, str]] = []
 
     @property
     def relay(self) -> Relay | None:
@@ -80,8 +81,7 @@ class Traffic:
             now = time.monotonic()
             for datagram in batch:
                 self._handle(relay, datagram, now)
-            self._flush(self._to_network)
-            self._flush(self._to_link)
+            self._flush()
             if len(batch) < sockets.BATCH:
                 return
 
@@ -106,12 +106,13 @@ class Traffic:
                 self._warn(decision, f"dropped a message from {sender}: {MEANING[decision]}")
         if self.narrator is not None:
             name = self.names.get(interface, f"interface {interface}")
-            LOGGER.debug("%s", self.narrator.tell(message, name, source, decision))
+            self._lines.append((decision, self.narrator.tell(message, name, source, decision)))
 
     def _send_to_servers(self, message: bytes | memoryview, decision: ToServers) -> None:
         control = b"" if decision.source is None else sockets.packet_info(decision.source)
         for address in decision.servers:
-            self._to_network.put(message, address, sockets.udp_name(address, packet.SERVER_PORT), control)
+            name = sockets.udp_name(address, packet.SERVER_PORT)
+            self._to_network.put(message, address, name, control, decision)
             self.sent_to_servers += 1
 
     def _send_to_client(self, message: bytes | memoryview, decision: ToClient) -> None:
@@ -119,22 +120,39 @@ class Traffic:
         if port.index is None or port.address is None:  # a waiting port has no giaddr that a reply could name
             return
         self.sent_to_clients += 1
-        source = port.address.packed
+        source, address = port.address.packed, decision.address
         if decision.hardware is None:
-            name = sockets.udp_name(decision.address, packet.CLIENT_PORT)
-            self._to_network.put(message, decision.address, name, sockets.packet_info(source, port.index))
+            name = sockets.udp_name(address, packet.CLIENT_PORT)
+            self._to_network.put(message, address, name, sockets.packet_info(source, port.index), decision)
             return
         name = sockets.link_name(port.index, decision.hardware)
-        for ip in reply_packets(message, source, decision.address, port.mtu, next(self._identification)):
-            self._to_link.put(ip, decision.address, name)
+        for ip in reply_packets(message, source, address, port.mtu, next(self._identification)):
+            self._to_link.put(ip, address, name, b"", decision)
 
-    def _flush(self, sender: Sender) -> None:
-        sender.flush()
-        for destination, code in sender.take_failures():
-            self.send_failures += 1
-            address = IPv4Address(destination)
-            hint = _HINTS.get(code, "")
-            self._warn((destination, code), f"could not send to {address}: {os.strerror(code)}{hint}")
+    def _flush(self) -> None:
+        """Send what was collected, take back what was counted too early, and tell."""
+        failed: dict[int, Failure] = {}
+        for sender in (self._to_network, self._to_link):
+            sender.flush()
+            for failure in sender.take_failures():
+                self.send_failures += 1
+                if isinstance(failure.cause, ToServers):
+                    self.sent_to_servers -= 1
+                elif id(failure.cause) not in failed:  # one reply may be several fragments
+                    self.sent_to_clients -= 1
+                failed[id(failure.cause)] = failure
+                self._report(failure)
+        for decision, line in self._lines:
+            lost = failed.get(id(decision))
+            LOGGER.debug("%s%s", line, f"; BUT {_failure_text(lost)}" if lost else "")
+        self._lines.clear()
+
+    def _report(self, failure: Failure) -> None:
+        """Warn of a failure: of each server by itself, of clients, who may claim any address, together."""
+        to_client = isinstance(failure.cause, ToClient)
+        hint = (_CLIENT_HINTS if to_client else _SERVER_HINTS).get(failure.errno, "")
+        kind = (None if to_client else failure.destination, failure.errno)
+        self._warn(kind, f"{_failure_text(failure)}{hint}")
 
     def _warn(self, kind: object, text: str) -> None:
         """Log a warning, but each kind at a bounded rate."""
@@ -143,9 +161,20 @@ class Traffic:
             LOGGER.warning("%s%s", text, f" ({held} more of these since the last)" if held else "")
 
 
-_HINTS = {
+def _failure_text(failure: Failure) -> str:
+    return f"could not send to {IPv4Address(failure.destination)}: {os.strerror(failure.errno)}"
+
+
+_SERVER_HINTS = {
     errno.ENETUNREACH: "; add a route to it on this host",
     errno.EACCES: "; it is a broadcast address here, requests go to servers' own addresses only",
     errno.EINVAL: "; is `source_address` or `giaddr` an address of this host?",
 }
-"""What to do about an errno."""
+"""What to do about an errno of a request."""
+
+_CLIENT_HINTS = {
+    errno.ENETUNREACH: "; the client says that it has this address, and this host has no route to it",
+    errno.EACCES: "; the client says that it has this address, which is a broadcast address here",
+    errno.EMSGSIZE: "; the interface's MTU became smaller",
+}
+"""What an errno of a reply means."""

@@ -33,7 +33,7 @@ class Narrator:
             return f"from {sender} on {interface}: dropped, {MEANING[Drop.TRUNCATED]}"
         found = packet.readable_options(message)
         who = format_mac(bytes(message[packet.CHADDR])[: message[packet.HLEN]])
-        what = packet.MESSAGE_NAMES.get(packet.message_type(found) or 0, "BOOTP message")
+        what = _message_name(packet.message_type(found))
         if message[packet.OP] == packet.BOOTREPLY:
             return f"{who or '(no address)'}: {self._reply(message, what, found, sender, decision)}"
         kind = self._kind(found)
@@ -105,15 +105,21 @@ class Narrator:
         return f"{text}; dropped: {MEANING[decision]}" if isinstance(decision, Drop) else text
 
 
+def _message_name(kind: int | None) -> str:
+    if kind is None:
+        return "BOOTP message"
+    return packet.MESSAGE_NAMES.get(kind, f"message of type {kind}")
+
+
 BOOT_FILE = 67
 """Boot file name, where the file field holds options (RFC 2132, 9.5)."""
 
 
 def boot_file_of(message: packet.Message, found: dict[int, bytes]) -> str:
     """Return the boot file a reply names, in its file field or option 67; empty if none."""
-    raw = found.get(BOOT_FILE) or bytes(message[packet.FILE])
-    if BOOT_FILE not in found and found.get(packet.OVERLOAD, b"\0")[-1:] in (b"\1", b"\3"):
-        return ""  # the field holds options, not a name
+    raw = found.get(BOOT_FILE, b"")
+    if not raw and found.get(packet.OVERLOAD, b"\0")[-1:] not in (b"\1", b"\3"):
+        raw = bytes(message[packet.FILE])  # else the field holds options, not a name
     text = raw.split(b"\0")[0].decode("ascii", "backslashreplace")
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 

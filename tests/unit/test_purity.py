@@ -35,6 +35,7 @@ PURE = (
 )
 ACTING = (
     "load",
+    "loader",
     "log",
     "notify",
     "sockets",
