@@ -21,9 +21,10 @@ from pxerelay.interfaces import Interfaces, watch
 from pxerelay.load import Loaded, load
 from pxerelay.log import LOGGER
 from pxerelay.mapping import RulePlaces
-from pxerelay.ports import Link, Port, assign
+from pxerelay.ports import Link, Port, assign, vrfs_to_hear
 from pxerelay.relay import Relay
 from pxerelay.traffic import Traffic
+from pxerelay.vrfs import VrfSockets
 from pxerelay.words import Narrator, port_text
 
 _RETRY = 1.0
@@ -64,11 +65,12 @@ class Daemon:
 
         with _open_sockets() as (udp, link):
             self._traffic = Traffic(udp, link)
+            self._vrfs = VrfSockets(udp, self._traffic.readable)
             async with watch() as interfaces:
                 self._links = await interfaces.links()
                 await self._ask_names(self._loaded)
                 self._apply(self._loaded)
-                loop.add_reader(udp, self._traffic.readable)
+                loop.add_reader(udp, self._traffic.readable, udp)
                 loop.add_signal_handler(signal.SIGHUP, reload)
                 server = await self._open_control()
                 tasks = (
@@ -81,6 +83,7 @@ class Daemon:
                 ended, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 notify.notify("STOPPING=1")
                 loop.remove_reader(udp)
+                self._vrfs.close()
                 if server:
                     server.close()
                     self._control_path.unlink(missing_ok=True)
@@ -149,6 +152,8 @@ class Daemon:
         else:
             self._loaded = Loaded(loaded.config, (), loaded.files, loaded.sha256)  # the texts can go
         self._traffic.relay = relay
+        heard = self._vrfs.follow(vrfs_to_hear(loaded.config, self._ports, self._links))
+        self._traffic.elsewhere = frozenset(link.index for link in self._links if link.vrf in heard)
         for port in self._ports:
             if before.get(port.name) != port:
                 LOGGER.info("interface %s", port_text(port))

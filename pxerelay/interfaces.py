@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from ipaddress import IPv4Address
 from socket import AF_INET
 from typing import Any
@@ -44,9 +45,11 @@ class Interfaces:
                     up=message["flags"] & (_IFF_UP | _IFF_LOWER_UP) == _IFF_UP | _IFF_LOWER_UP,
                     mtu=message.get("mtu") or 1500,
                     addresses=tuple(address for _, address in own),
+                    vrf=message["index"] if _is_vrf(message) else message.get("master") or 0,
                 )
             )
-        return tuple(links)
+        vrfs = {link.index for link in links if link.vrf == link.index}
+        return tuple(link if link.vrf in vrfs else replace(link, vrf=0) for link in links)
 
     async def changes(self) -> AsyncIterator[None]:
         """Yield once after each burst of events."""
@@ -55,6 +58,10 @@ class Interfaces:
                 pass
             await asyncio.sleep(_SETTLE)
             yield
+
+
+def _is_vrf(message: Any) -> bool:
+    return bool(message.get(("linkinfo", "kind")) == "vrf")
 
 
 @asynccontextmanager

@@ -1,13 +1,17 @@
 """Datagrams in and out of the kernel, a batch per system call.
 
 `Receiver` and `Sender` wrap recvmmsg(2) and sendmmsg(2) of the C library, for Python's socket module
-has neither. Their buffers and message headers are made once. Two sockets serve the whole relay:
+has neither. Their buffers and message headers are made once. Two sockets serve a whole relay without
+VRFs:
 
 - one UDP socket on port 67 of every address hears clients, routers and servers, and tells each
   datagram's interface (IP_PKTINFO, ip(7)). It may not send to broadcast addresses, so a request can
   never go back into the VLAN that it came from as one;
 - one packet socket sends replies by link layer (packet(7)). It is bound to no protocol and so hears
   nothing.
+
+Per VRF that is to be heard there is one more UDP socket, for the first does not hear it (the kernel's
+Documentation/networking/vrf.rst). It sends into all of them: IP_PKTINFO names the VRF.
 """
 
 from __future__ import annotations
@@ -36,7 +40,7 @@ _SEND_SLOTS = 256
 
 _RECEIVE_BUFFER = 8 << 20
 _SEND_BUFFER = 4 << 20
-_SO_RCVBUFFORCE, _SO_SNDBUFFORCE = 33, 32
+_SO_RCVBUFFORCE, _SO_SNDBUFFORCE, _SO_BINDTOIFINDEX = 33, 32, 62
 """Not in Python's socket module; asm-generic/socket.h."""
 
 _IP_PKTINFO = 8
@@ -112,10 +116,9 @@ class _Batch:
 
 
 class Receiver:
-    """Receives up to BATCH datagrams in one call from a UDP socket with IP_PKTINFO."""
+    """Receives up to BATCH datagrams in one call from UDP sockets with IP_PKTINFO."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
+    def __init__(self) -> None:
         self._batch = batch = _Batch(BATCH)
         self._data = bytearray(BATCH * _SLOT)
         self._view = memoryview(self._data)
@@ -125,11 +128,11 @@ class Receiver:
             batch.iovecs[at].base, batch.iovecs[at].length = base + at * _SLOT, _SLOT
         self._fresh = bytes(batch.headers)
 
-    def receive(self) -> list[Datagram]:
-        """Return what is waiting, an empty list if nothing is; OSError if the socket fails."""
+    def receive(self, sock: socket.socket) -> list[Datagram]:
+        """Return what is waiting at a socket, an empty list if nothing is; OSError if the socket fails."""
         batch = self._batch
         ctypes.memmove(batch.headers, self._fresh, len(self._fresh))
-        count = _libc.recvmmsg(self._socket.fileno(), batch.headers, BATCH, socket.MSG_DONTWAIT, None)
+        count = _libc.recvmmsg(sock.fileno(), batch.headers, BATCH, socket.MSG_DONTWAIT, None)
         if count < 0:
             code = ctypes.get_errno()
             if code in (errno.EAGAIN, errno.EINTR):
@@ -235,7 +238,10 @@ def link_name(index: int, hardware: bytes) -> bytes:
 
 
 def packet_info(source: bytes, index: int = 0) -> bytes:
-    """Return the control message that sets a datagram's source address and, if not 0, its interface."""
+    """Return the control message that sets a datagram's source address and, if not 0, its interface.
+
+    An index of a VRF sends it by the routes of that VRF, an address of 0.0.0.0 leaves it to the route.
+    """
     data = _PKTINFO.pack(index, source, bytes(4))
     length = _CMSG_HEADER.size + len(data)
     header = _CMSG_HEADER.pack(length, socket.IPPROTO_IP, _IP_PKTINFO)
@@ -248,15 +254,43 @@ def open_udp() -> socket.socket:
     Raises OSError: EADDRINUSE if another relay or server has the port, EACCES without
     CAP_NET_BIND_SERVICE.
     """
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    sock = _udp()
     try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-        _grow(sock)
         sock.bind(("", SERVER_PORT))
     except OSError:
         sock.close()
         raise
+    return sock
+
+
+def open_udp_in(vrf: int, main: socket.socket) -> socket.socket:
+    """Return one more such socket that hears a VRF alone, given by its index; OSError if it can't.
+
+    `main` is the socket of `open_udp`. The kernel lets the two share the port only if both say so while
+    the second is bound (SO_REUSEADDR, socket(7)). Before and after that the port is ours alone, in all VRFs.
+    """
+    sock = _udp()
+    both = (main, sock)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_BINDTOIFINDEX, vrf)
+        for one in both:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("", SERVER_PORT))
+    except OSError:
+        sock.close()
+        raise
+    finally:
+        for one in both:
+            if one.fileno() >= 0:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    return sock
+
+
+def _udp() -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+    _grow(sock)
     return sock
 
 

@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from ipaddress import IPv4Address
 from itertools import count
 from typing import Any
@@ -26,11 +27,14 @@ _TURN = 16
 class Traffic:
     """Moves datagrams by the rules of `relay`, which may be exchanged for another at any time.
 
-    `names` tells the names of interfaces by index. With a `narrator` each decision is logged.
+    `udp` hears the default VRF and sends everywhere, `link` sends by link layer. `names` tells the names
+    of interfaces by index, `elsewhere` which ones another socket hears. With a `narrator` each decision
+    is logged.
     """
 
     def __init__(self, udp: socket.socket, link: socket.socket) -> None:
-        self._receiver = Receiver(udp)
+        self._udp = udp
+        self._receiver = Receiver()
         self._to_network = Sender(udp)
         self._to_link = Sender(link)
         self._identification = count(os.getpid())
@@ -39,6 +43,7 @@ class Traffic:
         self._relay: Relay | None = None
         self.narrator: Narrator | None = None
         self.names: dict[int, str] = {}
+        self.elsewhere: AbstractSet[int] = frozenset()
         self.requests = self.replies = self.sent_to_servers = self.sent_to_clients = self.send_failures = 0
         self.without_option82 = 0
         self.dropped: Counter[Drop] = Counter()
@@ -66,20 +71,26 @@ class Traffic:
             "dropped": {reason.value: self.dropped[reason] for reason in Drop},
         }
 
-    def readable(self) -> None:
-        """Relay what is waiting at the UDP socket."""
+    def readable(self, sock: socket.socket) -> None:
+        """Relay what is waiting at a UDP socket.
+
+        Where net.ipv4.udp_l3mdev_accept is set, the socket of the default VRF hears broadcasts in other
+        VRFs too (ip-sysctl.rst); one copy is enough.
+        """
         relay = self.relay
         if relay is None:
             return
+        elsewhere = self.elsewhere if sock is self._udp else frozenset()
         for _ in range(_TURN):
             try:
-                batch = self._receiver.receive()
+                batch = self._receiver.receive(sock)
             except OSError as error:
                 self._warn(("receive", error.errno), f"could not receive: {error.strerror}")
                 return
             now = time.monotonic()
             for datagram in batch:
-                self._handle(relay, datagram, now)
+                if datagram.interface not in elsewhere:
+                    self._handle(relay, datagram, now)
             self._flush(self._to_network)
             self._flush(self._to_link)
             if len(batch) < sockets.BATCH:
@@ -109,7 +120,9 @@ class Traffic:
             LOGGER.debug("%s", self.narrator.tell(message, name, source, decision))
 
     def _send_to_servers(self, message: bytes | memoryview, decision: ToServers) -> None:
-        control = b"" if decision.source is None else sockets.packet_info(decision.source)
+        control = b""
+        if decision.source is not None or decision.vrf:
+            control = sockets.packet_info(decision.source or packet.UNSET, decision.vrf)
         for address in decision.servers:
             self._to_network.put(message, address, sockets.udp_name(address, packet.SERVER_PORT), control)
             self.sent_to_servers += 1
@@ -144,7 +157,7 @@ class Traffic:
 
 
 _HINTS = {
-    errno.ENETUNREACH: "; add a route to it on this host",
+    errno.ENETUNREACH: "; add a route to it on this host, in the VRF of the clients if they are in one",
     errno.EACCES: "; it is a broadcast address here, requests go to servers' own addresses only",
     errno.EINVAL: "; is `source_address` or `giaddr` an address of this host?",
 }

@@ -40,6 +40,7 @@ ACTING = (
     "names",
     "control",
     "traffic",
+    "vrfs",
     "daemon",
     "cli",
     "__main__",
