@@ -46,10 +46,14 @@ firmware: $(VENV)/.stamp ## real PXE firmware boots through the relay, in qemu; 
 	tests/lab/install-packages qemu-system-x86 ovmf
 	$(BIN)/pytest --quiet tests/firmware $(ARGS)
 
+guest: $(VENV)/.stamp ## 802.1Q, VRFs and checksums on the wire, in a guest kernel; ARGS='-k rule_27' for some
+	tests/lab/install-packages kmod
+	$(BIN)/python -m tests.guest --quiet $(ARGS)
+
 demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this machine; ARGS=--keep leaves it up
 	$(BIN)/python -m tests.lab.demo $(ARGS)
 
 molecule: $(VENV)/.stamp ## the role on a real systemd host
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test
 
-.PHONY: help venv test lint unit integration differential firmware fuzz soak demo molecule
+.PHONY: help venv test lint unit integration differential guest firmware fuzz soak demo molecule

@@ -18,14 +18,16 @@ from pxerelay.answers import Answers
 from pxerelay.control import ControlServer, TakenError
 from pxerelay.findings import ConfigError
 from pxerelay.interfaces import watch
+from pxerelay.listener import Listener
 from pxerelay.load import Loaded
 from pxerelay.loader import LoadError, load_apart
 from pxerelay.log import LOGGER
 from pxerelay.mapping import RulePlaces
 from pxerelay.model import Config
-from pxerelay.ports import Link, Port, assign
+from pxerelay.ports import Link, Port, assign, vrfs_to_hear
 from pxerelay.relay import Relay
 from pxerelay.traffic import Traffic
+from pxerelay.vrfs import VrfSockets
 from pxerelay.words import Narrator, port_text
 
 _LONGEST_ERROR = 500
@@ -95,12 +97,12 @@ class Daemon:
             raise StartError(str(error)) from error
         udp, link = stack.enter_context(_open_sockets())
         self._traffic = Traffic(udp, link)
+        self._vrfs = VrfSockets(udp, self._traffic.readable)
+        stack.callback(self._vrfs.close)
         states = watch()
         self._links = await anext(states)
         self._apply(held, await self._ask_names(held.loaded.config))
-        loop = asyncio.get_running_loop()
-        loop.add_reader(udp, self._traffic.readable)
-        stack.callback(loop.remove_reader, udp)
+        stack.callback(Listener(udp, self._traffic.readable).close)
         server = self._open_control()
         if server:
             stack.push_async_callback(server.close)
@@ -189,7 +191,9 @@ class Daemon:
         self._held, self._answers, self._ports = held, answers, ports
         self._traffic.names = {link.index: link.name for link in self._links}
         self._traffic.narrator = Narrator(relay, held.places) if self._debug else None
-        self._traffic.relay = relay
+        self._traffic.obey(relay)
+        heard = self._vrfs.follow(vrfs_to_hear(config, ports, self._links))
+        self._traffic.elsewhere = frozenset(link.index for link in self._links if link.vrf in heard)
         for port in ports:
             if before.get(port.name) != port:
                 LOGGER.info("interface %s", port_text(port))

@@ -13,6 +13,7 @@ import errno
 import socket
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
 from ipaddress import IPv4Address
 from socket import AF_INET
 from typing import Any
@@ -22,6 +23,7 @@ from pyroute2.netlink import NLM_F_DUMP_INTR
 from pyroute2.netlink.rtnl import RTMGRP_IPV4_IFADDR, RTMGRP_LINK
 
 from pxerelay.log import LOGGER
+from pxerelay.mac import MAC_OCTETS
 from pxerelay.ports import Link
 
 _IFF_UP, _IFF_LOWER_UP = 0x1, 0x10000
@@ -74,9 +76,21 @@ class Interfaces:
                     up=message["flags"] & (_IFF_UP | _IFF_LOWER_UP) == _IFF_UP | _IFF_LOWER_UP,
                     mtu=message.get("mtu") or 1500,
                     addresses=tuple(address for _, address in own),
+                    hardware=_ethernet(message.get("address")),
+                    vrf=message["index"] if _is_vrf(message) else message.get("master") or 0,
                 )
             )
-        return tuple(links)
+        vrfs = {link.index for link in links if link.vrf == link.index}
+        return tuple(link if link.vrf in vrfs else replace(link, vrf=0) for link in links)
+
+
+def _ethernet(text: str | None) -> bytes:
+    octets = bytes.fromhex((text or "").replace(":", ""))
+    return octets if len(octets) == MAC_OCTETS else bytes(MAC_OCTETS)
+
+
+def _is_vrf(message: Any) -> bool:
+    return bool(message.get(("linkinfo", "kind")) == "vrf")
 
 
 async def _whole(messages: Any, *, strict: bool) -> AsyncIterator[Any]:

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pxerelay import mmsg
-from pxerelay.packet import Message
+from pxerelay.packet import CLIENT_PORT, Message
+from pxerelay.sockets import IP_PKTINFO
 
 _UDP_SEGMENT = 103
 """Not in Python's socket module; linux/udp.h."""
@@ -33,9 +34,10 @@ _NO_SEGMENTS = frozenset({errno.EINVAL, errno.EIO, errno.EOPNOTSUPP, errno.ENOPR
 
 
 class Failure(NamedTuple):
-    """Messages that the kernel did not take: the destination, 4 octets, the errno, and which."""
+    """Messages that the kernel did not take: the destination, 4 octets, its port, the errno, and which."""
 
     destination: bytes
+    port: int
     errno: int
     messages: Sequence[Message]
 
@@ -73,14 +75,14 @@ def _send(sock: socket.socket, group: Group, messages: Sequence[Message], failur
     """Send messages of one group, in one call if there is more than one and the kernel agrees."""
     address, port, control, length = group
     name = socket.inet_ntoa(address), port
-    ancillary = [(socket.IPPROTO_IP, socket.IP_PKTINFO, control)] if control else []
+    ancillary = [(socket.IPPROTO_IP, IP_PKTINFO, control)] if control else []
     if len(messages) > 1:
         segment = (socket.IPPROTO_UDP, _UDP_SEGMENT, struct.pack("@H", length))
         try:
             sock.sendmsg(messages, [*ancillary, segment], socket.MSG_DONTWAIT, name)
         except OSError as error:
             if error.errno not in _NO_SEGMENTS:
-                failures.append(Failure(address, error.errno or 0, messages))
+                failures.append(Failure(address, port, error.errno or 0, messages))
                 return
         else:
             return
@@ -88,7 +90,7 @@ def _send(sock: socket.socket, group: Group, messages: Sequence[Message], failur
         try:
             sock.sendmsg([message], ancillary, socket.MSG_DONTWAIT, name)
         except OSError as error:
-            failures.append(Failure(address, error.errno or 0, [message]))
+            failures.append(Failure(address, port, error.errno or 0, [message]))
 
 
 _FRAMES = 256
@@ -151,7 +153,7 @@ class LinkOutbox:
                 done += mmsg.send(descriptor, headers, total - done, socket.MSG_DONTWAIT)
             except OSError as error:
                 destination, message = self._waiting[done]
-                self._failures.append(Failure(destination, error.errno or 0, [message]))
+                self._failures.append(Failure(destination, CLIENT_PORT, error.errno or 0, [message]))
                 done += 1
         self._waiting.clear()
         self._used = 0

@@ -102,11 +102,6 @@ class MalformedOptionsError(ValueError):
     """The sender's fault: an option that runs past the end of its area."""
 
 
-def is_request(message: Message) -> bool:
-    """Whether a client or a relay agent sent this: a whole header, with op 1."""
-    return len(message) >= HEADER_SIZE and message[OP] == BOOTREQUEST
-
-
 def options(message: Message) -> dict[int, bytes]:
     """Return every option by its code, parts of split options joined.
 

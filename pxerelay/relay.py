@@ -66,14 +66,15 @@ MEANING = {
 class ToServers(NamedTuple):
     """Send a copy of the request to each address, port 67, from `source` (None: as the route says).
 
-    `message` is what to send in place of the one received, if option 82 was added; `too_large` says
-    that it was not, for want of room.
+    `vrf` is the index of the VRF that they are in, 0 for the default one. `message` is what to send in
+    place of the one received, if option 82 was added; `too_large` says that it was not, for want of room.
     """
 
     servers: tuple[bytes, ...]
     source: bytes | None
     message: bytes | None = None
     too_large: bool = False
+    vrf: int = 0
 
 
 class ToClient(NamedTuple):
@@ -109,7 +110,7 @@ _ALL_STATIONS = b"\xff" * 6
 class Relay:
     """The rules for one configuration, one state of the network, and the answers for servers' DNS names.
 
-    Built anew when one of them changes.
+    Built anew when one of them changes. `vrfs` tells the names of VRFs by index.
     """
 
     def __init__(
@@ -120,16 +121,22 @@ class Relay:
         self.ports = tuple(ports)
         self._by_index: dict[int, Port] = {}
         self._waiting: set[str] = {port.name for port in self.ports if port.waiting}
-        self._by_giaddr: dict[bytes, list[Port]] = {}
+        self._by_giaddr: dict[tuple[int, bytes], list[Port]] = {}
         for port in self.ports:
             if port.index is not None and port.giaddr is not None:
                 self._by_index[port.index] = port
-                self._by_giaddr.setdefault(port.giaddr.packed, []).append(port)
+                self._by_giaddr.setdefault((port.vrf, port.giaddr.packed), []).append(port)
         self._waiting_indexes: set[int] = set()
-        self._own: set[bytes] = set()
+        self._own: set[tuple[int, bytes]] = set()
+        self._vrf_of: dict[int, int] = {}
+        self.vrfs: dict[int, str] = {}
         self._mtu = _LARGEST_PACKET
         for link in links:
-            self._own.update(address.packed for address in link.addresses)
+            self._own.update((link.vrf, address.packed) for address in link.addresses)
+            if link.vrf:
+                self._vrf_of[link.index] = link.vrf
+            if link.vrf == link.index:
+                self.vrfs[link.index] = link.name
             if link.up and link.addresses and not link.addresses[0].is_loopback:
                 self._mtu = min(self._mtu, link.mtu)
             if link.name in self._waiting:
@@ -170,7 +177,7 @@ class Relay:
             decision = self._request(message, client, port, index, source, unicast)
             return decision, not client.read
         if op == packet.BOOTREPLY:
-            return self._reply(message, source), False
+            return self._reply(message, index, source), False
         return Drop.BAD_OP, True
 
     def _request(
@@ -185,9 +192,10 @@ class Relay:
         hops = message[packet.HOPS]
         if hops > self.config.max_hops:
             return Drop.TOO_MANY_HOPS
+        vrf = self._vrf_of.get(index, 0)
         giaddr = bytes(message[packet.GIADDR])
         if giaddr != packet.UNSET:
-            if giaddr in self._own:
+            if (vrf, giaddr) in self._own:
                 return Drop.OWN_GIADDR
             if not _within(source, self._relays):
                 return Drop.RELAY_NOT_ACCEPTED
@@ -203,14 +211,14 @@ class Relay:
                 return Drop.FOREIGN_OPTION82
         message[packet.HOPS] = hops + 1
         if giaddr == packet.UNSET and port and port.giaddr:
-            giaddr = port.giaddr.packed
+            vrf, giaddr = port.vrf, port.giaddr.packed
             message[packet.GIADDR] = giaddr
-        source_address = self._source_for(giaddr)
+        source_address = self._source_for(vrf, giaddr)
         if place is None or place.info or port is None or port.info is None:
-            return ToServers(servers, source_address)
+            return ToServers(servers, source_address, vrf=vrf)
         option = port.info.unicast if unicast else port.info.broadcast
         whole = agentinfo.added(message, place, option, self._mtu)
-        return ToServers(servers, source_address, whole, too_large=whole is None)
+        return ToServers(servers, source_address, whole, whole is None, vrf)
 
     def _trusts(self, port: Port) -> bool:
         return self.config.option82 is not None and port.name in self.config.option82.trusted
@@ -230,16 +238,16 @@ class Relay:
         found = (address.packed for target in targets for address in self.answers.of(target))
         return tuple(dict.fromkeys(found))
 
-    def _source_for(self, giaddr: bytes) -> bytes | None:
+    def _source_for(self, vrf: int, giaddr: bytes) -> bytes | None:
         """Return the source address of a relayed request; a router's giaddr is none of ours to use."""
         if self._source_is_giaddr:
-            return giaddr if giaddr in self._own else None
+            return giaddr if (vrf, giaddr) in self._own else None
         return self._source
 
-    def _reply(self, message: bytearray | memoryview, source: bytes) -> ToClient | Drop:
+    def _reply(self, message: bytearray | memoryview, index: int, source: bytes) -> ToClient | Drop:
         if source not in self._repliers and not _within(source, self._replying_networks):
             return Drop.NOT_A_SERVER
-        ports = self._by_giaddr.get(bytes(message[packet.GIADDR]))
+        ports = self._by_giaddr.get((self._vrf_of.get(index, 0), bytes(message[packet.GIADDR])))
         if ports is None:
             return Drop.NOT_OUR_GIADDR
         port = ports[0]

@@ -7,149 +7,194 @@ import os
 import socket
 import time
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from ipaddress import IPv4Address
 from itertools import count
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from pxerelay import packet, sockets
 from pxerelay.flood import FloodGate
-from pxerelay.frames import reply_packets
+from pxerelay.frames import Framing
+from pxerelay.inbox import BATCH, Datagram, Inbox
 from pxerelay.log import LOGGER, Limiter
-from pxerelay.relay import MEANING, SUSPICIOUS, Decision, Drop, Relay, ToClient, ToServers
-from pxerelay.sockets import Datagram, Failure, Receiver, Sender
+from pxerelay.outbox import Failure, LinkOutbox, UdpOutbox
+from pxerelay.relay import MEANING, SUSPICIOUS, Drop, Relay, ToClient, ToServers
+from pxerelay.shortcut import Shortcuts
 from pxerelay.words import Narrator
 
-_TURN = 16
+_TURN = 4
 """Batches handled before the event loop gets its turn for signals, the control socket and reloads."""
+
+_CROWD = 24
+"""Datagrams in one batch from which on it pays to let the next ones gather."""
 
 
 class Traffic:
-    """Moves datagrams by the rules of `relay`, which may be exchanged for another at any time.
+    """Moves datagrams by the rules of a `Relay`, which may be exchanged for another at any time.
 
-    `names` tells the names of interfaces by index. With a `narrator` each decision is logged.
+    `udp` hears the default VRF and sends everywhere, `link` sends by link layer. `names` tells the names
+    of interfaces by index, `elsewhere` which ones another socket hears. With a `narrator` each decision
+    is logged.
     """
 
     def __init__(self, udp: socket.socket, link: socket.socket) -> None:
-        self._receiver = Receiver(udp)
-        self._to_network = Sender(udp)
-        self._to_link = Sender(link)
+        self._udp = udp
+        self._inbox = Inbox()
+        self._to_network = UdpOutbox()
+        self._to_link = LinkOutbox(link)
         self._identification = count(os.getpid())
         self._limiter = Limiter()
         self._gate = FloodGate(0)
-        self._relay: Relay | None = None
+        self._shortcuts: Shortcuts | None = None
+        self._framings: dict[int | None, Framing] = {}
+        self._overflows: WeakKeyDictionary[socket.socket, int] = WeakKeyDictionary()
         self.narrator: Narrator | None = None
         self.names: dict[int, str] = {}
+        self.elsewhere: AbstractSet[int] = frozenset()
         self.requests = self.replies = self.sent_to_servers = self.sent_to_clients = self.send_failures = 0
-        self.without_option82 = 0
+        self.without_option82 = self.not_received = 0
         self.dropped: Counter[Drop] = Counter()
-        self._lines: list[tuple[Decision, str]] = []
+        self._lines: list[tuple[packet.Message, str]] = []
 
-    @property
-    def relay(self) -> Relay | None:
-        """The rules in force."""
-        return self._relay
-
-    @relay.setter
-    def relay(self, relay: Relay) -> None:
+    def obey(self, relay: Relay) -> None:
+        """Relay by these rules from now on."""
         if relay.config.max_requests != self._gate.limit:
             self._gate = FloodGate(relay.config.max_requests)
-        self._relay = relay
+        self._framings = {
+            port.index: Framing(port.address.packed, port.hardware, port.mtu)
+            for port in relay.ports
+            if port.address
+        }
+        self._shortcuts = Shortcuts(relay)
 
     def counters(self) -> dict[str, Any]:
         """Return what was counted since the start; `dropped` has every reason, also those not met yet."""
+        self._notice_overflow(self._udp)
         return {
             "requests": self.requests,
             "replies": self.replies,
             "sent_to_servers": self.sent_to_servers,
             "sent_to_clients": self.sent_to_clients,
             "send_failures": self.send_failures,
+            "not_received": self.not_received,
             "without_option82": self.without_option82,
             "dropped": {reason.value: self.dropped[reason] for reason in Drop},
         }
 
-    def readable(self) -> None:
-        """Relay what is waiting at the UDP socket."""
-        relay = self.relay
-        if relay is None:
-            return
+    def readable(self, sock: socket.socket) -> bool:
+        """Relay what is waiting at a UDP socket, and tell whether it was so much that more is to come.
+
+        Where net.ipv4.udp_l3mdev_accept is set, the socket of the default VRF hears broadcasts in other
+        VRFs too (ip-sysctl.rst); one copy is enough.
+        """
+        shortcuts = self._shortcuts
+        if shortcuts is None:
+            return False
+        elsewhere = self.elsewhere if sock is self._udp else frozenset()
         for _ in range(_TURN):
             try:
-                batch = self._receiver.receive()
+                batch = self._inbox.receive(sock)
             except OSError as error:
                 self._warn(("receive", error.errno), f"could not receive: {error.strerror}")
-                return
-            now = time.monotonic()
-            for datagram in batch:
-                self._handle(relay, datagram, now)
-            self._flush()
-            if len(batch) < sockets.BATCH:
-                return
+                return False
+            if elsewhere:
+                batch = [datagram for datagram in batch if datagram[1] not in elsewhere]
+            self._relay(batch, shortcuts)
+            if len(batch) < BATCH:
+                break
+        if len(batch) < _CROWD:
+            return False
+        self._notice_overflow(sock)
+        return True
 
-    def _handle(self, relay: Relay, datagram: Datagram, now: float) -> None:
-        message, interface, source, unicast = datagram
-        decision: Decision
-        if packet.is_request(message) and not self._gate.admits(bytes(message[packet.CHADDR]), now):
-            decision = Drop.FLOOD
-        else:
-            decision = relay.decide(message, interface, source, unicast)
-        if isinstance(decision, ToServers):
-            self.requests += 1
-            self.without_option82 += decision.too_large
-            self._send_to_servers(decision.message or message, decision)
-        elif isinstance(decision, ToClient):
-            self.replies += 1
-            self._send_to_client(decision.message or message, decision)
-        else:
-            self.dropped[decision] += 1
-            if decision in SUSPICIOUS:
-                sender = f"{IPv4Address(source)} on {self.names.get(interface, interface)}"
-                self._warn(decision, f"dropped a message from {sender}: {MEANING[decision]}")
-        if self.narrator is not None:
-            name = self.names.get(interface, f"interface {interface}")
-            self._lines.append((decision, self.narrator.tell(message, name, source, decision)))
+    def _relay(self, batch: list[Datagram], shortcuts: Shortcuts) -> None:
+        now = time.monotonic()
+        for message, interface, source, unicast in batch:
+            decision = shortcuts.decide(message, interface, source, unicast)
+            if isinstance(decision, ToServers):
+                if self._gate.admits(bytes(message[packet.CHADDR]), now):
+                    sent = self._to_servers(message, decision)
+                else:
+                    decision, sent = self._drop(Drop.FLOOD, interface, source), message
+            elif isinstance(decision, ToClient):
+                sent = self._to_client(message, decision)
+            else:
+                decision, sent = self._drop(decision, interface, source), message
+            if self.narrator is not None:
+                name = self.names.get(interface, f"interface {interface}")
+                self._lines.append((sent, self.narrator.tell(message, name, source, decision)))
+        self._flush()
 
-    def _send_to_servers(self, message: bytes | memoryview, decision: ToServers) -> None:
-        control = b"" if decision.source is None else sockets.packet_info(decision.source)
+    def _to_servers(self, message: memoryview, decision: ToServers) -> packet.Message:
+        self.requests += 1
+        self.without_option82 += decision.too_large
+        sent = decision.message or message
+        control = b""
+        if decision.source is not None or decision.vrf:
+            control = sockets.packet_info(decision.source or packet.UNSET, decision.vrf)
         for address in decision.servers:
-            name = sockets.udp_name(address, packet.SERVER_PORT)
-            self._to_network.put(message, address, name, control, decision)
-            self.sent_to_servers += 1
+            self._to_network.put(sent, address, packet.SERVER_PORT, control)
+        self.sent_to_servers += len(decision.servers)
+        return sent
 
-    def _send_to_client(self, message: bytes | memoryview, decision: ToClient) -> None:
-        port = decision.port
+    def _to_client(self, message: memoryview, decision: ToClient) -> packet.Message:
+        self.replies += 1
+        sent = decision.message or message
+        port, address = decision.port, decision.address
         if port.index is None or port.address is None:  # a waiting port has no giaddr that a reply could name
-            return
+            return sent
         self.sent_to_clients += 1
-        source, address = port.address.packed, decision.address
         if decision.hardware is None:
-            name = sockets.udp_name(address, packet.CLIENT_PORT)
-            self._to_network.put(message, address, name, sockets.packet_info(source, port.index), decision)
-            return
-        name = sockets.link_name(port.index, decision.hardware)
-        for ip in reply_packets(message, source, address, port.mtu, next(self._identification)):
-            self._to_link.put(ip, address, name, b"", decision)
+            control = sockets.packet_info(port.address.packed, port.index)
+            self._to_network.put(sent, address, packet.CLIENT_PORT, control)
+        else:
+            framing = self._framings[port.index]
+            for frame in framing.frames(sent, address, decision.hardware, next(self._identification)):
+                self._to_link.put(frame, port.index, address, sent)
+        return sent
+
+    def _drop(self, reason: Drop, interface: int, source: bytes) -> Drop:
+        self.dropped[reason] += 1
+        if reason in SUSPICIOUS:
+            sender = f"{IPv4Address(source)} on {self.names.get(interface, interface)}"
+            self._warn(reason, f"dropped a message from {sender}: {MEANING[reason]}")
+        return reason
 
     def _flush(self) -> None:
         """Send what was collected, take back what was counted too early, and tell."""
         failed: dict[int, Failure] = {}
-        for sender in (self._to_network, self._to_link):
-            sender.flush()
-            for failure in sender.take_failures():
-                self.send_failures += 1
-                if isinstance(failure.cause, ToServers):
+        for failure in (*self._to_network.flush(self._udp), *self._to_link.flush()):
+            self._report(failure)
+            self.send_failures += len(failure.messages)
+            for message in failure.messages:
+                if failure.port == packet.SERVER_PORT:
                     self.sent_to_servers -= 1
-                elif id(failure.cause) not in failed:  # one reply may be several fragments
+                elif id(message) not in failed:  # one reply may be several fragments
                     self.sent_to_clients -= 1
-                failed[id(failure.cause)] = failure
-                self._report(failure)
-        for decision, line in self._lines:
-            lost = failed.get(id(decision))
+                failed[id(message)] = failure
+        for message, line in self._lines:
+            lost = failed.get(id(message))
             LOGGER.debug("%s%s", line, f"; BUT {_failure_text(lost)}" if lost else "")
         self._lines.clear()
 
+    def _notice_overflow(self, sock: socket.socket) -> None:
+        """Count what the kernel had no room for since the last look."""
+        total = sockets.overflows(sock)
+        lost = total - self._overflows.get(sock, 0)
+        if lost:
+            self._overflows[sock] = total
+            self.not_received += lost
+            room = sockets.buffer_size(sock) >> 10
+            self._warn(
+                "overflow",
+                f"the kernel dropped {lost} datagrams that came faster than we relay: the receive buffer of "
+                f"{room} KiB was full; net.core.rmem_max bounds it",
+            )
+
     def _report(self, failure: Failure) -> None:
         """Warn of a failure: of each server by itself, of clients, who may claim any address, together."""
-        to_client = isinstance(failure.cause, ToClient)
+        to_client = failure.port == packet.CLIENT_PORT
         hint = (_CLIENT_HINTS if to_client else _SERVER_HINTS).get(failure.errno, "")
         kind = (None if to_client else failure.destination, failure.errno)
         self._warn(kind, f"{_failure_text(failure)}{hint}")
@@ -166,7 +211,7 @@ def _failure_text(failure: Failure) -> str:
 
 
 _SERVER_HINTS = {
-    errno.ENETUNREACH: "; add a route to it on this host",
+    errno.ENETUNREACH: "; add a route to it on this host, in the VRF of the clients if they are in one",
     errno.EACCES: "; it is a broadcast address here, requests go to servers' own addresses only",
     errno.EINVAL: "; is `source_address` or `giaddr` an address of this host?",
 }

@@ -62,7 +62,9 @@ class Narrator:
         if not isinstance(decision, ToServers):
             meaning = MEANING[decision] if isinstance(decision, Drop) else ""
             return f"{chosen}; dropped: {meaning}" if decision is Drop.NOT_PXE else f"{chosen}; dropped"
-        giaddr = IPv4Address(bytes(message[packet.GIADDR]))
+        giaddr = f"giaddr {IPv4Address(bytes(message[packet.GIADDR]))}"
+        if decision.vrf:
+            giaddr += f" in VRF {self._relay.vrfs[decision.vrf]}"
         servers = ", ".join(map(self._server, decision.servers))
         note = ", too large for option 82" if decision.too_large else ""
         chosen_addresses = {
@@ -70,7 +72,7 @@ class Narrator:
         }
         if not chosen_addresses & set(decision.servers):
             note += " (pxe_only: this client reaches the DHCP servers alone)"
-        return f"{chosen}; sent to {servers} with giaddr {giaddr}{note}"
+        return f"{chosen}; sent to {servers} with {giaddr}{note}"
 
     def _server(self, address: bytes) -> str:
         """Spell a server as `name address`, or only its address where it has no name."""

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.lab import Host
 from tests.unit.test_frames import slow_sum
@@ -22,8 +23,12 @@ _CLONE_NEWNET = 0x40000000
 _ETH_P_ALL, _ETH_P_IP = 3, 0x0800
 _PACKET_OUTGOING = 4
 _SOL_PACKET, _PACKET_AUXDATA = 263, 8
-_STATUS_CHECKSUM_NOT_READY = 8
-"""The sender's kernel left the checksum to the device, and a veth pair has no need of it (packet(7))."""
+_STATUS_CHECKSUM_NOT_READY, _STATUS_VLAN_VALID = 8, 16
+"""The sender's kernel left the checksum to the device, and a veth pair has no need of it; the frame had a
+tag, which the kernel took out (packet(7))."""
+_AUXDATA = struct.Struct("@IIIHHHH")
+_TPID, _VLAN_ID = 0x8100, 0x0FFF
+"""What stands before a tag, and the part of it that is the VLAN's number (IEEE 802.1Q, 9.6)."""
 
 
 @contextmanager
@@ -45,7 +50,7 @@ def _setns(descriptor: int) -> None:
 
 @dataclass(frozen=True)
 class Frame:
-    """An Ethernet frame with IPv4 and UDP in it."""
+    """An Ethernet frame with IPv4 and UDP in it; `vlan` is its tag's, None without one."""
 
     destination: str
     ip_source: str
@@ -55,6 +60,16 @@ class Frame:
     checksum: int
     checksum_ok: bool
     payload: bytes
+    offloaded: bool
+    vlan: int | None
+
+
+class Raw(NamedTuple):
+    """A frame without its tag; `offloaded` says that its checksum is not there yet."""
+
+    octets: bytes
+    offloaded: bool
+    vlan: int | None
 
 
 class Station:
@@ -79,19 +94,21 @@ class Station:
         destination: str = "255.255.255.255",
         hardware: bytes = b"\xff" * 6,
         ports: tuple[int, int] = (68, 67),
+        vlan: int | None = None,
     ) -> None:
         """Send a UDP datagram in a frame of its own; without a UDP checksum, as some firmware does."""
         udp = struct.pack("!HHHH", *ports, 8 + len(payload), 0) + payload
         addresses = IPv4Address(source).packed + IPv4Address(destination).packed
         head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0) + addresses
         head = head[:10] + struct.pack("!H", 0xFFFF - slow_sum(head)) + head[12:]
-        self._socket.send(hardware + self.mac + struct.pack("!H", _ETH_P_IP) + head + udp)
+        tag = b"" if vlan is None else struct.pack("!HH", _TPID, vlan)
+        self._put(hardware + self.mac + tag + struct.pack("!H", _ETH_P_IP) + head + udp)
 
     def frames(self, seconds: float, stop_after: int = 0) -> list[Frame]:
         """Return the UDP frames that arrive within the time, or the first `stop_after` of them."""
         found = []
-        for raw, offloaded in self._arriving(seconds):
-            frame = _udp_frame(raw, offloaded)
+        for raw in self.arriving(seconds):
+            frame = _udp_frame(raw)
             if frame:
                 found.append(frame)
                 if len(found) == stop_after:
@@ -103,20 +120,34 @@ class Station:
         wanted = IPv4Address(address).packed
         return sum(
             raw[12:14] == b"\x08\x06" and raw[20:22] == b"\0\1" and raw[38:42] == wanted
-            for raw, _ in self._arriving(seconds)
+            for raw, _, _ in self.arriving(seconds)
         )
 
-    def _arriving(self, seconds: float) -> Iterator[tuple[bytes, bool]]:
+    def arriving(self, seconds: float) -> Iterator[Raw]:
+        """Yield what arrives within the time, as it arrives."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            if select.select([self._socket], [], [], left)[0]:
-                raw, control, _, origin = self._socket.recvmsg(65535, 128)
-                status = struct.unpack("@I", control[0][2][:4])[0]
-                if origin[2] != _PACKET_OUTGOING:
-                    yield raw, bool(status & _STATUS_CHECKSUM_NOT_READY)
+            if select.select([self.fileno()], [], [], left)[0] and (raw := self._take()):
+                yield raw
+
+    def fileno(self) -> int:
+        """Return what frames are read from."""
+        return self._socket.fileno()
+
+    def _put(self, frame: bytes) -> None:
+        self._socket.send(frame)
+
+    def _take(self) -> Raw | None:
+        octets, control, _, origin = self._socket.recvmsg(65535, 128)
+        status, _, _, _, _, tag, _ = _AUXDATA.unpack(control[0][2])
+        vlan = tag & _VLAN_ID if status & _STATUS_VLAN_VALID else None
+        if origin[2] == _PACKET_OUTGOING:
+            return None
+        return Raw(octets, bool(status & _STATUS_CHECKSUM_NOT_READY), vlan)
 
 
-def _udp_frame(raw: bytes, offloaded: bool) -> Frame | None:
+def _udp_frame(frame: Raw) -> Frame | None:
+    raw, offloaded, vlan = frame
     if raw[12:14] != b"\x08\x00" or raw[23] != 17:
         return None
     length = struct.unpack("!H", raw[16:18])[0]
@@ -134,6 +165,8 @@ def _udp_frame(raw: bytes, offloaded: bool) -> Frame | None:
         checksum_ok=slow_sum(ip[:20]) == 0xFFFF
         and (offloaded or (checksum != 0 and slow_sum(pseudo + udp[:size]) == 0xFFFF)),
         payload=udp[8:size],
+        offloaded=offloaded,
+        vlan=vlan,
     )
 
 

@@ -1,0 +1,126 @@
+"""Checksums as a receiver sees them that trusts no offload, on each kind of link; named by packet rule."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+
+import pytest
+
+from tests.guest.inside.tap import Tap
+from tests.integration.wire import FakeServer, Raw, Station
+from tests.lab.daemon import Daemon
+from tests.lab.topology import RIS, Network
+from tests.unit.messages import ACK, ip, option, reply, request
+from tests.unit.test_frames import slow_sum
+
+Start = Callable[..., Daemon]
+
+CLIENT, CLIENT_ADDRESS = "02:00:00:00:00:01", "10.10.30.77"
+GIADDR = "10.10.30.1"
+LARGE = b"".join(option(224, bytes(255)) for _ in range(8))
+"""Options that make a reply need two frames."""
+
+DEVICES = {
+    "tap": ("tap0", ()),
+    "bridge": ("br0", ("link add br0 type bridge", "link set tap0 master br0")),
+    "vlan": ("tap0.30", ("link add link tap0 name tap0.30 type vlan id 30",)),
+    "bond": (
+        "bond0",
+        ("link add bond0 type bond mode active-backup miimon 10", "link set tap0 master bond0"),
+    ),
+    "vlan-on-bond": (
+        "bond0.30",
+        (
+            "link add bond0 type bond mode active-backup miimon 10",
+            "link set tap0 master bond0",
+            "link set bond0 up",
+            "link add link bond0 name bond0.30 type vlan id 30",
+        ),
+    ),
+    "vlan-of-bridge": (
+        "br0.30",
+        (
+            "link add br0 type bridge",
+            "link set tap0 master br0",
+            "link set br0 up",
+            "link add link br0 name br0.30 type vlan id 30",
+        ),
+    ),
+}
+"""The client interface of each kind, and how it is made on top of a tap device."""
+
+
+@pytest.fixture(params=[*DEVICES, "veth"])
+def wire(request: pytest.FixtureRequest, network: Network) -> Iterator[tuple[str, Station]]:
+    """Make a client interface; yield its name and its far end."""
+    relay = network.relay
+    if request.param == "veth":
+        host = network.add_client("probe", CLIENT)
+        relay.ip(f"address add {GIADDR}/24 broadcast + dev vlan10")
+        with closing(Station(host)) as station:
+            relay.ip(f"neighbour replace {CLIENT_ADDRESS} lladdr {CLIENT} dev vlan10")
+            yield "vlan10", station
+        return
+    name, steps = DEVICES[request.param]
+    with closing(Tap(relay, "tap0", CLIENT)) as station:
+        relay.ip(*steps, "link set tap0 up")
+        relay.ip(f"link set {name} up", f"address add {GIADDR}/24 broadcast + dev {name}")
+        relay.ip(f"neighbour replace {CLIENT_ADDRESS} lladdr {CLIENT} dev {name}")
+        yield name, station
+        if not name.startswith("tap"):
+            relay.detach(name.removesuffix(".30"))
+
+
+def test_rule_26_checksums_are_on_the_wire(start: Start, ris: FakeServer, wire: tuple[str, Station]) -> None:
+    name, station = wire
+    daemon = start(f"max_requests: 0\ndefault: {RIS}\ninterfaces: {{{name}: {{giaddr: {GIADDR}}}}}\n")
+    daemon.wait_for(lambda: daemon.interface(name)["state"] == "active")
+    vlan = 30 if name.endswith(".30") else None
+    station.send(request(), vlan=vlan)
+    arrived = ris.receive()
+    assert arrived is not None
+    assert arrived[0][24:28] == ip(GIADDR)
+    for flags in (0, 0x8000):
+        for extra in (b"", LARGE):
+            answer = reply(ACK, giaddr=GIADDR, yiaddr=CLIENT_ADDRESS, flags=flags, extra=extra)
+            ris.send(answer, GIADDR)
+            frames, payload = next(datagrams(station, vlan))
+            assert payload == bytes(answer)
+            assert len(frames) == 1 + bool(extra)
+            assert not any(frame.offloaded for frame in frames), "ours are finished before they leave"
+    answer = reply(ACK, giaddr=GIADDR, ciaddr=CLIENT_ADDRESS, extra=LARGE)
+    ris.send(answer, GIADDR)
+    assert next(datagrams(station, vlan))[1] == bytes(answer), "by the kernel's own routing and fragments"
+
+
+def datagrams(station: Station, vlan: int | None) -> Iterator[tuple[list[Raw], bytes]]:
+    """Yield each datagram to port 68 that arrives whole, with its frames; its checksums must be right."""
+    parts: list[Raw] = []
+    for frame in station.arriving(2.0):
+        if frame.octets[12:14] != b"\x08\x00" or frame.octets[23] != 17:
+            continue
+        assert frame.vlan == vlan
+        assert slow_sum(frame.octets[14:34]) == 0xFFFF, "the IP header's checksum"
+        parts.append(frame)
+        more_fragments = frame.octets[20] & 0x20
+        if not more_fragments:
+            udp = joined(parts)
+            if udp[2:4] == struct.pack("!H", 68):
+                yield parts, udp[8:]
+            parts = []
+
+
+def joined(parts: Iterable[Raw]) -> bytes:
+    """Put the fragments of a datagram together, and check its UDP checksum unless it is not there yet."""
+    octets = b""
+    offloaded = False
+    for part in parts:
+        packet = part.octets[14 : 14 + struct.unpack("!H", part.octets[16:18])[0]]
+        assert (struct.unpack("!H", packet[6:8])[0] & 0x1FFF) * 8 == len(octets), "fragments in order"
+        octets += packet[20:]
+        offloaded |= part.offloaded
+    assert octets[6:8] != b"\0\0", "rule 21: never without a checksum"
+    assert offloaded or slow_sum(packet[12:20] + struct.pack("!HH", 17, len(octets)) + octets) == 0xFFFF
+    return octets
