@@ -5,6 +5,9 @@ Firmware asks every few seconds (PXE 2.1, 2.2.3), an operating system a handful 
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Mapping
+
 _WINDOW = 1.0
 """Seconds that requests are counted for."""
 
@@ -19,15 +22,23 @@ class FloodGate:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._counts: dict[bytes, int] = {}
+        self._counts: Counter[bytes] = Counter()
         self._until = 0.0
 
-    def admits(self, chaddr: bytes, now: float) -> bool:
-        """Count a request and tell whether it is within the limit; `now` is a monotonic time in seconds."""
-        if not self.limit:
-            return True
-        if now >= self._until or len(self._counts) > _CLIENTS:
-            self._counts.clear()
+    def excess(self, clients: Collection[bytes], now: float) -> Mapping[bytes, int]:
+        """Count a request for each chaddr, and return how many of these are beyond the limit, by chaddr.
+
+        `now` is a monotonic time in seconds.
+        """
+        if not self.limit or not clients:
+            return {}
+        counts = self._counts
+        if now >= self._until or len(counts) > _CLIENTS:
+            counts.clear()
             self._until = now + _WINDOW
-        count = self._counts[chaddr] = self._counts.get(chaddr, 0) + 1
-        return count <= self.limit
+        counts.update(clients)
+        if max(map(counts.__getitem__, clients)) <= self.limit:
+            return {}
+        here = Counter(clients)
+        over = {client: min(counts[client] - self.limit, number) for client, number in here.items()}
+        return {client: number for client, number in over.items() if number > 0}

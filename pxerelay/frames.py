@@ -29,6 +29,8 @@ UDP_HEADER = struct.Struct("!HHHH")
 _HEADERS = struct.Struct("!10s6s6sHBBHHHBBH4s4sHHHH")
 """All four in a row."""
 
+HEADERS_SIZE = _HEADERS.size
+
 _NEEDS_CHECKSUM = 1
 """VIRTIO_NET_HDR_F_NEEDS_CSUM: add up from one offset to the end, put the result into another."""
 
@@ -69,31 +71,43 @@ class Framing:
         self._ip_sum = ones_complement_sum(blank)
         self._pseudo_sum = ones_complement_sum(address) + _PROTOCOL_UDP
 
-    def frames(
+    def fits(self, message: Message) -> bool:
+        """Whether a message goes into one frame."""
+        return IP_HEADER.size + UDP_HEADER.size + len(message) <= self._mtu
+
+    def write(
+        self,
+        room: bytearray,
+        start: int,
+        message: Message,
+        destination: bytes,
+        hardware: bytes,
+        identification: int,
+    ) -> int:
+        """Write the frame of a reply that fits, to port 68 of an address, and return where it ends."""
+        size = UDP_HEADER.size + len(message)
+        length = IP_HEADER.size + size
+        identification &= 0xFFFF
+        number = int.from_bytes(destination, "big")
+        checksum = 0xFFFF - (self._ip_sum + length + identification + number) % 0xFFFF
+        pseudo = (self._pseudo_sum + size + number) % 0xFFFF
+        _HEADERS.pack_into(
+            room, start, *(_ADD_UP, hardware, self._hardware, _TYPE_IPV4),
+            *(_VERSION_AND_LENGTH, 0, length, identification, 0, _TTL, _PROTOCOL_UDP, checksum),
+            *(self._address, destination, SERVER_PORT, CLIENT_PORT, size, pseudo),
+        )  # fmt: skip
+        start += _HEADERS.size
+        end = start + len(message)
+        room[start:end] = message
+        return end
+
+    def fragments(
         self, message: Message, destination: bytes, hardware: bytes, identification: int
     ) -> list[bytes]:
-        """Return the frames of a reply to port 68 of an address; more than one if the MTU asks for fragments.
+        """Return the frames of a reply that is too large for one.
 
         `identification` tells the fragments of one packet from those of others (RFC 791, 2.3).
         """
-        size = UDP_HEADER.size + len(message)
-        length = IP_HEADER.size + size
-        if length > self._mtu:
-            return self._fragments(message, destination, hardware, identification & 0xFFFF)
-        number = int.from_bytes(destination, "big")
-        identification &= 0xFFFF
-        headers = _HEADERS.pack(
-            *(_ADD_UP, hardware, self._hardware, _TYPE_IPV4),
-            *(_VERSION_AND_LENGTH, 0, length, identification, 0, _TTL, _PROTOCOL_UDP),
-            0xFFFF - (self._ip_sum + length + identification + number) % 0xFFFF,
-            *(self._address, destination),
-            *(SERVER_PORT, CLIENT_PORT, size, (self._pseudo_sum + size + number) % 0xFFFF),
-        )
-        return [headers + message]
-
-    def _fragments(
-        self, message: Message, destination: bytes, hardware: bytes, identification: int
-    ) -> list[bytes]:
         size = UDP_HEADER.size + len(message)
         bare = UDP_HEADER.pack(SERVER_PORT, CLIENT_PORT, size, 0) + message
         pseudo = self._address + destination + struct.pack("!HH", _PROTOCOL_UDP, size)
@@ -106,7 +120,7 @@ class Framing:
             part = udp[start : start + step]
             more = _MORE_FRAGMENTS if start + step < size else 0
             fields = (
-                *(_VERSION_AND_LENGTH, 0, IP_HEADER.size + len(part), identification),
+                *(_VERSION_AND_LENGTH, 0, IP_HEADER.size + len(part), identification & 0xFFFF),
                 *(more | start // _FRAGMENT_UNIT, _TTL, _PROTOCOL_UDP),
             )
             header = IP_HEADER.pack(*fields, 0, self._address, destination)

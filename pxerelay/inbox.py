@@ -7,6 +7,7 @@ import socket
 import struct
 
 from pxerelay import mmsg
+from pxerelay.packet import Datagram
 
 BATCH = 256
 """Datagrams that one system call receives at most."""
@@ -23,10 +24,6 @@ _NAME = struct.Struct("@4x4s8x")
 _CONTROL = struct.Struct("@N8xi4s4s4x")
 """A control message (cmsg(3)): its length, level and type, then struct in_pktinfo (ip(7)): the interface's
 index, the local address, the destination in the packet."""
-
-Datagram = tuple[memoryview, int, bytes, bool]
-"""A datagram where it was received, the index of the interface that it came in on, the sender's address in
-4 octets, and whether it was sent to an address of this host and not by broadcast."""
 
 
 class Inbox:
@@ -67,9 +64,6 @@ class Inbox:
             raise
         names = _NAME.iter_unpack(self._name_octets[: count * _NAME.size])
         controls = _CONTROL.iter_unpack(self._control_octets[: count * _CONTROL.size])
-        return [
-            (slot[:length], index, source, local == destination)
-            for slot, length, (source,), (_, index, local, destination) in zip(
-                self._slots, self._lengths[:count].tolist(), names, controls, strict=False
-            )
-        ]
+        lengths = self._lengths[:count].tolist()
+        messages = [slot[:length] for slot, length in zip(self._slots, lengths, strict=False)]
+        return list(zip(messages, names, controls, strict=True))

@@ -4,8 +4,8 @@
 and passes the kernel's stack once, cut into datagrams at its end (UDP_SEGMENT, udp(7)). Where the kernel
 or the device won't have that, each datagram goes by itself.
 
-`LinkOutbox` sends frames that were made ready, headers and all, from a packet socket (packet(7)), a batch
-per call; the checksum of UDP is left to the kernel or the device, as it is for all that hosts send.
+`LinkOutbox` sends replies by link layer from a packet socket (packet(7)), a batch of frames per call; headers
+are made by `frames`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pxerelay import mmsg
+from pxerelay.frames import HEADERS_SIZE, Framing
 from pxerelay.packet import CLIENT_PORT, Message
 from pxerelay.sockets import IP_PKTINFO
 
@@ -52,13 +53,9 @@ class UdpOutbox:
     def __init__(self) -> None:
         self._groups: dict[Group, list[Message]] = {}
 
-    def put(self, message: Message, address: bytes, port: int, control: bytes = b"") -> None:
-        """Add a datagram to an address of 4 octets; `control` comes from `sockets.packet_info`."""
-        group = address, port, control, len(message)
-        try:
-            self._groups[group].append(message)
-        except KeyError:
-            self._groups[group] = [message]
+    def put(self, messages: Sequence[Message], address: bytes, port: int, control: bytes = b"") -> None:
+        """Add datagrams of one length to an address of 4 octets; `control` is from `sockets.packet_info`."""
+        self._groups.setdefault((address, port, control, len(messages[0])), []).extend(messages)
 
     def flush(self, sock: socket.socket) -> list[Failure]:
         """Send everything by a socket and return what failed."""
@@ -104,7 +101,7 @@ _LINK_NAME = struct.Struct("@HHi12x")
 
 
 class LinkOutbox:
-    """Collects frames for a packet socket that has PACKET_VNET_HDR set (`sockets.open_link`)."""
+    """Collects replies for a packet socket that has PACKET_VNET_HDR set (`sockets.open_link`)."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
@@ -121,21 +118,42 @@ class LinkOutbox:
                 *(0, 0, 0, 0),
             )
         self._waiting: list[tuple[bytes, Message]] = []
+        self._indexes = [0] * _FRAMES
+        self._identification = 0
         self._used = 0
         self._failures: list[Failure] = []
 
-    def put(self, frame: bytes, index: int, destination: bytes, message: Message) -> None:
-        """Add a frame that leaves by an interface; the other two are only there to be told in a Failure."""
-        size, at = len(frame), len(self._waiting)
-        if at == _FRAMES or self._used + size > _ARENA:
+    def put(self, message: Message, framing: Framing, index: int, address: bytes, hardware: bytes) -> None:
+        """Add a reply that leaves by an interface, to a client's address and Ethernet address."""
+        self._identification = (self._identification + 1) & 0xFFFF
+        if not framing.fits(message):
+            for frame in framing.fragments(message, address, hardware, self._identification):
+                start = self._start(len(frame))
+                end = start + len(frame)
+                self._arena.octets[start:end] = frame
+                self._add(start, end, index, address, message)
+            return
+        start = self._start(len(message) + HEADERS_SIZE)
+        octets = self._arena.octets
+        end = framing.write(octets, start, message, address, hardware, self._identification)
+        self._add(start, end, index, address, message)
+
+    def _start(self, size: int) -> int:
+        """Return where a frame of a size can begin."""
+        if len(self._waiting) == _FRAMES or self._used + size > _ARENA:
             self._send()
-            at = 0
-        start = self._used
-        self._arena.octets[start : start + size] = frame
-        mmsg.IOVEC.pack_into(self._iovecs.octets, at * mmsg.IOVEC.size, self._arena.address + start, size)
-        _LINK_NAME.pack_into(self._names.octets, at * _LINK_NAME.size, socket.AF_PACKET, 0, index)
-        self._used = start + size
-        self._waiting.append((destination, message))
+        return self._used
+
+    def _add(self, start: int, end: int, index: int, address: bytes, message: Message) -> None:
+        at = len(self._waiting)
+        mmsg.IOVEC.pack_into(
+            self._iovecs.octets, at * mmsg.IOVEC.size, self._arena.address + start, end - start
+        )
+        if index != self._indexes[at]:
+            self._indexes[at] = index
+            _LINK_NAME.pack_into(self._names.octets, at * _LINK_NAME.size, socket.AF_PACKET, 0, index)
+        self._used = end
+        self._waiting.append((address, message))
 
     def flush(self) -> list[Failure]:
         """Send everything and return what failed since the last call."""

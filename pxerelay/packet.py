@@ -16,6 +16,11 @@ from pxerelay.mac import MAC_OCTETS
 Message = bytes | bytearray | memoryview
 """One UDP payload, from its op octet on."""
 
+Datagram = tuple[memoryview, tuple[bytes], tuple[int, int, bytes, bytes]]
+"""A datagram where it was received; the sender's address in 4 octets; and how it arrived: a length, the index
+of the interface, the address of ours that it was delivered to, and its destination, which is the same
+unless it was broadcast."""
+
 OP, HTYPE, HLEN, HOPS = 0, 1, 2, 3
 FLAGS = 10
 CIADDR = slice(12, 16)
@@ -149,43 +154,56 @@ def readable_options(message: Message) -> dict[int, bytes]:
         return {}
 
 
+_FACTS = frozenset({PAD, END, OVERLOAD, VENDOR_CLASS, CLIENT_ARCH})
+
+
 def boot_facts(message: Message) -> tuple[bytes, bytes] | None:
     """Return options 60 and 93 as they stand, found in one walk; empty where absent.
 
     None means that one walk does not tell: there is no magic cookie, the area is malformed or has no END,
     options continue in other fields, or one of the two is split. `options` knows then.
     """
-    if message[HEADER_SIZE:OPTIONS] != MAGIC_COOKIE:
+    area = bytes(message[HEADER_SIZE:])
+    if not area.startswith(MAGIC_COOKIE):
         return None
     vendor = arch = b""
-    position, end = OPTIONS, len(message) - 1
-    while position < end:
-        code = message[position]
-        if code == PAD:
-            position += 1
-            continue
-        if code == END:
-            return vendor, arch
-        start = position + 2
-        position = start + message[position + 1]
-        if code == VENDOR_CLASS:
-            if vendor:
+    position = len(MAGIC_COOKIE)
+    try:
+        while True:
+            code = area[position]
+            if code not in _FACTS:
+                position += 2 + area[position + 1]
+                continue
+            if code == END:
+                return vendor, arch
+            if code == PAD:
+                position += 1
+                continue
+            start = position + 2
+            position = start + area[position + 1]
+            if code == VENDOR_CLASS and not vendor:
+                vendor = area[start:position]
+            elif code == CLIENT_ARCH and not arch:
+                arch = area[start:position]
+            else:
                 return None
-            vendor = bytes(message[start:position])
-        elif code == CLIENT_ARCH:
-            if arch:
-                return None
-            arch = bytes(message[start:position])
-        elif code == OVERLOAD:
-            return None
-    return (vendor, arch) if position == end and message[position] == END else None
+    except IndexError:
+        return None
+
+
+def is_plainly_no_nak(message: Message) -> bool:
+    """Whether the first option is a message type other than DHCPNAK.
+
+    Whatever a second option 53 would append to it (RFC 3396), the whole is no lone DHCPNAK.
+    """
+    begins = message[HEADER_SIZE:_TYPE_VALUE] == _TYPE_FIRST and len(message) > _TYPE_VALUE
+    return begins and message[_TYPE_VALUE] != DHCPNAK
 
 
 def is_nak(message: Message) -> bool:
     """Whether a reply is a refusal: its message type is DHCPNAK."""
-    begins = message[HEADER_SIZE:_TYPE_VALUE] == _TYPE_FIRST and len(message) > _TYPE_VALUE
-    if begins and message[_TYPE_VALUE] != DHCPNAK:
-        return False  # whatever a second option 53 would append, the joined value is no lone DHCPNAK
+    if is_plainly_no_nak(message):
+        return False
     return message_type(readable_options(message)) == DHCPNAK
 
 

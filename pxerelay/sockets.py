@@ -19,7 +19,7 @@ from functools import lru_cache
 from pxerelay.packet import SERVER_PORT
 
 _RECEIVE_BUFFER = 128 << 20
-"""Octets that wait while a burst is taken in: 100,000 requests, which the kernel counts as about 1.3 KB each."""
+"""Octets that may wait while a burst is taken in; the kernel counts more than 1 KB for a request."""
 
 _SEND_BUFFER = 4 << 20
 

@@ -7,20 +7,22 @@ import os
 import socket
 import time
 from collections import Counter
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv4Address
-from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from pxerelay import packet, sockets
 from pxerelay.flood import FloodGate
 from pxerelay.frames import Framing
-from pxerelay.inbox import BATCH, Datagram, Inbox
+from pxerelay.inbox import BATCH, Inbox
 from pxerelay.log import LOGGER, Limiter
+from pxerelay.mac import MAC_OCTETS, format_mac
 from pxerelay.outbox import Failure, LinkOutbox, UdpOutbox
+from pxerelay.packet import Datagram
 from pxerelay.relay import MEANING, SUSPICIOUS, Drop, Relay, ToClient, ToServers
-from pxerelay.shortcut import Shortcuts
+from pxerelay.shortcut import Known, Shortcuts
 from pxerelay.words import Narrator
 
 _TURN = 4
@@ -43,7 +45,6 @@ class Traffic:
         self._inbox = Inbox()
         self._to_network = UdpOutbox()
         self._to_link = LinkOutbox(link)
-        self._identification = count(os.getpid())
         self._limiter = Limiter()
         self._gate = FloodGate(0)
         self._shortcuts: Shortcuts | None = None
@@ -98,61 +99,79 @@ class Traffic:
             except OSError as error:
                 self._warn(("receive", error.errno), f"could not receive: {error.strerror}")
                 return False
+            size = len(batch)
             if elsewhere:
-                batch = [datagram for datagram in batch if datagram[1] not in elsewhere]
+                batch = [datagram for datagram in batch if datagram[2][1] not in elsewhere]
             self._relay(batch, shortcuts)
-            if len(batch) < BATCH:
+            if size < BATCH:
                 break
-        if len(batch) < _CROWD:
+        if size < _CROWD:
             return False
         self._notice_overflow(sock)
         return True
 
     def _relay(self, batch: list[Datagram], shortcuts: Shortcuts) -> None:
         now = time.monotonic()
-        for message, interface, source, unicast in batch:
-            decision = shortcuts.decide(message, interface, source, unicast)
+        if self.narrator is None:
+            known, batch = shortcuts.take(batch)
+            self._known(known, now)
+        for datagram in batch:
+            message, (source,), (_, interface, _, _) = datagram
+            sent: packet.Message = message
+            decision = shortcuts.decide(datagram)
             if isinstance(decision, ToServers):
-                if self._gate.admits(bytes(message[packet.CHADDR]), now):
-                    sent = self._to_servers(message, decision)
+                if self._gate.excess((bytes(message[packet.CHADDR]),), now):
+                    decision = self._drop(Drop.FLOOD, interface, source)
                 else:
-                    decision, sent = self._drop(Drop.FLOOD, interface, source), message
+                    sent = decision.message or message
+                    self._to_servers([sent], decision)
             elif isinstance(decision, ToClient):
-                sent = self._to_client(message, decision)
+                sent = decision.message or message
+                self._to_client(sent, decision)
             else:
-                decision, sent = self._drop(decision, interface, source), message
+                self._drop(decision, interface, source)
             if self.narrator is not None:
                 name = self.names.get(interface, f"interface {interface}")
                 self._lines.append((sent, self.narrator.tell(message, name, source, decision)))
         self._flush()
 
-    def _to_servers(self, message: memoryview, decision: ToServers) -> packet.Message:
-        self.requests += 1
+    def _known(self, known: Known, now: float) -> None:
+        """Send what goes its known way, but for floods."""
+        excess = self._gate.excess(known.clients, now)
+        if excess:
+            self.dropped[Drop.FLOOD] += known.leave_out(excess)
+            sender = format_mac(next(iter(excess))[:MAC_OCTETS])
+            self._warn(Drop.FLOOD, f"dropped a message of {sender}: {MEANING[Drop.FLOOD]}")
+        for (way, _), messages in known.groups.items():
+            if messages:
+                self._to_servers(messages, way.decision)
+        self.replies += len(known.replies)
+        self.sent_to_clients += len(known.replies)
+        for message, index, address, hardware in known.replies:
+            self._to_link.put(message, self._framings[index], index, address, hardware)
+
+    def _to_servers(self, messages: Sequence[packet.Message], decision: ToServers) -> None:
+        self.requests += len(messages)
         self.without_option82 += decision.too_large
-        sent = decision.message or message
         control = b""
         if decision.source is not None or decision.vrf:
             control = sockets.packet_info(decision.source or packet.UNSET, decision.vrf)
         for address in decision.servers:
-            self._to_network.put(sent, address, packet.SERVER_PORT, control)
-        self.sent_to_servers += len(decision.servers)
-        return sent
+            self._to_network.put(messages, address, packet.SERVER_PORT, control)
+        self.sent_to_servers += len(messages) * len(decision.servers)
 
-    def _to_client(self, message: memoryview, decision: ToClient) -> packet.Message:
+    def _to_client(self, message: packet.Message, decision: ToClient) -> None:
         self.replies += 1
-        sent = decision.message or message
         port, address = decision.port, decision.address
         if port.index is None or port.address is None:  # a waiting port has no giaddr that a reply could name
-            return sent
+            return
         self.sent_to_clients += 1
         if decision.hardware is None:
             control = sockets.packet_info(port.address.packed, port.index)
-            self._to_network.put(sent, address, packet.CLIENT_PORT, control)
+            self._to_network.put([message], address, packet.CLIENT_PORT, control)
         else:
             framing = self._framings[port.index]
-            for frame in framing.frames(sent, address, decision.hardware, next(self._identification)):
-                self._to_link.put(frame, port.index, address, sent)
-        return sent
+            self._to_link.put(message, framing, port.index, address, decision.hardware)
 
     def _drop(self, reason: Drop, interface: int, source: bytes) -> Drop:
         self.dropped[reason] += 1
