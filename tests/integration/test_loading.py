@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from pxerelay import __version__
 from pxerelay.control import NoDaemonError
 from tests.integration.conftest import BASE
 from tests.integration.wire import FakeServer, Station
@@ -27,8 +28,10 @@ Start = Callable[..., Daemon]
 LOADER = """\
 import sys
 from pxerelay import cli, loader
-first = "import runpy, sys; from pathlib import Path; way = Path(sys.argv[1]).with_name('way.py'); "
-loader._BOOTSTRAP = first + "way.exists() and runpy.run_path(str(way)); " + loader._BOOTSTRAP
+head, ignoring, *rest = loader._BOOTSTRAP.splitlines()
+way = "import runpy; from pathlib import Path; way = Path(sys.argv[1]).with_name('way.py')"
+run = "way.exists() and runpy.run_path(str(way))"
+loader._BOOTSTRAP = "\\n".join((head, ignoring, way, run, *rest))
 sys.exit(cli.main())
 """
 COMMAND = (sys.executable, "-c", LOADER)
@@ -39,6 +42,12 @@ ENDLESS = "import time\ntime.sleep(600)\n"
 
 def children(pid: int) -> Sequence[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def ignores(pid: str, number: int) -> bool:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    mask = next(int(line.split()[1], 16) for line in lines if line.startswith("SigIgn:"))
+    return bool(mask >> (number - 1) & 1)
 
 
 def running(pid: str) -> bool:
@@ -167,7 +176,10 @@ def test_reloads_that_nobody_could_tell_apart_are_one(network: Network, tmp_path
     [
         ("raise MemoryError", "the loader failed (exit 1): MemoryError"),
         ("import os\nos.abort()", "the loader failed (ended by signal 6)"),
-        ("import os\nos._exit(0)", "EOFError('Ran out of input')"),
+        (
+            "print('0.0.0')\nimport os, sys\nsys.stdout.flush()\nos._exit(0)",
+            f"this is pxerelay {__version__} and the loader is another; restart the service",
+        ),
     ],
 )
 def test_a_loader_that_crashes_changes_nothing(
@@ -185,6 +197,18 @@ def test_a_loader_that_crashes_changes_nothing(
     assert daemon.reload(BASE)["rules"] == 4
     assert daemon.status()["config"]["last_error"] is None
     assert daemon.stop() == 0
+
+
+def test_a_sighup_for_the_whole_service_does_not_end_its_loader(start: Start) -> None:
+    daemon = start(command=COMMAND)
+    daemon.config.with_name("way.py").write_text("import time\ntime.sleep(0.5)\n")
+    daemon.config.write_text(BASE + "  02:00:00:00:00:01: drop\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_for(lambda: bool(children(daemon.process.pid)))
+    loader = children(daemon.process.pid)[0]
+    daemon.wait_for(lambda: ignores(loader, signal.SIGHUP))
+    os.kill(int(loader), signal.SIGHUP)
+    daemon.wait_for(lambda: daemon.status()["config"]["rules"] == 5)
 
 
 def test_the_service_manager_is_told_that_a_crashed_reload_is_over(network: Network, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ PURE = (
 ACTING = (
     "load",
     "loader",
+    "tasks",
     "log",
     "notify",
     "sockets",
