@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pxerelay.log import LOGGER
+from pxerelay.tasks import end
 
 Handler = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -75,10 +76,7 @@ class ControlServer:
             found = self._path.lstat()
             if (found.st_dev, found.st_ino) == self._inode:
                 self._path.unlink()
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(self._tasks)
         self._socket.close()
 
     async def _accept(self) -> None:

@@ -26,6 +26,7 @@ from pxerelay.mapping import RulePlaces
 from pxerelay.model import Config
 from pxerelay.ports import Link, Port, assign, vrfs_to_hear
 from pxerelay.relay import Relay
+from pxerelay.tasks import end
 from pxerelay.traffic import Traffic
 from pxerelay.vrfs import VrfSockets
 from pxerelay.words import Narrator, port_text
@@ -74,12 +75,11 @@ class Daemon:
         relaying = loop.create_task(self._relay())
         await asyncio.wait((stopped, relaying), return_when=asyncio.FIRST_COMPLETED)
         notify.notify("STOPPING=1")
-        tasks = (stopped, relaying, *self._reloads)
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-        if not relaying.cancelled():
-            relaying.result()  # it never ends by itself: tell why
+        await end((stopped, relaying))
+        await end(self._reloads)
+        failure = None if relaying.cancelled() else relaying.exception()
+        if failure and not stop.is_set():  # else it may have failed because the loader was told to stop too
+            raise failure
         LOGGER.info("stopped")
 
     async def _relay(self) -> None:

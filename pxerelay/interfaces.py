@@ -95,6 +95,7 @@ def _is_vrf(message: Any) -> bool:
 
 async def _whole(messages: Any, *, strict: bool) -> AsyncIterator[Any]:
     async for message in messages:
+        await asyncio.sleep(0)  # reading one takes a while: packets first
         if strict and message["header"]["flags"] & NLM_F_DUMP_INTR:
             raise _DisturbedError
         yield message

@@ -1,22 +1,23 @@
 """Loading in a process of its own, so that neither its time nor its memory nor its end is the daemon's.
 
-The child is a Python with this module, `python -I -c ... PATH`. It writes one pickle to its standard
-output: a Loaded, or the findings of a configuration that has faults. Only the daemon reads that, and
-only from the child that it started itself.
+The child is a Python with this module, `python -I -c ... PATH`. It writes to its standard output the
+version of the program on a line, and then one pickle: a Loaded, or the findings of a configuration that
+has faults. Only the daemon reads that, and only from the child that it started itself.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import os
 import pickle
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from pxerelay import __version__
 from pxerelay.findings import ConfigError
 from pxerelay.load import Loaded, load
 
@@ -26,8 +27,18 @@ LIMIT = 600.0
 _TOLD = 2000
 """Octets of what a child that crashed said, the last ones, that are told."""
 
-_BOOTSTRAP = "import sys; sys.path[:] = sys.argv[3:]; from pxerelay import loader; loader.main(sys.argv[1:3])"
-"""The child finds the same modules as the daemon, and none in the folder it happens to be started in."""
+_BOOTSTRAP = """\
+import signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+sys.path[:] = sys.argv[3:]
+from pxerelay import loader
+loader.main(sys.argv[1:3])
+"""
+"""What the child does.
+
+It finds the same modules as the daemon, and none in the folder it happens to be started in. A SIGHUP
+that was sent to the whole service asks for another reload and must not end this one.
+"""
 
 
 class LoadError(Exception):
@@ -40,28 +51,42 @@ async def load_apart(path: Path, *, documents: bool) -> Loaded:
     Raises ConfigError as `load` does, LoadError or OSError if it could not be done. Cancelling this
     ends the child.
     """
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-c", _BOOTSTRAP),
-        *(str(path), "documents" if documents else "bare", *filter(None, sys.path)),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        out, said = await asyncio.wait_for(process.communicate(), LIMIT)
-    except asyncio.TimeoutError:
-        raise LoadError(f"loading took longer than {LIMIT:.0f} s") from None
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        raise LoadError(f"the loader failed ({_end_of(process.returncode)}){_last_line(said)}")
-    result = _unpickled(out)
+    command = [sys.executable, "-I", "-c", _BOOTSTRAP, str(path), "documents" if documents else "bare"]
+    # Not asyncio's subprocess: to cancel that while it starts one may wait forever (Python 3.11.7).
+    with subprocess.Popen(
+        [*command, *filter(None, sys.path)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for the daemon alone, which ends the child
+    ) as process:
+        try:
+            reading = asyncio.gather(_all_of(process.stdout), _all_of(process.stderr))
+            out, said = await asyncio.wait_for(reading, LIMIT)
+            code = process.wait()  # both streams have ended, and so has the child
+        except asyncio.TimeoutError:
+            raise LoadError(f"loading took longer than {LIMIT:.0f} s") from None
+        finally:
+            process.kill()
+    if code != 0:
+        raise LoadError(f"the loader failed ({_end_of(code)}){_last_line(said)}")
+    version, _, pickled = out.partition(b"\n")
+    if version.decode("utf-8", "replace") != __version__:
+        raise LoadError(f"this is pxerelay {__version__} and the loader is another; restart the service")
+    result = _unpickled(pickled)
     if isinstance(result, Loaded):
         return result
     raise ConfigError(result)
+
+
+async def _all_of(stream: IO[bytes] | None) -> bytes:
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), stream)
+    try:
+        return await reader.read()
+    finally:
+        transport.close()
 
 
 def main(arguments: list[str]) -> None:
@@ -74,6 +99,7 @@ def main(arguments: list[str]) -> None:
     except ConfigError as error:
         result = error.findings
     with open(sys.stdout.fileno(), "wb", closefd=False) as out:
+        out.write(__version__.encode() + b"\n")
         pickle.dump(result, out, pickle.HIGHEST_PROTOCOL)
     os._exit(0)  # with the table's memory as it is: freeing it piece by piece takes time for nothing
 
@@ -89,8 +115,8 @@ def _unpickled(octets: bytes) -> Any:
             gc.enable()
 
 
-def _end_of(code: int | None) -> str:
-    return f"ended by signal {-code}" if code and code < 0 else f"exit {code}"
+def _end_of(code: int) -> str:
+    return f"ended by signal {-code}" if code < 0 else f"exit {code}"
 
 
 def _last_line(said: bytes) -> str:

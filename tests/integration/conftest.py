@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.lab import Lab
-from tests.lab.daemon import Daemon
+from tests.integration.wire import FakeServer, Station
+from tests.lab import Host, Lab
+from tests.lab.daemon import PXERELAY, Daemon
 from tests.lab.topology import Network
 
 BASE = """\
@@ -37,15 +39,35 @@ def network(request: pytest.FixtureRequest) -> Iterator[Network]:
         yield Network(lab).build()
 
 
+@pytest.fixture(scope="module")
+def client(network: Network) -> Host:
+    """Add a client to vlan10 that does what a test tells it."""
+    return network.add_client("probe", "02:00:00:00:00:01")
+
+
+@pytest.fixture
+def station(client: Host) -> Iterator[Station]:
+    """Open the client's interface."""
+    with closing(Station(client)) as station:
+        yield station
+
+
+@pytest.fixture
+def server(network: Network) -> Iterator[FakeServer]:
+    """Be the server `ris`."""
+    with closing(FakeServer(network.ris.host)) as server:
+        yield server
+
+
 @pytest.fixture
 def start(network: Network, tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
     """Start a daemon with a configuration; it is ended with the test."""
     started: list[Daemon] = []
 
-    def run(config: str = BASE) -> Daemon:
+    def run(config: str = BASE, *, command: Sequence[str] = PXERELAY) -> Daemon:
         folder = tmp_path / f"daemon{len(started)}"
         folder.mkdir()
-        daemon = Daemon(network, folder, config)
+        daemon = Daemon(network, folder, config, command=command)
         started.append(daemon)
         return daemon
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import os
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,27 +20,10 @@ from tests.integration.conftest import BASE
 from tests.integration.wire import FakeServer, Station, inside
 from tests.lab.daemon import Daemon
 from tests.lab.topology import Network
-from tests.unit.messages import ip, request
+from tests.unit.messages import request
 
 Start = Callable[..., Daemon]
 BROKEN = BASE + "rules:\n  nonsense: 1\n"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def client(network: Network) -> None:
-    network.add_client("probe", "02:00:00:00:00:01")
-
-
-@pytest.fixture
-def station(network: Network) -> Iterator[Station]:
-    with closing(Station(network.client("probe"))) as station:
-        yield station
-
-
-@pytest.fixture
-def server(network: Network) -> Iterator[FakeServer]:
-    with closing(FakeServer(network.ris.host)) as server:
-        yield server
 
 
 def test_status_tells_configuration_interfaces_and_counters(start: Start) -> None:
@@ -272,67 +252,6 @@ def test_without_capabilities_it_says_what_it_needs(network: Network, tmp_path: 
 def test_a_configuration_with_nothing_to_relay_is_warned_of(start: Start) -> None:
     daemon = start("default: 10.20.0.10\n")
     assert "<4>there is nothing to relay" in daemon.log
-
-
-def test_the_control_socket_is_for_owner_and_group(start: Start) -> None:
-    daemon = start()
-    assert stat.S_IMODE(daemon.socket.stat().st_mode) == 0o660
-
-
-@pytest.mark.parametrize(
-    "line", [b"\n", b"[]\n", b'{"command": "nonsense"}\n', b"\xff\xfe\n", b"x" * 5000 + b"\n", b""]
-)
-def test_rubbish_on_the_control_socket_is_answered_and_forgotten(start: Start, line: bytes) -> None:
-    daemon = start()
-
-    async def say() -> bytes:
-        reader, writer = await asyncio.open_unix_connection(daemon.socket)
-        writer.write(line)
-        writer.write_eof()
-        answer = await asyncio.wait_for(reader.read(), 3)
-        writer.close()
-        return answer
-
-    assert "a request is one line" in json.loads(asyncio.run(say()))["error"]
-    assert daemon.status()["config"]["rules"] == 4
-
-
-def test_rule_23_24_interfaces_come_and_go_without_a_restart(
-    start: Start, network: Network, station: Station, server: FakeServer
-) -> None:
-    daemon = start()
-    relay = network.relay
-    relay.ip("link set vlan20 down")
-    daemon.wait_for(lambda: "down" in (daemon.interface("vlan20")["waiting"] or ""), 1)
-    relay.ip("link set vlan20 up")
-    daemon.wait_for(lambda: daemon.interface("vlan20")["state"] == "active", 1)
-    relay.ip("address flush dev vlan20")
-    daemon.wait_for(lambda: "no IPv4 address" in (daemon.interface("vlan20")["waiting"] or ""), 1)
-    relay.detach("vlan20")
-    daemon.wait_for(lambda: "not there" in (daemon.interface("vlan20")["waiting"] or ""), 1)
-    station.send(request())
-    assert server.receive() is not None, "vlan10 was never disturbed"
-    relay.attach(network.segments["vlan20"], "vlan20", addresses=["10.10.20.1/24"])
-    daemon.wait_for(
-        lambda: daemon.interface("vlan20") == {"state": "active", "giaddr": "10.10.20.1", "waiting": None}, 1
-    )
-
-
-def test_a_glob_takes_interfaces_that_appear(start: Start, network: Network, server: FakeServer) -> None:
-    daemon = start(BASE.replace("vlan20: {default: altiris}", '"lab*": {}'))
-    assert daemon.interface("lab*")["waiting"] == "no interface matches"
-    relay = network.relay
-    segment = network.lab.segment("labwire")
-    relay.attach(segment, "lab7", addresses=["10.10.70.1/24"])
-    daemon.wait_for(lambda: daemon.status()["interfaces"].get("lab7", {}).get("state") == "active", 1)
-    host = network.lab.host("client-lab7")
-    host.attach(segment, "eth0")
-    with closing(Station(host)) as station:
-        station.send(request())
-    arrived = server.receive()
-    relay.detach("lab7")
-    assert arrived is not None
-    assert arrived[0][24:28] == ip("10.10.70.1")
 
 
 def test_a_flood_does_not_keep_the_control_socket_waiting(

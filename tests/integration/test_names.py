@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -35,7 +37,12 @@ class Dns:
         self._process: subprocess.Popen[str] | None = None
         self.etc = Path("/etc/netns", network.relay.namespace)
         self.etc.mkdir(parents=True)
-        (self.etc / "resolv.conf").write_text("nameserver 10.20.0.53\noptions timeout:1 attempts:1\n")
+        self.point(timeout=1)
+
+    def point(self, timeout: int) -> None:
+        """Have the resolver ask here, once, and wait for so many seconds."""
+        options = f"options timeout:{timeout} attempts:1"
+        (self.etc / "resolv.conf").write_text(f"nameserver 10.20.0.53\n{options}\n")
 
     def serve(self, address: str) -> None:
         """Answer with an address from now on."""
@@ -48,6 +55,12 @@ class Dns:
             "--log-facility=-",
         ]
         self._process = self._host.popen([*command, *options], log="dns.log")
+
+    def silence(self) -> FakeServer:
+        """Take questions and answer none; the resolver asks for half a minute before it gives up."""
+        self.stop()
+        self.point(timeout=30)
+        return FakeServer(self._host, port=53)
 
     def stop(self) -> None:
         """Answer nothing any more."""
@@ -112,3 +125,27 @@ def test_a_name_that_never_was_resolved_does_not_keep_others_from_their_server(
         station.send(request(chaddr="02:80:64:00:00:01"))
         assert altiris.receive() is not None
     assert daemon.status()["counters"]["dropped"]["not-resolved"] == 1
+
+
+def test_a_dns_server_that_never_answers_holds_up_neither_start_nor_reload_nor_packets_nor_the_end(
+    network: Network, dns: Dns, station: Station, tmp_path: Path
+) -> None:
+    with closing(dns.silence()) as silent, closing(FakeServer(network.altiris.host)) as altiris:
+        daemon = Daemon(network, tmp_path, NAMED)  # which waits for 10 seconds at most
+        assert silent.receive() is not None, "the name was asked for"
+        assert daemon.status()["dns"]["wds.example.net"]["error"] == "no answer within 5 s"
+        answers: list[dict[str, object]] = []
+        reloading = threading.Thread(target=lambda: answers.append(daemon.reload(NAMED)))
+        reloading.start()
+        assert silent.receive() is not None, "the reload waits for the name"
+        for _ in range(10):
+            station.send(request(chaddr="02:80:64:00:00:01"))
+            assert altiris.receive() is not None
+        assert reloading.is_alive()
+        reloading.join(8)
+        assert answers[0]["rules"] == 4
+        daemon.process.send_signal(signal.SIGHUP)
+        assert silent.receive() is not None
+        assert daemon.stop() == 0, "within 5 seconds, while the resolver is still waiting"
+    dns.point(timeout=1)
+    assert "Traceback" not in daemon.log

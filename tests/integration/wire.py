@@ -170,12 +170,20 @@ def _udp_frame(frame: Raw) -> Frame | None:
     )
 
 
+_SO_RCVBUFFORCE = 33
+"""Not in Python's socket module; asm-generic/socket.h."""
+
+_ROOM = 8 << 20
+"""Octets that may wait until a test looks at them: some tests send first and count later."""
+
+
 class FakeServer:
     """A UDP socket on port 67 of a host: takes what is relayed to it, and answers what a test wants."""
 
     def __init__(self, host: Host, port: int = 67) -> None:
         with inside(host):
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _ROOM)
             self._socket.bind(("", port))
 
     def close(self) -> None:

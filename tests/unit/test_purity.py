@@ -36,6 +36,7 @@ PURE = (
 ACTING = (
     "load",
     "loader",
+    "tasks",
     "log",
     "notify",
     "mmsg",

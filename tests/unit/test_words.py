@@ -85,6 +85,17 @@ def test_a_boot_file_may_stand_in_option_67() -> None:
     assert boot_file_of(overloaded, {52: b"\1"}) == ""
 
 
+def test_an_empty_option_67_names_no_boot_file() -> None:
+    assert boot_file_of(reply(file=b"pxelinux.0"), {67: b""}) == "pxelinux.0"
+    overloaded = message(op=2, file=option(12, b"host"))
+    assert boot_file_of(overloaded, {52: b"\1", 67: b""}) == ""
+
+
+def test_a_message_type_that_has_no_name_is_told_by_number() -> None:
+    assert "on vlan10: message of type 18 (" in told(request(kind=18), VLAN10, NOBODY)
+    assert "on vlan10: BOOTP message (" in told(message(), VLAN10, NOBODY)
+
+
 def test_what_others_send_can_not_forge_a_log_line() -> None:
     line = told(reply(file=b"a\n<3>b\x1b[2J\xff"), CORE, RIS)
     assert "boot file a\\x0a<3>b\\x1b[2J\\xff" in line

@@ -1,0 +1,90 @@
+"""What the daemon tells, and does not do, where sending or logging fails."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.integration.conftest import BASE
+from tests.integration.wire import FakeServer, Station
+from tests.lab.daemon import PXERELAY, Daemon
+from tests.lab.topology import Network
+from tests.unit.messages import ACK, reply, request
+
+Start = Callable[..., Daemon]
+
+
+def test_only_what_the_kernel_took_counts_as_sent(start: Start, station: Station, server: FakeServer) -> None:
+    daemon = start(BASE.replace("10.20.0.10", "[10.20.0.10, 203.0.113.9]"))
+    for _ in range(2):
+        station.send(request())
+        assert server.receive() is not None
+    daemon.wait_for(lambda: daemon.status()["counters"]["requests"] == 2)
+    counters = daemon.status()["counters"]
+    assert (counters["sent_to_servers"], counters["send_failures"]) == (2, 2)
+    failure = "could not send to 203.0.113.9: Network is unreachable"
+    assert daemon.log.count(f"; BUT {failure}\n") == 2, "each line of --debug tells its own failure"
+    assert daemon.log.count(f"<4>{failure}; add a route to it on this host\n") == 1
+
+
+def test_a_reply_that_could_not_be_sent_is_not_counted(start: Start, server: FakeServer) -> None:
+    daemon = start()
+    for _ in range(2):
+        server.send(reply(ACK, ciaddr="10.10.10.255"), "10.20.0.1")
+    daemon.wait_for(lambda: daemon.status()["counters"]["replies"] == 2)
+    counters = daemon.status()["counters"]
+    assert (counters["sent_to_clients"], counters["send_failures"]) == (0, 2)
+    hint = "; the client says that it has this address, which is a broadcast address here"
+    assert f"<4>could not send to 10.10.10.255: Permission denied{hint}\n" in daemon.log
+
+
+def test_a_large_reply_is_one_whatever_its_fragments(
+    network: Network, start: Start, server: FakeServer
+) -> None:
+    daemon = start()
+    network.relay.ip("link set vlan10 mtu 576")
+    daemon.wait_for(lambda: daemon.log.count("interface vlan10 active") == 2)
+    server.send(reply(ACK) + bytes(1200), "10.20.0.1")
+    daemon.wait_for(lambda: daemon.status()["counters"]["replies"] == 1)
+    network.relay.ip("link set vlan10 mtu 1500")
+    assert daemon.status()["counters"]["sent_to_clients"] == 1
+
+
+def test_standard_streams_may_be_closed(
+    network: Network, tmp_path: Path, station: Station, server: FakeServer
+) -> None:
+    closed = ["sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", *PXERELAY]
+    daemon = Daemon(network, tmp_path, BASE, command=closed)
+    streams = {str(Path(f"/proc/{daemon.process.pid}/fd/{number}").readlink()) for number in range(3)}
+    assert streams == {"/dev/null"}
+    station.send(request())
+    assert server.receive() is not None
+    assert daemon.reload(BASE)["rules"] == 4
+    assert daemon.stop() == 0
+
+
+def test_a_log_that_nobody_reads_does_not_hold_up_packets(
+    network: Network, tmp_path: Path, station: Station, server: FakeServer
+) -> None:
+    config = tmp_path / "pxerelay.yml"
+    config.write_text(BASE)
+    command = [*PXERELAY, "run", "--debug", "--config", str(config), "--socket", str(tmp_path / "c")]
+    process = network.relay.popen(command, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    assert any("relays by" in line for line in process.stderr)
+    for _ in range(1000):  # each is a line of more than 100 octets, a pipe holds 65536
+        station.send(request())
+        assert server.receive() is not None
+    lines: list[str] = []
+    while not any("messages were not logged: nobody was reading them" in line for line in lines):
+        lines.append(process.stderr.readline())
+        station.send(request())
+        assert server.receive() is not None
+    process.terminate()
+    lines.extend(process.stderr)
+    assert process.wait(5) == 0
+    told = [line for line in lines if "not logged" not in line and "stopped" not in line]
+    assert all(line.startswith("<7>02:00:00:00:00:01 on vlan10: DISCOVER") for line in told), (
+        "no line is torn"
+    )

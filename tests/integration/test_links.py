@@ -1,0 +1,221 @@
+"""Interfaces that come, go and change under a running daemon (packet rules 23 and 24)."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from typing import Any
+
+import pytest
+
+from pxerelay.interfaces import watch
+from pxerelay.ports import Link
+from tests.integration.wire import FakeServer, Station, inside
+from tests.lab.command import CommandError
+from tests.lab.daemon import Daemon
+from tests.lab.network import Segment
+from tests.lab.topology import Network
+from tests.unit.messages import ip, request
+
+Start = Callable[..., Daemon]
+CONFIG = "max_requests: 0\ndefault: 10.20.0.10\ninterfaces: {}\n"
+ADDRESS = "10.10.70.1"
+
+
+class Lan:
+    """A segment with a client on it, and the relay's interface there, which tests change."""
+
+    def __init__(self, network: Network, segment: Segment, station: Station, server: FakeServer) -> None:
+        self.relay = network.relay
+        self._segment = segment
+        self._station = station
+        self._server = server
+
+    def attach(self, name: str = "lan0") -> None:
+        """Make the relay's interface."""
+        self.relay.attach(self._segment, name, addresses=[f"{ADDRESS}/24"])
+
+    def detach(self) -> None:
+        """Remove it, whatever it is called by now."""
+        for name in ("lan0", "other0"):
+            with suppress(CommandError):
+                self.relay.detach(name)
+
+    def giaddr(self) -> bytes | None:
+        """Have the client ask, and return the giaddr of what reaches the server."""
+        self._station.send(request())
+        arrived = self._server.receive(0.5)
+        return arrived[0][24:28] if arrived else None
+
+
+@pytest.fixture(scope="module")
+def lan_station(network: Network) -> Iterator[tuple[Segment, Station]]:
+    segment = network.lab.segment("lanwire")
+    host = network.lab.host("client-lan")
+    host.attach(segment, "eth0")
+    with closing(Station(host)) as station:
+        yield segment, station
+
+
+@pytest.fixture
+def lan(network: Network, lan_station: tuple[Segment, Station], server: FakeServer) -> Iterator[Lan]:
+    lan = Lan(network, *lan_station, server)
+    lan.attach()
+    yield lan
+    lan.detach()
+
+
+def port(daemon: Daemon, name: str = "lan0") -> dict[str, Any]:
+    """Return what `status` says of an interface; nothing if it does not name it."""
+    found: dict[str, Any] = daemon.status()["interfaces"].get(name, {})
+    return found
+
+
+def works(daemon: Daemon, name: str = "lan0", giaddr: str = ADDRESS) -> bool:
+    return port(daemon, name) == {"state": "active", "giaddr": giaddr, "waiting": None}
+
+
+def waits(daemon: Daemon, reason: str, name: str = "lan0") -> bool:
+    return reason in (port(daemon, name).get("waiting") or "")
+
+
+def with_interfaces(text: str) -> str:
+    return CONFIG.replace("interfaces: {}", f"interfaces: {{{text}}}")
+
+
+def test_rule_23_24_interfaces_come_and_go_without_a_restart(
+    start: Start, network: Network, station: Station, server: FakeServer
+) -> None:
+    daemon = start()
+    relay = network.relay
+    relay.ip("link set vlan20 down")
+    daemon.wait_for(lambda: waits(daemon, "down", "vlan20"), 1)
+    relay.ip("link set vlan20 up")
+    daemon.wait_for(lambda: works(daemon, "vlan20", "10.10.20.1"), 1)
+    relay.ip("address flush dev vlan20")
+    daemon.wait_for(lambda: waits(daemon, "no IPv4 address", "vlan20"), 1)
+    relay.detach("vlan20")
+    daemon.wait_for(lambda: waits(daemon, "not there", "vlan20"), 1)
+    station.send(request())
+    assert server.receive() is not None, "vlan10 was never disturbed"
+    relay.attach(network.segments["vlan20"], "vlan20", addresses=["10.10.20.1/24"])
+    daemon.wait_for(lambda: works(daemon, "vlan20", "10.10.20.1"), 1)
+
+
+def test_rule_23_an_interface_that_is_down_waits_and_works_when_up_again(start: Start, lan: Lan) -> None:
+    daemon = start(with_interfaces("lan0: {}"))
+    assert lan.giaddr() == ip(ADDRESS)
+    lan.relay.ip("link set lan0 down")
+    daemon.wait_for(lambda: waits(daemon, "down"))
+    lan.relay.ip("link set lan0 up")
+    daemon.wait_for(lambda: works(daemon))
+    assert lan.giaddr() == ip(ADDRESS)
+
+
+def test_rule_23_a_glob_takes_interfaces_that_appear(start: Start, lan: Lan) -> None:
+    lan.detach()
+    daemon = start(with_interfaces('"lan*": {}'))
+    assert waits(daemon, "no interface matches", "lan*")
+    lan.attach()
+    daemon.wait_for(lambda: works(daemon))
+    assert lan.giaddr() == ip(ADDRESS)
+    assert "lan*" not in daemon.status()["interfaces"]
+
+
+def test_rule_24_another_address_is_followed(start: Start, lan: Lan) -> None:
+    daemon = start(with_interfaces("lan0: {}"))
+    lan.relay.ip("address delete 10.10.70.1/24 dev lan0", "address add 10.10.70.2/24 dev lan0")
+    daemon.wait_for(lambda: works(daemon, giaddr="10.10.70.2"))
+    assert lan.giaddr() == ip("10.10.70.2")
+
+
+@pytest.mark.parametrize("more", ["10.10.70.3/24", "10.10.71.1/24"])
+def test_rule_24_the_primary_address_stays_giaddr_beside_others(start: Start, lan: Lan, more: str) -> None:
+    daemon = start(with_interfaces("lan0: {}"))
+    lan.relay.ip(f"address add {more} dev lan0", "link set lan0 mtu 1400")
+    lan.relay.ip("link add marker type veth peer name marked")
+    lan.relay.ip("link delete marker")
+    assert works(daemon)
+    assert lan.giaddr() == ip(ADDRESS)
+    if more.startswith("10.10.71"):  # its own primary: it takes over when the first one goes
+        lan.relay.ip("address delete 10.10.70.1/24 dev lan0")
+        daemon.wait_for(lambda: works(daemon, giaddr="10.10.71.1"))
+
+
+def test_rule_24_a_configured_giaddr_wins_as_soon_and_as_long_as_it_is_there(start: Start, lan: Lan) -> None:
+    daemon = start(with_interfaces("lan0: {giaddr: 10.10.70.5}"))
+    assert waits(daemon, "its giaddr 10.10.70.5 is no address of this host")
+    lan.relay.ip("address add 10.10.70.5/24 dev lan0")
+    daemon.wait_for(lambda: works(daemon, giaddr="10.10.70.5"))
+    assert lan.giaddr() == ip("10.10.70.5")
+    lan.relay.ip("address delete 10.10.70.5/24 dev lan0")
+    daemon.wait_for(lambda: waits(daemon, "its giaddr 10.10.70.5 is no address of this host"))
+
+
+def test_rule_24_a_new_name_is_followed(start: Start, lan: Lan) -> None:
+    daemon = start(with_interfaces("lan0: {}"))
+    lan.relay.ip("link set lan0 down", "link set lan0 name other0", "link set other0 up")
+    daemon.wait_for(lambda: waits(daemon, "not there"))
+    assert lan.giaddr() is None
+    lan.relay.ip("link set other0 down", "link set other0 name lan0", "link set lan0 up")
+    daemon.wait_for(lambda: works(daemon))
+    assert lan.giaddr() == ip(ADDRESS)
+
+
+def test_rule_24_a_new_name_makes_a_glob_match(start: Start, lan: Lan) -> None:
+    daemon = start(with_interfaces('"other*": {}'))
+    assert lan.giaddr() is None
+    lan.relay.ip("link set lan0 down", "link set lan0 name other0", "link set other0 up")
+    daemon.wait_for(lambda: works(daemon, "other0"))
+    assert lan.giaddr() == ip(ADDRESS)
+
+
+def test_rule_24_an_interface_made_anew_has_another_index_and_works(start: Start, lan: Lan) -> None:
+    daemon = start(with_interfaces("lan0: {}"))
+    index = lan.relay.run(["cat", "/sys/class/net/lan0/ifindex"]).stdout
+    lan.detach()
+    lan.attach()
+    assert lan.relay.run(["cat", "/sys/class/net/lan0/ifindex"]).stdout != index
+    daemon.wait_for(lambda: works(daemon) and lan.giaddr() == ip(ADDRESS))
+
+
+def overflowed(lan: Lan) -> bool:
+    """Whether a socket that listens for changes has lost some (the 9th column of /proc/net/netlink)."""
+    rows = [line.split() for line in lan.relay.run(["cat", "/proc/net/netlink"]).stdout.splitlines()[1:]]
+    return any(row[1] == "0" and int(row[3], 16) and int(row[8]) for row in rows)
+
+
+def test_rule_24_more_changes_than_the_kernel_keeps_are_followed(start: Start, lan: Lan) -> None:
+    daemon = start(with_interfaces("lan0: {}"))
+    pairs = range(200)
+    daemon.process.send_signal(signal.SIGSTOP)
+    try:
+        lan.relay.ip(*[f"link add many{n} type veth peer name more{n}" for n in pairs])
+        lan.relay.ip(*[f"link set many{n} up" for n in pairs], *[f"link delete many{n}" for n in pairs])
+        assert overflowed(lan)
+    finally:
+        daemon.process.send_signal(signal.SIGCONT)
+    lan.relay.ip("address delete 10.10.70.1/24 dev lan0", "address add 10.10.70.2/24 dev lan0")
+    daemon.wait_for(lambda: works(daemon, giaddr="10.10.70.2"))
+    assert lan.giaddr() == ip("10.10.70.2")
+    lan.relay.ip("address delete 10.10.70.2/24 dev lan0")
+    daemon.wait_for(lambda: waits(daemon, "no IPv4 address"))
+
+
+def test_a_burst_of_changes_is_listed_a_few_times_only(network: Network) -> None:
+    host = network.lab.host("burst")
+    pairs = range(100)
+
+    async def listings() -> list[tuple[Link, ...]]:
+        states = watch()
+        seen = [await anext(states)]
+        host.ip(*[f"link add many{n} type veth peer name more{n}" for n in pairs])
+        while len(seen[-1]) < 2 * len(pairs) + 1:
+            seen.append(await asyncio.wait_for(anext(states), 5))
+        await states.aclose()
+        return seen
+
+    with inside(host):
+        assert len(asyncio.run(listings())) < 10
