@@ -13,5 +13,5 @@ if __name__ == "__main__":
     colour = "yes" if sys.stdout.isatty() else "no"
     code = machine.run([f"--color={colour}", *sys.argv[1:]])
     if code is None:
-        sys.exit(f"the guest did not run the tests to their end within {machine.SECONDS:.0f} s")
+        sys.exit(f"the guest ended before the tests did, or was ended after {machine.SECONDS:.0f} s")
     sys.exit(code)

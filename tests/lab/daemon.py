@@ -66,6 +66,10 @@ class Daemon:
         found: dict[str, Any] = self.status()["interfaces"][name]
         return found
 
+    def states(self) -> dict[str, str]:
+        """Return the state of each client interface by its name."""
+        return {name: port["state"] for name, port in self.status()["interfaces"].items()}
+
     def wait_for(self, condition: Callable[[], bool], seconds: float = 3.0) -> float:
         """Wait until a condition holds and return the seconds it took; else LabError with the log."""
         start = time.monotonic()

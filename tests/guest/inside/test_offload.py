@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 
 import pytest
@@ -15,10 +15,7 @@ from tests.lab.topology import RIS, Network
 from tests.unit.messages import ACK, ip, option, reply, request
 from tests.unit.test_frames import slow_sum
 
-Start = Callable[..., Daemon]
-
-CLIENT, CLIENT_ADDRESS = "02:00:00:00:00:01", "10.10.30.77"
-GIADDR = "10.10.30.1"
+CLIENT, CLIENT_ADDRESS, GIADDR = "02:00:00:00:00:01", "10.10.10.77", "10.10.10.1"
 LARGE = b"".join(option(224, bytes(255)) for _ in range(8))
 """Options that make a reply need two frames."""
 
@@ -51,17 +48,20 @@ DEVICES = {
 }
 """The client interface of each kind, and how it is made on top of a tap device."""
 
+NAMES = ("vlan10", *(name for name, _ in DEVICES.values()))
+CONFIG = f"max_requests: 0\ndefault: {RIS}\ninterfaces: {{{', '.join(f'{name}: {{}}' for name in NAMES)}}}\n"
 
-@pytest.fixture(params=[*DEVICES, "veth"])
+
+@pytest.fixture(params=["veth", *DEVICES])
 def wire(request: pytest.FixtureRequest, network: Network) -> Iterator[tuple[str, Station]]:
     """Make a client interface; yield its name and its far end."""
     relay = network.relay
     if request.param == "veth":
         host = network.add_client("probe", CLIENT)
-        relay.ip(f"address add {GIADDR}/24 broadcast + dev vlan10")
+        relay.ip(f"neighbour replace {CLIENT_ADDRESS} lladdr {CLIENT} dev vlan10")
         with closing(Station(host)) as station:
-            relay.ip(f"neighbour replace {CLIENT_ADDRESS} lladdr {CLIENT} dev vlan10")
             yield "vlan10", station
+        relay.detach("vlan10")  # for the others, which have its address
         return
     name, steps = DEVICES[request.param]
     with closing(Tap(relay, "tap0", CLIENT)) as station:
@@ -73,9 +73,10 @@ def wire(request: pytest.FixtureRequest, network: Network) -> Iterator[tuple[str
             relay.detach(name.removesuffix(".30"))
 
 
-def test_rule_26_checksums_are_on_the_wire(start: Start, ris: FakeServer, wire: tuple[str, Station]) -> None:
+def test_rule_26_checksums_are_on_the_wire(
+    daemon: Daemon, ris: FakeServer, wire: tuple[str, Station]
+) -> None:
     name, station = wire
-    daemon = start(f"max_requests: 0\ndefault: {RIS}\ninterfaces: {{{name}: {{giaddr: {GIADDR}}}}}\n")
     daemon.wait_for(lambda: daemon.interface(name)["state"] == "active")
     vlan = 30 if name.endswith(".30") else None
     station.send(request(), vlan=vlan)

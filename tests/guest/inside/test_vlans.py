@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 
-from tests.guest.inside.conftest import running
+from tests.guest.inside.conftest import Relay, running
 from tests.integration.wire import FakeServer, Frame, Station
 from tests.lab import Dnsmasq, Host, udhcpc
 from tests.lab.daemon import Daemon
 from tests.lab.topology import ALTIRIS, BOOT_FILES, RIS, Network
 from tests.unit.messages import ip, reply, request
 
-Start = Callable[..., Daemon]
-
 SERVERS = f"max_requests: 0\nservers: {{ris: {RIS}, altiris: {ALTIRIS}}}\ndefault: ris\n"
 BY_NAME = SERVERS + "interfaces: {eth0.10: {}, eth0.20: {default: altiris}}\n"
-BY_GLOB = SERVERS + 'interfaces: {"eth0*": {}, eth0.20: {default: altiris}}\n'
+CONFIG = SERVERS + 'interfaces: {"eth0*": {}, eth0.20: {default: altiris}}\n'
 """The glob means the parent too."""
 
 GIADDRS = {None: "10.10.99.1", 10: "10.10.10.1", 20: "10.10.20.1"}
@@ -26,7 +24,7 @@ GIADDRS = {None: "10.10.99.1", 10: "10.10.10.1", 20: "10.10.20.1"}
 
 
 @pytest.fixture(scope="module")
-def trunk(network: Network) -> Host:
+def trunk(network: Network, daemon: Daemon) -> Host:
     """Put the relay's VLANs on one cable, and return the host at its other end."""
     relay, segment = network.relay, network.lab.segment("trunk")
     relay.attach(segment, "eth0", addresses=[f"{GIADDRS[None]}/24"])
@@ -40,6 +38,7 @@ def trunk(network: Network) -> Host:
                 f"link set eth0.{vlan} up",
             )
         relay.ip(f"address add {GIADDRS[vlan]}/24 broadcast + dev eth0.{vlan}")
+    daemon.wait_for(lambda: daemon.states() == dict.fromkeys(("eth0", "eth0.10", "eth0.20"), "active"))
     return far
 
 
@@ -54,11 +53,11 @@ def to_clients(station: Station, seconds: float = 0.4) -> list[Frame]:
     return [frame for frame in station.frames(seconds) if frame.destination_port == 68]
 
 
-@pytest.mark.parametrize("config", [BY_NAME, BY_GLOB], ids=["by-name", "by-glob"])
+@pytest.mark.parametrize("config", [BY_NAME, CONFIG], ids=["by-name", "by-glob"])
 def test_rule_25_each_vlan_is_relayed_once_and_answered_with_its_own_tag(
-    start: Start, station: Station, ris: FakeServer, altiris: FakeServer, config: str
+    relay: Relay, station: Station, ris: FakeServer, altiris: FakeServer, config: str
 ) -> None:
-    daemon = start(config)
+    relay.configure(config)
     for vlan, chosen, other in ((10, ris, altiris), (20, altiris, ris)):
         station.send(request(), vlan=vlan)
         arrived = chosen.receive()
@@ -77,14 +76,12 @@ def test_rule_25_each_vlan_is_relayed_once_and_answered_with_its_own_tag(
         assert [frame.payload for frame in frames] == [bytes(answer) for answer in answers]
         assert {(frame.vlan, frame.ip_source) for frame in frames} == {(vlan, GIADDRS[vlan])}
         assert all(frame.checksum_ok and not frame.offloaded for frame in frames)
-    assert daemon.status()["counters"]["requests"] == 2
-    assert set(daemon.status()["counters"]["dropped"].values()) == {0}
+    assert (relay.requests, relay.dropped) == (2, {})
 
 
 def test_rule_25_the_parent_serves_only_what_has_no_tag(
-    start: Start, station: Station, ris: FakeServer
+    relay: Relay, station: Station, ris: FakeServer
 ) -> None:
-    daemon = start(BY_GLOB)
     station.send(request())
     arrived = ris.receive()
     assert arrived is not None
@@ -95,29 +92,27 @@ def test_rule_25_the_parent_serves_only_what_has_no_tag(
     assert frame.vlan is None
     station.send(request(), vlan=30)
     assert ris.receive(0.4) is None, "no device has this VLAN: it is nobody's, not the parent's"
-    assert daemon.status()["counters"]["requests"] == 1
+    assert (relay.requests, relay.dropped) == (1, {})
 
 
 def test_rule_25_a_vlan_that_is_not_ours_is_not_relayed_by_its_parent(
-    start: Start, station: Station, ris: FakeServer
+    relay: Relay, station: Station, ris: FakeServer
 ) -> None:
     """Only the parent serves clients: what comes with a tag is the VLAN devices', which are not named."""
-    daemon = start(SERVERS + "interfaces: {eth0: {}}\n")
+    relay.configure(SERVERS + "interfaces: {eth0: {}}\n")
     station.send(request(), vlan=10)
     assert ris.receive(0.4) is None
-    assert daemon.status()["counters"]["dropped"]["not-a-client-interface"] == 1
+    assert relay.dropped == {"not-a-client-interface": 1}
 
 
-def test_rule_25_real_clients_boot_from_their_vlans_server(
-    start: Start, network: Network, trunk: Host
-) -> None:
+@pytest.mark.usefixtures("daemon")
+def test_rule_25_real_clients_boot_from_their_vlans_server(network: Network, trunk: Host) -> None:
     other = Dnsmasq(
         network.altiris.host,
         address=ALTIRIS,
         pools=network.altiris.pools,
         bootfile=BOOT_FILES[ALTIRIS],
     )
-    start(BY_GLOB)
     with running(network.ris), running(other):
         leases = {vlan: udhcpc(trunk, f"eth0.{vlan}") for vlan in (10, 20)}
     found = {vlan: lease and (lease.address[:9], lease.bootfile) for vlan, lease in leases.items()}
