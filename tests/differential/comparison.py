@@ -10,8 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.differential.bench import Outcome
-from tests.differential.cases import Case
+from tests.differential.cases import Case, Outcome
 from tests.differential.features import features
 from tests.differential.outline import outline
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from ipaddress import IPv4Address
 
-from tests.differential.cases import EVERYONE, OTHER_VLAN_ADDRESS, ROUTER, Case, Delivery
+from tests.differential.cases import OTHER_VLAN_ADDRESS, ROUTER, Case, Delivery
+from tests.lab.frames import EVERYONE
 from tests.lab.relays import GIADDR, MAX_HOPS
 from tests.lab.topology import RELAY_CORE, RIS
 from tests.unit.messages import COOKIE, NAK

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
-from tests.differential.bench import Outcome
-from tests.differential.cases import CLIENT_MAC, EVERYONE, STRANGER, SUBNET_BROADCAST, Case, Checksum
-from tests.differential.wire import Arrival
+from tests.differential.cases import CLIENT_MAC, STRANGER, SUBNET_BROADCAST, Arrival, Case, Outcome
+from tests.lab.frames import EVERYONE, Checksum
 from tests.lab.relays import GIADDR
 from tests.lab.topology import RELAY_CORE, RIS
 
@@ -51,15 +50,16 @@ def outline(case: Case, outcome: Outcome) -> str:
 
 
 def _arrival(case: Case, arrival: Arrival) -> str:
-    destination = f"{_address(case, arrival.destination)}:{arrival.ports[1]}"
+    datagram = arrival.datagram
+    destination = f"{_address(case, datagram.destination)}:{datagram.port}"
     if arrival.at == "client":
-        destination += f" at {_hardware(case, arrival.hardware)}"
-    elif arrival.at != _NAMES.get(arrival.destination):
+        destination += f" at {_hardware(case, datagram.hardware)}"
+    elif arrival.at != _NAMES.get(datagram.destination):
         destination += f" on the wire of {arrival.at}"
-    source = "sender" if arrival.source == case.delivery.source else _address(case, arrival.source)
-    checksum = "" if arrival.checksum is Checksum.GOOD else f", checksum {arrival.checksum.value}"
-    changes = ", ".join(_changes(case.message, arrival.payload)) or "unchanged"
-    return f"{destination} from {source}:{arrival.ports[0]}{checksum}; {changes}"
+    source = "sender" if datagram.source == case.delivery.source else _address(case, datagram.source)
+    checksum = "" if datagram.checksum is Checksum.GOOD else f", checksum {datagram.checksum.value}"
+    changes = ", ".join(_changes(case.message, datagram.payload)) or "unchanged"
+    return f"{destination} from {source}:{datagram.source_port}{checksum}; {changes}"
 
 
 def _address(case: Case, address: str) -> str:

@@ -9,14 +9,13 @@ from itertools import product
 from tests.differential.cases import (
     ANSWERED,
     CLIENT,
-    EVERYONE,
     FORGED,
     OTHER_VLAN_ADDRESS,
     SUBNET_BROADCAST,
     Case,
-    Checksum,
 )
 from tests.differential.requests import AGENT_INFO, FOREIGN, put
+from tests.lab.frames import EVERYONE, Checksum
 from tests.lab.relays import GIADDR
 from tests.lab.topology import RELAY_CORE, RIS
 from tests.unit.messages import ACK, NAK, OFFER, ip, message, option, reply, request

@@ -16,9 +16,9 @@ from tests.differential.cases import (
     STRANGER,
     SUBNET_BROADCAST,
     Case,
-    Checksum,
     Delivery,
 )
+from tests.lab.frames import Checksum
 from tests.lab.relays import GIADDR
 from tests.lab.topology import RELAY_CORE, RIS
 from tests.unit.messages import COOKIE, DISCOVER, REQUEST, ip, message, option, request

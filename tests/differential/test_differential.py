@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +14,9 @@ from tests.differential.cases import ANSWERED, SHOUTED, Case
 from tests.differential.comparison import Difference, Row, differences, read_table, report, unexplained, uses
 from tests.differential.corpus import corpus
 from tests.differential.features import VOCABULARY, features
-from tests.unit.messages import ip, reply, request
+from tests.lab import pcap
+from tests.lab.frames import frames
+from tests.unit.messages import reply, request
 
 TABLE = read_table()
 PEERS = [peer.kind for _, peer in PAIRS]
@@ -73,25 +74,15 @@ def test_a_row_does_not_explain_what_its_outlines_do_not_tell() -> None:
     assert not row.explains(same)
 
 
-@pytest.mark.parametrize("order", "<>")
-def test_captures_become_cases_once_each(tmp_path: Path, order: str) -> None:
+def test_captures_become_cases_once_each(tmp_path: Path) -> None:
     asked, answered = bytes(request()), bytes(reply(giaddr="192.0.2.1"))
-    frames = [
-        _frame("255.255.255.255", 67, asked),
-        _frame("10.10.10.9", 68, answered),
-        _frame("10.20.0.10", 69, b"tftp"),
+    sent = [
+        *frames(asked),
+        *frames(answered, source="10.20.0.10", destination="10.10.10.9", ports=(67, 68)),
+        *frames(b"tftp", source="10.10.10.9", destination="10.20.0.10", ports=(1024, 69)),
     ]
-    capture = struct.pack(f"{order}IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
-    for frame in (*frames, *frames):
-        capture += struct.pack(f"{order}IIII", 0, 0, len(frame), len(frame)) + frame
-    (tmp_path / "boot.pcap").write_bytes(capture)
+    (tmp_path / "boot.pcap").write_bytes(pcap.written([*sent, *sent]))
     assert list(captured(tmp_path)) == [
         Case("boot.pcap, datagram 1", asked, SHOUTED),
         Case("boot.pcap, datagram 2", bytes(reply()), ANSWERED),
     ]
-
-
-def _frame(destination: str, port: int, payload: bytes) -> bytes:
-    udp = struct.pack("!HHHH", 68, port, 8 + len(payload), 0) + payload
-    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0) + bytes(4) + ip(destination)
-    return bytes(12) + b"\x08\x00" + head + udp

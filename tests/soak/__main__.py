@@ -20,11 +20,11 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.fuzz.seeds import SEEDS
-from tests.integration.wire import FakeServer, Station
 from tests.lab import Lab
 from tests.lab.daemon import Daemon
 from tests.lab.topology import ALTIRIS, CLIENTS, RIS, SERVER_NAMES, Network
 from tests.lab.trial import boot
+from tests.lab.wire import FakeServer, Station
 
 SINK = "10.20.0.66"
 CONFIG = (

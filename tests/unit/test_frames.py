@@ -8,23 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pxerelay import frames
+from tests.lab.frames import internet_sum
 from tests.unit.messages import ip, reply
 
 SOURCE, CLIENT = ip("10.10.10.1"), ip("10.10.10.100")
 
 
-def slow_sum(octets: bytes) -> int:
-    """RFC 1071, 4.1: add words, then fold the carries."""
-    total: int = sum(struct.unpack(f"!{len(octets) // 2}H", octets[: len(octets) // 2 * 2]))
-    total += octets[-1] << 8 if len(octets) % 2 else 0
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total
-
-
 @given(st.binary(max_size=1600))
 def test_the_sum_is_that_of_rfc_1071(octets: bytes) -> None:
-    assert frames.ones_complement_sum(octets) % 0xFFFF == slow_sum(octets) % 0xFFFF
+    assert frames.ones_complement_sum(octets) % 0xFFFF == internet_sum(octets) % 0xFFFF
 
 
 @given(st.binary(min_size=1, max_size=1400))
@@ -33,13 +25,13 @@ def test_rule_21_the_udp_checksum_is_correct_and_never_zero(payload: bytes) -> N
     udp = packet[20:]
     assert struct.unpack("!HHH", udp[:6]) == (67, 68, len(payload) + 8)
     assert udp[6:8] != b"\0\0"
-    assert slow_sum(SOURCE + CLIENT + struct.pack("!HH", 17, len(udp)) + udp) == 0xFFFF
+    assert internet_sum(SOURCE + CLIENT + struct.pack("!HH", 17, len(udp)) + udp) == 0xFFFF
     assert udp[8:] == payload
 
 
 def test_rule_21_the_ip_header_is_ours_to_the_client() -> None:
     (packet,) = frames.reply_packets(reply(), SOURCE, CLIENT, 1500, 0x1ABCD)
-    assert slow_sum(packet[:20]) == 0xFFFF
+    assert internet_sum(packet[:20]) == 0xFFFF
     assert packet[0] == 0x45
     assert struct.unpack("!H", packet[2:4])[0] == len(packet)
     assert packet[4:6] == b"\xab\xcd"
@@ -54,10 +46,10 @@ def test_rule_22_a_reply_larger_than_the_mtu_is_fragmented(size: int, mtu: int) 
     whole = b""
     for at, packet in enumerate(packets):
         assert len(packet) <= mtu
-        assert slow_sum(packet[:20]) == 0xFFFF
+        assert internet_sum(packet[:20]) == 0xFFFF
         fragment = struct.unpack("!H", packet[6:8])[0]
         assert (fragment & 0x1FFF) * 8 == len(whole)
         assert bool(fragment & 0x2000) == (at < len(packets) - 1)
         whole += packet[20:]
     assert whole[8:] == payload
-    assert slow_sum(SOURCE + CLIENT + struct.pack("!HH", 17, len(whole)) + whole) == 0xFFFF
+    assert internet_sum(SOURCE + CLIENT + struct.pack("!HH", 17, len(whole)) + whole) == 0xFFFF

@@ -1,6 +1,4 @@
-"""Raw views of a lab's wires: sockets opened inside its namespaces, frames taken apart."""
-
-from __future__ import annotations
+"""Sockets inside a lab's namespaces: a station on a wire, and a server that says what a test wants."""
 
 import ctypes
 import os
@@ -10,20 +8,21 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from tests.lab import Host
-from tests.unit.test_frames import slow_sum
+from tests.lab.frames import ALL_STATIONS, ARP, EVERYONE, Checksum, Datagram, Joiner, frames
+from tests.lab.network import Host
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
-_ETH_P_ALL, _ETH_P_IP = 3, 0x0800
+_ETH_P_ALL = 3
 _PACKET_OUTGOING = 4
 _SOL_PACKET, _PACKET_AUXDATA = 263, 8
 _STATUS_CHECKSUM_NOT_READY = 8
 """The sender's kernel left the checksum to the device, and a veth pair has no need of it (packet(7))."""
+_SO_RCVBUFFORCE = 33
+_BUFFER = 16 << 20
 
 
 @contextmanager
@@ -43,20 +42,6 @@ def _setns(descriptor: int) -> None:
         raise OSError(code, os.strerror(code))
 
 
-@dataclass(frozen=True)
-class Frame:
-    """An Ethernet frame with IPv4 and UDP in it."""
-
-    destination: str
-    ip_source: str
-    ip_destination: str
-    source_port: int
-    destination_port: int
-    checksum: int
-    checksum_ok: bool
-    payload: bytes
-
-
 class Station:
     """A packet socket on an interface: sends frames as they are, and sees what arrives there."""
 
@@ -64,36 +49,59 @@ class Station:
         with inside(host):
             self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
             self._socket.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
             self._socket.bind((interface, _ETH_P_ALL))
+        self._joiner = Joiner()
+        self._sent = 0
         self.mac: bytes = self._socket.getsockname()[4]
 
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
 
+    def fileno(self) -> int:
+        """Let select(2) wait for it."""
+        return self._socket.fileno()
+
     def send(
         self,
         payload: bytes | bytearray,
         *,
         source: str = "0.0.0.0",
-        destination: str = "255.255.255.255",
-        hardware: bytes = b"\xff" * 6,
+        destination: str = EVERYONE,
+        hardware: bytes = ALL_STATIONS,
         ports: tuple[int, int] = (68, 67),
+        checksum: Checksum = Checksum.NONE,
     ) -> None:
-        """Send a UDP datagram in a frame of its own; without a UDP checksum, as some firmware does."""
-        udp = struct.pack("!HHHH", *ports, 8 + len(payload), 0) + payload
-        addresses = IPv4Address(source).packed + IPv4Address(destination).packed
-        head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0) + addresses
-        head = head[:10] + struct.pack("!H", 0xFFFF - slow_sum(head)) + head[12:]
-        self._socket.send(hardware + self.mac + struct.pack("!H", _ETH_P_IP) + head + udp)
+        """Send a UDP datagram; as some firmware does, without a UDP checksum if nothing else is asked for."""
+        self._sent += 1
+        for frame in frames(
+            payload,
+            source=source,
+            destination=destination,
+            ports=ports,
+            sender=self.mac,
+            hardware=hardware,
+            checksum=checksum,
+            identification=self._sent & 0xFFFF,
+        ):
+            self._socket.send(frame)
 
-    def frames(self, seconds: float, stop_after: int = 0) -> list[Frame]:
-        """Return the UDP frames that arrive within the time, or the first `stop_after` of them."""
+    def arrivals(self) -> list[Datagram]:
+        """Return the datagrams that have arrived since the last call."""
         found = []
+        while select.select([self._socket], [], [], 0)[0]:
+            raw, offloaded = self._receive()
+            found.append(self._joiner.take(raw, offloaded=offloaded))
+        return [datagram for datagram in found if datagram]
+
+    def datagrams(self, seconds: float, stop_after: int = 0) -> list[Datagram]:
+        """Return the datagrams that arrive within the time, or the first `stop_after` of them."""
+        found: list[Datagram] = []
         for raw, offloaded in self._arriving(seconds):
-            frame = _udp_frame(raw, offloaded)
-            if frame:
-                found.append(frame)
+            datagram = self._joiner.take(raw, offloaded=offloaded)
+            if datagram:
+                found.append(datagram)
                 if len(found) == stop_after:
                     break
         return found
@@ -102,7 +110,7 @@ class Station:
         """Count ARP requests for an address that arrive within the time."""
         wanted = IPv4Address(address).packed
         return sum(
-            raw[12:14] == b"\x08\x06" and raw[20:22] == b"\0\1" and raw[38:42] == wanted
+            raw[12:14] == ARP and raw[20:22] == b"\0\1" and raw[38:42] == wanted
             for raw, _ in self._arriving(seconds)
         )
 
@@ -110,31 +118,13 @@ class Station:
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             if select.select([self._socket], [], [], left)[0]:
-                raw, control, _, origin = self._socket.recvmsg(65535, 128)
-                status = struct.unpack("@I", control[0][2][:4])[0]
-                if origin[2] != _PACKET_OUTGOING:
-                    yield raw, bool(status & _STATUS_CHECKSUM_NOT_READY)
+                yield self._receive()
 
-
-def _udp_frame(raw: bytes, offloaded: bool) -> Frame | None:
-    if raw[12:14] != b"\x08\x00" or raw[23] != 17:
-        return None
-    length = struct.unpack("!H", raw[16:18])[0]
-    ip = raw[14 : 14 + length]
-    udp = ip[20:]
-    source_port, destination_port, size, checksum = struct.unpack("!HHHH", udp[:8])
-    pseudo = ip[12:20] + struct.pack("!HH", 17, size)
-    return Frame(
-        destination=raw[:6].hex(":"),
-        ip_source=str(IPv4Address(ip[12:16])),
-        ip_destination=str(IPv4Address(ip[16:20])),
-        source_port=source_port,
-        destination_port=destination_port,
-        checksum=checksum,
-        checksum_ok=slow_sum(ip[:20]) == 0xFFFF
-        and (offloaded or (checksum != 0 and slow_sum(pseudo + udp[:size]) == 0xFFFF)),
-        payload=udp[8:size],
-    )
+    def _receive(self) -> tuple[bytes, bool]:
+        """Return the next frame, nothing if we sent it, and whether its checksum is left to the device."""
+        raw, control, _, origin = self._socket.recvmsg(65535, 128)
+        status = struct.unpack("@I", control[0][2][:4])[0]
+        return b"" if origin[2] == _PACKET_OUTGOING else raw, bool(status & _STATUS_CHECKSUM_NOT_READY)
 
 
 class FakeServer:
