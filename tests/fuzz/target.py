@@ -26,9 +26,10 @@ pxe_only: true
 classes: [{name: uefi, arch: 7, vendor_class: PXEClient, server: dhcp}]
 option82: {circuit_id: "{interface}", remote_id: relay, server_override: true, trusted: [vlan20]}
 """
-_SHARED = (
-    'option82: {circuit_id: "{interface}", link_selection: true, relay_id: 00:03:00:01:02:00:00:00:00:01}'
-)
+_SHARED = """
+pxe_only: true
+option82: {circuit_id: "{interface}", link_selection: true, relay_id: 00:03:00:01:02:00:00:00:00:01}
+"""
 _BARE = "option82: {link_selection: true, server_override: true}\nsource_address: giaddr"
 
 RELAYS = (

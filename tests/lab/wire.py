@@ -1,6 +1,7 @@
 """Sockets inside a lab's namespaces: a station on a wire, and a server that says what a test wants."""
 
 import ctypes
+import fcntl
 import os
 import select
 import socket
@@ -23,6 +24,8 @@ _STATUS_CHECKSUM_NOT_READY = 8
 """The sender's kernel left the checksum to the device, and a veth pair has no need of it (packet(7))."""
 _SO_RCVBUFFORCE = 33
 _BUFFER = 16 << 20
+_SIOCETHTOOL, _ETHTOOL_STXCSUM = 0x8946, 0x17
+"""What `ethtool -K DEVICE tx off` does (linux/sockios.h, linux/ethtool.h)."""
 
 
 @contextmanager
@@ -40,6 +43,14 @@ def _setns(descriptor: int) -> None:
     if _libc.setns(descriptor, _CLONE_NEWNET):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
+
+
+def finish_checksums(host: Host, interface: str) -> None:
+    """Have a host's kernel finish the checksums of what it sends, as captures of it shall show them."""
+    value = ctypes.create_string_buffer(struct.pack("@II", _ETHTOOL_STXCSUM, 0))
+    asked = struct.pack("@16sP", interface.encode(), ctypes.addressof(value)).ljust(40, b"\0")
+    with inside(host), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, _SIOCETHTOOL, asked)
 
 
 class Station:
