@@ -23,7 +23,15 @@ from tests.differential.cases import (
 from tests.differential.corpus import FIRST_XID
 from tests.lab import Lab, LabError
 from tests.lab.frames import ALL_STATIONS, Datagram
-from tests.lab.relays import DnsmasqRelay, IscDhcrelay, Pxerelay, PxerelayLikeDnsmasq, RelayAgent
+from tests.lab.relays import (
+    DnsmasqRelay,
+    IscDhcrelay,
+    IscDhcrelayOption82,
+    Pxerelay,
+    PxerelayLikeDnsmasq,
+    PxerelayOption82,
+    RelayAgent,
+)
 from tests.lab.topology import Network
 from tests.lab.wire import FakeServer, Station
 from tests.unit.messages import ACK, reply, request
@@ -31,6 +39,7 @@ from tests.unit.messages import ACK, reply, request
 PAIRS: Sequence[tuple[type[RelayAgent], type[RelayAgent]]] = (
     (Pxerelay, IscDhcrelay),
     (PxerelayLikeDnsmasq, DnsmasqRelay),
+    (PxerelayOption82, IscDhcrelayOption82),
 )
 """Which of ours is compared with which peer."""
 

@@ -11,9 +11,19 @@ import pytest
 from tests.differential.bench import PAIRS, bench
 from tests.differential.captures import captured
 from tests.differential.cases import ANSWERED, SHOUTED, Case
-from tests.differential.comparison import Difference, Row, differences, read_table, report, unexplained, uses
+from tests.differential.comparison import (
+    Difference,
+    Row,
+    differences,
+    explained_twice,
+    read_table,
+    report,
+    unexplained,
+    uses,
+)
 from tests.differential.corpus import corpus
 from tests.differential.features import VOCABULARY, features
+from tests.firmware.setups import SETTINGS
 from tests.lab import pcap
 from tests.lab.frames import frames
 from tests.unit.messages import reply, request
@@ -47,6 +57,12 @@ def test_every_difference_has_a_row(found: Mapping[str, list[Difference]], peer:
     assert not left, f"differences that no row explains:\n{report(left)}"
 
 
+@pytest.mark.parametrize("peer", PEERS)
+def test_no_difference_has_two_rows(found: Mapping[str, list[Difference]], peer: str) -> None:
+    twice = explained_twice(found[peer], TABLE)
+    assert not twice, f"explained more than once: {set(map(tuple, twice.values()))}\n{report(list(twice))}"
+
+
 @pytest.mark.parametrize(("row", "peer"), [(row, peer) for row in TABLE for peer in row.peers], ids=str)
 def test_every_row_has_a_difference(found: Mapping[str, list[Difference]], row: Row, peer: str) -> None:
     assert uses(found[peer], [row])[row.id], f"{peer} no longer does so: take it out of differences.yml"
@@ -58,6 +74,12 @@ def test_the_table_speaks_the_words_of_its_features() -> None:
         assert set(row.peers) <= set(PEERS), row.id
         assert row.source.startswith("RFC "), row.id
     assert len({row.id for row in TABLE}) == len(TABLE)
+
+
+def test_every_recorded_message_of_a_client_and_of_a_server_is_a_case() -> None:
+    recorded = [case for case in CASES if ".pcap, " in case.name]
+    assert {case.name.partition("-clients")[0].partition("-servers")[0] for case in recorded} >= set(SETTINGS)
+    assert {case.delivery for case in recorded} == {SHOUTED, ANSWERED}
 
 
 def test_every_case_can_be_told_from_the_others() -> None:
