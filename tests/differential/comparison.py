@@ -30,12 +30,12 @@ class Difference:
 
 @dataclass(frozen=True)
 class Row:
-    """One explanation: for this peer, messages like this, these two outlines (`*` stands for anything)."""
+    """One explanation: for this peer, messages like this, these outlines (`*` stands for anything)."""
 
     id: str
     peers: tuple[str, ...]
     when: frozenset[str]
-    theirs: str
+    theirs: tuple[str, ...]
     ours: str
     because: str
     source: str
@@ -49,7 +49,7 @@ class Row:
             difference.peer in self.peers
             and self.when <= difference.words
             and difference.theirs != difference.ours
-            and fnmatchcase(difference.theirs, self.theirs)
+            and any(fnmatchcase(difference.theirs, theirs) for theirs in self.theirs)
             and fnmatchcase(difference.ours, self.ours)
         )
 
@@ -61,7 +61,7 @@ def read_table(path: Path = TABLE) -> list[Row]:
             id=row["id"],
             peers=tuple(row["peers"]),
             when=frozenset(row["when"]),
-            theirs=row["they"],
+            theirs=(row["they"],) if isinstance(row["they"], str) else tuple(row["they"]),
             ours=row["we"],
             because=row["because"],
             source=row["source"],
