@@ -166,7 +166,7 @@ def _log_troubles(log: str, seconds: float) -> list[str]:
     told = Counter(meaning for line in lines for meaning in MEANING.values() if meaning in line)
     warnings = sum(line.startswith("<4>") for line in lines)
     print(
-        f"log lines            {len(lines)} in {seconds:.0f} s, {warnings} warnings, of them {told.total()} drops"
+        f"log lines            {len(lines)} in {seconds:.0f} s, {warnings} warnings, {told.total()} of drops"
     )
     most = seconds // WARNING_SECONDS + 1
     troubles = [f"told {number} times: {meaning}" for meaning, number in told.items() if number > most]

@@ -53,7 +53,7 @@ def from_clients(chance: random.Random, station: Station, gateway: bytes) -> Sen
 
 
 def from_servers(chance: random.Random, server: FakeServer, stranger: FakeServer) -> Send:
-    """Return one datagram of the servers' side: of a server gone mad, or replies of one that is none of ours."""
+    """Return one datagram of the servers' side: of a server gone mad, or a reply of no server of ours."""
     giaddr = chance.choice(tuple(GIADDRS.values()))
     if chance.random() < 0.7:
         octets = hostile(chance)
