@@ -15,25 +15,33 @@ from tests.differential.cases import (
     CLIENT_MAC,
     OTHER_VLAN,
     SHOUTED,
+    Arrival,
     Case,
     Delivery,
+    Outcome,
 )
 from tests.differential.corpus import FIRST_XID
-from tests.differential.wire import Arrival, Tap
-from tests.integration.wire import FakeServer
 from tests.lab import Lab, LabError
-from tests.lab.relays import DnsmasqRelay, IscDhcrelay, Pxerelay, PxerelayLikeDnsmasq, RelayAgent
+from tests.lab.frames import ALL_STATIONS, Datagram
+from tests.lab.relays import (
+    DnsmasqRelay,
+    IscDhcrelay,
+    IscDhcrelayOption82,
+    Pxerelay,
+    PxerelayLikeDnsmasq,
+    PxerelayOption82,
+    RelayAgent,
+)
 from tests.lab.topology import Network
+from tests.lab.wire import FakeServer, Station
 from tests.unit.messages import ACK, reply, request
 
 PAIRS: Sequence[tuple[type[RelayAgent], type[RelayAgent]]] = (
     (Pxerelay, IscDhcrelay),
     (PxerelayLikeDnsmasq, DnsmasqRelay),
+    (PxerelayOption82, IscDhcrelayOption82),
 )
 """Which of ours is compared with which peer."""
-
-Outcome = tuple[Arrival, ...]
-"""All that one message became, sorted."""
 
 BATCH = 24
 """Messages that may wait in a relay's sockets at once: few enough for the smallest receive buffer."""
@@ -51,7 +59,7 @@ class Bench:
     hears on one interface, so when the mark has come out nothing of the batch is still on its way in.
     """
 
-    def __init__(self, agent: RelayAgent, taps: Mapping[str, Tap]) -> None:
+    def __init__(self, agent: RelayAgent, taps: Mapping[str, Station]) -> None:
         self._agent = agent
         self._taps = taps
         self._marks = _FIRST_MARK
@@ -77,9 +85,14 @@ class Bench:
 
     def _send(self, message: bytes, delivery: Delivery) -> None:
         side = _MACS["client" if delivery.origin == "client" else "core"]
-        hardware = b"\xff" * 6 if delivery.broadcast else side
+        hardware = ALL_STATIONS if delivery.broadcast else side
         self._taps[delivery.origin].send(
-            message, delivery.source, delivery.destination, delivery.ports, hardware, delivery.checksum
+            message,
+            source=delivery.source,
+            destination=delivery.destination,
+            hardware=hardware,
+            ports=delivery.ports,
+            checksum=delivery.checksum,
         )
 
     def _mark(self, delivery: Delivery, seconds: float = ANSWER_SECONDS) -> None:
@@ -113,11 +126,17 @@ class Bench:
         deadline = time.monotonic() + seconds
         any_arrived = False
         while (left := deadline - time.monotonic()) > 0 and (until is None or until not in self._found):
-            for tap in select.select(list(self._taps.values()), [], [], left)[0]:
-                for arrival in tap.arrivals():
+            select.select(list(self._taps.values()), [], [], left)
+            for name, tap in self._taps.items():
+                for datagram in tap.arrivals():
                     any_arrived = True
-                    self._found.setdefault(arrival.xid, []).append(arrival)
+                    self._found.setdefault(_xid(datagram), []).append(Arrival(name, datagram))
         return any_arrived
+
+
+def _xid(datagram: Datagram) -> int | None:
+    """Return the transaction that it belongs to; None if it is too short to say."""
+    return int.from_bytes(datagram.payload[4:8], "big") if len(datagram.payload) >= 8 else None
 
 
 def _batches(cases: Sequence[Case], size: int) -> Iterator[Sequence[Case]]:
@@ -140,7 +159,7 @@ def bench(kind: type[RelayAgent]) -> Iterator[Bench]:
             "server": network.ris.host,
             "stranger": network.altiris.host,
         }
-        taps = {name: stack.enter_context(closing(Tap(name, host))) for name, host in wires.items()}
+        taps = {name: stack.enter_context(closing(Station(host))) for name, host in wires.items()}
         for server in network.servers:  # a port that listens sends no ICMP
             stack.enter_context(closing(FakeServer(server.host)))
         agent = kind(network)

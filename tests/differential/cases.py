@@ -1,10 +1,10 @@
-"""One message for the relays: its octets, and how it is sent."""
+"""One message for the relays: its octets, how it is sent, and what becomes of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
 
+from tests.lab.frames import EVERYONE, Checksum, Datagram
 from tests.lab.relays import GIADDR
 from tests.lab.topology import RELAY_CORE, RIS
 
@@ -14,18 +14,9 @@ CLIENT = "10.10.10.77"
 ROUTER = "10.10.10.250"
 """An address that may relay to us. It is simulated by the client's wire."""
 STRANGER = "10.20.0.20"
-EVERYONE = "255.255.255.255"
 SUBNET_BROADCAST = "10.10.10.255"
 OTHER_VLAN, OTHER_VLAN_ADDRESS = "vlan20", "10.10.20.1"
 """A VLAN of the relay host that no relay serves."""
-
-
-class Checksum(Enum):
-    """What the UDP checksum is."""
-
-    GOOD = "good"
-    NONE = "none"
-    BAD = "bad"
 
 
 @dataclass(frozen=True)
@@ -75,3 +66,15 @@ class Case:
         head, tail = self.message[:4], self.message[8:]
         room = max(min(len(self.message) - 4, 4), 0)
         return replace(self, message=head + xid.to_bytes(4, "big")[:room] + tail)
+
+
+@dataclass(frozen=True, order=True)
+class Arrival:
+    """A datagram that came out, and the wire it came out on."""
+
+    at: str
+    datagram: Datagram
+
+
+Outcome = tuple[Arrival, ...]
+"""All that one message became, sorted."""

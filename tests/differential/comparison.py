@@ -10,8 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.differential.bench import Outcome
-from tests.differential.cases import Case
+from tests.differential.cases import Case, Outcome
 from tests.differential.features import features
 from tests.differential.outline import outline
 
@@ -20,7 +19,7 @@ TABLE = Path(__file__).with_name("differences.yml")
 
 @dataclass(frozen=True)
 class Difference:
-    """One case that a peer treats in another way."""
+    """One case that a peer treats in another way, or one of the ways that it does."""
 
     peer: str
     case: Case
@@ -31,12 +30,12 @@ class Difference:
 
 @dataclass(frozen=True)
 class Row:
-    """One explanation: for this peer, messages like this, these two outlines (`*` stands for anything)."""
+    """One explanation: for this peer, messages like this, these outlines (`*` stands for anything)."""
 
     id: str
     peers: tuple[str, ...]
     when: frozenset[str]
-    theirs: str
+    theirs: tuple[str, ...]
     ours: str
     because: str
     source: str
@@ -50,7 +49,7 @@ class Row:
             difference.peer in self.peers
             and self.when <= difference.words
             and difference.theirs != difference.ours
-            and fnmatchcase(difference.theirs, self.theirs)
+            and any(fnmatchcase(difference.theirs, theirs) for theirs in self.theirs)
             and fnmatchcase(difference.ours, self.ours)
         )
 
@@ -62,7 +61,7 @@ def read_table(path: Path = TABLE) -> list[Row]:
             id=row["id"],
             peers=tuple(row["peers"]),
             when=frozenset(row["when"]),
-            theirs=row["they"],
+            theirs=(row["they"],) if isinstance(row["they"], str) else tuple(row["they"]),
             ours=row["we"],
             because=row["because"],
             source=row["source"],
@@ -76,15 +75,33 @@ def differences(
 ) -> list[Difference]:
     """Return every case whose outcomes are not the same to the last octet."""
     return [
-        Difference(peer, case, outline(case, their), outline(case, our), features(case))
+        Difference(peer, case, one, other, features(case))
         for case, their, our in zip(cases, theirs, ours, strict=True)
         if their != our
+        for one, other in _steps(outline(case, their), outline(case, our))
     ]
+
+
+def _steps(theirs: str, ours: str) -> list[tuple[str, str]]:
+    """Tell one thing at a time: where a message went, and what of it was changed."""
+    their_way, their_changes = theirs.rpartition("; ")[::2]
+    our_way, our_changes = ours.rpartition("; ")[::2]
+    several = any(" | " in told for told in (theirs, ours))
+    if several or not their_way or not our_way or their_way == our_way or their_changes == our_changes:
+        return [(theirs, ours)]
+    between = f"{our_way}; {their_changes}"
+    return [(f"{their_way}; {our_changes}", ours), (between, ours)]
 
 
 def unexplained(found: Iterable[Difference], table: Sequence[Row]) -> list[Difference]:
     """Return the differences that no row explains."""
     return [difference for difference in found if not any(row.explains(difference) for row in table)]
+
+
+def explained_twice(found: Iterable[Difference], table: Sequence[Row]) -> dict[Difference, list[str]]:
+    """Return the differences that more than one row explains: one of those rows says too much."""
+    rows = {difference: [row.id for row in table if row.explains(difference)] for difference in found}
+    return {difference: ids for difference, ids in rows.items() if len(ids) > 1}
 
 
 def uses(found: Iterable[Difference], table: Sequence[Row]) -> Counter[str]:

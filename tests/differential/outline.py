@@ -10,13 +10,14 @@ is told by neither; the comparison treats that as a difference that nothing expl
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv4Address
 
-from tests.differential.bench import Outcome
-from tests.differential.cases import CLIENT_MAC, EVERYONE, STRANGER, SUBNET_BROADCAST, Case, Checksum
-from tests.differential.wire import Arrival
+from tests.differential.cases import CLIENT_MAC, STRANGER, SUBNET_BROADCAST, Arrival, Case, Outcome
+from tests.lab.frames import EVERYONE, Checksum
 from tests.lab.relays import GIADDR
 from tests.lab.topology import RELAY_CORE, RIS
+from tests.unit.messages import COOKIE
 
 NOTHING = "nothing"
 UNSET = "0.0.0.0"
@@ -51,15 +52,16 @@ def outline(case: Case, outcome: Outcome) -> str:
 
 
 def _arrival(case: Case, arrival: Arrival) -> str:
-    destination = f"{_address(case, arrival.destination)}:{arrival.ports[1]}"
+    datagram = arrival.datagram
+    destination = f"{_address(case, datagram.destination)}:{datagram.port}"
     if arrival.at == "client":
-        destination += f" at {_hardware(case, arrival.hardware)}"
-    elif arrival.at != _NAMES.get(arrival.destination):
+        destination += f" at {_hardware(case, datagram.hardware)}"
+    elif arrival.at != _NAMES.get(datagram.destination):
         destination += f" on the wire of {arrival.at}"
-    source = "sender" if arrival.source == case.delivery.source else _address(case, arrival.source)
-    checksum = "" if arrival.checksum is Checksum.GOOD else f", checksum {arrival.checksum.value}"
-    changes = ", ".join(_changes(case.message, arrival.payload)) or "unchanged"
-    return f"{destination} from {source}:{arrival.ports[0]}{checksum}; {changes}"
+    source = "sender" if datagram.source == case.delivery.source else _address(case, datagram.source)
+    checksum = "" if datagram.checksum is Checksum.GOOD else f", checksum {datagram.checksum.value}"
+    changes = ", ".join(_changes(case.message, datagram.payload)) or "unchanged"
+    return f"{destination} from {source}:{datagram.source_port}{checksum}; {changes}"
 
 
 def _address(case: Case, address: str) -> str:
@@ -81,6 +83,33 @@ def _hardware(case: Case, hardware: str) -> str:
     return "chaddr" if case.message[28:34].hex(":") == hardware else hardware
 
 
+def without_agent_info(message: bytes) -> tuple[bytes, list[bytes]]:
+    """Return the message without the options 82 of its options area, and their values."""
+    kept, found, rest = message[: _HEADER + len(COOKIE)], [], _HEADER + len(COOKIE)
+    for start, rest in _tokens(message):
+        if message[start] == 82:
+            found.append(message[start + 2 : rest])
+        else:
+            kept += message[start:rest]
+    return kept + message[rest:], found
+
+
+def _tokens(message: bytes) -> Iterator[tuple[int, int]]:
+    """Yield start and end of every option and pad up to END, whatever becomes of the last one."""
+    start = _HEADER + len(COOKIE)
+    if message[_HEADER:start] != COOKIE:
+        return
+    while start < len(message) and message[start] != 255:
+        size = 1 if message[start] == 0 else 2 + (message[start + 1 : start + 2] or b"\0")[0]
+        yield start, start + size
+        start += size
+
+
+def _stands_behind_pads(message: bytes) -> bool:
+    codes = [message[start] for start, _ in _tokens(message)]
+    return 82 in codes and codes[: codes.index(82)][-1:] == [0]
+
+
 def _changes(before: bytes, after: bytes) -> list[str]:
     found = []
     if before[3:4] != after[3:4]:
@@ -90,12 +119,25 @@ def _changes(before: bytes, after: bytes) -> list[str]:
         giaddr = str(IPv4Address(after[24:28]))
         found.append("giaddr ours" if giaddr == GIADDR else f"giaddr {giaddr}")
     found += [f"{name} changed" for name, start, end in _FIELDS if before[start:end] != after[start:end]]
+    behind_pads = _stands_behind_pads(after)
+    before, had = without_agent_info(before)
+    after, has = without_agent_info(after)
+    if had != has:
+        told = "added" if not had else "removed" if not has else f"{len(had)} of it before, {len(has)} after"
+        found.append(f"option 82 {told}{' behind pads' if behind_pads else ''}")
     shared = min(len(before), len(after))
     if before[_HEADER:shared] != after[_HEADER:shared]:
-        first = next(at for at in range(_HEADER, shared) if before[at] != after[at])
-        found.append(f"options changed from octet {first}")
+        found.append("options changed")
     if len(after) < len(before):
-        found.append(f"cut to {len(after)}")
+        found.append(f"{_kind(before[len(after) :])} cut")
     elif len(after) > len(before):
-        found.append(f"{'octets' if any(after[len(before) :]) else 'zeros'} up to {len(after)}")
+        found.append(f"{_kind(after[len(before) :])} added")
     return found
+
+
+def _kind(octets: bytes) -> str:
+    if octets == b"\xff":
+        return "END"
+    if not any(octets):
+        return "padding"
+    return "octets" if octets[-1] else "octets and padding"

@@ -9,19 +9,20 @@ from itertools import product
 from tests.differential.cases import (
     ANSWERED,
     CLIENT,
-    EVERYONE,
     FORGED,
     OTHER_VLAN_ADDRESS,
     SUBNET_BROADCAST,
     Case,
-    Checksum,
 )
 from tests.differential.requests import AGENT_INFO, FOREIGN, put
+from tests.lab.frames import EVERYONE, Checksum
 from tests.lab.relays import GIADDR
 from tests.lab.topology import RELAY_CORE, RIS
 from tests.unit.messages import ACK, NAK, OFFER, ip, message, option, reply, request
 
 PROXY = option(60, b"PXEClient") + option(43, bytes((6, 1, 8, 255)))
+ECHOED = option(82, option(1, b"vlan10"))
+"""What a relay here adds to requests."""
 NOBODY = "10.10.10.99"
 """An address of the client's subnet that answers no ARP."""
 
@@ -36,7 +37,7 @@ def answer(options: bytes | None, *, sname: bytes = b"", file: bytes = b"", pad:
 
 def replies() -> Iterator[Case]:
     """Yield every systematic case that comes from the servers' side."""
-    for name, octets in (*_addressing(), *_header(), *_options(), *_sizes()):
+    for name, octets in (*_addressing(), *_header(), *_options(), *_agent_info(), *_sizes()):
         yield Case(f"reply, {name}", octets, ANSWERED)
     yield from _delivered()
     yield from _forged()
@@ -132,9 +133,37 @@ def _options() -> Iterator[tuple[str, bytes]]:
     yield "no cookie", answer(None)
 
 
+def _agent_info() -> Iterator[tuple[str, bytes]]:
+    """Option 82 as it may come back from a server that was sent one with a circuit id of ours."""
+    kind, name, end = option(53, bytes((ACK,))), option(12, b"name"), b"\xff"
+    for shape, options in (
+        ("last", kind + name + ECHOED + end),
+        ("first", ECHOED + kind + name + end),
+        ("between", kind + ECHOED + name + end),
+        ("twice", kind + ECHOED + name + ECHOED + end),
+        ("beside another", kind + ECHOED + AGENT_INFO + end),
+        ("behind another", kind + AGENT_INFO + ECHOED + end),
+        ("and no END", kind + name + ECHOED),
+        ("after END", kind + name + end + ECHOED),
+        ("then octets after END", kind + ECHOED + end + b"after"),
+        ("then pads", kind + ECHOED + bytes(9) + name + end),
+        ("and something malformed", kind + ECHOED + b"\x0c\xff" + b"short"),
+        ("with more in it", kind + option(82, option(1, b"vlan10") + option(2, b"relay")) + end),
+        ("with nothing but it", ECHOED + end),
+    ):
+        for pad in (0, 300, 400):
+            yield f"our option 82 {shape}, padded to {pad}", answer(options, pad=pad)
+    yield "our option 82 in file", answer(kind + option(52, b"\1") + end, file=ECHOED + end)
+    for fields in ({"ciaddr": CLIENT}, {"flags": 0x8000}, {"yiaddr": "0.0.0.0"}, {"kind": NAK}):
+        yield f"our option 82 {fields}", bytes(reply(extra=ECHOED, **fields))
+
+
 def _sizes() -> Iterator[tuple[str, bytes]]:
     for size in (0, 8, 100, 235, 236, 237, 239, 240, 241, 244, 260, 299):
         yield f"cut to {size}", bytes(reply())[:size]
+    for size in (1473, 1480, 2000, 2953, 4000):
+        yield f"in fragments, {size}", bytes(reply()).ljust(size, b"\0")
+        yield f"in fragments, {size}, broadcast", bytes(reply(flags=0x8000)).ljust(size, b"\0")
     for size in (301, 302, 342, 548, 576, 577, 590, 760, 1000, 1023, 1024, 1200, 1399, 1400, 1471, 1472):
         yield f"padded to {size}", bytes(reply()).ljust(size, b"\0")
         yield f"padded to {size}, broadcast", bytes(reply(flags=0x8000)).ljust(size, b"\0")

@@ -16,9 +16,9 @@ from tests.differential.cases import (
     STRANGER,
     SUBNET_BROADCAST,
     Case,
-    Checksum,
     Delivery,
 )
+from tests.lab.frames import Checksum
 from tests.lab.relays import GIADDR
 from tests.lab.topology import RELAY_CORE, RIS
 from tests.unit.messages import COOKIE, DISCOVER, REQUEST, ip, message, option, request
@@ -100,8 +100,16 @@ def _sizes() -> Iterator[tuple[str, bytes]]:
         1472,
     ):
         yield f"padded to {size}", bytes(message(options=option(53, b"\1") + PXE + b"\xff", pad=size))
+    for size in (1453, 1454, 1460, 1462, 1464, 1473, 1480, 2000, 2953, 4000):
+        yield f"large, {size}", bytes(message(options=option(53, b"\1") + PXE + b"\xff", pad=size))
+    for size in (300, 328, 337, 338, 400, 576):
+        yield f"option 57 of {size}, the message as it is", with_options(_takes(size) + PXE + b"\xff")
     for count in range(1, 5):
         yield f"{count} options of 255", with_options(PXE + option(224, bytes(255)) * count + b"\xff")
+
+
+def _takes(size: int) -> bytes:
+    return option(57, size.to_bytes(2, "big"))
 
 
 def _options() -> Iterator[tuple[str, bytes]]:
@@ -137,7 +145,7 @@ def _options() -> Iterator[tuple[str, bytes]]:
         with_options(option(61, b"\1\2") + option(52, b"\1") + b"\xff", file=option(61, b"\3\4") + b"\xff"),
     )
     for size in (0, 236, 548, 576, 590, 1500, 65535):
-        yield f"option 57 of {size}", with_options(option(57, size.to_bytes(2, "big")) + PXE + b"\xff")
+        yield f"option 57 of {size}", with_options(_takes(size) + PXE + b"\xff")
 
 
 def _agent_info() -> Iterator[tuple[str, bytes]]:

@@ -22,11 +22,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     if os.geteuid() != 0:
         pytest.fail("the firmware tests make network namespaces: run them as root")
     with Lab(f"fw_{os.getpid()}", tmp_path / "lab") as lab:
-        yield Stage(lab)
+        yield Stage(lab, recording=request.config.getoption("--record"))
 
 
 @pytest.fixture

@@ -8,40 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 from tests.firmware import efi
 from tests.firmware.capture import BOOT_PORTS, TFTP_PORT, Capture
-from tests.firmware.machine import Card, Machine, boot_text, run_to_end
+from tests.firmware.machine import Machine, boot_text, run_to_end
+from tests.firmware.setups import BIOS_ARCH, BRANCH, CARDS, DHCP, ROUTER, UEFI_X64_ARCH, configuration
 from tests.lab import DhcpServer, Dnsmasq, Host, IscDhcpServer, Lab, Pool, Segment
 from tests.lab.daemon import Daemon
 from tests.lab.topology import CLIENT_VLANS, RELAY_CORE, SERVER_NAMES, Network
-
-BIOS = Card("bios", "02:00:00:b1:05:0a")
-UEFI = Card("uefi", "02:80:64:0e:f1:0b")
-CARDS = (BIOS, UEFI)
-
-DHCP = "10.20.0.2"
-"""A server that gives addresses only, in the set-ups that have one."""
-
-ROUTER, BRANCH = "10.30.0.1", IPv4Network("10.30.0.0/24")
-"""A router with a relay agent of its own, and the VLAN behind it."""
-
-BIOS_ARCH, UEFI_X64_ARCH = 0, 7
-"""What the two say in option 93 (RFC 4578, 2.1; 7 as the registry of IANA has it)."""
+from tests.lab.wire import finish_checksums
 
 PROGRAMS = {BIOS_ARCH: "bios.ipxe", UEFI_X64_ARCH: "uefi.efi"}
 """The boot file for each."""
-
-MAPPING = f"""\
-servers: {{{", ".join(f"{name}: {address}" for address, name in SERVER_NAMES.items())}, dhcp: {DHCP}}}
-default: ris
-rules:
-  {BIOS.mac}: ris
-  {UEFI.mac[:8]}: altiris
-"""
 
 SERVER_PORTS = f"{BOOT_PORTS} or udp port {TFTP_PORT}"
 """What is recorded at a server: who asks it, for what and for files."""
@@ -114,14 +94,19 @@ class Boots:
 
 
 class Stage:
-    """The network of one set-up: choose its servers, then let the clients boot."""
+    """The network of one set-up: choose its servers, then let the clients boot.
 
-    def __init__(self, lab: Lab) -> None:
+    For recordings to keep, all kernels finish the checksums of what they send.
+    """
+
+    def __init__(self, lab: Lab, *, recording: bool = False) -> None:
         self.lab = lab
+        self._recording = recording
         self.network = Network(lab).build()
         self.vlan, self.subnet = "vlan10", CLIENT_VLANS["vlan10"]
         self.client_side: tuple[Host, str] = (self.network.relay, "vlan10")
         self._hosts: dict[str, Host] = {}
+        self._senders = [(self.network.relay, "core"), (self.network.relay, "vlan10")]
 
     def put_behind_a_router(self) -> None:
         """Move the clients' VLAN behind a router, whose relay agent, dnsmasq's, asks our relay host."""
@@ -135,6 +120,7 @@ class Stage:
             server.host.route(str(BRANCH), "10.20.0.30")
         self.vlan, self.subnet = "branch", BRANCH
         self.client_side = (router, "branch")
+        self._senders += [(router, "core"), (router, "branch")]
 
     def full_servers(self) -> None:
         """Have both boot servers give addresses too: dnsmasq is ris, ISC dhcpd is altiris."""
@@ -197,18 +183,21 @@ class Stage:
                 Dnsmasq(server.host, address=server.address, pools=[], bootfile=None, extra=extra), name
             )
 
-    def boot(self, settings: str, others: Iterable[Callable[[], object]] = ()) -> Boots:
-        """Run the relay with these settings added to the mapping, and let both clients boot at once.
+    def boot(self, setup: str, others: Iterable[Callable[[], object]] = ()) -> Boots:
+        """Run the relay as a set-up configures it, and let both clients boot at once.
 
         `others` are called while they do.
         """
         segment = Segment(self.vlan, self.lab.namespace("net"))
+        if self._recording:
+            for host, interface in self._senders:
+                finish_checksums(host, interface)
         with ExitStack() as stack:
             recordings = {name: Capture(host, "eth0", SERVER_PORTS) for name, host in self._hosts.items()}
             sides = {"clients": Capture(*self.client_side), "servers": Capture(self.network.relay, "core")}
             for capture in (*recordings.values(), *sides.values()):
                 stack.callback(capture.stop)
-            daemon = Daemon(self.network, self.lab.state_dir, MAPPING + settings)
+            daemon = Daemon(self.network, self.lab.state_dir, configuration(setup))
             stack.callback(daemon.stop)
             machines = [Machine(self.lab, segment, card) for card in CARDS]
             for other in others:
@@ -220,6 +209,7 @@ class Stage:
     def _start(self, server: DhcpServer, name: str) -> None:
         server.start()
         self._hosts[name] = server.host
+        self._senders.append((server.host, "eth0"))
 
     @property
     def _gateway(self) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.firmware.stage import BIOS, DHCP, ROUTER, UEFI, Boots, Stage
+from tests.firmware.setups import BIOS, DHCP, PLAIN, UEFI
+from tests.firmware.stage import Boots, Stage
 from tests.lab import Lease, udhcpc
 
 Clients = dict[str, set[str]]
 Keep = Callable[[str, Boots], None]
 
 EACH_ITS_OWN = {"ris": {BIOS.mac}, "altiris": {UEFI.mac}}
-INTERFACES = "interfaces: {vlan10: {}}\n"
-PLAIN = "02:00:00:10:00:50"
 
 
 def assert_each_booted_from_its_own_server(boots: Boots, address_servers: Clients) -> None:
@@ -26,14 +25,14 @@ def assert_each_booted_from_its_own_server(boots: Boots, address_servers: Client
 
 def test_boot_servers_that_give_addresses_too(stage: Stage, keep: Keep) -> None:
     stage.full_servers()
-    boots = stage.boot(INTERFACES)
+    boots = stage.boot("full-servers")
     assert_each_booted_from_its_own_server(boots, {})
     keep("full-servers", boots)
 
 
 def test_a_separate_dhcp_server_and_proxydhcp_boot_servers(stage: Stage, keep: Keep) -> None:
     stage.separate_dhcp_server()
-    boots = stage.boot(f"{INTERFACES}dhcp_servers: [dhcp]\n")
+    boots = stage.boot("proxydhcp")
     assert_each_booted_from_its_own_server(boots, {"dhcp": {BIOS.mac, UEFI.mac}})
     keep("proxydhcp", boots)
 
@@ -41,7 +40,7 @@ def test_a_separate_dhcp_server_and_proxydhcp_boot_servers(stage: Stage, keep: K
 def test_behind_a_router_that_relays_to_us(stage: Stage, keep: Keep) -> None:
     stage.put_behind_a_router()
     stage.full_servers()
-    boots = stage.boot(f"{INTERFACES}accept_relayed_from: [{ROUTER}]\n")
+    boots = stage.boot("behind-a-router")
     assert_each_booted_from_its_own_server(boots, {})
     keep("behind-a-router", boots)
 
@@ -54,7 +53,7 @@ def test_pxe_only_keeps_other_clients_from_the_boot_servers(stage: Stage, keep: 
     def ask() -> None:
         leases.append(udhcpc(plain, vendor_class=None, arch=None))
 
-    boots = stage.boot(f"{INTERFACES}dhcp_servers: [dhcp]\npxe_only: true\n", [ask])
+    boots = stage.boot("pxe-only", [ask])
     assert_each_booted_from_its_own_server(boots, {"dhcp": {BIOS.mac, UEFI.mac, PLAIN}})
     (lease,) = leases
     assert lease

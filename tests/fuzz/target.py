@@ -1,76 +1,198 @@
-"""What must hold for any octets that arrive at port 67, and a relay to hold it against.
+"""What must hold for any octets that arrive at port 67, and relays to hold it against.
 
-The first octet of an input chooses the relay and where the datagram comes from; the rest is the datagram.
+The first octet of an input chooses the relay and where the datagram comes from (see `first_octet`); the
+rest is the datagram. The rules are written down here a second time, in other words than the relay's.
 """
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv4Network
+
 from pxerelay import agentinfo, packet
-from pxerelay.frames import reply_packets
-from pxerelay.relay import Drop, ToClient, ToServers
+from pxerelay.frames import ETHERNET, IP_HEADER, TASK, UDP_HEADER, Framing
+from pxerelay.ports import Link, Port
+from pxerelay.relay import Decision, Drop, Relay, ToClient, ToServers
 from pxerelay.words import Narrator
-from tests.unit.configs import CORE, STANDARD, VLAN10, VLAN20, relay
+from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay
 from tests.unit.messages import ip
 
-MORE = """
+VLAN30 = 30
+WAITING_LINKS = (*LINKS, Link(VLAN30, "vlan30", up=True, mtu=1500, addresses=()))
+ROUTERS = IPv4Network("10.30.0.0/16")
+
+_SELECTIVE = """
 dhcp_servers: dhcp
 pxe_only: true
 classes: [{name: uefi, arch: 7, vendor_class: PXEClient, server: dhcp}]
 option82: {circuit_id: "{interface}", remote_id: relay, server_override: true, trusted: [vlan20]}
 """
-RELAYS = tuple(relay(text) for text in (STANDARD, STANDARD + MORE))
-NARRATORS = tuple(map(Narrator, RELAYS))
-NAMES = {CORE: "core", VLAN10: "vlan10", VLAN20: "vlan20", 99: "eth9"}
+_SHARED = """
+pxe_only: true
+option82: {circuit_id: "{interface}", link_selection: true, relay_id: 00:03:00:01:02:00:00:00:00:01}
+"""
+_BARE = "option82: {link_selection: true, server_override: true}\nsource_address: giaddr"
+
+RELAYS = (
+    relay(),
+    relay(STANDARD + _SELECTIVE),
+    relay(
+        STANDARD.replace("vlan10: {}", "vlan10: {giaddr: 10.20.0.1}").replace(
+            "default: altiris}", "default: altiris, giaddr: 10.20.0.1}"
+        )
+        + _SHARED
+    ),
+    relay(
+        STANDARD.replace("ris: 10.20.0.10", "ris: wds.example.net").replace(
+            "vlan10: {}", "vlan10: {}\n  vlan30: {}"
+        )
+        + _BARE,
+        WAITING_LINKS,
+    ),
+)
+"""Without option 82; with ids; for VLANs that share a giaddr; without ids, and a server not resolved yet."""
+
 ARRIVALS = (
     (VLAN10, "0.0.0.0"),
     (VLAN20, "0.0.0.0"),
     (CORE, "10.20.0.10"),
+    (CORE, "10.20.0.20"),
     (CORE, "10.30.0.1"),
     (CORE, "10.99.0.1"),
+    (VLAN30, "0.0.0.0"),
     (99, "0.0.0.0"),
 )
+"""Interface and sender: clients, servers, a router, a stranger, a waiting interface, one of nobody."""
+
+_NAMES = {link.index: link.name for link in WAITING_LINKS}
+_NARRATORS = tuple(map(Narrator, RELAYS))
+_UNICAST = 0x80
+_MTU = 576
+_IP_AND_UDP = IP_HEADER.size + UDP_HEADER.size
 
 
-def check(octets: bytes) -> None:
-    """Relay one datagram; AssertionError, or whatever the relay raises, if something does not hold."""
+def first_octet(relay_: int, arrival: int, *, unicast: bool = False) -> bytes:
+    """Return the octet that chooses a relay and an arrival."""
+    return bytes((relay_ + len(RELAYS) * arrival + _UNICAST * unicast,))
+
+
+def check(octets: bytes) -> Decision | None:
+    """Relay one datagram and return the decision, None for no input.
+
+    AssertionError, or whatever the relay raises, if something does not hold.
+    """
     if not octets:
-        return
-    which, (index, source) = octets[0] % 2, ARRIVALS[octets[0] // 2 % len(ARRIVALS)]
+        return None
+    which = octets[0] % len(RELAYS)
+    index, sender = ARRIVALS[octets[0] // len(RELAYS) % len(ARRIVALS)]
     one, before = RELAYS[which], octets[1:]
     message = bytearray(before)
-    decision = one.decide(message, index, ip(source), octets[0] >= 128)
-    line = NARRATORS[which].tell(message, NAMES[index], ip(source), decision)
+    decision = one.decide(memoryview(message), index, ip(sender), octets[0] >= _UNICAST)
+    line = _NARRATORS[which].tell(message, _NAMES.get(index, "eth9"), ip(sender), decision)
     assert line.isprintable(), "nothing a client sends may shape the log"
     if isinstance(decision, Drop):
         assert message == before, "what is dropped is not patched"
-    elif isinstance(decision, ToServers):
-        _check_request(before, message, decision)
+        return decision
+    assert len(before) >= packet.HEADER_SIZE
+    assert before[packet.HLEN] <= packet.MAX_HLEN
+    if isinstance(decision, ToServers):
+        assert before[packet.OP] == packet.BOOTREQUEST
+        _check_request(one, before, bytes(message), decision, index, sender)
+        _check_agent_info(one, before, bytes(message), decision, index, octets[0] >= _UNICAST)
     else:
-        _check_reply(before, message, decision)
+        assert before[packet.OP] == packet.BOOTREPLY
+        assert message == before, "nothing of a reply is patched"
+        _check_reply(one, before, decision, sender)
+    return decision
 
 
-def _check_request(before: bytes, message: bytearray, decision: ToServers) -> None:
-    assert before[packet.OP] == packet.BOOTREQUEST
+def _check_request(
+    one: Relay, before: bytes, after: bytes, decision: ToServers, index: int, sender: str
+) -> None:
+    addresses = {address.packed for target in one.config.mentioned for address in one.answers.of(target)}
     assert decision.servers
-    assert message[packet.HOPS] == before[packet.HOPS] + 1 <= 5
-    assert message[packet.GIADDR] != packet.UNSET
-    assert before[packet.GIADDR] in (packet.UNSET, bytes(message[packet.GIADDR]))
+    assert set(decision.servers) <= addresses, "requests go to configured servers only"
+    assert len(set(decision.servers)) == len(decision.servers)
+    assert after[packet.HOPS] == before[packet.HOPS] + 1 <= one.config.max_hops + 1
+    if before[packet.GIADDR] == packet.UNSET:
+        port = _port(one, index)
+        assert port is not None, "clients are served on client interfaces only"
+        assert port.giaddr
+        assert after[packet.GIADDR] == port.giaddr.packed
+    else:
+        assert after[packet.GIADDR] == before[packet.GIADDR]
+        assert IPv4Address(sender) in ROUTERS
+        assert IPv4Address(before[packet.GIADDR]) not in {own for link in LINKS for own in link.addresses}
     for same in (slice(0, 3), slice(4, 24), slice(28, None)):
-        assert message[same] == before[same]
-    if decision.message is not None:
-        place = agentinfo.find(decision.message)
-        assert place
-        assert place.info
-        assert len(decision.message) <= 1472
-        cut = decision.message[: place.info.start] + decision.message[place.info.stop :]
-        assert cut in (bytes(message), bytes(message) + b"\xff")
+        assert after[same] == before[same], "only hops and giaddr are patched"
 
 
-def _check_reply(before: bytes, message: bytearray, decision: ToClient) -> None:
-    assert before[packet.OP] == packet.BOOTREPLY
-    assert message == before
-    assert decision.port.address
-    sent = decision.message or before
-    assert sent[: packet.HEADER_SIZE] == before[: packet.HEADER_SIZE]
-    for whole in reply_packets(sent, decision.port.address.packed, decision.address, 576, 1):
-        assert len(whole) <= 576
+def _check_agent_info(
+    one: Relay, before: bytes, after: bytes, decision: ToServers, index: int, unicast: bool
+) -> None:
+    port = _port(one, index)
+    place = agentinfo.find(before)
+    if before[packet.GIADDR] != packet.UNSET or port is None or port.info is None or place is None:
+        assert decision.message is None
+        return
+    if place.info:
+        setting = one.config.option82
+        assert setting
+        assert port.name in setting.trusted, "an option 82 from an untrusted VLAN is never relayed"
+        assert decision.message is None
+        return
+    option = port.info.unicast if unicast else port.info.broadcast
+    whole = after[: place.end] + option + (after[place.end :] if place.has_end else b"\xff")
+    room = int.from_bytes(packet.readable_options(before).get(57, b"")[:2], "big")
+    takes = packet.readable_options(before).get(57, b"")
+    fits = len(whole) + _IP_AND_UDP <= 1500 and (len(takes) != 2 or len(whole) + _IP_AND_UDP <= room)
+    assert decision.too_large is not fits
+    assert decision.message == (whole if fits else None), "one option, last before END, and nothing else"
+
+
+def _check_reply(one: Relay, before: bytes, decision: ToClient, sender: str) -> None:
+    port = decision.port
+    addresses = {address for target in one.config.mentioned for address in one.answers.of(target)}
+    assert IPv4Address(sender) in addresses, "replies come from configured servers only"
+    assert port.giaddr
+    assert before[packet.GIADDR] == port.giaddr.packed
+    place = agentinfo.find(before)
+    value = before[place.info][2:] if place and place.info else None
+    owners = [each for each in one.ports if value is not None and each.info and each.info.is_ours(value)]
+    owners = [each for each in owners if each.giaddr == port.giaddr]
+    if owners and place and place.info:
+        assert port in owners, "it goes where its circuit id says"
+        bare = before[: place.info.start] + before[place.info.stop :]
+        assert decision.message == bare.ljust(300, b"\0"), "our option 82 and nothing else is cut out"
+    else:
+        assert decision.message is None
+    assert (decision.address, decision.hardware) == _target(before)
+    assert port.address
+    _check_packets(decision.message or before, port.address.packed, decision.address)
+
+
+def _target(reply: bytes) -> tuple[bytes, bytes | None]:
+    """Rule 19 once more: whom a reply is for."""
+    refused = packet.readable_options(reply).get(53) == b"\6"
+    if not refused and any(reply[12:16]):
+        return reply[12:16], None
+    nobody = reply[1:3] != b"\1\6" or not any(reply[16:20])
+    if refused or nobody or reply[10] >= 0x80:
+        return b"\xff" * 4, b"\xff" * 6
+    return reply[16:20], reply[28:34]
+
+
+def _check_packets(message: bytes, source: bytes, destination: bytes) -> None:
+    framing = Framing(source, bytes(6), _MTU)
+    if framing.fits(message):
+        room = bytearray(1 << 16)
+        parts = [bytes(room[: framing.write(room, 0, message, destination, bytes(6), 1)])]
+    else:
+        parts = framing.fragments(message, destination, bytes(6), 1)
+    parts = [part[TASK.size + ETHERNET.size :] for part in parts]
+    assert all(len(part) <= _MTU for part in parts)
+    assert all(part[12:20] == source + destination for part in parts)
+    assert b"".join(part[IP_HEADER.size :] for part in parts)[UDP_HEADER.size :] == message
+
+
+def _port(one: Relay, index: int) -> Port | None:
+    return next((port for port in one.ports if port.index == index and port.giaddr), None)

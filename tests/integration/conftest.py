@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.wire import FakeServer, Station
 from tests.lab import Host, Lab
 from tests.lab.daemon import PXERELAY, Daemon
 from tests.lab.topology import Network
+from tests.lab.wire import FakeServer, Station
 
 BASE = """\
 max_requests: 0

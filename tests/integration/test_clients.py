@@ -10,12 +10,12 @@ import pytest
 
 from pxerelay import packet
 from tests.integration.conftest import BASE
-from tests.integration.wire import Station
 from tests.lab import Dnsmasq, Host, udhcpc
 from tests.lab.daemon import Daemon
 from tests.lab.servers import Pool
 from tests.lab.topology import ALTIRIS, BOOT_FILES, CLIENTS, RIS, Network
 from tests.lab.trial import boot
+from tests.lab.wire import Station
 
 Start = Callable[..., Daemon]
 
@@ -170,11 +170,13 @@ def test_servers_take_option_82_and_the_client_never_sees_it(
     with closing(Station(network.ris.host)) as at_ris, closing(Station(network.altiris.host)) as at_altiris:
         with closing(Station(network.client(name))) as station:
             lease = udhcpc(network.client(name))
-            frames = [frame for frame in station.frames(0.3) if frame.destination_port == 68]
-        asked = [packet.options(frame.payload) for frame in at_ris.frames(0.1) + at_altiris.frames(0.1)]
+            datagrams = [datagram for datagram in station.datagrams(0.3) if datagram.port == 68]
+        asked = [
+            packet.options(datagram.payload) for datagram in at_ris.datagrams(0.1) + at_altiris.datagrams(0.1)
+        ]
     assert lease
     assert (lease.bootfile, lease.server_id) == (boot_file, server_id)
-    assert len(frames) >= 2
-    assert all(82 not in packet.options(frame.payload) for frame in frames)
+    assert len(datagrams) >= 2
+    assert all(82 not in packet.options(datagram.payload) for datagram in datagrams)
     assert asked
     assert all(options[82].startswith(b"\x01\x06vlan10\x02\x07relay-1\x0b\x04") for options in asked)

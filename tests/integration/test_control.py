@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import BASE
-from tests.integration.wire import FakeServer, Station
 from tests.lab.daemon import PXERELAY, Daemon
 from tests.lab.topology import Network
+from tests.lab.wire import FakeServer, Station
 from tests.unit.messages import request
 
 Start = Callable[..., Daemon]

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.integration.conftest import BASE
-from tests.integration.wire import FakeServer, Station
 from tests.lab.daemon import PXERELAY, Daemon
 from tests.lab.topology import Network
+from tests.lab.wire import FakeServer, Station
 from tests.unit.messages import ACK, reply, request
 
 Start = Callable[..., Daemon]

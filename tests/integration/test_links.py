@@ -12,11 +12,11 @@ import pytest
 
 from pxerelay.interfaces import watch
 from pxerelay.ports import Link
-from tests.integration.wire import FakeServer, Station, inside
 from tests.lab.command import CommandError
 from tests.lab.daemon import Daemon
 from tests.lab.network import Segment
 from tests.lab.topology import Network
+from tests.lab.wire import FakeServer, Station, inside
 from tests.unit.messages import ip, request
 
 Start = Callable[..., Daemon]

@@ -18,9 +18,9 @@ import pytest
 from pxerelay import __version__
 from pxerelay.control import NoDaemonError
 from tests.integration.conftest import BASE
-from tests.integration.wire import FakeServer, Station
 from tests.lab.daemon import Daemon
 from tests.lab.topology import Network
+from tests.lab.wire import FakeServer, Station
 from tests.unit.messages import request
 
 Start = Callable[..., Daemon]

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import BASE
-from tests.integration.wire import FakeServer, Station
 from tests.lab.daemon import Daemon
 from tests.lab.topology import Network
+from tests.lab.wire import FakeServer, Station
 from tests.unit.messages import request
 
 NAMED = BASE.replace("ris: 10.20.0.10", "ris: wds.example.net")

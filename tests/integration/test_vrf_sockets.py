@@ -14,8 +14,8 @@ import pytest
 from pxerelay import sockets
 from pxerelay.log import LOGGER
 from pxerelay.vrfs import VrfSockets
-from tests.integration.wire import FakeServer, inside
 from tests.lab.topology import RELAY_CORE, Network
+from tests.lab.wire import FakeServer, inside
 
 
 def on_relay(network: Network, check: Callable[[socket.socket, int], None]) -> None:
@@ -67,7 +67,7 @@ def test_they_come_and_go_with_what_is_to_be_heard(
     network: Network, caplog: pytest.LogCaptureFixture
 ) -> None:
     def check(main: socket.socket, core: int) -> None:
-        vrfs = VrfSockets(main, lambda _: None)
+        vrfs = VrfSockets(main, lambda _: False)
         with closing(vrfs):
             assert vrfs.follow({core: "red"}) == {core}
             assert vrfs.follow({core: "red"}) == {core}
@@ -82,7 +82,7 @@ def test_what_can_not_be_opened_is_told_once_and_the_others_are_heard(
     network: Network, caplog: pytest.LogCaptureFixture
 ) -> None:
     def check(main: socket.socket, core: int) -> None:
-        vrfs = VrfSockets(main, lambda _: None)
+        vrfs = VrfSockets(main, lambda _: False)
         with closing(vrfs):
             for _ in range(3):
                 assert vrfs.follow({core: "red", -1: "gone"}) == {core}

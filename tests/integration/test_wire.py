@@ -8,10 +8,11 @@ from contextlib import closing
 import pytest
 
 from tests.integration.conftest import BASE
-from tests.integration.wire import FakeServer, Station
 from tests.lab import Host
 from tests.lab.daemon import Daemon
+from tests.lab.frames import Checksum
 from tests.lab.topology import Network
+from tests.lab.wire import FakeServer, Station
 from tests.unit.messages import ACK, NAK, ip, option, reply, request
 
 Start = Callable[..., Daemon]
@@ -91,7 +92,7 @@ def test_rule_09_no_request_goes_back_as_a_broadcast(start: Start, station: Stat
     """A server address that is the VLAN's broadcast address: the kernel refuses, and the log says why."""
     daemon = start(BASE.replace("10.20.0.10", "10.10.10.255"))
     station.send(request())
-    assert [frame for frame in station.frames(0.5) if frame.destination_port == 67] == []
+    assert [datagram for datagram in station.datagrams(0.5) if datagram.port == 67] == []
     assert daemon.status()["counters"]["send_failures"] == 1
     assert "could not send to 10.10.10.255" in daemon.log
     assert "it is a broadcast address here" in daemon.log
@@ -109,14 +110,14 @@ def test_large_requests_arrive_whole(start: Start, station: Station, server: Fak
 def sent_to_client(
     server: FakeServer, station: Station, packet: bytearray, source: str = "10.10.10.1"
 ) -> object:
-    """Have the server send a reply to the relay; return the one frame that reaches the client's wire."""
+    """Have the server send a reply to the relay; return the one datagram that reaches the client's wire."""
     server.send(packet, source)
-    (frame,) = [frame for frame in station.frames(1.0, stop_after=1) if frame.destination_port == 68]
-    assert frame.source_port == 67
-    assert frame.checksum_ok, "rule 21: a correct UDP checksum that is not zero"
-    assert frame.ip_source == source
-    assert frame.payload == bytes(packet), "rule 20: no octet of a reply changes"
-    return (frame.destination, frame.ip_destination)
+    (datagram,) = [datagram for datagram in station.datagrams(1.0, stop_after=1) if datagram.port == 68]
+    assert datagram.source_port == 67
+    assert datagram.checksum is Checksum.GOOD, "rule 21: a correct UDP checksum that is not zero"
+    assert datagram.source == source
+    assert datagram.payload == bytes(packet), "rule 20: no octet of a reply changes"
+    return (datagram.hardware, datagram.destination)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ def test_rule_17_a_reply_from_a_stranger_is_dropped_and_counted(
     daemon = start(BASE.replace("altiris: 10.20.0.20", "altiris: 10.20.0.99"))
     with closing(FakeServer(network.altiris.host)) as stranger:
         stranger.send(reply(ACK), "10.10.10.1")
-        assert station.frames(0.4) == []
+        assert station.datagrams(0.4) == []
     assert daemon.status()["counters"]["dropped"]["not-a-server"] == 1
 
 
@@ -173,7 +174,7 @@ def test_rule_17_a_reply_with_a_foreign_giaddr_is_dropped_and_counted(
 ) -> None:
     daemon = start()
     server.send(reply(ACK, giaddr="10.10.10.3"), "10.10.10.1")
-    assert station.frames(0.4) == []
+    assert station.datagrams(0.4) == []
     assert daemon.status()["counters"]["dropped"]["not-our-giaddr"] == 1
 
 

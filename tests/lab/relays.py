@@ -6,6 +6,7 @@ All are told the same: relay what clients of vlan10 ask to one server, at most M
 import subprocess
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.lab import debian
@@ -67,12 +68,20 @@ class IscDhcrelay(RelayAgent):
     """ISC dhcrelay 4.4, taken from Debian's package without installing it."""
 
     kind = "isc"
+    options: Sequence[str] = ()
 
     def command(self) -> list[str]:
         """Return the command; its -c names the first value of hops that is refused."""
         relay = str(debian.program("isc-dhcp-relay", "usr/sbin/dhcrelay"))
         sides = ["-id", CLIENT_INTERFACE, "-iu", SERVER_INTERFACE]
-        return [relay, "-4", "-d", "--no-pid", "-c", str(MAX_HOPS + 1), *sides, RIS]
+        return [relay, "-4", "-d", "--no-pid", "-c", str(MAX_HOPS + 1), *self.options, *sides, RIS]
+
+
+class IscDhcrelayOption82(IscDhcrelay):
+    """ISC dhcrelay that adds option 82, and refuses requests that have one."""
+
+    kind = "isc_option82"
+    options = ("-a", "-m", "discard")
 
 
 class DnsmasqRelay(RelayAgent):
@@ -95,6 +104,7 @@ class Pxerelay(RelayAgent):
     """Who may relay to us; the peers let everybody."""
     max_hops = MAX_HOPS
     source_address = "route"
+    option82 = "false"
 
     def command(self) -> list[str]:
         """Write the configuration and return the command."""
@@ -105,10 +115,18 @@ class Pxerelay(RelayAgent):
             f"accept_relayed_from: [{self.routers}]",
             f"max_hops: {self.max_hops}",
             f"source_address: {self.source_address}",
+            f"option82: {self.option82}",
         ]
         self.path("yml").write_text("\n".join(lines) + "\n")
         files = ["--config", str(self.path("yml")), "--socket", str(self.path("sock"))]
         return [sys.executable, "-m", "pxerelay", "run", *files]
+
+
+class PxerelayOption82(Pxerelay):
+    """pxerelay that adds what `dhcrelay -a` adds: the interface's name as circuit id."""
+
+    kind = "pxerelay_option82"
+    option82 = '{circuit_id: "{interface}"}'
 
 
 class PxerelayLikeDnsmasq(Pxerelay):
@@ -126,7 +144,9 @@ __all__ = [
     "RELAY_CORE",
     "DnsmasqRelay",
     "IscDhcrelay",
+    "IscDhcrelayOption82",
     "Pxerelay",
     "PxerelayLikeDnsmasq",
+    "PxerelayOption82",
     "RelayAgent",
 ]

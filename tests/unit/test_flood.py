@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from pxerelay.flood import FloodGate
 
 ONE, OTHER = bytes(5) + b"\1", bytes(5) + b"\2"
 
 
+def admitted(gate: FloodGate, client: bytes, now: float) -> bool:
+    return not gate.excess([client], now)
+
+
 def test_a_client_within_the_limit_is_admitted() -> None:
     gate = FloodGate(3)
-    assert [gate.admits(ONE, 7.0) for _ in range(5)] == [True, True, True, False, False]
+    assert [admitted(gate, ONE, 7.0) for _ in range(5)] == [True, True, True, False, False]
 
 
 def test_others_are_not_held_up() -> None:
     gate = FloodGate(1)
-    assert gate.admits(ONE, 7.0)
-    assert not gate.admits(ONE, 7.1)
-    assert gate.admits(OTHER, 7.1)
+    assert admitted(gate, ONE, 7.0)
+    assert not admitted(gate, ONE, 7.1)
+    assert admitted(gate, OTHER, 7.1)
 
 
 def test_a_new_second_is_a_new_count() -> None:
     gate = FloodGate(1)
-    assert [gate.admits(ONE, now) for now in (7.0, 7.9, 8.0, 8.5, 9.0)] == [True, False, True, False, True]
+    assert [admitted(gate, ONE, now) for now in (7.0, 7.9, 8.0, 8.5, 9.0)] == [True, False, True, False, True]
 
 
 def test_0_is_no_limit() -> None:
     gate = FloodGate(0)
-    assert all(gate.admits(ONE, 7.0) for _ in range(1000))
+    assert not gate.excess([ONE] * 1000, 7.0)
 
 
 def test_a_flood_of_invented_addresses_takes_bounded_memory() -> None:
     gate = FloodGate(1)
     for number in range(200_000):
-        gate.admits(number.to_bytes(6, "big"), 7.0)
+        gate.excess([number.to_bytes(6, "big")], 7.0)
     assert len(gate._counts) <= 65537
+
+
+@given(st.integers(1, 4), st.lists(st.lists(st.sampled_from([ONE, OTHER, bytes(6)]), max_size=8), max_size=8))
+def test_a_batch_is_counted_as_its_requests_one_by_one(limit: int, batches: list[list[bytes]]) -> None:
+    whole, single = FloodGate(limit), FloodGate(limit)
+    for batch in batches:
+        refused = Counter(client for client in batch if not admitted(single, client, 7.0))
+        assert whole.excess(batch, 7.0) == refused

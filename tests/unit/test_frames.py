@@ -1,4 +1,4 @@
-"""IP and UDP headers of link-layer replies."""
+"""Ethernet, IP and UDP headers of link-layer replies, as they leave the machine."""
 
 from __future__ import annotations
 
@@ -8,56 +8,62 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pxerelay import frames
-from tests.unit.messages import ip, reply
+from tests.lab.frames import internet_sum
+from tests.unit.finished import OWN_HARDWARE, frames_of
+from tests.unit.messages import ip, mac, reply
 
 SOURCE, CLIENT = ip("10.10.10.1"), ip("10.10.10.100")
-
-
-def slow_sum(octets: bytes) -> int:
-    """RFC 1071, 4.1: add words, then fold the carries."""
-    total: int = sum(struct.unpack(f"!{len(octets) // 2}H", octets[: len(octets) // 2 * 2]))
-    total += octets[-1] << 8 if len(octets) % 2 else 0
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total
+HARDWARE = mac("02:00:00:00:00:01")
+addresses = st.binary(min_size=4, max_size=4)
 
 
 @given(st.binary(max_size=1600))
 def test_the_sum_is_that_of_rfc_1071(octets: bytes) -> None:
-    assert frames.ones_complement_sum(octets) % 0xFFFF == slow_sum(octets) % 0xFFFF
+    assert frames.ones_complement_sum(octets) % 0xFFFF == internet_sum(octets) % 0xFFFF
 
 
-@given(st.binary(min_size=1, max_size=1400))
-def test_rule_21_the_udp_checksum_is_correct_and_never_zero(payload: bytes) -> None:
-    (packet,) = frames.reply_packets(payload, SOURCE, CLIENT, 1500, 7)
-    udp = packet[20:]
+@given(st.binary(min_size=1, max_size=1400), addresses, addresses)
+def test_rule_21_the_udp_checksum_is_correct_and_never_zero(
+    payload: bytes, source: bytes, destination: bytes
+) -> None:
+    (frame,) = frames_of(payload, source=source, destination=destination, identification=7)
+    udp = frame[34:]
     assert struct.unpack("!HHH", udp[:6]) == (67, 68, len(payload) + 8)
     assert udp[6:8] != b"\0\0"
-    assert slow_sum(SOURCE + CLIENT + struct.pack("!HH", 17, len(udp)) + udp) == 0xFFFF
+    assert internet_sum(source + destination + struct.pack("!HH", 17, len(udp)) + udp) == 0xFFFF
     assert udp[8:] == payload
 
 
-def test_rule_21_the_ip_header_is_ours_to_the_client() -> None:
-    (packet,) = frames.reply_packets(reply(), SOURCE, CLIENT, 1500, 0x1ABCD)
-    assert slow_sum(packet[:20]) == 0xFFFF
+@given(addresses, st.integers(0, 1 << 20))
+def test_rule_21_the_ip_header_is_ours_to_the_client(destination: bytes, identification: int) -> None:
+    (frame,) = frames_of(
+        reply(), source=SOURCE, destination=destination, hardware=HARDWARE, identification=identification
+    )
+    assert frame[:14] == HARDWARE + OWN_HARDWARE + b"\x08\x00"
+    packet = frame[14:]
+    assert internet_sum(packet[:20]) == 0xFFFF
     assert packet[0] == 0x45
-    assert struct.unpack("!H", packet[2:4])[0] == len(packet)
-    assert packet[4:6] == b"\xab\xcd"
+    assert struct.unpack("!HH", packet[2:6]) == (len(packet), identification & 0xFFFF)
     assert packet[8:10] == bytes((64, 17))
-    assert packet[12:20] == SOURCE + CLIENT
+    assert packet[12:20] == SOURCE + destination
 
 
 @given(st.integers(1, 4000), st.integers(68, 1500))
 def test_rule_22_a_reply_larger_than_the_mtu_is_fragmented(size: int, mtu: int) -> None:
     payload = bytes(at % 251 for at in range(size))
-    packets = frames.reply_packets(payload, SOURCE, CLIENT, mtu, 9)
+    found = frames_of(
+        payload, source=SOURCE, destination=CLIENT, mtu=mtu, hardware=HARDWARE, identification=9
+    )
     whole = b""
-    for at, packet in enumerate(packets):
+    for at, frame in enumerate(found):
+        assert frame[:14] == HARDWARE + OWN_HARDWARE + b"\x08\x00"
+        packet = frame[14:]
         assert len(packet) <= mtu
-        assert slow_sum(packet[:20]) == 0xFFFF
+        assert internet_sum(packet[:20]) == 0xFFFF
+        assert packet[4:6] == b"\0\x09"
         fragment = struct.unpack("!H", packet[6:8])[0]
         assert (fragment & 0x1FFF) * 8 == len(whole)
-        assert bool(fragment & 0x2000) == (at < len(packets) - 1)
+        assert bool(fragment & 0x2000) == (at < len(found) - 1)
         whole += packet[20:]
     assert whole[8:] == payload
-    assert slow_sum(SOURCE + CLIENT + struct.pack("!HH", 17, len(whole)) + whole) == 0xFFFF
+    assert internet_sum(SOURCE + CLIENT + struct.pack("!HH", 17, len(whole)) + whole) == 0xFFFF

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import network
-from tests.integration.wire import FakeServer
 from tests.lab import DhcpServer
 from tests.lab.daemon import PXERELAY, Daemon
 from tests.lab.topology import Network
+from tests.lab.wire import FakeServer
 
 __all__ = ["network"]
 

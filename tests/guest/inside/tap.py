@@ -10,8 +10,8 @@ import fcntl
 import os
 import struct
 
-from tests.integration.wire import Raw, Station, inside
 from tests.lab import Host
+from tests.lab.wire import Raw, Station, inside
 
 _TUNSETIFF = 0x400454CA
 _IFF_TAP, _IFF_NO_PI = 0x2, 0x1000

@@ -9,11 +9,11 @@ from contextlib import closing
 import pytest
 
 from tests.guest.inside.tap import Tap
-from tests.integration.wire import FakeServer, Raw, Station
 from tests.lab.daemon import Daemon
+from tests.lab.frames import internet_sum
 from tests.lab.topology import RIS, Network
+from tests.lab.wire import FakeServer, Raw, Station
 from tests.unit.messages import ACK, ip, option, reply, request
-from tests.unit.test_frames import slow_sum
 
 CLIENT, CLIENT_ADDRESS, GIADDR = "02:00:00:00:00:01", "10.10.10.77", "10.10.10.1"
 LARGE = b"".join(option(224, bytes(255)) for _ in range(8))
@@ -103,7 +103,7 @@ def datagrams(station: Station, vlan: int | None) -> Iterator[tuple[list[Raw], b
         if frame.octets[12:14] != b"\x08\x00" or frame.octets[23] != 17:
             continue
         assert frame.vlan == vlan
-        assert slow_sum(frame.octets[14:34]) == 0xFFFF, "the IP header's checksum"
+        assert internet_sum(frame.octets[14:34]) == 0xFFFF, "the IP header's checksum"
         parts.append(frame)
         more_fragments = frame.octets[20] & 0x20
         if not more_fragments:
@@ -123,5 +123,5 @@ def joined(parts: Iterable[Raw]) -> bytes:
         octets += packet[20:]
         offloaded |= part.offloaded
     assert octets[6:8] != b"\0\0", "rule 21: never without a checksum"
-    assert offloaded or slow_sum(packet[12:20] + struct.pack("!HH", 17, len(octets)) + octets) == 0xFFFF
+    assert offloaded or internet_sum(packet[12:20] + struct.pack("!HH", 17, len(octets)) + octets) == 0xFFFF
     return octets

@@ -8,10 +8,11 @@ from contextlib import closing
 import pytest
 
 from tests.guest.inside.conftest import Relay, running
-from tests.integration.wire import FakeServer, Frame, Station
 from tests.lab import Dnsmasq, Host, udhcpc
 from tests.lab.daemon import Daemon
+from tests.lab.frames import Checksum, Datagram
 from tests.lab.topology import ALTIRIS, BOOT_FILES, RIS, Network
+from tests.lab.wire import FakeServer, Station
 from tests.unit.messages import ip, reply, request
 
 SERVERS = f"max_requests: 0\nservers: {{ris: {RIS}, altiris: {ALTIRIS}}}\ndefault: ris\n"
@@ -48,9 +49,9 @@ def station(trunk: Host) -> Iterator[Station]:
         yield station
 
 
-def to_clients(station: Station, seconds: float = 0.4) -> list[Frame]:
+def to_clients(station: Station, seconds: float = 0.4) -> list[Datagram]:
     """Return the frames to port 68 that reach the trunk's far end."""
-    return [frame for frame in station.frames(seconds) if frame.destination_port == 68]
+    return [frame for frame in station.datagrams(seconds) if frame.port == 68]
 
 
 @pytest.mark.parametrize("config", [BY_NAME, CONFIG], ids=["by-name", "by-glob"])
@@ -74,8 +75,8 @@ def test_rule_25_each_vlan_is_relayed_once_and_answered_with_its_own_tag(
             chosen.send(answer, GIADDRS[vlan])
         frames = to_clients(station)
         assert [frame.payload for frame in frames] == [bytes(answer) for answer in answers]
-        assert {(frame.vlan, frame.ip_source) for frame in frames} == {(vlan, GIADDRS[vlan])}
-        assert all(frame.checksum_ok and not frame.offloaded for frame in frames)
+        assert {(frame.vlan, frame.source) for frame in frames} == {(vlan, GIADDRS[vlan])}
+        assert all(frame.checksum is Checksum.GOOD and not frame.offloaded for frame in frames)
     assert (relay.requests, relay.dropped) == (2, {})
 
 

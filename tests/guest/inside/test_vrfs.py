@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.guest.inside.conftest import Relay, running, sockets_on_port_67
-from tests.integration.wire import FakeServer, Station
 from tests.lab import Host, udhcpc
 from tests.lab.daemon import Daemon
+from tests.lab.frames import Checksum
 from tests.lab.topology import ALTIRIS, BOOT_FILES, RELAY_CORE, RIS, Network
+from tests.lab.wire import FakeServer, Station
 from tests.unit.messages import ACK, ip, reply, request
 
 CONFIG = f"""\
@@ -115,8 +116,8 @@ def assert_served(station: Station, server: FakeServer, by: str) -> None:
     assert (payload[24:28], source, port) == (ip(GIADDR), by, 67)
     assert server.receive(0.3) is None, "exactly one copy"
     server.send(reply(), GIADDR)
-    (frame,) = station.frames(2.0, stop_after=1)
-    assert (frame.destination, frame.ip_source, frame.payload) == (CLIENT, GIADDR, bytes(reply()))
+    (frame,) = station.datagrams(2.0, stop_after=1)
+    assert (frame.hardware, frame.source, frame.payload) == (CLIENT, GIADDR, bytes(reply()))
 
 
 def test_rule_27_a_client_in_a_vrf_is_served_by_that_vrf(
@@ -135,9 +136,9 @@ def test_rule_27_a_reply_to_ciaddr_goes_by_the_vrfs_routes(
 ) -> None:
     inside_red.network.relay.ip(f"neighbour replace {CLIENT_ADDRESS} lladdr {CLIENT} dev vlan10")
     ris.send(reply(ACK, ciaddr=CLIENT_ADDRESS), GIADDR)
-    (frame,) = station.frames(2.0, stop_after=1)
-    assert (frame.ip_source, frame.ip_destination) == (GIADDR, CLIENT_ADDRESS)
-    assert frame.checksum_ok
+    (frame,) = station.datagrams(2.0, stop_after=1)
+    assert (frame.source, frame.destination) == (GIADDR, CLIENT_ADDRESS)
+    assert frame.checksum is Checksum.GOOD
 
 
 def test_rule_27_a_real_client_in_a_vrf_boots(inside_red: Vrf, client: Host) -> None:
@@ -218,8 +219,8 @@ def test_rule_27_one_address_in_two_vrfs_is_two_client_interfaces(
         assert arrived is not None
         assert (arrived[0][24:28], arrived[1]) == (ip(GIADDR), by)
         server.send(reply(flags=0x8000), GIADDR)
-    assert len(station.frames(0.5)) == 1
-    assert len(bystander.frames(0.5)) == 1
+    assert len(station.datagrams(0.5)) == 1
+    assert len(bystander.datagrams(0.5)) == 1
 
 
 @pytest.fixture
@@ -264,8 +265,8 @@ def test_rule_27_with_a_giaddr_of_the_default_vrf_servers_are_asked_there(
     assert arrived is not None
     assert (arrived[0][24:28], arrived[1]) == (ip(RELAY_CORE), RELAY_CORE), f"not {inside_red.core}"
     ris.send(reply(giaddr=RELAY_CORE), RELAY_CORE)
-    (frame,) = station.frames(2.0, stop_after=1)
-    assert frame.ip_source == GIADDR, "the reply goes out by link layer, in whatever VRF the clients are"
+    (frame,) = station.datagrams(2.0, stop_after=1)
+    assert frame.source == GIADDR, "the reply goes out by link layer, in whatever VRF the clients are"
 
 
 def test_rule_27_where_one_socket_hears_all_vrfs_there_is_still_one_copy(
