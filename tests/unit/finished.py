@@ -25,7 +25,7 @@ def frames_of(
         return list(map(finished, framing.fragments(message, destination, hardware, identification)))
     room = bytearray(b"\xaa" * (HEADERS_SIZE + len(message) + 50))
     end = framing.write(room, 20, message, destination, hardware, identification)
-    assert (room[:20], room[end:]) == (b"\xaa" * 20, b"\xaa" * 30), "nothing is written beside it"
+    assert room[:20] + room[end:] == b"\xaa" * 50, "nothing is written beside it"
     return [finished(bytes(room[20:end]))]
 
 

@@ -98,14 +98,13 @@ def outcomes(short: Shortcuts, batch: list[Arrival]) -> list[tuple[Decision, byt
     known, rest = short.take(datagrams)
     found: dict[int, Decision] = {id(each[0]): short.decide(each) for each in rest}
     for (way, size), messages in known.groups.items():
-        assert all(len(message) == size for message in messages)
-        found.update((id(message), way.decision) for message in messages)
-    for message, index, address, hardware in known.replies:
+        assert all(len(each) == size for each in messages)
+        found.update((id(each), way.decision) for each in messages)
+    for answer, index, address, hardware in known.replies:
         port = next(port for port in short._relay.ports if port.index == index)
-        found[id(message)] = ToClient(port, address, hardware)
-    assert known.clients == [
-        bytes(each[0][28:44]) for each in datagrams if each[0][0] == 1 and each not in rest
-    ]
+        found[id(answer)] = ToClient(port, address, hardware)
+    taken = [octets for octets, *_ in datagrams if all(octets is not other for other, *_ in rest)]
+    assert known.clients == [bytes(octets[28:44]) for octets in taken if octets[0] == 1]
     assert len(found) == len(batch), "each is in one place"
     return [(found[id(each[0])], bytes(each[0])) for each in datagrams]
 
@@ -141,15 +140,12 @@ def test_a_client_that_was_met_is_not_judged_again(
 
 def test_replies_of_a_server_that_was_met_are_not_judged_again(monkeypatch: pytest.MonkeyPatch) -> None:
     short = Shortcuts(relay())
-    answers = [
-        (reply(yiaddr=f"10.10.10.{at}", chaddr=f"02:00:00:00:00:{at:02x}"), CORE, ip("10.20.0.10"), True)
-        for at in (70, 71)
-    ]
+    answers = [(reply(yiaddr=f"10.10.10.{at}"), CORE, ip("10.20.0.10"), True) for at in (70, 71)]
     outcomes(short, answers[:1])
     monkeypatch.delattr(Relay, "judge")
     ((decision, _),) = outcomes(short, answers[1:])
     assert isinstance(decision, ToClient)
-    assert (decision.address, decision.hardware) == (ip("10.10.10.71"), mac("02:00:00:00:00:47"))
+    assert (decision.address, decision.hardware) == (ip("10.10.10.71"), mac("02:00:00:00:00:01"))
 
 
 def test_memory_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
