@@ -13,6 +13,7 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -61,8 +62,7 @@ async def load_apart(path: Path, *, documents: bool) -> Loaded:
         start_new_session=True,  # Ctrl-C is for the daemon alone, which ends the child
     ) as process:
         try:
-            reading = asyncio.gather(_all_of(process.stdout), _all_of(process.stderr))
-            out, said = await asyncio.wait_for(reading, LIMIT)
+            out, said = await asyncio.wait_for(_outputs(process), LIMIT)
             code = process.wait()  # both streams have ended, and so has the child
         except asyncio.TimeoutError:
             raise LoadError(f"loading took longer than {LIMIT:.0f} s") from None
@@ -77,6 +77,10 @@ async def load_apart(path: Path, *, documents: bool) -> Loaded:
     if isinstance(result, Loaded):
         return result
     raise ConfigError(result)
+
+
+async def _outputs(process: subprocess.Popen[bytes]) -> Sequence[bytes]:
+    return await asyncio.gather(_all_of(process.stdout), _all_of(process.stderr))
 
 
 async def _all_of(stream: IO[bytes] | None) -> bytes:
