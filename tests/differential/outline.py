@@ -105,6 +105,16 @@ def _tokens(message: bytes) -> Iterator[tuple[int, int]]:
         start += size
 
 
+def _options(message: bytes) -> list[bytes]:
+    return [message[start:end] for start, end in _tokens(message) if message[start]]
+
+
+def _value(agent_info: bytes) -> str:
+    """Return the value of an option 82 in words, if it is one circuit id."""
+    is_circuit = agent_info[:1] == b"\1" and agent_info[1:2] == bytes((len(agent_info) - 2,))
+    return f"circuit {agent_info[2:].decode(errors='replace')}" if is_circuit else agent_info.hex()
+
+
 def _stands_behind_pads(message: bytes) -> bool:
     codes = [message[start] for start, _ in _tokens(message)]
     return 82 in codes and codes[: codes.index(82)][-1:] == [0]
@@ -119,15 +129,16 @@ def _changes(before: bytes, after: bytes) -> list[str]:
         giaddr = str(IPv4Address(after[24:28]))
         found.append("giaddr ours" if giaddr == GIADDR else f"giaddr {giaddr}")
     found += [f"{name} changed" for name, start, end in _FIELDS if before[start:end] != after[start:end]]
-    behind_pads = _stands_behind_pads(after)
+    behind_pads = " behind pads" if _stands_behind_pads(after) else ""
     before, had = without_agent_info(before)
     after, has = without_agent_info(after)
-    if had != has:
-        told = "added" if not had else "removed" if not has else f"{len(had)} of it before, {len(has)} after"
-        found.append(f"option 82 {told}{' behind pads' if behind_pads else ''}")
+    if not had and len(has) == 1:
+        found.append(f"option 82 with {_value(has[0])} added{behind_pads}")
+    elif had != has:
+        found.append("option 82 removed" if not has else f"option 82 {len(had)} before, {len(has)} after")
     shared = min(len(before), len(after))
     if before[_HEADER:shared] != after[_HEADER:shared]:
-        found.append("options changed")
+        found.append("pads left out" if _options(before) == _options(after) else "options changed")
     if len(after) < len(before):
         found.append(f"{_kind(before[len(after) :])} cut")
     elif len(after) > len(before):
