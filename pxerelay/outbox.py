@@ -27,6 +27,13 @@ _UDP_SEGMENT = 103
 _SEGMENTS = 64
 """Datagrams that one call may be cut into (UDP_MAX_SEGMENTS in older kernels)."""
 
+_WORTH = 8
+"""Datagrams of one group from which on they go in one call.
+
+Programs that hear the wire beside the kernel (packet(7): some DHCP servers, tcpdump) see such a call as one
+large datagram if they sit on the other end of a veth pair. At the rates of firmware it never comes to that.
+"""
+
 _SEGMENTED_OCTETS = 65000
 """Octets that one call may carry: an IP packet's less the headers."""
 
@@ -69,11 +76,11 @@ class UdpOutbox:
 
 
 def _send(sock: socket.socket, group: Group, messages: Sequence[Message], failures: list[Failure]) -> None:
-    """Send messages of one group, in one call if there is more than one and the kernel agrees."""
+    """Send messages of one group, in one call if that is worth it and the kernel agrees."""
     address, port, control, length = group
     name = socket.inet_ntoa(address), port
     ancillary = [(socket.IPPROTO_IP, IP_PKTINFO, control)] if control else []
-    if len(messages) > 1:
+    if len(messages) >= _WORTH:
         segment = (socket.IPPROTO_UDP, _UDP_SEGMENT, struct.pack("@H", length))
         try:
             sock.sendmsg(messages, [*ancillary, segment], socket.MSG_DONTWAIT, name)

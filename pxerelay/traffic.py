@@ -230,7 +230,7 @@ def _failure_text(failure: Failure) -> str:
 
 
 _SERVER_HINTS = {
-    errno.ENETUNREACH: "; add a route to it on this host, in the VRF of the clients if they are in one",
+    errno.ENETUNREACH: "; add a route to it on this host, in the clients' VRF if they are in one",
     errno.EACCES: "; it is a broadcast address here, requests go to servers' own addresses only",
     errno.EINVAL: "; is `source_address` or `giaddr` an address of this host?",
 }

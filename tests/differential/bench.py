@@ -33,7 +33,7 @@ from tests.lab.relays import (
     RelayAgent,
 )
 from tests.lab.topology import Network
-from tests.lab.wire import FakeServer, Station
+from tests.lab.wire import FakeServer, Station, finish_checksums
 from tests.unit.messages import ACK, reply, request
 
 PAIRS: Sequence[tuple[type[RelayAgent], type[RelayAgent]]] = (
@@ -178,5 +178,7 @@ def _prepare(network: Network) -> None:
         f"neighbour replace {CLIENT} lladdr {CLIENT_MAC} dev vlan10 nud permanent",
     )
     network.relay.ip(*lines)
+    for name in ("vlan10", "core"):  # one frame for each datagram, as a wire has it
+        finish_checksums(network.relay, name)
     for name in ("all", "vlan10", "core"):  # each relay shall decide itself what it believes
         network.relay.sysctl(f"net.ipv4.conf.{name}.rp_filter", 0)

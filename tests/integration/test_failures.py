@@ -25,7 +25,8 @@ def test_only_what_the_kernel_took_counts_as_sent(start: Start, station: Station
     assert (counters["sent_to_servers"], counters["send_failures"]) == (2, 2)
     failure = "could not send to 203.0.113.9: Network is unreachable"
     assert daemon.log.count(f"; BUT {failure}\n") == 2, "each line of --debug tells its own failure"
-    assert daemon.log.count(f"<4>{failure}; add a route to it on this host\n") == 1
+    hint = "add a route to it on this host, in the clients' VRF if they are in one"
+    assert daemon.log.count(f"<4>{failure}; {hint}\n") == 1
 
 
 def test_a_reply_that_could_not_be_sent_is_not_counted(start: Start, server: FakeServer) -> None:
