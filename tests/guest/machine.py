@@ -1,8 +1,8 @@
 """The guest: Debian's user-mode-linux, a kernel that runs as a process, on this machine's own files.
 
-It can't harm the machine. Its root file system is read-only, in the guest and for the process itself; it
-has namespaces of its own for network, mounts and processes, so it reaches no network, what it writes is in
-memory, and all of it ends when this process does, however that ends.
+It is kept from harming the machine. The guest mounts this machine's files read-only, and for the process that
+it is, the root file system is so too; it has namespaces of its own for network, mounts and processes, so it
+reaches no network, what it writes is in memory, and all of it ends when this process does, however that ends.
 """
 
 from __future__ import annotations
@@ -42,18 +42,8 @@ def run(arguments: Sequence[str]) -> int | None:
     """
     kernel = program("user-mode-linux", "usr/bin/linux.uml")
     command = ["setpriv", "--pdeathsig", "KILL"]
-    command += [
-        "unshare",
-        "--mount",
-        "--net",
-        "--pid",
-        "--fork",
-        "--kill-child",
-        "sh",
-        "-euc",
-        _CONTAIN,
-        "sh",
-    ]
+    command += ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child"]
+    command += ["sh", "-euc", _CONTAIN, "sh"]
     command += [str(kernel), f"mem={MEMORY}M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"]
     command += ["quiet", "uml_dir=/dev/shm", "con=null", "con0=null,fd:1", f"init={INIT}"]
     command.append(_environment("PYTEST_ADDOPTS", shlex.join(arguments)))

@@ -57,7 +57,6 @@ def settled(daemon: Daemon, vrfs: int) -> None:
     """Wait until the daemon hears so many VRFs, and all its interfaces are active."""
     daemon.wait_for(
         lambda: sockets_on_port_67(daemon) == 1 + vrfs and set(daemon.states().values()) <= {"active"},
-        1,
     )
 
 
@@ -197,7 +196,7 @@ def test_rule_27_a_vrf_that_is_down_is_waited_for(
     daemon: Daemon, inside_red: Vrf, station: Station, ris: FakeServer
 ) -> None:
     inside_red.network.relay.ip("link set red down")
-    daemon.wait_for(lambda: daemon.interface("vlan10")["waiting"] == "its VRF red is down", 1)
+    daemon.wait_for(lambda: daemon.interface("vlan10")["waiting"] == "its VRF red is down")
     inside_red.network.relay.ip("link set red up")
     settled(daemon, vrfs=1)
     assert_served(station, ris, by=inside_red.core)
@@ -235,7 +234,7 @@ def blue(network: Network, daemon: Daemon) -> Iterator[Vrf]:
     network.relay.ip(f"address delete {GIADDR}/24 dev vlan20", f"address add {own}")
     network.altiris.host.ip("route delete 10.10.10.0/24")
     vrf.remove()
-    daemon.wait_for(lambda: daemon.interface("vlan20")["giaddr"] == "10.10.20.1", 1)
+    daemon.wait_for(lambda: daemon.interface("vlan20")["giaddr"] == "10.10.20.1")
 
 
 def test_rule_27_routers_may_relay_to_us_in_a_vrf(
