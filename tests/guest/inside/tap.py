@@ -11,6 +11,7 @@ import os
 import struct
 
 from tests.lab import Host
+from tests.lab.frames import Joiner
 from tests.lab.wire import Raw, Station, inside
 
 _TUNSETIFF = 0x400454CA
@@ -28,6 +29,7 @@ class Tap(Station):
             fcntl.ioctl(
                 self._file, _TUNSETIFF, struct.pack("16sH22x", interface.encode(), _IFF_TAP | _IFF_NO_PI)
             )
+        self._joiner, self._sent = Joiner(), 0
         self.mac = bytes.fromhex(mac.replace(":", ""))
 
     def close(self) -> None:

@@ -230,6 +230,7 @@ def blue(network: Network, daemon: Daemon) -> Iterator[Vrf]:
     vrf.take("vlan20")
     network.relay.ip(f"address add {GIADDR}/24 dev vlan20", f"address delete {own}")
     network.altiris.host.route("10.10.10.0/24", vrf.core)
+    daemon.wait_for(lambda: daemon.interface("vlan20")["giaddr"] == GIADDR)
     yield vrf
     network.relay.ip(f"address delete {GIADDR}/24 dev vlan20", f"address add {own}")
     network.altiris.host.ip("route delete 10.10.10.0/24")
