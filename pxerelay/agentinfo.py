@@ -9,6 +9,7 @@ where they are. Only the options area is searched: an option 82 has no business 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import NamedTuple
@@ -163,6 +164,36 @@ def find(message: Message) -> Place | None:
             info = slice(position, after)
         position = after
     return Place(position, False, info)
+
+
+def carries(message: Message) -> bool:
+    """Whether an option 82 stands where any reader could find it.
+
+    That is in the options, also in front of damage, which some readers stop at and others stumble over;
+    and in file and sname where option overload says so (RFC 2132, 9.3).
+    """
+    if message[packet.HEADER_SIZE : packet.OPTIONS] != packet.MAGIC_COOKIE:
+        return False
+    overload = 0
+    for code, value in _until_damage(message[packet.OPTIONS :]):
+        if code == AGENT_INFORMATION:
+            return True
+        if code == packet.OVERLOAD and value:
+            overload |= value[-1]
+    further = [area for bit, area in ((1, packet.FILE), (2, packet.SNAME)) if overload & bit]
+    return any(code == AGENT_INFORMATION for area in further for code, _ in _until_damage(message[area]))
+
+
+def _until_damage(area: Message) -> Iterator[tuple[int, Message]]:
+    """Yield the options of an area; the last one may be cut off."""
+    position, size = 0, len(area)
+    while position < size and area[position] != packet.END:
+        code = area[position]
+        start = position + 2
+        position += 1
+        if code != packet.PAD:
+            position = start + area[position] if position < size else size
+            yield code, area[start:position]
 
 
 def added(message: Message, place: Place, option: bytes, mtu: int) -> bytes | None:

@@ -206,15 +206,16 @@ class Relay:
             return servers
         place = None
         if giaddr == packet.UNSET and port and port.info:
-            place = agentinfo.find(message)
-            if place and place.info and not self._trusts(port):
+            foreign = agentinfo.carries(message)
+            if foreign and not self._trusts(port):
                 return Drop.FOREIGN_OPTION82
+            place = None if foreign else agentinfo.find(message)
         message[packet.HOPS] = hops + 1
         if giaddr == packet.UNSET and port and port.giaddr:
             vrf, giaddr = port.vrf, port.giaddr.packed
             message[packet.GIADDR] = giaddr
         source_address = self._source_for(vrf, giaddr)
-        if place is None or place.info or port is None or port.info is None:
+        if place is None or port is None or port.info is None:
             return ToServers(servers, source_address, vrf=vrf)
         option = port.info.unicast if unicast else port.info.broadcast
         whole = agentinfo.added(message, place, option, self._mtu)

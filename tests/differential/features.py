@@ -64,6 +64,7 @@ _OF_MESSAGE: dict[str, Callable[[bytes], bool]] = {
     "option 82": lambda it: bool(without_agent_info(it)[1]),
     "option 82 of ours": lambda it: option(1, b"vlan10") in without_agent_info(it)[1],
     "no option 82": lambda it: not without_agent_info(it)[1],
+    "option 82 in a field": lambda it: not without_agent_info(it)[1] and _option(it, 82) is not None,
     "END": lambda it: _ends(it),
     "no END": lambda it: not _ends(it),
     "malformed": lambda it: _walk(it) is None,

@@ -131,14 +131,17 @@ def _check_agent_info(
 ) -> None:
     port = _port(one, index)
     place = agentinfo.find(before)
-    if before[packet.GIADDR] != packet.UNSET or port is None or port.info is None or place is None:
+    if before[packet.GIADDR] != packet.UNSET or port is None or port.info is None:
         assert decision.message is None
         return
-    if place.info:
+    if _may_be_read_as_agent_info(before):
         setting = one.config.option82
         assert setting
         assert port.name in setting.trusted, "an option 82 from an untrusted VLAN is never relayed"
         assert decision.message is None
+        return
+    if place is None:
+        assert decision.message is None, "none is added where nobody would find it"
         return
     option = port.info.unicast if unicast else port.info.broadcast
     whole = after[: place.end] + option + (after[place.end :] if place.has_end else b"\xff")
@@ -147,6 +150,32 @@ def _check_agent_info(
     fits = len(whole) + _IP_AND_UDP <= 1500 and (len(takes) != 2 or len(whole) + _IP_AND_UDP <= room)
     assert decision.too_large is not fits
     assert decision.message == (whole if fits else None), "one option, last before END, and nothing else"
+
+
+def _may_be_read_as_agent_info(octets: bytes) -> bool:
+    """Whether a reader that takes each octet for what it seems comes to an option 82."""
+    if octets[236:240] != b"\x63\x82\x53\x63":
+        return False
+    codes, overload = _codes(octets[240:])
+    if overload & 1:
+        codes |= _codes(octets[108:236])[0]
+    if overload & 2:
+        codes |= _codes(octets[44:108])[0]
+    return 82 in codes
+
+
+def _codes(area: bytes) -> tuple[set[int], int]:
+    """Return the codes in an area up to its END or last octet, and what they say of overload."""
+    codes, overload = set(), 0
+    while area and area[0] != 255:
+        if area[0] == 0:
+            area = area[1:]
+            continue
+        codes.add(area[0])
+        if area[0] == 52 and len(area) > 2 and area[1]:
+            overload |= area[2 : 2 + area[1]][-1]
+        area = area[2 + area[1] :] if len(area) > 1 else b""
+    return codes, overload
 
 
 def _check_reply(one: Relay, before: bytes, decision: ToClient, sender: str) -> None:

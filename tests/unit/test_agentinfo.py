@@ -67,6 +67,29 @@ def test_rule_10_an_option_82_from_an_untrusted_vlan_is_dropped() -> None:
     assert relay(trusting).decide(bytearray(forged), VLAN10, NOBODY) is Drop.FOREIGN_OPTION82
 
 
+@pytest.mark.parametrize(
+    ("options", "fields"),
+    [
+        (option(52, b"\1") + b"\xff", {"file": "forged"}),
+        (option(52, b"\2") + b"\xff", {"sname": "forged"}),
+        (option(52, b"\3") + b"\xff", {"sname": "forged"}),
+        ("forged, then damage", {}),
+        ("cut off", {}),
+    ],
+)
+def test_rule_10_an_option_82_can_not_be_hidden(options: bytes | str, fields: dict[str, str]) -> None:
+    forged = option(82, option(1, b"vlan20"))
+    if isinstance(options, str):
+        options = option(53, b"\1") + (forged + b"\x0c\xff" if "damage" in options else forged[:-2])
+    places = dict.fromkeys(fields, forged + b"\xff")
+    hidden = message(options=options, pad=0, file=places.get("file", b""), sname=places.get("sname", b""))
+    assert relay(BOTH).decide(hidden, VLAN10, NOBODY) is Drop.FOREIGN_OPTION82
+    trusting = BOTH.replace("{circuit_id:", "{trusted: [vlan10], circuit_id:")
+    expected = bytearray(hidden)
+    expected[3], expected[24:28] = 1, ip("10.10.10.1")
+    assert sent(trusting, hidden) == bytes(expected)
+
+
 def test_rule_10_a_trusted_vlan_keeps_its_own_and_gets_none() -> None:
     theirs = option(82, option(1, b"switch port 3"))
     trusting = BOTH.replace("{circuit_id:", "{trusted: [vlan10], circuit_id:")
