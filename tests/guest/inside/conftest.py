@@ -42,6 +42,10 @@ class Relay:
         """What it has said."""
         return self.daemon.log[self._said :]
 
+    def must_say(self, text: str) -> None:
+        """Fail unless it has said this or says it soon: the log may come a moment after the packets."""
+        self.daemon.wait_for(lambda: text in self.log)
+
     @property
     def requests(self) -> int:
         """How many requests it has relayed."""

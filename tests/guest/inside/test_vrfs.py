@@ -123,9 +123,9 @@ def test_rule_27_a_client_in_a_vrf_is_served_by_that_vrf(
     relay: Relay, inside_red: Vrf, station: Station, ris: FakeServer
 ) -> None:
     assert_served(station, ris, by=inside_red.core)
-    assert "<6>listening in VRF red\n" in relay.log
-    assert f"the default says ris; sent to ris {RIS} with giaddr {GIADDR} in VRF red\n" in relay.log
-    assert f"{CLIENT}: OFFER from ris {RIS}, address 10.10.10.100; sent to 10.10.10.100" in relay.log
+    relay.must_say("<6>listening in VRF red\n")
+    relay.must_say(f"the default says ris; sent to ris {RIS} with giaddr {GIADDR} in VRF red\n")
+    relay.must_say(f"{CLIENT}: OFFER from ris {RIS}, address 10.10.10.100; sent to 10.10.10.100")
     assert "<4>" not in relay.log
     assert (relay.requests, relay.dropped) == (1, {})
 
