@@ -18,8 +18,9 @@ from functools import lru_cache
 
 from pxerelay.packet import SERVER_PORT
 
-_RECEIVE_BUFFER = 128 << 20
-"""Octets that may wait while a burst is taken in; the kernel counts more than 1 KB for a request."""
+RECEIVE_BUFFER = 128 << 20
+"""Octets that may wait while a burst is taken in; the kernel counts more than 1 KB for a request, and
+without CAP_NET_ADMIN it gives no more than net.core.rmem_max says."""
 
 _SEND_BUFFER = 4 << 20
 
@@ -116,7 +117,7 @@ def open_link() -> socket.socket:
 def _grow(sock: socket.socket) -> None:
     """Ask for buffers that hold a burst; beyond the host's limit only where we may."""
     for force, plain, size in (
-        (_SO_RCVBUFFORCE, socket.SO_RCVBUF, _RECEIVE_BUFFER),
+        (_SO_RCVBUFFORCE, socket.SO_RCVBUF, RECEIVE_BUFFER),
         (_SO_SNDBUFFORCE, socket.SO_SNDBUF, _SEND_BUFFER),
     ):
         try:

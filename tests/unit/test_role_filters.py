@@ -12,6 +12,8 @@ from ansible.errors import AnsibleFilterError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pxerelay.sockets import RECEIVE_BUFFER
+
 ROLE = Path(__file__).parents[2] / "ansible" / "roles" / "pxerelay"
 
 
@@ -264,6 +266,10 @@ def test_argument_specs_and_defaults_agree() -> None:
     options = _yaml_of_role("meta/argument_specs.yml")["argument_specs"]["main"]["options"]
     declared = {name: option["default"] for name, option in options.items() if "default" in option}
     assert declared == _yaml_of_role("defaults/main.yml")
+
+
+def test_the_host_allows_the_receive_buffer_that_the_daemon_asks_for() -> None:
+    assert _yaml_of_role("defaults/main.yml")["pxerelay_receive_buffer"] == RECEIVE_BUFFER
 
 
 def test_the_readme_names_every_variable() -> None:
