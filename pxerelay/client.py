@@ -29,11 +29,6 @@ class Client:
         return self._options
 
     @property
-    def read(self) -> bool:
-        """Whether anybody has looked at the options so far: if not, the header settled everything."""
-        return self._options is not None
-
-    @property
     def vendor_class(self) -> bytes:
         """Option 60, empty if absent."""
         return packet.vendor_class(self.options)

@@ -16,19 +16,19 @@ _CLIENTS = 65536
 
 
 class FloodGate:
-    """Counts requests by chaddr. `limit` is how many a client may make in a second; 0 is no limit."""
+    """Counts requests by client. `limit` is how many a client may make in a second; 0 is no limit."""
 
     __slots__ = ("_counts", "_until", "limit")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._counts: Counter[bytes] = Counter()
+        self._counts: Counter[int] = Counter()
         self._until = 0.0
 
-    def excess(self, clients: Collection[bytes], now: float) -> Mapping[bytes, int]:
-        """Count a request for each chaddr, and return how many of these are beyond the limit, by chaddr.
+    def excess(self, clients: Collection[int], now: float) -> Mapping[int, int]:
+        """Count a request for each client, and return how many of these are beyond the limit, by client.
 
-        `now` is a monotonic time in seconds.
+        Clients are told apart by their numbers (`batch.client_number`); `now` is a monotonic time in seconds.
         """
         if not self.limit or not clients:
             return {}

@@ -19,6 +19,7 @@ device adds the rest, as for all that a host sends. Fragments carry a checksum t
 from __future__ import annotations
 
 import struct
+from typing import NamedTuple
 
 from pxerelay.packet import CLIENT_PORT, SERVER_PORT, Message
 
@@ -26,8 +27,8 @@ TASK = struct.Struct("=BBHHHH")
 ETHERNET = struct.Struct("!6s6sH")
 IP_HEADER = struct.Struct("!BBHHHBBH4s4s")
 UDP_HEADER = struct.Struct("!HHHH")
-_HEADERS = struct.Struct("!10s6s6sHBBHHHBBH4s4sHHHH")
-"""All four in a row."""
+_HEADERS = struct.Struct("!10s6s12sH4sH4s4s6sH")
+"""All four in a row, with what is the same in all replies of one size taken together."""
 
 HEADERS_SIZE = _HEADERS.size
 
@@ -56,6 +57,18 @@ def ones_complement_sum(octets: bytes) -> int:
     return int.from_bytes(octets, "big") % 0xFFFF
 
 
+class _Form(NamedTuple):
+    """What is the same in all replies of one size: parts of the headers, and what of the sums is known."""
+
+    from_source_to_length: bytes
+    ports_and_length: bytes
+    ip_sum: int
+    pseudo_sum: int
+
+
+_FLAGS_TO_PROTOCOL = struct.pack("!HBB", 0, _TTL, _PROTOCOL_UDP)
+
+
 class Framing:
     """How replies leave by one interface.
 
@@ -67,13 +80,24 @@ class Framing:
         self._address = address
         self._hardware = hardware
         self._mtu = mtu
-        blank = IP_HEADER.pack(_VERSION_AND_LENGTH, 0, 0, 0, 0, _TTL, _PROTOCOL_UDP, 0, address, bytes(4))
-        self._ip_sum = ones_complement_sum(blank)
-        self._pseudo_sum = ones_complement_sum(address) + _PROTOCOL_UDP
+        self._forms: dict[int, _Form] = {}
 
     def fits(self, message: Message) -> bool:
         """Whether a message goes into one frame."""
         return IP_HEADER.size + UDP_HEADER.size + len(message) <= self._mtu
+
+    def _form(self, payload: int) -> _Form:
+        size = UDP_HEADER.size + payload
+        length = IP_HEADER.size + size
+        fields = _VERSION_AND_LENGTH, 0, length
+        header = IP_HEADER.pack(*fields, 0, 0, _TTL, _PROTOCOL_UDP, 0, self._address, bytes(4))
+        found = self._forms[payload] = _Form(
+            self._hardware + struct.pack("!HBBH", _TYPE_IPV4, *fields),
+            struct.pack("!HHH", SERVER_PORT, CLIENT_PORT, size),
+            ones_complement_sum(header),
+            ones_complement_sum(self._address) + _PROTOCOL_UDP + size,
+        )
+        return found
 
     def write(
         self,
@@ -85,19 +109,18 @@ class Framing:
         identification: int,
     ) -> int:
         """Write the frame of a reply that fits, to port 68 of an address, and return where it ends."""
-        size = UDP_HEADER.size + len(message)
-        length = IP_HEADER.size + size
-        identification &= 0xFFFF
+        payload = len(message)
+        form = self._forms.get(payload) or self._form(payload)
         number = int.from_bytes(destination, "big")
-        checksum = 0xFFFF - (self._ip_sum + length + identification + number) % 0xFFFF
-        pseudo = (self._pseudo_sum + size + number) % 0xFFFF
         _HEADERS.pack_into(
-            room, start, *(_ADD_UP, hardware, self._hardware, _TYPE_IPV4),
-            *(_VERSION_AND_LENGTH, 0, length, identification, 0, _TTL, _PROTOCOL_UDP, checksum),
-            *(self._address, destination, SERVER_PORT, CLIENT_PORT, size, pseudo),
-        )  # fmt: skip
-        start += _HEADERS.size
-        end = start + len(message)
+            room,
+            start,
+            *(_ADD_UP, hardware, form.from_source_to_length, identification, _FLAGS_TO_PROTOCOL),
+            *(0xFFFF - (form.ip_sum + identification + number) % 0xFFFF, self._address, destination),
+            *(form.ports_and_length, (form.pseudo_sum + number) % 0xFFFF),
+        )
+        start += HEADERS_SIZE
+        end = start + payload
         room[start:end] = message
         return end
 
@@ -106,7 +129,7 @@ class Framing:
     ) -> list[bytes]:
         """Return the frames of a reply that is too large for one.
 
-        `identification` tells the fragments of one packet from those of others (RFC 791, 2.3).
+        `identification`, 16 bits, tells the fragments of one packet from those of others (RFC 791, 2.3).
         """
         size = UDP_HEADER.size + len(message)
         bare = UDP_HEADER.pack(SERVER_PORT, CLIENT_PORT, size, 0) + message
@@ -120,7 +143,7 @@ class Framing:
             part = udp[start : start + step]
             more = _MORE_FRAGMENTS if start + step < size else 0
             fields = (
-                *(_VERSION_AND_LENGTH, 0, IP_HEADER.size + len(part), identification & 0xFFFF),
+                *(_VERSION_AND_LENGTH, 0, IP_HEADER.size + len(part), identification),
                 *(more | start // _FRAGMENT_UNIT, _TTL, _PROTOCOL_UDP),
             )
             header = IP_HEADER.pack(*fields, 0, self._address, destination)

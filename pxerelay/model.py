@@ -63,6 +63,12 @@ class Config:
         return next(named, None) or next((entry for entry in globs if entry.matches(interface)), None)
 
     @property
+    def asks_what_clients_are(self) -> bool:
+        """Whether options 60 and 93 of a request have a say in where it goes."""
+        asking = self.pxe_only or any(entry.pxe_only for entry in self.interfaces)
+        return asking or bool(self.policy.classes)
+
+    @property
     def dns_names(self) -> frozenset[str]:
         """The servers that are to be looked up."""
         return frozenset(target for target in self.mentioned if isinstance(target, str))

@@ -132,27 +132,25 @@ class LinkOutbox:
 
     def put(self, message: Message, framing: Framing, index: int, address: bytes, hardware: bytes) -> None:
         """Add a reply that leaves by an interface, to a client's address and Ethernet address."""
-        self._identification = (self._identification + 1) & 0xFFFF
-        if not framing.fits(message):
-            for frame in framing.fragments(message, address, hardware, self._identification):
-                start = self._start(len(frame))
-                end = start + len(frame)
-                self._arena.octets[start:end] = frame
-                self._add(start, end, index, address, message)
+        identification = self._identification = (self._identification + 1) & 0xFFFF
+        if framing.fits(message):
+            self._make_room(len(message) + HEADERS_SIZE)
+            end = framing.write(self._arena.octets, self._used, message, address, hardware, identification)
+            self._add(end, index, address, message)
             return
-        start = self._start(len(message) + HEADERS_SIZE)
-        octets = self._arena.octets
-        end = framing.write(octets, start, message, address, hardware, self._identification)
-        self._add(start, end, index, address, message)
+        for frame in framing.fragments(message, address, hardware, identification):
+            self._make_room(len(frame))
+            end = self._used + len(frame)
+            self._arena.octets[self._used : end] = frame
+            self._add(end, index, address, message)
 
-    def _start(self, size: int) -> int:
-        """Return where a frame of a size can begin."""
+    def _make_room(self, size: int) -> None:
+        """Send what waits if a frame of a size does not go with it."""
         if len(self._waiting) == _FRAMES or self._used + size > _ARENA:
             self._send()
-        return self._used
 
-    def _add(self, start: int, end: int, index: int, address: bytes, message: Message) -> None:
-        at = len(self._waiting)
+    def _add(self, end: int, index: int, address: bytes, message: Message) -> None:
+        at, start = len(self._waiting), self._used
         mmsg.IOVEC.pack_into(
             self._iovecs.octets, at * mmsg.IOVEC.size, self._arena.address + start, end - start
         )

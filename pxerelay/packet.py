@@ -16,11 +16,6 @@ from pxerelay.mac import MAC_OCTETS
 Message = bytes | bytearray | memoryview
 """One UDP payload, from its op octet on."""
 
-Datagram = tuple[memoryview, tuple[bytes], tuple[int, int, bytes, bytes]]
-"""A datagram where it was received; the sender's address in 4 octets; and how it arrived: a length, the index
-of the interface, the address of ours that it was delivered to, and its destination, which is the same
-unless it was broadcast."""
-
 OP, HTYPE, HLEN, HOPS = 0, 1, 2, 3
 FLAGS = 10
 CIADDR = slice(12, 16)
@@ -97,12 +92,6 @@ PXE_VENDOR_CLASSES = (b"PXEClient", b"HTTPClient")
 """How option 60 of network boot firmware begins (PXE 2.1, 2.2.1; UEFI 2.10, 24.7.2)."""
 
 
-_TYPE_FIRST = MAGIC_COOKIE + bytes((MESSAGE_TYPE, 1))
-"""How the options of nearly every DHCP message begin."""
-
-_TYPE_VALUE = HEADER_SIZE + len(_TYPE_FIRST)
-
-
 class MalformedOptionsError(ValueError):
     """The sender's fault: an option that runs past the end of its area."""
 
@@ -154,56 +143,8 @@ def readable_options(message: Message) -> dict[int, bytes]:
         return {}
 
 
-_FACTS = frozenset({PAD, END, OVERLOAD, VENDOR_CLASS, CLIENT_ARCH})
-
-
-def boot_facts(message: Message) -> tuple[bytes, bytes] | None:
-    """Return options 60 and 93 as they stand, found in one walk; empty where absent.
-
-    None means that one walk does not tell: there is no magic cookie, the area is malformed or has no END,
-    options continue in other fields, or one of the two is split. `options` knows then.
-    """
-    area = bytes(message[HEADER_SIZE:])
-    if not area.startswith(MAGIC_COOKIE):
-        return None
-    vendor = arch = b""
-    position = len(MAGIC_COOKIE)
-    try:
-        while True:
-            code = area[position]
-            if code not in _FACTS:
-                position += 2 + area[position + 1]
-                continue
-            if code == END:
-                return vendor, arch
-            if code == PAD:
-                position += 1
-                continue
-            start = position + 2
-            position = start + area[position + 1]
-            if code == VENDOR_CLASS and not vendor:
-                vendor = area[start:position]
-            elif code == CLIENT_ARCH and not arch:
-                arch = area[start:position]
-            else:
-                return None
-    except IndexError:
-        return None
-
-
-def is_plainly_no_nak(message: Message) -> bool:
-    """Whether the first option is a message type other than DHCPNAK.
-
-    Whatever a second option 53 would append to it (RFC 3396), the whole is no lone DHCPNAK.
-    """
-    begins = message[HEADER_SIZE:_TYPE_VALUE] == _TYPE_FIRST and len(message) > _TYPE_VALUE
-    return begins and message[_TYPE_VALUE] != DHCPNAK
-
-
 def is_nak(message: Message) -> bool:
     """Whether a reply is a refusal: its message type is DHCPNAK."""
-    if is_plainly_no_nak(message):
-        return False
     return message_type(readable_options(message)) == DHCPNAK
 
 

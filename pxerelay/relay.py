@@ -156,42 +156,25 @@ class Relay:
         `index` is the interface it came in on, `source` the 4 octets of the sender's address; `unicast`
         says that it was sent to an address of ours and not by broadcast.
         """
-        return self.judge(message, index, source, unicast)[0]
-
-    def judge(
-        self, message: bytearray | memoryview, index: int, source: bytes, unicast: bool = False
-    ) -> tuple[Decision, bool]:
-        """Decide as `decide` does, and tell whether no option had a say in it.
-
-        Then every message goes the same way that has the same op, htype, hlen, giaddr and chaddr and
-        comes from the same place; one that passed fewer or more relay agents does if hops allow it.
-        """
         if len(message) < packet.HEADER_SIZE:
-            return Drop.TRUNCATED, True
+            return Drop.TRUNCATED
         if message[packet.HLEN] > packet.MAX_HLEN:
-            return Drop.BAD_HLEN, True
+            return Drop.BAD_HLEN
         op = message[packet.OP]
         if op == packet.BOOTREQUEST:
-            port = self._by_index.get(index)
-            client = Client(message, port.name if port else None)
-            decision = self._request(message, client, port, index, source, unicast)
-            return decision, not client.read
+            return self._request(message, index, source, unicast)
         if op == packet.BOOTREPLY:
-            return self._reply(message, index, source), False
-        return Drop.BAD_OP, True
+            return self._reply(message, index, source)
+        return Drop.BAD_OP
 
     def _request(
-        self,
-        message: bytearray | memoryview,
-        client: Client,
-        port: Port | None,
-        index: int,
-        source: bytes,
-        unicast: bool,
+        self, message: bytearray | memoryview, index: int, source: bytes, unicast: bool
     ) -> ToServers | Drop:
         hops = message[packet.HOPS]
         if hops > self.config.max_hops:
             return Drop.TOO_MANY_HOPS
+        port = self._by_index.get(index)
+        client = Client(message, port.name if port else None)
         vrf = self._vrf_of.get(index, 0)
         giaddr = bytes(message[packet.GIADDR])
         if giaddr != packet.UNSET:

@@ -113,6 +113,17 @@ class RuleTable:
     def __len__(self) -> int:
         return self._size
 
+    def choice(self, chaddr: bytes) -> Choice | None:
+        """Return the choice of the most specific rule that matches; None if none does."""
+        choice = self._exact.get(chaddr)
+        if choice is None and self._shapes:
+            number = int.from_bytes(chaddr, "big")
+            for mask, rules in self._shapes:
+                rule = rules.get(number & mask)
+                if rule is not None:
+                    return rule.choice
+        return choice
+
     def matching(self, chaddr: bytes) -> Iterator[Match]:
         """Yield the rules that match the 6 octets of an address, the most specific first."""
         choice = self._exact.get(chaddr)

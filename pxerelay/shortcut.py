@@ -1,37 +1,45 @@
 """Messages whose way is known already.
 
-In a boot storm the same clients ask again and again, and most of what decides about them stays: where
-they are heard, giaddr, chaddr, and options 60 and 93. `Shortcuts` remembers what `Relay` decided for
-these. Of a batch it takes what it knows, patches hops and giaddr, and puts together what goes the same
-way. Of replies it takes those that most are: to a client that has been given an address, which goes to
-it by link layer. Everything else is the `Relay`'s to decide. So all rules stay there, and a property
-test holds the two equal.
+What decides about a client's request is where it is heard, what the rules say of its MAC, and options 60 and
+93. `Shortcuts` remembers what `Relay` decided for these three, so that it need not be asked about other
+clients that have them in common. Of a batch it takes what it knows, patches hops and giaddr, and puts
+together what goes the same way. Of replies it takes those that most are: to a client that has been given
+an address, which goes to it by link layer. Everything else is the `Relay`'s to decide. So all packet rules
+stay there, and a property test holds the two equal.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Mapping, Sequence
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from pxerelay import packet
+from pxerelay.batch import Batch, client_number, number
+from pxerelay.layout import Layout, Layouts
 from pxerelay.mac import MAC_OCTETS
-from pxerelay.packet import Datagram
 from pxerelay.relay import Decision, Relay, ToClient, ToServers
 
-_LARGEST = 1 << 16
-"""Requests remembered for one interface; more of them, and it starts anew."""
+_CLIENTS = 1 << 16
+"""Clients whose rule is remembered; when there are more, it starts anew."""
 
-_HEAD = struct.Struct("!I6xH4s4s4x4s16s")
-"""op, htype, hlen and hops as one number; flags, ciaddr, yiaddr, giaddr, chaddr (RFC 951, 3; RFC 2131, 2)."""
+_WAYS = 1 << 14
+"""Ways that are remembered; there are as many as servers, kinds of firmware and routers make."""
 
-_PLAIN = packet.BOOTREQUEST << 24 | packet.HTYPE_ETHERNET << 16 | MAC_OCTETS << 8
-"""A request of an Ethernet client that no relay agent has passed on yet."""
+_ETHERNET = bytes((packet.HTYPE_ETHERNET, MAC_OCTETS))
 
-_PLAIN_REPLY = packet.BOOTREPLY << 16 | packet.HTYPE_ETHERNET << 8 | MAC_OCTETS
-"""The first three octets of a reply to an Ethernet client."""
+_REPLIES = frozenset(number(bytes((packet.BOOTREPLY, *_ETHERNET, hops))) for hops in range(256))
+"""How a reply to an Ethernet client begins."""
 
-_HOPS_MASK = 0xFF
-_BROADCAST = packet.BROADCAST_FLAG << 8
+_TYPE_FIRST = packet.MAGIC_COOKIE + bytes((packet.MESSAGE_TYPE, 1))
+
+_NO_NAK = frozenset(number(_TYPE_FIRST + bytes((kind, 0))) for kind in range(256) if kind != packet.DHCPNAK)
+"""How options of a DHCP message begin that is no DHCPNAK; what an option 53 further on would add does not
+make it one (RFC 3396)."""
+
+_SEVEN_OCTETS = number(b"\xff" * 7 + b"\0")
+_TYPED_SIZE = packet.HEADER_SIZE + 7
 
 
 class Way:
@@ -44,33 +52,48 @@ class Way:
         self.giaddr = giaddr
 
 
-class Known:
-    """What of a batch is known.
+class Reply(NamedTuple):
+    """A reply to relay: the message, the interface it leaves by, yiaddr, the client's Ethernet address."""
 
-    `groups` holds requests by way and length, `clients` the chaddr of each of them. `replies` are the
-    message, the interface that it leaves by, yiaddr, and the client's Ethernet address.
+    message: memoryview
+    interface: int
+    address: bytes
+    hardware: bytes
+
+
+class Known:
+    """What of a batch is known: requests of one length by their way, whose they are, and replies.
+
+    `clients` has the number of the client for each request (`batch.client_number`).
     """
 
     __slots__ = ("clients", "groups", "replies")
 
     def __init__(self) -> None:
-        self.groups: dict[tuple[Way, int], list[memoryview]] = {}
-        self.clients: list[bytes] = []
-        self.replies: list[tuple[memoryview, int, bytes, bytes]] = []
+        self.groups: defaultdict[Way, list[memoryview]] = defaultdict(list)
+        self.clients: list[int] = []
+        self.replies: list[Reply] = []
 
-    def leave_out(self, excess: Mapping[bytes, int]) -> int:
+    def leave_out(self, excess: Mapping[int, int]) -> int:
         """Take out so many messages of these clients, and return how many there were."""
         left = dict(excess)
-        for group, messages in self.groups.items():
+        for way, messages in self.groups.items():
             kept = []
             for message in messages:
-                client = bytes(message[packet.CHADDR])
+                client = client_number(message)
                 if left.get(client, 0):
                     left[client] -= 1
                 else:
                     kept.append(message)
-            self.groups[group] = kept
+            self.groups[way] = kept
         return sum(excess.values())
+
+
+Heard = int | tuple[int, int, int]
+"""Where a request was heard: on an interface; or on an interface from a router, with that giaddr."""
+
+Form = Layout | int
+"""What a request says of its client: a layout of options; or only its length, where nobody asks."""
 
 
 class Shortcuts:
@@ -78,78 +101,108 @@ class Shortcuts:
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
-        self._highest = _PLAIN + relay.config.max_hops
-        self._ways: dict[tuple[ToServers, bytes], Way] = {}
-        self._memories: dict[int, dict[object, Way]] = {}
-        self._facts_matter = False
-        self._exits: dict[tuple[int, bytes, bytes], int] = {}
+        self._next_hops = {
+            number(bytes((packet.BOOTREQUEST, *_ETHERNET, hops))): hops + 1
+            for hops in range(relay.config.max_hops + 1)
+        }
         self._adding = {port.index for port in relay.ports if port.info}
+        self._layouts = Layouts() if relay.config.asks_what_clients_are else None
+        self._rules: dict[int, int] = {}
+        self._ways: dict[tuple[Heard, int, Form], Way] = {}
+        self._exits: dict[tuple[int, int, int], int] = {}
 
-    def take(self, batch: Sequence[Datagram]) -> tuple[Known, list[Datagram]]:
-        """Return what is known of a batch, patched, and the rest of it as it is."""
-        known, rest = Known(), []
-        groups, clients, replies = known.groups, known.clients, known.replies
-        highest, memories, exits = self._highest, self._memories, self._exits
-        for datagram in batch:
-            message, (source,), (_, index, _, _) = datagram
-            size = len(message)
-            if size >= packet.HEADER_SIZE:
-                word, flags, ciaddr, yiaddr, giaddr, chaddr = _HEAD.unpack_from(message)
-                if _PLAIN <= word <= highest and index in memories:
-                    key = chaddr if giaddr == packet.UNSET else giaddr + chaddr + source
-                    memory = memories[index]
-                    way = memory.get(key)
-                    if way is None and self._facts_matter:
-                        way = memory.get((key, packet.boot_facts(message)))
-                    if way is not None:
-                        message[packet.HOPS] = (word & _HOPS_MASK) + 1
-                        message[packet.GIADDR] = way.giaddr
-                        clients.append(chaddr)
-                        try:
-                            groups[way, size].append(message)
-                        except KeyError:
-                            groups[way, size] = [message]
-                        continue
-                elif (
-                    word >> 8 == _PLAIN_REPLY
-                    and ciaddr == packet.UNSET != yiaddr
-                    and flags < _BROADCAST
-                    and (leaves := exits.get((index, source, giaddr)))
-                    and packet.is_plainly_no_nak(message)
-                ):
-                    replies.append((message, leaves, yiaddr, chaddr[:MAC_OCTETS]))
-                    continue
-            rest.append(datagram)
+    def take(self, batch: Batch) -> tuple[Known, list[int]]:
+        """Return what is known of a batch, patched, and the positions of what is not."""
+        known = Known()
+        rest = self._take_requests(batch, known)
+        if rest:
+            rest = self._take_replies(batch, rest, known)
         return known, rest
 
-    def decide(self, datagram: Datagram) -> Decision:
-        """Have the relay decide, and remember it if others may go the same way."""
-        message, (source,), (_, index, local, destination) = datagram
-        header = bytes(message[: _HEAD.size])
-        decision, settled = self._relay.judge(message, index, source, local == destination)
-        if isinstance(decision, ToServers) and index not in self._adding:
-            word, _, _, _, giaddr, chaddr = _HEAD.unpack(header)
-            if _PLAIN <= word <= self._highest:
-                key = chaddr if giaddr == packet.UNSET else giaddr + chaddr + source
-                self._learn(index, key, message, decision, settled=settled)
+    def _take_requests(self, batch: Batch, known: Known) -> list[int]:
+        rest, groups, clients, sources = [], known.groups, known.clients, batch.sources
+        next_hops, rules, ways, layouts = self._next_hops, self._rules, self._ways, self._layouts
+        columns = zip(
+            batch.messages,
+            batch.sizes,
+            batch.words(packet.OP),
+            batch.words(packet.GIADDR.start),
+            batch.quads(packet.CHADDR_START),
+            batch.indexes,
+            strict=True,
+        )
+        for at, (message, size, head, giaddr, client, index) in enumerate(columns):
+            if head in next_hops and size >= packet.HEADER_SIZE:
+                way = ways.get(
+                    (
+                        (index, giaddr, sources[at]) if giaddr else index,
+                        rules.get(client) or self._rule_for(client),
+                        size if layouts is None else layouts.of(message),
+                    )  # type: ignore[arg-type]  # None is no key, and so finds nothing
+                )
+                if way is not None:
+                    message[packet.HOPS] = next_hops[head]
+                    message[packet.GIADDR] = way.giaddr
+                    clients.append(client)
+                    groups[way].append(message)
+                    continue
+            rest.append(at)
+        return rest
+
+    def _rule_for(self, client: int) -> int:
+        """Return a number that stands for what the rules say of a client, and remember it."""
+        chaddr = client.to_bytes(8, sys.byteorder)[:MAC_OCTETS]
+        if len(self._rules) >= _CLIENTS:
+            self._rules.clear()
+        found = self._rules[client] = id(self._relay.config.policy.rules.choice(chaddr))
+        return found
+
+    def _take_replies(self, batch: Batch, rest: Iterable[int], known: Known) -> list[int]:
+        heads, sizes, messages = batch.words(packet.OP), batch.sizes, batch.messages
+        flags = batch.octets(packet.FLAGS)
+        ciaddrs, yiaddrs = batch.words(packet.CIADDR.start), batch.words(packet.YIADDR.start)
+        giaddrs, clients = batch.words(packet.GIADDR.start), batch.quads(packet.CHADDR_START)
+        options, exits, sources = batch.quads(packet.HEADER_SIZE), self._exits, batch.sources
+        left = []
+        for at in rest:
+            if (
+                heads[at] in _REPLIES
+                and sizes[at] >= _TYPED_SIZE
+                and options[at] & _SEVEN_OCTETS in _NO_NAK
+                and flags[at] < packet.BROADCAST_FLAG
+                and not ciaddrs[at]
+                and yiaddrs[at]
+                and (leaves := exits.get((batch.indexes[at], sources[at], giaddrs[at])))
+            ):
+                hardware = clients[at].to_bytes(8, sys.byteorder)[:MAC_OCTETS]
+                address = yiaddrs[at].to_bytes(4, sys.byteorder)
+                known.replies.append(Reply(messages[at], leaves, address, hardware))
+            else:
+                left.append(at)
+        return left
+
+    def decide(self, batch: Batch, at: int) -> Decision:
+        """Have the relay decide on one message, and remember it if others may go the same way."""
+        message, index, source, unicast = batch.arrival(at)
+        before = bytes(message[: packet.HEADER_SIZE])
+        decision = self._relay.decide(message, index, source, unicast)
+        giaddr = number(before[packet.GIADDR])
+        if isinstance(decision, ToServers):
+            if number(before[:4]) in self._next_hops and index not in self._adding:
+                heard = (index, giaddr, batch.sources[at]) if giaddr else index
+                self._learn(heard, message, decision)
         elif isinstance(decision, ToClient) and decision.port.index and not decision.port.info:
-            if len(self._exits) >= _LARGEST:
+            if len(self._exits) >= _WAYS:
                 self._exits.clear()
-            self._exits[index, source, bytes(message[packet.GIADDR])] = decision.port.index
+            self._exits[index, batch.sources[at], giaddr] = decision.port.index
         return decision
 
-    def _learn(
-        self, index: int, key: object, message: packet.Message, decision: ToServers, *, settled: bool
-    ) -> None:
-        """Remember a decision on a request for those with an equal header, and options if they had a say."""
-        if not settled:
-            facts = packet.boot_facts(message)
-            if facts is None:
-                return
-            key = key, facts
-            self._facts_matter = True
-        giaddr = bytes(message[packet.GIADDR])
-        memory = self._memories.setdefault(index, {})
-        if len(memory) >= _LARGEST:
-            memory.clear()
-        memory[key] = self._ways.setdefault((decision, giaddr), Way(decision, giaddr))
+    def _learn(self, heard: Heard, message: packet.Message, decision: ToServers) -> None:
+        """Remember a decision on a request, which is patched by now."""
+        form: Form | None = len(message) if self._layouts is None else self._layouts.of(message)
+        if form is None:
+            return
+        if len(self._ways) >= _WAYS:
+            self._ways.clear()
+        rule = self._rule_for(client_number(message))
+        self._ways[heard, rule, form] = Way(decision, bytes(message[packet.GIADDR]))

@@ -5,22 +5,23 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv4Address
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from pxerelay import packet, sockets
+from pxerelay.batch import NOWHERE, Batch, client_number
 from pxerelay.flood import FloodGate
 from pxerelay.frames import Framing
 from pxerelay.inbox import BATCH, Inbox
 from pxerelay.log import LOGGER, Limiter
 from pxerelay.mac import MAC_OCTETS, format_mac
 from pxerelay.outbox import Failure, LinkOutbox, UdpOutbox
-from pxerelay.packet import Datagram
 from pxerelay.relay import MEANING, SUSPICIOUS, Drop, Relay, ToClient, ToServers
 from pxerelay.shortcut import Known, Shortcuts
 from pxerelay.words import Narrator
@@ -101,7 +102,7 @@ class Traffic:
                 return False
             size = len(batch)
             if elsewhere:
-                batch = [datagram for datagram in batch if datagram[2][1] not in elsewhere]
+                batch.ignore(elsewhere)
             self._relay(batch, shortcuts)
             if size < BATCH:
                 break
@@ -110,17 +111,20 @@ class Traffic:
         self._notice_overflow(sock)
         return True
 
-    def _relay(self, batch: list[Datagram], shortcuts: Shortcuts) -> None:
+    def _relay(self, batch: Batch, shortcuts: Shortcuts) -> None:
         now = time.monotonic()
+        rest: Iterable[int] = range(len(batch))
         if self.narrator is None:
-            known, batch = shortcuts.take(batch)
+            known, rest = shortcuts.take(batch)
             self._known(known, now)
-        for datagram in batch:
-            message, (source,), (_, interface, _, _) = datagram
+        for at in rest:
+            message, interface, source, _ = batch.arrival(at)
+            if interface == NOWHERE:
+                continue
             sent: packet.Message = message
-            decision = shortcuts.decide(datagram)
+            decision = shortcuts.decide(batch, at)
             if isinstance(decision, ToServers):
-                if self._gate.excess((bytes(message[packet.CHADDR]),), now):
+                if self._gate.excess((client_number(message),), now):
                     decision = self._drop(Drop.FLOOD, interface, source)
                 else:
                     sent = decision.message or message
@@ -140,9 +144,9 @@ class Traffic:
         excess = self._gate.excess(known.clients, now)
         if excess:
             self.dropped[Drop.FLOOD] += known.leave_out(excess)
-            sender = format_mac(next(iter(excess))[:MAC_OCTETS])
+            sender = format_mac(next(iter(excess)).to_bytes(8, sys.byteorder)[:MAC_OCTETS])
             self._warn(Drop.FLOOD, f"dropped a message of {sender}: {MEANING[Drop.FLOOD]}")
-        for (way, _), messages in known.groups.items():
+        for way, messages in known.groups.items():
             if messages:
                 self._to_servers(messages, way.decision)
         self.replies += len(known.replies)

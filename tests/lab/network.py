@@ -52,6 +52,12 @@ class Host:
             lines.append(f"link set {ifname} up")
         ip_batch(lines, self.namespace)
 
+    def connect(self, ifname: str, other: "Host", other_ifname: str) -> None:
+        """Lay a cable to another host, with no segment in between; both ends are up and have no address."""
+        peer = f"peer name {other_ifname} netns {other.namespace}"
+        self.ip(f"link add name {ifname} type veth {peer}", f"link set {ifname} up")
+        other.ip(f"link set {other_ifname} up")
+
     def detach(self, ifname: str) -> None:
         """Remove the interface and its cable."""
         ip_batch([f"link delete {ifname}"], self.namespace)

@@ -22,6 +22,8 @@ PURE = (
     "exact",
     "relay",
     "shortcut",
+    "batch",
+    "layout",
     "frames",
     "findings",
     "flood",

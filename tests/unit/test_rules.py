@@ -88,6 +88,7 @@ def test_lookup_agrees_with_walking_the_list(
     hits = [(pattern.fixed_digits, choice) for pattern, choice in wild.items() if pattern.matches(chaddr)]
     found = list(table.matching(chaddr))
     assert len(table) == len(exact) + len(wild)
+    assert table.choice(chaddr) == (found[0].choice if found else None)
     assert [match.choice for match in found][: len(walked)] == walked
     rest = found[len(walked) :]
     digits = [Pattern(0, 0).fixed_digits if match.rule == "*" else _digits(match.rule) for match in rest]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pxerelay import packet
-from pxerelay.packet import Datagram
+from pxerelay.batch import Batch, Room, client_number, number, room_size
 from pxerelay.relay import Decision, Relay, ToClient, ToServers
 from pxerelay.shortcut import Shortcuts
 from tests.unit.configs import CORE, STANDARD, VLAN10, VLAN20, relay
@@ -84,29 +81,41 @@ arrivals = st.tuples(
     st.booleans(),
 )
 Arrival = tuple[bytearray, int, bytes, bool]
+RIS = "10.20.0.10"
 
 
-def datagram(octets: bytearray, index: int, source: bytes, unicast: bool = False) -> Datagram:
-    destination = ip("10.10.10.1") if unicast else ip("255.255.255.255")
-    return memoryview(octets), (source,), (28, index, ip("10.10.10.1"), destination)
+ROOM = Room(bytearray(room_size(30)))
 
 
-def outcomes(short: Shortcuts, batch: list[Arrival]) -> list[tuple[Decision, bytes]]:
+def batch_of(arrivals: list[Arrival]) -> Batch:
+    """Put datagrams into a room that holds the octets of earlier ones, as the inbox does."""
+    for slot, (octets, *_) in zip(ROOM.slots, arrivals, strict=False):
+        slot[: len(octets)] = octets
+    return Batch(
+        ROOM,
+        [len(octets) for octets, *_ in arrivals],
+        [number(source) for _, _, source, _ in arrivals],
+        [index for _, index, *_ in arrivals],
+        [number(ip("10.10.10.1")) for _ in arrivals],
+        [number(ip("10.10.10.1" if unicast else "255.255.255.255")) for *_, unicast in arrivals],
+    )
+
+
+def outcomes(short: Shortcuts, arrivals: list[Arrival]) -> list[tuple[Decision, bytes]]:
     """Return what becomes of each datagram of a batch and how it is patched, in their order."""
-    copies = [(bytearray(octets), index, source, unicast) for octets, index, source, unicast in batch]
-    datagrams = [datagram(*copy) for copy in copies]
-    known, rest = short.take(datagrams)
-    found: dict[int, Decision] = {id(each[0]): short.decide(each) for each in rest}
-    for (way, size), messages in known.groups.items():
-        assert all(len(each) == size for each in messages)
+    batch = batch_of(arrivals)
+    known, rest = short.take(batch)
+    found: dict[int, Decision] = {id(batch.messages[at]): short.decide(batch, at) for at in rest}
+    for way, messages in known.groups.items():
+        assert len({len(each) for each in messages}) == 1
         found.update((id(each), way.decision) for each in messages)
     for answer, index, address, hardware in known.replies:
         port = next(port for port in short._relay.ports if port.index == index)
         found[id(answer)] = ToClient(port, address, hardware)
-    taken = [octets for octets, *_ in datagrams if all(octets is not other for other, *_ in rest)]
-    assert known.clients == [bytes(octets[28:44]) for octets in taken if octets[0] == 1]
-    assert len(found) == len(batch), "each is in one place"
-    return [(found[id(each[0])], bytes(each[0])) for each in datagrams]
+    taken = [octets for at, octets in enumerate(batch.messages) if at not in rest]
+    assert known.clients == [client_number(octets) for octets in taken if octets[0] == 1]
+    assert len(found) == len(arrivals), "each is in one place"
+    return [(found[id(each)], bytes(each)) for each in batch.messages]
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -126,13 +135,14 @@ def test_shortcuts_decide_as_the_relay_does(name: str, batch: list[Arrival]) -> 
     ("name", "options"),
     [("rules only", option(60, b"HTTPClient") + b"\xff"), ("pxe_only", option(60, b"PXEClient") + b"\xff")],
 )
-def test_a_client_that_was_met_is_not_judged_again(
+def test_a_client_like_one_that_was_met_is_not_judged_again(
     name: str, options: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     short = Shortcuts(relay(CONFIGS[name]))
+    other = message(options=options, hops=2, chaddr="02:00:00:00:00:02")
     ((first, _),) = outcomes(short, [(message(options=options), VLAN10, ip("0.0.0.0"), False)])
-    monkeypatch.delattr(Relay, "judge")
-    ((second, patched),) = outcomes(short, [(message(options=options, hops=2), VLAN10, ip("0.0.0.0"), False)])
+    monkeypatch.delattr(Relay, "decide")
+    ((second, patched),) = outcomes(short, [(other, VLAN10, ip("0.0.0.0"), False)])
     assert isinstance(first, ToServers)
     assert second == first
     assert (patched[3], patched[24:28]) == (3, ip("10.10.10.1"))
@@ -142,18 +152,21 @@ def test_replies_of_a_server_that_was_met_are_not_judged_again(monkeypatch: pyte
     short = Shortcuts(relay())
     answers = [(reply(yiaddr=f"10.10.10.{at}"), CORE, ip("10.20.0.10"), True) for at in (70, 71)]
     outcomes(short, answers[:1])
-    monkeypatch.delattr(Relay, "judge")
+    monkeypatch.delattr(Relay, "decide")
     ((decision, _),) = outcomes(short, answers[1:])
     assert isinstance(decision, ToClient)
     assert (decision.address, decision.hardware) == (ip("10.10.10.71"), mac("02:00:00:00:00:01"))
 
 
 def test_memory_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pxerelay.shortcut._LARGEST", 10)
+    monkeypatch.setattr("pxerelay.shortcut._CLIENTS", 10)
+    monkeypatch.setattr("pxerelay.shortcut._WAYS", 10)
     short = Shortcuts(relay())
-    for number in range(100):
-        outcomes(short, [(request(chaddr=f"02:00:00:00:00:{number:02x}"), VLAN10, ip("0.0.0.0"), False)])
-        assert len(short._memories[VLAN10]) <= 10
+    for last in range(100):
+        asking = request(chaddr=f"02:00:00:00:00:{last:02x}", giaddr=f"10.30.0.{last}")
+        answer = reply(giaddr="10.10.20.1" if last % 2 else "10.10.10.1")
+        outcomes(short, [(asking, CORE, ip(f"10.30.0.{last}"), True), (answer, 100 + last, ip(RIS), True)])
+        assert max(len(short._rules), len(short._ways), len(short._exits)) <= 10
 
 
 def test_what_is_left_out_is_what_is_too_much() -> None:
@@ -163,29 +176,9 @@ def test_what_is_left_out_is_what_is_too_much() -> None:
         for last in ("01", "02", "01", "03", "01")
     ]
     outcomes(short, batch)
-    known, rest = short.take([datagram(*each) for each in batch])
+    known, rest = short.take(batch_of(batch))
     assert not rest
-    client = bytes(batch[0][0][28:44])
+    client = client_number(batch[0][0])
     assert known.leave_out({client: 2}) == 2
     left = [bytes(message[28:34]).hex() for messages in known.groups.values() for message in messages]
     assert sorted(left) == ["020000000001", "020000000002", "020000000003"]
-
-
-@given(st.binary(max_size=80), st.integers(0, 2))
-def test_boot_facts_are_what_the_options_say(area: bytes, seed: int) -> None:
-    chance = random.Random(seed)
-    parts = [
-        option(chance.choice([12, 52, 53, 60, 93, 0, 255]), area[at : at + 9])
-        for at in range(0, len(area), 9)
-    ]
-    octets = message(options=b"".join(parts) + area[:5], pad=0)
-    facts = packet.boot_facts(octets)
-    if facts is not None:
-        found = packet.options(octets)
-        assert facts == (found.get(60, b""), found.get(93, b""))
-
-
-@given(st.binary(max_size=40), st.sampled_from([b"", option(53, b"\6"), option(53, b"\5"), option(53, b"")]))
-def test_a_refusal_is_told_as_the_options_say(area: bytes, first: bytes) -> None:
-    octets = message(op=2, options=first + area, pad=0)
-    assert packet.is_nak(octets) == (packet.message_type(packet.readable_options(octets)) == packet.DHCPNAK)

@@ -1,0 +1,192 @@
+"""A network with a relay between what sends and what takes, and what the relay needed for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmark.messages import reply_frames, request_frames, write_frames
+from tests.benchmark.programs import program
+from tests.lab import Host, Lab, LabError
+from tests.lab.command import CACHE
+from tests.lab.relays import GIADDR, RelayAgent
+from tests.lab.topology import ALTIRIS, CLIENT_SUPERNET, RELAY_CORE, RIS, Network
+
+RELAY_CPU, OTHERS_CPU = 1, 0
+"""The relay has one processor and everybody else the other, where they are kept apart."""
+
+_CLIENT = "clients"
+_QUIET_SECONDS = 0.2
+_LONGEST_SECONDS = 60.0
+_START_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What became of some messages.
+
+    Ages are microseconds from being sent until the receiver's kernel had them.
+    """
+
+    sent: int
+    seconds: float
+    relayed: int
+    again: int
+    median_us: int
+    p99_us: int
+    oldest_us: int
+    cpu_seconds: float
+
+    @property
+    def cpu_us(self) -> float:
+        """Microseconds of processor time that the relay spent on a message it relayed."""
+        return self.cpu_seconds / self.relayed * 1e6 if self.relayed else float("nan")
+
+    @property
+    def lost(self) -> int:
+        """Messages that did not come out of the relay."""
+        return self.sent - self.relayed
+
+
+class Rig:
+    """One relay in its network. `apart` keeps it on a processor of its own."""
+
+    def __init__(self, network: Network, client: Host, agent: RelayAgent, *, apart: bool) -> None:
+        self.network = network
+        self.agent = agent
+        self._client = client
+        self._apart = apart
+        text = network.relay.run(["cat", "/sys/class/net/core/address"]).stdout
+        self._relay_mac = bytes.fromhex(text.strip().replace(":", ""))
+
+    @property
+    def pid(self) -> int:
+        """The relay's process."""
+        if self.agent.process is None:
+            raise LabError(f"{self.agent.kind} was not started")
+        return self.agent.process.pid
+
+    def start(self) -> None:
+        """Start the relay and wait until it has port 67 and rests."""
+        self.agent.start()
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._has_port():
+            if not self.agent.alive or time.monotonic() > deadline:
+                raise LabError(f"{self.agent.kind} does not start:\n{self.agent.log[-3000:]}")
+            time.sleep(0.05)
+        if self._apart:
+            os.sched_setaffinity(self.pid, {RELAY_CPU})
+        self.rest()
+
+    def _has_port(self) -> bool:
+        rows = self.network.relay.run(["cat", "/proc/net/udp"]).stdout.splitlines()[1:]
+        return any(row.split()[1].endswith(":0043") for row in rows)
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time of the relay's process so far (clock_getcpuclockid(3))."""
+        return time.clock_gettime((~self.pid << 3) | 2)
+
+    def rest(self) -> None:
+        """Wait until the relay has nothing to do."""
+        before, deadline = -1.0, time.monotonic() + _LONGEST_SECONDS
+        while (spent := self.cpu_seconds()) - before > 1e-4:
+            if time.monotonic() > deadline:
+                raise LabError(f"{self.agent.kind} is busy without end")
+            before = spent
+            time.sleep(_QUIET_SECONDS)
+
+    def requests(self, frames: Path, rate: int, count: int) -> Run:
+        """Have clients send so many requests, so many a second (0: as fast as it goes)."""
+        return self._run(self._client, ["udp"], frames, rate, count)
+
+    def replies(self, frames: Path, rate: int, count: int) -> Run:
+        """Have a server send so many replies."""
+        return self._run(self.network.ris.host, ["frames", "eth0"], frames, rate, count)
+
+    def _run(self, sender: Host, sink: Sequence[str], frames: Path, rate: int, count: int) -> Run:
+        with self._sink(self.network.ris.host if sender is self._client else self._client, sink) as taker:
+            before = self.cpu_seconds()
+            start = time.monotonic()
+            load = [*self._on_their_cpu(), str(program("load")), "eth0", str(frames), str(rate), str(count)]
+            told = json.loads(sender.run(load, timeout=600).stdout)
+            seconds = time.monotonic() - start
+            self.rest()
+            spent = self.cpu_seconds() - before
+            out, _ = taker.communicate(timeout=60)
+        found = json.loads(out)
+        return Run(
+            sent=told["sent"],
+            seconds=seconds,
+            relayed=found["messages"],
+            again=found["again"],
+            median_us=found["median_us"],
+            p99_us=found["p99_us"],
+            oldest_us=found["oldest_us"],
+            cpu_seconds=spent,
+        )
+
+    @contextmanager
+    def _sink(self, host: Host, arguments: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+        process = host.popen(
+            [*self._on_their_cpu(), str(program("sink")), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        if process.stdout is None or process.stdout.readline() != "ready\n":
+            raise LabError("what takes messages does not start")
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait()
+
+    def _on_their_cpu(self) -> list[str]:
+        return ["taskset", "--cpu-list", str(OTHERS_CPU)] if self._apart else []
+
+    def request_file(self, name: str, messages: Sequence[bytes]) -> Path:
+        """Write requests for `requests`."""
+        return write_frames(_file(name), request_frames(messages))
+
+    def reply_file(self, name: str, messages: Sequence[bytes]) -> Path:
+        """Write replies for `replies`."""
+        return write_frames(_file(name), reply_frames(messages, self._relay_mac))
+
+
+def _file(name: str) -> Path:
+    folder = CACHE / "benchmark"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}.frames"
+
+
+class Wires(Network):
+    """The standard network without segments: one cable to the clients, one to the host of both servers."""
+
+    def build(self) -> Wires:
+        """Make the hosts and their cables."""
+        relay, client, server = (self.lab.host(name) for name in ("relay", _CLIENT, self.ris.host.name))
+        relay.connect("vlan10", client, "eth0")
+        relay.connect("core", server, "eth0")
+        relay.ip(f"address add {GIADDR}/16 dev vlan10", f"address add {RELAY_CORE}/24 dev core")
+        relay.sysctl("net.ipv4.ip_forward", 1)
+        server.ip(f"address add {RIS}/24 dev eth0", f"address add {ALTIRIS}/24 dev eth0")
+        server.route(CLIENT_SUPERNET, RELAY_CORE)
+        client.ip("link set eth0 address 02:00:00:ff:ff:ff")
+        return self
+
+
+@contextmanager
+def rig(kind: type[RelayAgent], *, apart: bool = True) -> Iterator[Rig]:
+    """Build a network with a relay, start it, and end it all."""
+    with ExitStack() as stack:
+        network = Wires(stack.enter_context(Lab("bench"))).build()
+        agent = kind(network)
+        stack.callback(agent.stop)
+        found = Rig(network, network.lab.host(_CLIENT), agent, apart=apart)
+        found.start()
+        yield found

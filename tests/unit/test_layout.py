@@ -1,0 +1,66 @@
+"""Messages with one layout of options say the same of their clients."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pxerelay import packet
+from pxerelay.layout import Layouts
+from tests.unit.messages import message, option, request
+
+VALUES = [b"", b"\0", b"\0\7", b"PXEClient", b"PXECliens"]
+parts = st.one_of(
+    st.builds(option, st.sampled_from([1, 12, 52, 53, 60, 61, 93, 97]), st.sampled_from(VALUES)),
+    st.sampled_from([b"\0", b"\xff", b"\0\0\0"]),
+    st.binary(max_size=6),
+)
+areas = st.lists(parts, max_size=7).map(lambda found: b"".join(found)[:60])
+
+
+def facts(octets: bytearray) -> tuple[bytes | None, bytes | None]:
+    found = packet.options(octets)
+    return found.get(packet.VENDOR_CLASS), found.get(packet.CLIENT_ARCH)
+
+
+@given(st.lists(areas, min_size=2, max_size=20))
+def test_one_layout_is_one_answer(found: list[bytes]) -> None:
+    layouts = Layouts()
+    answers: dict[object, tuple[bytes | None, bytes | None]] = {}
+    for area in found:
+        octets = message(options=area, pad=300)
+        layout = layouts.of(octets)
+        if layout is not None:
+            assert answers.setdefault(layout, facts(octets)) == facts(octets)
+            assert layouts.of(octets) is layout
+
+
+def test_clients_with_the_same_firmware_look_alike() -> None:
+    layouts = Layouts()
+    one, other = (
+        request(extra=option(61, b"\1" + bytes((last,) * 6)) + option(50, bytes((10, 0, 0, last))))
+        for last in (1, 2)
+    )
+    assert layouts.of(one) is layouts.of(other) is not None
+    assert layouts.of(request(arch=7)) is not layouts.of(request(arch=0))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        None,
+        option(60, b"PXEClient")[:-1],
+        option(60, b"PXEClient") + b"\x3c",
+        option(52, b"\1") + option(60, b"PXEClient") + b"\xff",
+    ],
+)
+def test_what_one_walk_does_not_tell_has_no_layout(options: bytes | None) -> None:
+    assert Layouts().of(message(options=options, pad=0)) is None
+
+
+def test_layouts_have_a_bound() -> None:
+    layouts = Layouts()
+    for last in range(200):
+        layouts.of(message(options=option(60, bytes((last,))) + b"\xff"))
+    assert sum(map(len, layouts._of_length.values())) <= 16
