@@ -58,6 +58,7 @@ class Daemon:
         self._held: _Held
         self._last_error: str | None = None
         self._answers = Answers()
+        self._has_names = asyncio.Event()
         self._links: tuple[Link, ...] = ()
         self._ports: tuple[Port, ...] = ()
         self._loading = asyncio.Lock()
@@ -188,6 +189,10 @@ class Daemon:
         ports = assign(config, self._links, socket.gethostname())
         relay = Relay(config, ports, self._links, answers)
         before = {port.name: port for port in self._ports}
+        if config.dns_names:
+            self._has_names.set()
+        else:
+            self._has_names.clear()  # nothing to ask for, and so no reason to wake up
         self._held, self._answers, self._ports = held, answers, ports
         self._traffic.names = {link.index: link.name for link in self._links}
         self._traffic.narrator = Narrator(relay, held.places) if self._debug else None
@@ -209,12 +214,12 @@ class Daemon:
     async def _follow_names(self) -> None:
         """Ask for servers' DNS names again and again; what is in force stays until an answer differs."""
         while True:
+            await self._has_names.wait()
             await asyncio.sleep(names.INTERVAL)
             held = self._held
-            if held.loaded.config.dns_names:
-                answers = await self._ask_names(held.loaded.config)
-                if answers != self._answers and held is self._held:  # no reload came in between
-                    self._apply(held, answers)
+            answers = await self._ask_names(held.loaded.config)
+            if answers != self._answers and held is self._held:  # no reload came in between
+                self._apply(held, answers)
 
     async def _ask_names(self, config: Config) -> Answers:
         fresh = self._answers.renewed(await names.resolve(config.dns_names))

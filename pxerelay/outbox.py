@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pxerelay import mmsg
-from pxerelay.frames import HEADERS_SIZE, Framing
+from pxerelay.frames import Framing
 from pxerelay.packet import CLIENT_PORT, Message
 from pxerelay.sockets import IP_PKTINFO
 
@@ -100,8 +100,8 @@ def _send(sock: socket.socket, group: Group, messages: Sequence[Message], failur
 _FRAMES = 256
 """Frames that wait for one sendmmsg."""
 
-_ARENA = 1 << 20
-"""Octets of frames that wait for one sendmmsg."""
+_SLOT = 65536 + 64
+"""Octets for one frame, the largest there can be; memory that no frame ever filled takes none."""
 
 _LINK_NAME = struct.Struct("@HHi12x")
 """struct sockaddr_ll (packet(7)) of a frame with its own Ethernet header: family, none, interface."""
@@ -112,52 +112,53 @@ class LinkOutbox:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
-        self._arena = mmsg.Buffer(_ARENA)
+        frames = mmsg.Buffer(_FRAMES * _SLOT)
         self._names = mmsg.Buffer(_FRAMES * _LINK_NAME.size)
-        self._iovecs = mmsg.Buffer(_FRAMES * mmsg.IOVEC.size)
+        iovecs = mmsg.Buffer(_FRAMES * mmsg.IOVEC.size)
         self._headers = mmsg.Buffer(_FRAMES * mmsg.MMSGHDR.size)
+        self._kept = frames, iovecs
         for at in range(_FRAMES):
+            mmsg.IOVEC.pack_into(iovecs.octets, at * mmsg.IOVEC.size, frames.address + at * _SLOT, 0)
             mmsg.MMSGHDR.pack_into(
                 self._headers.octets,
                 at * mmsg.MMSGHDR.size,
                 *(self._names.address + at * _LINK_NAME.size, _LINK_NAME.size),
-                *(self._iovecs.address + at * mmsg.IOVEC.size, 1),
+                *(iovecs.address + at * mmsg.IOVEC.size, 1),
                 *(0, 0, 0, 0),
             )
-        self._waiting: list[tuple[bytes, Message]] = []
+        self._octets = frames.octets
+        self._lengths = memoryview(iovecs.octets).cast("L")[1::2]
         self._indexes = [0] * _FRAMES
+        self._waiting: list[tuple[bytes, Message]] = []
         self._identification = 0
-        self._used = 0
         self._failures: list[Failure] = []
 
     def put(self, message: Message, framing: Framing, index: int, address: bytes, hardware: bytes) -> None:
         """Add a reply that leaves by an interface, to a client's address and Ethernet address."""
         identification = self._identification = (self._identification + 1) & 0xFFFF
         if framing.fits(message):
-            self._make_room(len(message) + HEADERS_SIZE)
-            end = framing.write(self._arena.octets, self._used, message, address, hardware, identification)
-            self._add(end, index, address, message)
+            start = self._begin(index)
+            end = framing.write(self._octets, start, message, address, hardware, identification)
+            self._end(end - start, address, message)
             return
         for frame in framing.fragments(message, address, hardware, identification):
-            self._make_room(len(frame))
-            end = self._used + len(frame)
-            self._arena.octets[self._used : end] = frame
-            self._add(end, index, address, message)
+            start = self._begin(index)
+            self._octets[start : start + len(frame)] = frame
+            self._end(len(frame), address, message)
 
-    def _make_room(self, size: int) -> None:
-        """Send what waits if a frame of a size does not go with it."""
-        if len(self._waiting) == _FRAMES or self._used + size > _ARENA:
+    def _begin(self, index: int) -> int:
+        """Return where the next frame stands, which leaves by an interface."""
+        at = len(self._waiting)
+        if at == _FRAMES:
             self._send()
-
-    def _add(self, end: int, index: int, address: bytes, message: Message) -> None:
-        at, start = len(self._waiting), self._used
-        mmsg.IOVEC.pack_into(
-            self._iovecs.octets, at * mmsg.IOVEC.size, self._arena.address + start, end - start
-        )
+            at = 0
         if index != self._indexes[at]:
             self._indexes[at] = index
             _LINK_NAME.pack_into(self._names.octets, at * _LINK_NAME.size, socket.AF_PACKET, 0, index)
-        self._used = end
+        return at * _SLOT
+
+    def _end(self, size: int, address: bytes, message: Message) -> None:
+        self._lengths[len(self._waiting)] = size
         self._waiting.append((address, message))
 
     def flush(self) -> list[Failure]:
@@ -179,4 +180,3 @@ class LinkOutbox:
                 self._failures.append(Failure(destination, CLIENT_PORT, error.errno or 0, [message]))
                 done += 1
         self._waiting.clear()
-        self._used = 0

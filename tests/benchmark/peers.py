@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tests.benchmark.mappings import rule
 from tests.benchmark.messages import CLIENTS, macs
 from tests.benchmark.programs import program
 from tests.lab import debian
@@ -45,7 +46,7 @@ class Mapped(Pxerelay):
         return command
 
     def lines(self) -> Iterable[str]:
-        """Yield the configuration's lines: every third client has a rule of its own."""
+        """Yield the configuration's lines."""
         yield from (
             f"servers: {{ris: {RIS}, altiris: {ALTIRIS}}}",
             "default: ris",
@@ -56,12 +57,11 @@ class Mapped(Pxerelay):
             "  - {name: http, vendor_class: HTTPClient, server: altiris}",
             "  - {name: arm, arch: [11, 19], server: altiris}",
             "rules:",
-            "  02:80:64: altiris",
-            "  52:54:00:12:3?:*: altiris",
         )
         yield from self.rules()
 
     def rules(self) -> Iterable[str]:
-        """Yield the rules of single clients."""
-        for mac in macs(CLIENTS)[::3]:
-            yield f"  {mac.hex(':')}: {'altiris' if mac[-1] % 2 else 'ris'}"
+        """Yield the rules: an OUI, a wildcard, and every third client."""
+        yield "  02:80:64: altiris"
+        yield "  52:54:00:12:3?:*: altiris"
+        yield from map(rule, macs(CLIENTS)[::3])

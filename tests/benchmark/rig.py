@@ -92,6 +92,17 @@ class Rig:
         """Return the processor time of the relay's process so far (clock_getcpuclockid(3))."""
         return time.clock_gettime((~self.pid << 3) | 2)
 
+    def memory(self, which: str) -> int:
+        """Return octets of the relay's memory: VmRSS, resident now, or VmHWM, at most so far (proc(5))."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith(which))
+
+    def switches(self) -> int:
+        """Return how often the relay's threads gave up the processor or lost it so far (proc(5))."""
+        found = Path(f"/proc/{self.pid}/task").glob("*/status")
+        lines = [line for status in found for line in status.read_text().splitlines()]
+        return sum(int(line.split()[1]) for line in lines if "ctxt_switches" in line)
+
     def rest(self) -> None:
         """Wait until the relay has nothing to do."""
         before, deadline = -1.0, time.monotonic() + _LONGEST_SECONDS

@@ -1,0 +1,76 @@
+"""The benchmark: ours, the peers and the C floor, measured in turn on this machine.
+
+    python -m tests.benchmark [PART ...] [--rounds N] [--out FOLDER]
+
+Run as root on a Debian machine that has nothing else to do, with two processors or more. Prints each run
+as it ends and the tables at the end, and writes benchmark.json, benchmark.md and benchmark.svg. Figures of
+one run compare with each other, not with those of another machine or day.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+from pxerelay import __version__
+from tests.benchmark import report
+from tests.benchmark.burst import burst_part
+from tests.benchmark.live import quiet_part, reload_part
+from tests.benchmark.loading import loading_part
+from tests.benchmark.rules import rules_part
+from tests.benchmark.steady import replies_part, requests_part
+from tests.lab.command import CACHE
+
+PARTS = {
+    "requests": requests_part,
+    "replies": replies_part,
+    "burst": burst_part,
+    "rules": rules_part,
+    "loading": loading_part,
+    "reload": reload_part,
+    "quiet": quiet_part,
+}
+
+
+def main() -> int:
+    """Run the parts that were asked for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmark", description="Measure, and write it down."
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)}; default: all")
+    parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured; default: 5")
+    parser.add_argument("--out", type=Path, default=CACHE / "benchmark", help="where the results go")
+    arguments = parser.parse_args()
+    unknown = [part for part in arguments.parts if part not in PARTS]
+    if unknown:
+        parser.error(f"there is no part {unknown[0]}; known: {', '.join(PARTS)}")
+    start = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"[{time.monotonic() - start:6.1f} s] {text}", flush=True)
+
+    results = []
+    for name in arguments.parts or PARTS:
+        say(name)
+        results.append(PARTS[name](arguments.rounds, say))
+    about = {
+        "pxerelay": __version__,
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+        "rounds": arguments.rounds,
+        **report.machine(),
+    }
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "benchmark.json").write_text(report.as_json(results, about))
+    markdown = report.as_markdown(results, about)
+    (arguments.out / "benchmark.md").write_text(markdown)
+    report.plot(results, arguments.out / "benchmark.svg")
+    print(markdown)
+    say(f"written to {arguments.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

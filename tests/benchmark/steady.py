@@ -1,0 +1,129 @@
+"""Target 1: processor time for each message at a steady rate, ours and the peers' in turn."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from tests.benchmark.messages import CLIENTS, macs, replies, requests
+from tests.benchmark.peers import DhcpHelper, Floor, Mapped
+from tests.benchmark.results import Bound, Result, Say, Table, middle
+from tests.benchmark.rig import Rig, Run, rig
+from tests.lab.relays import DnsmasqRelay, IscDhcrelay, RelayAgent
+
+SECONDS = 4
+MESSAGES = 20_000
+"""Different messages; they are sent again and again."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is sent: so many a second, from so many clients; requests, or replies to them."""
+
+    rate: int
+    clients: int = CLIENTS
+    messages: int = MESSAGES
+    replies: bool = False
+
+    def frames(self, one: Rig) -> Path:
+        """Write what is sent."""
+        chance, who = random.Random(1), macs(self.clients)
+        if self.replies:
+            return one.reply_file("replies", replies(who, self.messages, chance))
+        return one.request_file("requests", requests(who, self.messages, chance))
+
+    def run(self, one: Rig) -> Run:
+        """Send for a second to warm up, then measure."""
+        frames, go = self.frames(one), one.replies if self.replies else one.requests
+        go(frames, self.rate, self.rate)
+        return go(frames, self.rate, self.rate * SECONDS)
+
+
+REQUESTS = Load(50_000)
+STRANGERS = replace(REQUESTS, clients=50_000 * (SECONDS + 1), messages=50_000 * (SECONDS + 1))
+REPLIES = Load(40_000, clients=500, replies=True)
+
+_Case = tuple[str, type[RelayAgent], Load]
+
+REQUEST_CASES: Sequence[_Case] = (
+    ("pxerelay", Mapped, REQUESTS),
+    ("C floor", Floor, REQUESTS),
+    ("ISC dhcrelay", IscDhcrelay, REQUESTS),
+    ("dnsmasq", DnsmasqRelay, REQUESTS),
+    ("dhcp-helper", DhcpHelper, REQUESTS),
+    ("pxerelay, each request from a client never met before", Mapped, STRANGERS),
+)
+REPLY_CASES: Sequence[_Case] = (
+    ("pxerelay", Mapped, REPLIES),
+    ("ISC dhcrelay", IscDhcrelay, REPLIES),
+    ("dnsmasq", DnsmasqRelay, REPLIES),
+)
+
+
+def requests_part(rounds: int, say: Say) -> Result:
+    """Measure requests of mixed sizes at 50,000 a second."""
+    runs = _in_turn(REQUEST_CASES, rounds, say)
+    costs = _costs(runs)
+    return Result(
+        "requests",
+        [_table("Requests, 50,000 a second, 347 to 412 octets", runs, costs)],
+        [
+            Bound("CPU per request, of ISC dhcrelay's", costs["pxerelay"] / costs["ISC dhcrelay"], 0.45),
+            Bound("CPU per request, of the C floor's", costs["pxerelay"] / costs["C floor"], 1.0),
+        ],
+        _plain(runs),
+    )
+
+
+def replies_part(rounds: int, say: Say) -> Result:
+    """Measure replies at 40,000 a second, each to another client by link layer."""
+    runs = _in_turn(REPLY_CASES, rounds, say)
+    costs = _costs(runs)
+    ratio = costs["pxerelay"] / costs["ISC dhcrelay"]
+    return Result(
+        "replies",
+        [_table("Replies, 40,000 a second", runs, costs)],
+        [Bound("CPU per reply, of ISC dhcrelay's", ratio, 0.65)],
+        _plain(runs),
+    )
+
+
+def _in_turn(cases: Sequence[_Case], rounds: int, say: Say) -> dict[str, list[Run]]:
+    """Run every case once a round, so that what the machine does meanwhile meets all alike."""
+    runs: dict[str, list[Run]] = {name: [] for name, _, _ in cases}
+    for turn in range(rounds):
+        for name, kind, load in cases:
+            with rig(kind) as one:
+                run = load.run(one)
+            runs[name].append(run)
+            say(f"round {turn + 1}: {name} {run.cpu_us:.2f} us, {run.lost} lost")
+    return runs
+
+
+def _costs(runs: Mapping[str, Sequence[Run]]) -> dict[str, float]:
+    return {name: middle([run.cpu_us for run in found]) for name, found in runs.items()}
+
+
+def _table(title: str, runs: Mapping[str, Sequence[Run]], costs: Mapping[str, float]) -> Table:
+    columns = ("relay", "CPU, us each", "of dhcrelay", "lost", "median delay, us", "99 of 100, us")
+    return Table(
+        title,
+        columns,
+        [
+            (
+                name,
+                round(costs[name], 2),
+                round(costs[name] / costs["ISC dhcrelay"], 2),
+                sum(run.lost for run in found),
+                round(middle([run.median_us for run in found])),
+                round(middle([run.p99_us for run in found])),
+            )
+            for name, found in runs.items()
+        ],
+    )
+
+
+def _plain(runs: Mapping[str, Sequence[Run]]) -> dict[str, list[dict[str, float]]]:
+    return {name: [{**asdict(run), "cpu_us": run.cpu_us} for run in found] for name, found in runs.items()}
