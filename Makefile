@@ -42,6 +42,11 @@ fuzz: $(VENV)/.stamp ## coverage-guided fuzzing of the relay (SECONDS=20)
 soak: $(VENV)/.stamp ## a million hostile datagrams at a running daemon while real clients boot (COUNT=1000000)
 	$(BIN)/python -m tests.soak $(or $(COUNT),1000000)
 
+bench: $(VENV)/.stamp ## the figures of docs/performance.md, against other relays; ARGS='requests --rounds 3' for some
+	tests/lab/install-packages gcc libc6-dev
+	$(BIN)/pip install --quiet --group bench
+	$(BIN)/python -m tests.benchmark $(ARGS)
+
 firmware: $(VENV)/.stamp ## real PXE firmware boots through the relay, in qemu; ARGS=--record keeps its packets
 	tests/lab/install-packages qemu-system-x86 ovmf
 	$(BIN)/pytest --quiet tests/firmware $(ARGS)
@@ -56,4 +61,4 @@ demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this 
 molecule: $(VENV)/.stamp ## the role on a real systemd host
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test
 
-.PHONY: help venv test lint unit integration differential guest firmware fuzz soak demo molecule
+.PHONY: help venv test lint unit integration differential guest firmware bench fuzz soak demo molecule

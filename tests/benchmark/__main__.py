@@ -37,9 +37,7 @@ PARTS = {
 
 def main() -> int:
     """Run the parts that were asked for."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.benchmark", description="Measure, and write it down."
-    )
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmark", description="Measure and compare.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)}; default: all")
     parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured; default: 5")
     parser.add_argument("--out", type=Path, default=CACHE / "benchmark", help="where the results go")
