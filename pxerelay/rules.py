@@ -4,14 +4,15 @@ The order of precedence is stated once, in `candidates`: exact MAC; the wildcard
 fixed digits; classes; the interface's default; the default. The relay takes the first candidate,
 `explain` shows the others as what lost.
 
-The cost of a lookup does not grow with the number of rules to speak of. Exact addresses are one sorted table.
-Wildcards and blocks are grouped by shape, which digits are fixed: one dictionary a shape, asked with
-the address's fixed digits, and mappings of any size have only a handful of shapes.
+The cost of a lookup does not grow with the number of rules. Exact addresses are one table. Wildcards and
+blocks are grouped by shape, which digits are fixed: one dictionary a shape, asked with the address's
+fixed digits. Mappings of any size have only a handful of shapes, and only those are asked that have a
+rule for the address's OUI, or for any.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -97,17 +98,32 @@ class PatternRule(NamedTuple):
     choice: Choice
 
 
+Shape = tuple[int, Mapping[int, PatternRule]]
+"""The mask of wildcards or blocks, and these by the digits that it leaves."""
+
+_OUI_SHIFT = 24
+_OUI = 0xFFFFFF << _OUI_SHIFT
+"""The first three octets of an address."""
+
+
 class RuleTable:
     """All rules by MAC. Built once, then only read; a reload builds another."""
 
-    __slots__ = ("_exact", "_shapes", "_size")
+    __slots__ = ("_exact", "_of_others", "_of_oui", "_size")
 
     def __init__(self, exact: Mapping[bytes, Choice], patterns: Iterable[PatternRule] = ()) -> None:
         self._exact = ExactTable(exact)
         shapes: dict[int, dict[int, PatternRule]] = {}
         for rule in patterns:
             shapes.setdefault(rule.pattern.mask, {})[rule.pattern.value] = rule
-        self._shapes = sorted(shapes.items(), key=lambda shape: -shape[0].bit_count())
+        ordered: list[Shape] = sorted(shapes.items(), key=lambda shape: -shape[0].bit_count())
+        self._of_others = [shape for shape in ordered if shape[0] & _OUI != _OUI]
+        ouis = {value >> _OUI_SHIFT for mask, rules in ordered if mask & _OUI == _OUI for value in rules}
+        self._of_oui: dict[int, list[Shape]] = {oui: [] for oui in ouis}
+        for mask, rules in ordered:
+            fixed = mask & _OUI == _OUI
+            for oui in {value >> _OUI_SHIFT for value in rules} if fixed else ouis:
+                self._of_oui[oui].append((mask, rules))
         self._size = len(exact) + sum(map(len, shapes.values()))
 
     def __len__(self) -> int:
@@ -116,25 +132,28 @@ class RuleTable:
     def choice(self, chaddr: bytes) -> Choice | None:
         """Return the choice of the most specific rule that matches; None if none does."""
         choice = self._exact.get(chaddr)
-        if choice is None and self._shapes:
+        if choice is None:
             number = int.from_bytes(chaddr, "big")
-            for mask, rules in self._shapes:
+            for mask, rules in self._shapes_for(number):
                 rule = rules.get(number & mask)
                 if rule is not None:
                     return rule.choice
         return choice
+
+    def _shapes_for(self, address: int) -> Sequence[Shape]:
+        """Return the shapes that may have a rule for an address, the most specific first."""
+        return self._of_oui.get(address >> _OUI_SHIFT, self._of_others)
 
     def matching(self, chaddr: bytes) -> Iterator[Match]:
         """Yield the rules that match the 6 octets of an address, the most specific first."""
         choice = self._exact.get(chaddr)
         if choice is not None:
             yield Match(Reason.MAC, format_mac(chaddr), choice)
-        if self._shapes:
-            number = int.from_bytes(chaddr, "big")
-            for mask, rules in self._shapes:
-                rule = rules.get(number & mask)
-                if rule is not None:
-                    yield Match(Reason(rule_kind(rule.text, rule.pattern)), rule.text, rule.choice)
+        number = int.from_bytes(chaddr, "big")
+        for mask, rules in self._shapes_for(number):
+            rule = rules.get(number & mask)
+            if rule is not None:
+                yield Match(Reason(rule_kind(rule.text, rule.pattern)), rule.text, rule.choice)
 
 
 @dataclass(frozen=True)
