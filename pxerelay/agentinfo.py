@@ -15,6 +15,7 @@ from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from pxerelay import packet
+from pxerelay.globs import Names
 from pxerelay.packet import Message
 
 AGENT_INFORMATION = 82
@@ -60,7 +61,7 @@ class AgentInfoSetting:
     link_selection: bool = False
     server_override: bool = False
     relay_id: bytes | None = None
-    trusted: frozenset[str] = frozenset()
+    trusted: Names = Names()  # noqa: RUF009  # it is frozen
 
     @property
     def tells_interfaces_apart(self) -> bool:

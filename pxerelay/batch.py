@@ -10,16 +10,17 @@ they are only compared; `number` makes such a number of octets, `to_bytes(size, 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from pxerelay import packet
 
-SLOT = 65536 + 64
-"""Octets for one datagram: UDP carries less than 65536, the rest staggers the slots over the cache.
+SLOT = 2048
+"""Octets of a datagram that lie in its slot: all of those that come in one Ethernet frame."""
 
-Memory of a slot that no datagram ever filled is never touched, and so takes none.
-"""
+EXCESS = 65536
+"""Octets that a larger one may have beyond that; memory that none ever filled takes none."""
 
 _START = 4
 """Where the first slot begins, so that chaddr and options stand at multiples of 8."""
@@ -30,7 +31,7 @@ NOWHERE = -1
 
 def room_size(count: int) -> int:
     """Return the octets that a room for so many datagrams needs."""
-    return _START + count * SLOT + 4
+    return _START + count * (SLOT + EXCESS) + 4
 
 
 def number(octets: bytes) -> int:
@@ -39,16 +40,30 @@ def number(octets: bytes) -> int:
 
 
 class Room:
-    """Slots in memory of `room_size` octets. `offsets` tells where each begins, `slots` are their octets."""
+    """Slots in memory of `room_size` octets, and behind them all what does not fit into these.
+
+    `places` tells for each datagram where its slot begins, and where the rest of it.
+    """
 
     def __init__(self, octets: bytearray) -> None:
         whole = memoryview(octets)
-        count = len(octets) // SLOT
-        self.offsets = tuple(_START + at * SLOT for at in range(count))
-        self.slots = [whole[start : start + SLOT] for start in self.offsets]
+        count = len(octets) // (SLOT + EXCESS)
+        rests = _START + count * SLOT
+        self.places = tuple((_START + at * SLOT, rests + at * EXCESS) for at in range(count))
+        self._slots = [whole[start : start + SLOT] for start, _ in self.places]
         self._octets = whole
         self._words = whole.cast("I")
         self._quads = whole.cast("Q")
+
+    def messages(self, sizes: Sequence[int]) -> list[memoryview]:
+        """Return the first datagrams, of these lengths; one that is larger than a slot as a copy."""
+        found = [slot[:size] for slot, size in zip(self._slots, sizes, strict=False)]
+        if sizes and max(sizes) > SLOT:
+            for at, size in enumerate(sizes):
+                if size > SLOT:
+                    _, rest = self.places[at]
+                    found[at] = memoryview(bytearray(found[at]) + self._octets[rest : rest + size - SLOT])
+        return found
 
     def octets(self, offset: int, count: int) -> list[int]:
         """Return the octet at an offset of the first `count` slots."""
@@ -90,7 +105,7 @@ class Batch:
         self._room = room
         self.sizes, self.sources, self.indexes = sizes, sources, indexes
         self.locals, self.destinations = locals_, destinations
-        self.messages = [slot[:size] for slot, size in zip(room.slots, sizes, strict=False)]
+        self.messages = room.messages(sizes)
 
     def __len__(self) -> int:
         return len(self.sizes)

@@ -17,6 +17,7 @@ from pxerelay.agentinfo import PLACEHOLDERS, AgentInfoSetting
 from pxerelay.arch import ARCHITECTURES, NUMBER_OF
 from pxerelay.document import Document, List, Map, Mark
 from pxerelay.findings import ConfigError, Finding, did_you_mean
+from pxerelay.globs import Names, matches
 from pxerelay.mapping import RuleReader
 from pxerelay.model import ROUTE, Config, InterfaceSetting
 from pxerelay.resolve import Resolver
@@ -188,34 +189,28 @@ class _Builder:
             link_selection=value.get("link_selection") is True,
             server_override=value.get("server_override") is True,
             relay_id=octets,
-            trusted=self._known_interfaces(value, "trusted", ("option82",), interfaces) or frozenset(),
+            trusted=self._known_interfaces(value, "trusted", ("option82",), interfaces) or Names(),
         )
 
     def _classes(self, interfaces: set[str]) -> Iterator[ClientClass]:
         value = self.data.get("classes")
         names: dict[str, Mark] = {}
         for at, entry in enumerate(value if isinstance(value, List) else ()):
-            if not isinstance(entry, Map) or not isinstance(entry.get("name"), str):
+            if not isinstance(entry, Map):
                 continue
-            path = ("classes", at)
-            name = entry["name"]
-            if name in names:
-                self.fault(
-                    (*path, "name"),
-                    f"a class '{name}' stands in line {names[name].line} already; give each its own name",
-                )
-            else:
-                names[name] = entry.value_mark("name")
+            path, name = ("classes", at), entry.get("name")
+            if isinstance(name, str):
+                first = names.setdefault(name, entry.value_mark("name"))
+                if first != entry.value_mark("name"):
+                    message = f"a class '{name}' stands in line {first.line} already; give each its own name"
+                    self.fault((*path, "name"), message)
             choice = self.resolver.choice(self.main, entry.get("server"), (*path, "server"))
             vendor_class = entry.get("vendor_class")
+            architectures = self._architectures(entry, path)
+            heard_on = self._known_interfaces(entry, "interfaces", path, interfaces)
             if choice is not None:
-                yield ClientClass(
-                    name,
-                    choice,
-                    vendor_class.encode() if isinstance(vendor_class, str) else None,
-                    self._architectures(entry, path),
-                    self._known_interfaces(entry, "interfaces", path, interfaces),
-                )
+                prefix = vendor_class.encode() if isinstance(vendor_class, str) else None
+                yield ClientClass(str(name), choice, prefix, architectures, heard_on)
 
     def _architectures(self, entry: Map, path: tuple[str | int, ...]) -> frozenset[int] | None:
         if "arch" not in entry:
@@ -238,14 +233,15 @@ class _Builder:
 
     def _known_interfaces(
         self, entry: Map, key: str, path: tuple[str | int, ...], known: set[str]
-    ) -> frozenset[str] | None:
-        """Return the interfaces that a list names; each must be meant by an entry of `interfaces`."""
+    ) -> Names | None:
+        """Return the interfaces that a list means, by name or glob; `interfaces` must have such ones."""
         value = entry.get(key)
         if not isinstance(value, List):
             return None
-        settings = [InterfaceSetting(name, pxe_only=False) for name in known]
         for at, item in enumerate(value):
-            if isinstance(item, str) and not any(setting.matches(item) for setting in settings):
+            if isinstance(item, str) and not any(
+                matches(name, item) or matches(item, name) for name in known
+            ):
                 message = f"'{item}' is none of the `interfaces:` of this file{did_you_mean(item, known)}"
                 self.fault((*path, key, at), message)
-        return frozenset(item for item in value if isinstance(item, str))
+        return Names(frozenset(item for item in value if isinstance(item, str)))

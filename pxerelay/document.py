@@ -6,7 +6,7 @@ strings, because every key of our format is one. A key that stands twice in one 
 that names both places.
 
 PyYAML's parser, in C where it is there, does the parsing; only its events are read here, with no
-recursion, so that depth costs nothing.
+recursion. Depth, and what aliases stand for, are bounded, so that those who walk the data need not care.
 """
 
 from __future__ import annotations
@@ -37,6 +37,13 @@ _WORDS: dict[str, bool | None] = {
 _QUOTED_STYLES = frozenset("'\"|>")
 _MAY_BE_A_NUMBER = frozenset("0123456789+-.")
 _TAG = "tag:yaml.org,2002:"
+_KNOWN_TAGS = frozenset(f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq"))
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+"""What libyaml takes for the end of a line when it counts them (YAML 1.1, 4.2)."""
+_DEEPEST = 32
+"""Collections inside each other; our format has four."""
+_MOST_REPEATED = 100_000
+"""Values that all aliases together may stand for: more of them is somebody's joke."""
 _LONGEST_NUMBER = 40
 """Longer runs of digits stay strings: no number of ours has them, and converting them is slow."""
 
@@ -116,7 +123,7 @@ class Document:
     @cached_property
     def lines(self) -> list[str]:
         """The text's lines, without their ends."""
-        return [line.rstrip("\r") for line in self.text.split("\n")]
+        return _LINE_BREAK.split(self.text)
 
     def finding(self, mark: Mark, message: str) -> Finding:
         """Make a finding at a place of this file, with that line's text."""
@@ -166,15 +173,30 @@ def _hint(lines: list[str], place: Mark) -> str:
     return "; look at the indentation, quotes and colons here and in the line above"
 
 
+class _Extent(NamedTuple):
+    """How many values a value is, with all in it and what aliases stand for written out, and how deep."""
+
+    values: int
+    depth: int
+
+
+_SCALAR = _Extent(1, 0)
+
+
 class _Open:
     """A collection whose end has not been read yet, and the key whose value comes next."""
 
-    __slots__ = ("anchor", "key", "key_mark", "mark", "node")
+    __slots__ = ("anchor", "depth", "key", "key_mark", "mark", "node", "values")
 
     def __init__(self, node: Map | List, mark: Mark, anchor: str | None) -> None:
         self.node, self.mark, self.anchor = node, mark, anchor
+        self.values = self.depth = 1
         self.key: str | None = None
         self.key_mark = mark
+
+    @property
+    def extent(self) -> _Extent:
+        return _Extent(self.values, self.depth)
 
 
 class _Builder:
@@ -184,7 +206,8 @@ class _Builder:
         self.root: Any = None
         self.faults: list[tuple[Mark, str]] = []
         self._stack: list[_Open] = []
-        self._anchors: dict[str, Any] = {}
+        self._anchors: dict[str, tuple[Any, _Extent]] = {}
+        self._repeated = 0
         self._documents = 0
 
     def fault(self, mark: Mark, message: str) -> None:
@@ -196,28 +219,40 @@ class _Builder:
         if isinstance(event, yaml.ScalarEvent):
             self._place(self._scalar(event, mark), mark, event.anchor)
         elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
-            if event.tag and not event.tag.startswith(_TAG):
-                self.fault(mark, f"the tag {event.tag} means nothing here; remove it")
+            self._check_tag(event.tag, mark)
             node: Map | List = Map() if isinstance(event, yaml.MappingStartEvent) else List()
             self._stack.append(_Open(node, mark, event.anchor))
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             done = self._stack.pop()
-            self._place(done.node, done.mark, done.anchor)
+            if len(self._stack) >= _DEEPEST:
+                self.fault(
+                    done.mark, f"lists and mappings are nested more than {_DEEPEST} deep; none must be"
+                )
+                self._place(None, done.mark, done.anchor)
+            else:
+                self._place(done.node, done.mark, done.anchor, done.extent)
         elif isinstance(event, yaml.AliasEvent):
-            self._place(self._alias(str(event.anchor), mark), mark, None)
+            value, extent = self._alias(str(event.anchor), mark)
+            self._place(value, mark, None, extent)
         elif isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents == 2:
                 self.fault(mark, "a second document begins here; a file holds one, so remove this ---")
 
-    def _place(self, value: Any, mark: Mark, anchor: str | None) -> None:
+    def _check_tag(self, tag: str | None, mark: Mark) -> None:
+        if tag and tag != "!" and tag not in _KNOWN_TAGS:
+            self.fault(mark, f"the tag {tag} means nothing here; remove it")
+
+    def _place(self, value: Any, mark: Mark, anchor: str | None, extent: _Extent = _SCALAR) -> None:
         if anchor:
-            self._anchors[anchor] = value
+            self._anchors[anchor] = value, extent
         if not self._stack:
             if self._documents == 1:
                 self.root = value
             return
         top = self._stack[-1]
+        top.values += extent.values
+        top.depth = max(top.depth, extent.depth + 1)
         if isinstance(top.node, List):
             top.node.put(value, mark)
         elif top.key is None:
@@ -242,21 +277,24 @@ class _Builder:
             self.fault(mark, f"'{value}' can't be a key; write a plain text before the colon")
         return f"(key in line {mark.line}, column {mark.column})"
 
-    def _alias(self, name: str, mark: Mark) -> Any:
+    def _alias(self, name: str, mark: Mark) -> tuple[Any, _Extent]:
         if name in self._anchors:
-            return self._anchors[name]
-        if any(collection.anchor == name for collection in self._stack):
+            value, extent = self._anchors[name]
+            self._repeated += extent.values
+            if self._repeated <= _MOST_REPEATED and len(self._stack) + extent.depth <= _DEEPEST:
+                return value, extent
+            self.fault(mark, f"*{name} stands for too much, or in too deep a place; write out what is meant")
+        elif any(collection.anchor == name for collection in self._stack):
             self.fault(mark, f"*{name} stands inside what &{name} names and would never end; write it out")
         else:
             self.fault(mark, f"*{name} refers to nothing; &{name} must stand before it")
-        return None
+        return None, _SCALAR
 
     def _scalar(self, event: yaml.ScalarEvent, mark: Mark) -> Any:
         text: str = event.value
         is_key = bool(self._stack) and isinstance(self._stack[-1].node, Map) and self._stack[-1].key is None
         tag = event.tag
-        if tag and tag != "!" and not tag.startswith(_TAG):
-            self.fault(mark, f"the tag {tag} means nothing here; remove it")
+        self._check_tag(tag, mark)
         if is_key or tag in (f"{_TAG}str", "!") or event.style in _QUOTED_STYLES:
             return text
         return plain_scalar(text)

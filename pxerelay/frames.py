@@ -19,16 +19,23 @@ device adds the rest, as for all that a host sends. Fragments carry a checksum t
 from __future__ import annotations
 
 import struct
+import sys
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from pxerelay.batch import number
 from pxerelay.packet import CLIENT_PORT, SERVER_PORT, Message
 
 TASK = struct.Struct("=BBHHHH")
 ETHERNET = struct.Struct("!6s6sH")
 IP_HEADER = struct.Struct("!BBHHHBBH4s4s")
 UDP_HEADER = struct.Struct("!HHHH")
-_HEADERS = struct.Struct("!10s6s12sH4sH4s4s6sH")
-"""All four in a row, with what is the same in all replies of one size taken together."""
+_HEADERS = struct.Struct("=10s6s12sH4sH4sI6sH")
+"""All four in a row, with what is the same in all replies of one size taken together.
+
+Sums, and the address that goes into them, are numbers in the host's order: a sum of swapped octets is the
+swapped sum (RFC 1071, 2).
+"""
 
 HEADERS_SIZE = _HEADERS.size
 
@@ -57,6 +64,14 @@ def ones_complement_sum(octets: bytes) -> int:
     return int.from_bytes(octets, "big") % 0xFFFF
 
 
+class Reply(NamedTuple):
+    """A reply on its last way, to a client's address (`batch.number` of it) and its Ethernet address."""
+
+    message: Message
+    address: int
+    hardware: bytes
+
+
 class _Form(NamedTuple):
     """What is the same in all replies of one size: parts of the headers, and what of the sums is known."""
 
@@ -66,6 +81,9 @@ class _Form(NamedTuple):
     pseudo_sum: int
 
 
+_CACHE_LINE = 64
+"""Octets; frames begin where a line of the processor's cache does."""
+
 _FLAGS_TO_PROTOCOL = struct.pack("!HBB", 0, _TTL, _PROTOCOL_UDP)
 
 
@@ -73,64 +91,72 @@ class Framing:
     """How replies leave by one interface.
 
     `address` is the source address of replies, 4 octets; `hardware` the interface's Ethernet address,
-    `mtu` the largest IP packet that its link carries.
+    `mtu` the largest IP packet that its link carries. `largest` are the octets of a message that goes into
+    one frame.
     """
 
     def __init__(self, address: bytes, hardware: bytes, mtu: int) -> None:
         self._address = address
         self._hardware = hardware
         self._mtu = mtu
+        self.largest = mtu - IP_HEADER.size - UDP_HEADER.size
         self._forms: dict[int, _Form] = {}
 
-    def fits(self, message: Message) -> bool:
-        """Whether a message goes into one frame."""
-        return IP_HEADER.size + UDP_HEADER.size + len(message) <= self._mtu
+    def write(
+        self, room: bytearray, start: int, replies: Iterable[Reply], first: int
+    ) -> list[tuple[int, int]]:
+        """Write the frames of replies that fit, to port 68, one behind the other, and return their bounds.
+
+        `first` is the identification of the first one (RFC 791, 3.1), of which 16 bits count. One loop with
+        no calls in it: these are the octets of a storm.
+        """
+        bounds, forms, own = [], self._forms, self._address
+        start += -start % _CACHE_LINE
+        for identification, (message, address, hardware) in enumerate(replies, first):
+            payload = len(message)
+            before, ports, ip_sum, pseudo_sum = forms.get(payload) or self._form(payload)
+            identification &= 0xFFFF
+            _HEADERS.pack_into(
+                room,
+                start,
+                _ADD_UP,
+                hardware,
+                before,
+                identification,
+                _FLAGS_TO_PROTOCOL,
+                0xFFFF - (ip_sum + identification + address) % 0xFFFF,
+                own,
+                address,
+                ports,
+                (pseudo_sum + address) % 0xFFFF,
+            )
+            end = start + HEADERS_SIZE + payload
+            room[end - payload : end] = message
+            bounds.append((start, end))
+            start = end + -end % _CACHE_LINE
+        return bounds
 
     def _form(self, payload: int) -> _Form:
         size = UDP_HEADER.size + payload
-        length = IP_HEADER.size + size
-        fields = _VERSION_AND_LENGTH, 0, length
+        fields = _VERSION_AND_LENGTH, 0, IP_HEADER.size + size
         header = IP_HEADER.pack(*fields, 0, 0, _TTL, _PROTOCOL_UDP, 0, self._address, bytes(4))
+        pseudo = self._address + struct.pack("!HH", _PROTOCOL_UDP, size)
         found = self._forms[payload] = _Form(
             self._hardware + struct.pack("!HBBH", _TYPE_IPV4, *fields),
             struct.pack("!HHH", SERVER_PORT, CLIENT_PORT, size),
-            ones_complement_sum(header),
-            ones_complement_sum(self._address) + _PROTOCOL_UDP + size,
+            number(header) % 0xFFFF,
+            number(pseudo) % 0xFFFF,
         )
         return found
 
-    def write(
-        self,
-        room: bytearray,
-        start: int,
-        message: Message,
-        destination: bytes,
-        hardware: bytes,
-        identification: int,
-    ) -> int:
-        """Write the frame of a reply that fits, to port 68 of an address, and return where it ends."""
-        payload = len(message)
-        form = self._forms.get(payload) or self._form(payload)
-        number = int.from_bytes(destination, "big")
-        _HEADERS.pack_into(
-            room,
-            start,
-            *(_ADD_UP, hardware, form.from_source_to_length, identification, _FLAGS_TO_PROTOCOL),
-            *(0xFFFF - (form.ip_sum + identification + number) % 0xFFFF, self._address, destination),
-            *(form.ports_and_length, (form.pseudo_sum + number) % 0xFFFF),
-        )
-        start += HEADERS_SIZE
-        end = start + payload
-        room[start:end] = message
-        return end
-
-    def fragments(
-        self, message: Message, destination: bytes, hardware: bytes, identification: int
-    ) -> list[bytes]:
+    def fragments(self, reply: Reply, identification: int) -> list[bytes]:
         """Return the frames of a reply that is too large for one.
 
-        `identification`, 16 bits, tells the fragments of one packet from those of others (RFC 791, 2.3).
+        16 bits of `identification` tell the fragments of one packet from those of others (RFC 791, 2.3).
         """
+        identification &= 0xFFFF
+        message, address, hardware = reply
+        destination = address.to_bytes(4, sys.byteorder)
         size = UDP_HEADER.size + len(message)
         bare = UDP_HEADER.pack(SERVER_PORT, CLIENT_PORT, size, 0) + message
         pseudo = self._address + destination + struct.pack("!HH", _PROTOCOL_UDP, size)

@@ -7,7 +7,7 @@ import socket
 import struct
 
 from pxerelay import mmsg
-from pxerelay.batch import SLOT, Batch, Room, room_size
+from pxerelay.batch import EXCESS, SLOT, Batch, Room, room_size
 
 BATCH = 256
 """Datagrams that one system call receives at most."""
@@ -18,6 +18,9 @@ _NAME = struct.Struct("@4x4s8x")
 _CONTROL = struct.Struct("@N8xi4s4s4x")
 """A control message (cmsg(3)): its length, level and type, then struct in_pktinfo (ip(7)): the interface's
 index, the local address, the destination in the packet."""
+
+_IOVECS = struct.Struct("@PNPN")
+"""Where the two parts of a datagram go, and how long they may be (readv(2))."""
 
 _WORD = 4
 
@@ -30,16 +33,17 @@ class Inbox:
         self._room = Room(data.octets)
         names = mmsg.Buffer(BATCH * _NAME.size)
         controls = mmsg.Buffer(BATCH * _CONTROL.size)
-        iovecs = mmsg.Buffer(BATCH * mmsg.IOVEC.size)
+        iovecs = mmsg.Buffer(BATCH * _IOVECS.size)
         self._headers = mmsg.Buffer(BATCH * mmsg.MMSGHDR.size)
         self._kept = data, names, controls, iovecs
-        for at, offset in enumerate(self._room.offsets):
-            mmsg.IOVEC.pack_into(iovecs.octets, at * mmsg.IOVEC.size, data.address + offset, SLOT)
+        for at, (slot, rest) in enumerate(self._room.places):
+            parts = data.address + slot, SLOT, data.address + rest, EXCESS
+            _IOVECS.pack_into(iovecs.octets, at * _IOVECS.size, *parts)
             mmsg.MMSGHDR.pack_into(
                 self._headers.octets,
                 at * mmsg.MMSGHDR.size,
                 *(names.address + at * _NAME.size, _NAME.size),
-                *(iovecs.address + at * mmsg.IOVEC.size, 1),
+                *(iovecs.address + at * _IOVECS.size, 2),
                 *(controls.address + at * _CONTROL.size, _CONTROL.size),
                 *(0, 0),
             )

@@ -10,11 +10,16 @@ import asyncio
 import socket
 from collections.abc import Callable
 
+from pxerelay.pace import Pace
+
 _PAUSE = 0.002
 """Seconds; firmware waits four seconds for an answer (PXE 2.1, 2.2.3)."""
 
-Readable = Callable[[socket.socket], bool]
-"""Reads what is waiting at a socket, and tells whether that was a crowd."""
+_CROWD = 16
+"""Datagrams within such a time that are a crowd: 8000 a second."""
+
+Readable = Callable[[socket.socket], int]
+"""Reads what is waiting at a socket, and returns how many datagrams it took."""
 
 
 class Listener:
@@ -24,8 +29,9 @@ class Listener:
         self._loop = asyncio.get_running_loop()
         self._socket = sock
         self._readable = readable
+        self._pace = Pace(_PAUSE, _CROWD)
         self._pause: asyncio.TimerHandle | None = None
-        self._listen()
+        self._loop.add_reader(sock, self._read)
 
     def close(self) -> None:
         """Stop reading; the socket stays open."""
@@ -33,11 +39,10 @@ class Listener:
             self._pause.cancel()
         self._loop.remove_reader(self._socket)
 
-    def _listen(self) -> None:
-        self._pause = None
-        self._loop.add_reader(self._socket, self._read)
-
     def _read(self) -> None:
-        if self._readable(self._socket):
+        crowd = self._pace.busy(self._readable(self._socket), self._loop.time())
+        if crowd and not self._pause:
             self._loop.remove_reader(self._socket)
-            self._pause = self._loop.call_later(_PAUSE, self._listen)
+        elif self._pause and not crowd:
+            self._loop.add_reader(self._socket, self._read)
+        self._pause = self._loop.call_later(_PAUSE, self._read) if crowd else None

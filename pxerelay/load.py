@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pxerelay import config, document
 from pxerelay.document import Document
 from pxerelay.findings import ConfigError, Finding
+from pxerelay.globs import is_glob
 from pxerelay.model import Config
 
 DEFAULT_PATH = Path("/etc/pxerelay/pxerelay.yml")
@@ -58,28 +58,44 @@ def load(path: Path, stands_at: Path | None = None) -> Loaded:
         raise UnreadableError([Finding(str(place), 0, 0, f"can't be read: {error.strerror}")]) from None
     rule_files = []
     for include in config.includes(main):
-        for match in _matches(place, include.path):
+        try:
+            matches = _matches(place, include.path)
+        except (OSError, ValueError) as error:
+            message = f"'{include.path}' is no path or glob that can be looked up: {error}; {_GLOBS}"
+            found.append(main.finding(include.mark, message))
+            continue
+        for match in matches:
             try:
                 if match.samefile(path) or match == place:
                     message = "this matches the file itself; keep rule files in a folder of their own"
                     found.append(main.finding(include.mark, message))
                 elif str(match) not in files:
                     rule_files.append(read(match, match))
-            except OSError as error:
-                message = f"{match} can't be read: {error.strerror}; mend that or take it out of `include:`"
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or str(error)
+                message = f"{match} can't be read: {reason}; mend that or take it out of `include:`"
                 found.append(main.finding(include.mark, message))
     return Loaded(config.build(main, rule_files, found), (main, *rule_files), files, digest.hexdigest())
 
 
-def _matches(place: Path, pattern: str) -> Iterator[Path]:
-    """Yield the files a path or glob stands for, sorted; a plain path always, so that its lack is noticed."""
-    if not any(character in pattern for character in "*?["):
-        yield place.parent / pattern
-        return
+_GLOBS = "* and ? stand for parts of a name, ** as a whole part for any folders, as in rules.d/**/*.yml"
+
+
+def _matches(place: Path, pattern: str) -> list[Path]:
+    """Return the files a path or glob stands for, sorted; a plain path always, so that its lack is noticed.
+
+    So are links that lead nowhere. Raises OSError or ValueError for what can't be looked up.
+    """
+    if not is_glob(pattern):
+        return [place.parent / pattern]
     absolute = Path(pattern).is_absolute()
     base = Path("/") if absolute else place.parent
     matches = base.glob(pattern.lstrip("/") if absolute else pattern)
-    yield from sorted(match for match in matches if not match.name.startswith(".") and match.is_file())
+    return sorted(
+        match
+        for match in matches
+        if not match.name.startswith(".") and (match.is_file() or not match.exists())
+    )
 
 
 def _decoded(name: str, octets: bytes) -> Document:

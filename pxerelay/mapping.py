@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from pxerelay.answers import Target
 from pxerelay.document import Document, Map, Mark
 from pxerelay.mac import MAC_OCTETS, MacError, Pattern, parse_pattern
 from pxerelay.resolve import Resolver
@@ -77,12 +78,12 @@ class RuleReader:
 
     def _read(self, document: Document, rules: Map) -> None:
         for key, value in rules.items():
+            choice = self._resolver.choice(document, value, ("rules", key)) or _UNUSABLE
             try:
                 pattern = parse_pattern(key)
             except MacError as error:
                 self._resolver.fault(document, ("rules", key), str(error), key=True)
                 continue
-            choice = self._resolver.choice(document, value, ("rules", key)) or _UNUSABLE
             if pattern.exact:
                 chaddr = pattern.value.to_bytes(MAC_OCTETS, "big")
                 if chaddr in self._exact:
@@ -105,7 +106,7 @@ class RuleReader:
         )
 
     def _find_ambiguous(self) -> None:
-        """Find pairs that are equally specific, can match one MAC and choose differently."""
+        """Find pairs that are equally specific, can match one MAC, and name different servers for it."""
         shapes: dict[int, list[PatternRule]] = {}
         for rule in self._patterns.values():
             shapes.setdefault(rule.pattern.mask, []).append(rule)
@@ -113,25 +114,44 @@ class RuleReader:
         for at, mask in enumerate(masks):
             for other in masks[:at]:
                 if mask.bit_count() == other.bit_count():
-                    self._compare(shapes[other], shapes[mask], mask & other)
+                    settling = [
+                        m for m in masks if m.bit_count() > mask.bit_count() and m & (mask | other) == m
+                    ]
+                    self._compare(shapes[other], shapes[mask], mask & other, settling)
 
-    def _compare(self, some: list[PatternRule], others: list[PatternRule], common: int) -> None:
-        """Report each of `others` that overlaps one of `some` with another choice; once each is enough."""
-        groups: dict[int, dict[Choice, PatternRule]] = {}
+    def _compare(
+        self, some: list[PatternRule], others: list[PatternRule], common: int, settling: Sequence[int]
+    ) -> None:
+        """Report each of `others` that clashes with one of `some`; once each is enough.
+
+        They overlap if their digits in `common` agree. `settling` are the masks of rules that can settle it.
+        """
+        groups: dict[int, dict[frozenset[Target], list[PatternRule]]] = {}
         for rule in some:
-            groups.setdefault(rule.pattern.value & common, {}).setdefault(rule.choice, rule)
+            group = groups.setdefault(rule.pattern.value & common, {})
+            group.setdefault(frozenset(rule.choice.servers), []).append(rule)
         for rule in others:
-            for choice, rival in groups.get(rule.pattern.value & common, {}).items():
-                if choice != rule.choice and _UNUSABLE not in (choice, rule.choice):
+            group = groups.get(rule.pattern.value & common, {})
+            servers = frozenset(rule.choice.servers)
+            rivals = (rival for choice, rivals in group.items() if choice != servers for rival in rivals)
+            for rival in rivals:
+                if _UNUSABLE not in (rival.choice, rule.choice) and not self._settled(rival, rule, settling):
                     self._report_ambiguous(rival, rule)
                     break
+
+    def _settled(self, rule: PatternRule, rival: PatternRule, settling: Iterable[int]) -> bool:
+        """Whether a more specific rule decides about all that both match."""
+        both = _overlap(rule, rival)
+        if both.exact and both.value.to_bytes(MAC_OCTETS, "big") in self._exact:
+            return True
+        return any(Pattern(mask, both.value & mask) in self._patterns for mask in settling)
 
     def _report_ambiguous(self, rule: PatternRule, rival: PatternRule) -> None:
         places = [(self._places.of(entry.pattern), entry) for entry in (rule, rival)]
         order = {document.name: at for at, document in enumerate(self._documents)}
         places.sort(key=lambda item: (order[item[0].document.name], item[0].mark))
         (first, one), (second, two) = places
-        both = Pattern(one.pattern.mask | two.pattern.mask, one.pattern.value | two.pattern.value)
+        both = _overlap(one, two)
         self._resolver.findings.append(
             second.document.finding(
                 second.mark,
@@ -140,3 +160,8 @@ class RuleReader:
                 f"add a rule for {both} or fix more digits in one of them",
             )
         )
+
+
+def _overlap(one: PatternRule, other: PatternRule) -> Pattern:
+    """Return what both match, where they overlap."""
+    return Pattern(one.pattern.mask | other.pattern.mask, one.pattern.value | other.pattern.value)

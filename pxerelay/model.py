@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network
 
+from pxerelay import globs
 from pxerelay.agentinfo import AgentInfoSetting
 from pxerelay.answers import Target
 from pxerelay.rules import Default, Policy
@@ -27,11 +27,11 @@ class InterfaceSetting:
     @property
     def is_glob(self) -> bool:
         """Whether the name stands for more than one interface."""
-        return any(character in self.name for character in "*?[")
+        return globs.is_glob(self.name)
 
     def matches(self, interface: str) -> bool:
         """Whether an interface of this name is meant."""
-        return fnmatchcase(interface, self.name) if self.is_glob else interface == self.name
+        return globs.matches(self.name, interface)
 
 
 @dataclass(frozen=True)

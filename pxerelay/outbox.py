@@ -1,8 +1,12 @@
 """Datagrams to the kernel, as few system calls as there can be.
 
-`UdpOutbox` groups what goes to one address at one length, whoever it is from: such a group is one call
-and passes the kernel's stack once, cut into datagrams at its end (UDP_SEGMENT, udp(7)). Where the kernel
-or the device won't have that, each datagram goes by itself.
+`UdpOutbox` groups what goes to one address at one length, whoever it is from. In a storm such a group is one
+call and passes the kernel's stack once, cut into datagrams at its end (UDP_SEGMENT, udp(7)). Where the
+kernel or the device won't have that, each datagram goes by itself.
+
+Only in a storm: programs that hear the wire beside the kernel (packet(7): some DHCP servers, tcpdump) see
+such a group as one large datagram, and lose it, if they sit on the other end of a veth pair. That is not to
+happen to fifty clients that are switched on together, nor after the machine stood still for a moment.
 
 `LinkOutbox` sends replies by link layer from a packet socket (packet(7)), a batch of frames per call; headers
 are made by `frames`.
@@ -13,11 +17,12 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from pxerelay import mmsg
-from pxerelay.frames import Framing
+from pxerelay.frames import Framing, Reply
 from pxerelay.packet import CLIENT_PORT, Message
 from pxerelay.sockets import IP_PKTINFO
 
@@ -27,12 +32,8 @@ _UDP_SEGMENT = 103
 _SEGMENTS = 64
 """Datagrams that one call may be cut into (UDP_MAX_SEGMENTS in older kernels)."""
 
-_WORTH = 8
-"""Datagrams of one group from which on they go in one call.
-
-Programs that hear the wire beside the kernel (packet(7): some DHCP servers, tcpdump) see such a call as one
-large datagram if they sit on the other end of a veth pair. At the rates of firmware it never comes to that.
-"""
+_WORTH = 4
+"""Datagrams of one group from which on they go in one call."""
 
 _SEGMENTED_OCTETS = 65000
 """Octets that one call may carry: an IP packet's less the headers."""
@@ -64,32 +65,42 @@ class UdpOutbox:
         """Add datagrams of one length to an address of 4 octets; `control` is from `sockets.packet_info`."""
         self._groups.setdefault((address, port, control, len(messages[0])), []).extend(messages)
 
-    def flush(self, sock: socket.socket) -> list[Failure]:
-        """Send everything by a socket and return what failed."""
+    def flush(self, sock: socket.socket, *, storm: bool) -> list[Failure]:
+        """Send everything by a socket, groups at once in a storm, and return what failed."""
         failures: list[Failure] = []
         for group, messages in self._groups.items():
             most = max(1, min(_SEGMENTS, _SEGMENTED_OCTETS // max(group[3], 1)))
             for start in range(0, len(messages), most):
-                _send(sock, group, messages[start : start + most], failures)
+                some = messages[start : start + most]
+                if not (storm and len(some) >= _WORTH and _send_at_once(sock, group, some, failures)):
+                    _send_singly(sock, group, some, failures)
         self._groups.clear()
         return failures
 
 
-def _send(sock: socket.socket, group: Group, messages: Sequence[Message], failures: list[Failure]) -> None:
-    """Send messages of one group, in one call if that is worth it and the kernel agrees."""
+def _send_at_once(
+    sock: socket.socket, group: Group, messages: Sequence[Message], failures: list[Failure]
+) -> bool:
+    """Send messages of one group in one call; False if the kernel can't do that with them."""
     address, port, control, length = group
+    ancillary = [(socket.IPPROTO_UDP, _UDP_SEGMENT, struct.pack("@H", length))]
+    if control:
+        ancillary.append((socket.IPPROTO_IP, IP_PKTINFO, control))
+    try:
+        sock.sendmsg(messages, ancillary, socket.MSG_DONTWAIT, (socket.inet_ntoa(address), port))
+    except OSError as error:
+        if error.errno in _NO_SEGMENTS:
+            return False
+        failures.append(Failure(address, port, error.errno or 0, messages))
+    return True
+
+
+def _send_singly(
+    sock: socket.socket, group: Group, messages: Sequence[Message], failures: list[Failure]
+) -> None:
+    address, port, control, _ = group
     name = socket.inet_ntoa(address), port
     ancillary = [(socket.IPPROTO_IP, IP_PKTINFO, control)] if control else []
-    if len(messages) >= _WORTH:
-        segment = (socket.IPPROTO_UDP, _UDP_SEGMENT, struct.pack("@H", length))
-        try:
-            sock.sendmsg(messages, [*ancillary, segment], socket.MSG_DONTWAIT, name)
-        except OSError as error:
-            if error.errno not in _NO_SEGMENTS:
-                failures.append(Failure(address, port, error.errno or 0, messages))
-                return
-        else:
-            return
     for message in messages:
         try:
             sock.sendmsg([message], ancillary, socket.MSG_DONTWAIT, name)
@@ -100,8 +111,8 @@ def _send(sock: socket.socket, group: Group, messages: Sequence[Message], failur
 _FRAMES = 256
 """Frames that wait for one sendmmsg."""
 
-_SLOT = 65536 + 64
-"""Octets for one frame, the largest there can be; memory that no frame ever filled takes none."""
+_ARENA = _FRAMES * (65536 + 128)
+"""Octets for them, were all as large as can be; memory that no frame ever filled takes none."""
 
 _LINK_NAME = struct.Struct("@HHi12x")
 """struct sockaddr_ll (packet(7)) of a frame with its own Ethernet header: family, none, interface."""
@@ -112,54 +123,64 @@ class LinkOutbox:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
-        frames = mmsg.Buffer(_FRAMES * _SLOT)
+        self._arena = mmsg.Buffer(_ARENA)
         self._names = mmsg.Buffer(_FRAMES * _LINK_NAME.size)
-        iovecs = mmsg.Buffer(_FRAMES * mmsg.IOVEC.size)
+        self._iovecs = mmsg.Buffer(_FRAMES * mmsg.IOVEC.size)
         self._headers = mmsg.Buffer(_FRAMES * mmsg.MMSGHDR.size)
-        self._kept = frames, iovecs
         for at in range(_FRAMES):
-            mmsg.IOVEC.pack_into(iovecs.octets, at * mmsg.IOVEC.size, frames.address + at * _SLOT, 0)
             mmsg.MMSGHDR.pack_into(
                 self._headers.octets,
                 at * mmsg.MMSGHDR.size,
                 *(self._names.address + at * _LINK_NAME.size, _LINK_NAME.size),
-                *(iovecs.address + at * mmsg.IOVEC.size, 1),
+                *(self._iovecs.address + at * mmsg.IOVEC.size, 1),
                 *(0, 0, 0, 0),
             )
-        self._octets = frames.octets
-        self._lengths = memoryview(iovecs.octets).cast("L")[1::2]
+        self._places = memoryview(self._iovecs.octets).cast("L")
         self._indexes = [0] * _FRAMES
-        self._waiting: list[tuple[bytes, Message]] = []
-        self._identification = 0
+        self._waiting: list[Reply] = []
+        self._used = 0
+        self._number = 0
         self._failures: list[Failure] = []
 
-    def put(self, message: Message, framing: Framing, index: int, address: bytes, hardware: bytes) -> None:
-        """Add a reply that leaves by an interface, to a client's address and Ethernet address."""
-        identification = self._identification = (self._identification + 1) & 0xFFFF
-        if framing.fits(message):
-            start = self._begin(index)
-            end = framing.write(self._octets, start, message, address, hardware, identification)
-            self._end(end - start, address, message)
-            return
-        for frame in framing.fragments(message, address, hardware, identification):
-            start = self._begin(index)
-            self._octets[start : start + len(frame)] = frame
-            self._end(len(frame), address, message)
+    def put(self, replies: Sequence[Reply], framing: Framing, index: int) -> None:
+        """Add replies that leave by an interface, given by its index."""
+        fitting = [reply for reply in replies if len(reply.message) <= framing.largest]
+        done = 0
+        while done < len(fitting):
+            some = fitting[done : done + self._room()]
+            self._add(some, framing.write(self._arena.octets, self._used, some, self._number), index)
+            self._number += len(some)
+            done += len(some)
+        if len(fitting) < len(replies):
+            for reply in replies:
+                if len(reply.message) > framing.largest:
+                    self._put_fragments(reply, framing, index)
 
-    def _begin(self, index: int) -> int:
-        """Return where the next frame stands, which leaves by an interface."""
-        at = len(self._waiting)
-        if at == _FRAMES:
+    def _put_fragments(self, reply: Reply, framing: Framing, index: int) -> None:
+        for frame in framing.fragments(reply, self._number):
+            self._room()
+            end = self._used + len(frame)
+            self._arena.octets[self._used : end] = frame
+            self._add([reply], [(self._used, end)], index)
+        self._number += 1
+
+    def _room(self) -> int:
+        """Return how many frames there is room for, one at least."""
+        if len(self._waiting) == _FRAMES:
             self._send()
-            at = 0
-        if index != self._indexes[at]:
-            self._indexes[at] = index
-            _LINK_NAME.pack_into(self._names.octets, at * _LINK_NAME.size, socket.AF_PACKET, 0, index)
-        return at * _SLOT
+        return _FRAMES - len(self._waiting)
 
-    def _end(self, size: int, address: bytes, message: Message) -> None:
-        self._lengths[len(self._waiting)] = size
-        self._waiting.append((address, message))
+    def _add(self, replies: Sequence[Reply], bounds: Sequence[tuple[int, int]], index: int) -> None:
+        """Take note of frames that were written, from the next one that is free on."""
+        at, places, base = len(self._waiting), self._places, self._arena.address
+        self._waiting.extend(replies)
+        for number, (start, end) in enumerate(bounds, at):
+            places[2 * number], places[2 * number + 1] = base + start, end - start
+        self._used = bounds[-1][1]
+        if self._indexes[at : len(self._waiting)] != [index] * len(bounds):
+            for number in range(at, len(self._waiting)):
+                self._indexes[number] = index
+                _LINK_NAME.pack_into(self._names.octets, number * _LINK_NAME.size, socket.AF_PACKET, 0, index)
 
     def flush(self) -> list[Failure]:
         """Send everything and return what failed since the last call."""
@@ -176,7 +197,9 @@ class LinkOutbox:
             try:
                 done += mmsg.send(descriptor, headers, total - done, socket.MSG_DONTWAIT)
             except OSError as error:
-                destination, message = self._waiting[done]
-                self._failures.append(Failure(destination, CLIENT_PORT, error.errno or 0, [message]))
+                reply = self._waiting[done]
+                address = reply.address.to_bytes(4, sys.byteorder)
+                self._failures.append(Failure(address, CLIENT_PORT, error.errno or 0, [reply.message]))
                 done += 1
         self._waiting.clear()
+        self._used = 0

@@ -173,28 +173,28 @@ class Relay:
         hops = message[packet.HOPS]
         if hops > self.config.max_hops:
             return Drop.TOO_MANY_HOPS
-        port = self._by_index.get(index)
-        client = Client(message, port.name if port else None)
         vrf = self._vrf_of.get(index, 0)
         giaddr = bytes(message[packet.GIADDR])
-        if giaddr != packet.UNSET:
+        port = None
+        if giaddr != packet.UNSET:  # a router's client is on none of our VLANs, wherever it is heard
             if (vrf, giaddr) in self._own:
                 return Drop.OWN_GIADDR
             if not _within(source, self._relays):
                 return Drop.RELAY_NOT_ACCEPTED
-        elif port is None or port.giaddr is None:
+        elif (port := self._by_index.get(index)) is None or port.giaddr is None:
             return Drop.INTERFACE_WAITING if index in self._waiting_indexes else Drop.NOT_A_CLIENT_INTERFACE
+        client = Client(message, port.name if port else None)
         servers = self._servers_for(client, self.choose(client, port), port)
         if isinstance(servers, Drop):
             return servers
         place = None
-        if giaddr == packet.UNSET and port and port.info:
+        if port and port.info:
             foreign = agentinfo.carries(message)
             if foreign and not self._trusts(port):
                 return Drop.FOREIGN_OPTION82
             place = None if foreign else agentinfo.find(message)
         message[packet.HOPS] = hops + 1
-        if giaddr == packet.UNSET and port and port.giaddr:
+        if port and port.giaddr:
             vrf, giaddr = port.vrf, port.giaddr.packed
             message[packet.GIADDR] = giaddr
         source_address = self._source_for(vrf, giaddr)

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from pxerelay.answers import Target
 from pxerelay.client import Client
 from pxerelay.exact import ExactTable
+from pxerelay.globs import Names
 from pxerelay.mac import Pattern, format_mac, rule_kind
 
 
@@ -79,7 +80,7 @@ class ClientClass:
     choice: Choice
     vendor_class: bytes | None = None
     architectures: frozenset[int] | None = None
-    interfaces: frozenset[str] | None = None
+    interfaces: Names | None = None
 
     def matches(self, client: Client) -> bool:
         """Whether the client belongs to the class."""

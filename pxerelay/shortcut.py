@@ -13,10 +13,10 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from pxerelay import packet
 from pxerelay.batch import Batch, client_number, number
+from pxerelay.frames import Reply
 from pxerelay.layout import Layout, Layouts
 from pxerelay.mac import MAC_OCTETS
 from pxerelay.relay import Decision, Relay, ToClient, ToServers
@@ -52,18 +52,10 @@ class Way:
         self.giaddr = giaddr
 
 
-class Reply(NamedTuple):
-    """A reply to relay: the message, the interface it leaves by, yiaddr, the client's Ethernet address."""
-
-    message: memoryview
-    interface: int
-    address: bytes
-    hardware: bytes
-
-
 class Known:
-    """What of a batch is known: requests of one length by their way, whose they are, and replies.
+    """What of a batch is known.
 
+    `groups` holds requests of one length by their way, `replies` those that leave by one interface.
     `clients` has the number of the client for each request (`batch.client_number`).
     """
 
@@ -72,7 +64,7 @@ class Known:
     def __init__(self) -> None:
         self.groups: defaultdict[Way, list[memoryview]] = defaultdict(list)
         self.clients: list[int] = []
-        self.replies: list[Reply] = []
+        self.replies: defaultdict[int, list[Reply]] = defaultdict(list)
 
     def leave_out(self, excess: Mapping[int, int]) -> int:
         """Take out so many messages of these clients, and return how many there were."""
@@ -175,8 +167,7 @@ class Shortcuts:
                 and (leaves := exits.get((batch.indexes[at], sources[at], giaddrs[at])))
             ):
                 hardware = clients[at].to_bytes(8, sys.byteorder)[:MAC_OCTETS]
-                address = yiaddrs[at].to_bytes(4, sys.byteorder)
-                known.replies.append(Reply(messages[at], leaves, address, hardware))
+                known.replies[leaves].append(Reply(messages[at], yiaddrs[at], hardware))
             else:
                 left.append(at)
         return left

@@ -15,13 +15,14 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from pxerelay import packet, sockets
-from pxerelay.batch import NOWHERE, Batch, client_number
+from pxerelay.batch import NOWHERE, Batch, client_number, number
 from pxerelay.flood import FloodGate
-from pxerelay.frames import Framing
+from pxerelay.frames import Framing, Reply
 from pxerelay.inbox import BATCH, Inbox
 from pxerelay.log import LOGGER, Limiter
 from pxerelay.mac import MAC_OCTETS, format_mac
 from pxerelay.outbox import Failure, LinkOutbox, UdpOutbox
+from pxerelay.pace import Pace
 from pxerelay.relay import MEANING, SUSPICIOUS, Drop, Relay, ToClient, ToServers
 from pxerelay.shortcut import Known, Shortcuts
 from pxerelay.words import Narrator
@@ -29,8 +30,11 @@ from pxerelay.words import Narrator
 _TURN = 4
 """Batches handled before the event loop gets its turn for signals, the control socket and reloads."""
 
-_CROWD = 24
-"""Datagrams in one batch from which on it pays to let the next ones gather."""
+_STORM_WINDOW, _STORM = 0.1, 1000
+"""Seconds, and datagrams within these that are a storm: more than 10,000 a second, for a while."""
+
+_CROWD = 16
+"""Datagrams at once from which on it pays to look whether the kernel had no room for more."""
 
 
 class Traffic:
@@ -48,6 +52,8 @@ class Traffic:
         self._to_link = LinkOutbox(link)
         self._limiter = Limiter()
         self._gate = FloodGate(0)
+        self._pace = Pace(_STORM_WINDOW, _STORM)
+        self._storm = False
         self._shortcuts: Shortcuts | None = None
         self._framings: dict[int | None, Framing] = {}
         self._overflows: WeakKeyDictionary[socket.socket, int] = WeakKeyDictionary()
@@ -84,35 +90,36 @@ class Traffic:
             "dropped": {reason.value: self.dropped[reason] for reason in Drop},
         }
 
-    def readable(self, sock: socket.socket) -> bool:
-        """Relay what is waiting at a UDP socket, and tell whether it was so much that more is to come.
+    def readable(self, sock: socket.socket) -> int:
+        """Relay what is waiting at a UDP socket, and return how many datagrams that was.
 
         Where net.ipv4.udp_l3mdev_accept is set, the socket of the default VRF hears broadcasts in other
         VRFs too (ip-sysctl.rst); one copy is enough.
         """
         shortcuts = self._shortcuts
         if shortcuts is None:
-            return False
+            return 0
+        total = 0
         elsewhere = self.elsewhere if sock is self._udp else frozenset()
         for _ in range(_TURN):
             try:
                 batch = self._inbox.receive(sock)
             except OSError as error:
                 self._warn(("receive", error.errno), f"could not receive: {error.strerror}")
-                return False
-            size = len(batch)
+                break
+            total += len(batch)
             if elsewhere:
                 batch.ignore(elsewhere)
             self._relay(batch, shortcuts)
-            if size < BATCH:
+            if len(batch) < BATCH:
                 break
-        if size < _CROWD:
-            return False
-        self._notice_overflow(sock)
-        return True
+        if total > _CROWD:
+            self._notice_overflow(sock)
+        return total
 
     def _relay(self, batch: Batch, shortcuts: Shortcuts) -> None:
         now = time.monotonic()
+        self._storm = self._pace.busy(len(batch), now)
         rest: Iterable[int] = range(len(batch))
         if self.narrator is None:
             known, rest = shortcuts.take(batch)
@@ -149,10 +156,10 @@ class Traffic:
         for way, messages in known.groups.items():
             if messages:
                 self._to_servers(messages, way.decision)
-        self.replies += len(known.replies)
-        self.sent_to_clients += len(known.replies)
-        for message, index, address, hardware in known.replies:
-            self._to_link.put(message, self._framings[index], index, address, hardware)
+        for interface, replies in known.replies.items():
+            self.replies += len(replies)
+            self.sent_to_clients += len(replies)
+            self._to_link.put(replies, self._framings[interface], interface)
 
     def _to_servers(self, messages: Sequence[packet.Message], decision: ToServers) -> None:
         self.requests += len(messages)
@@ -174,8 +181,8 @@ class Traffic:
             control = sockets.packet_info(port.address.packed, port.index)
             self._to_network.put([message], address, packet.CLIENT_PORT, control)
         else:
-            framing = self._framings[port.index]
-            self._to_link.put(message, framing, port.index, address, decision.hardware)
+            reply = Reply(message, number(address), decision.hardware)
+            self._to_link.put([reply], self._framings[port.index], port.index)
 
     def _drop(self, reason: Drop, interface: int, source: bytes) -> Drop:
         self.dropped[reason] += 1
@@ -187,7 +194,7 @@ class Traffic:
     def _flush(self) -> None:
         """Send what was collected, take back what was counted too early, and tell."""
         failed: dict[int, Failure] = {}
-        for failure in (*self._to_network.flush(self._udp), *self._to_link.flush()):
+        for failure in (*self._to_network.flush(self._udp, storm=self._storm), *self._to_link.flush()):
             self._report(failure)
             self.send_failures += len(failure.messages)
             for message in failure.messages:

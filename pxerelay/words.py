@@ -54,7 +54,15 @@ class Narrator:
     def _request(self, message: packet.Message, interface: str, decision: Decision) -> str:
         if isinstance(decision, Drop) and decision not in (Drop.MAPPED_TO_DROP, Drop.NOT_PXE):
             return f" dropped: {MEANING[decision]}"
-        port = next((port for port in self._relay.ports if port.name == interface and not port.waiting), None)
+        giaddr = bytes(message[packet.GIADDR])  # patched by now, unless a router had set it
+        port = next(
+            (
+                port
+                for port in self._relay.ports
+                if port.name == interface and port.giaddr and giaddr in (packet.UNSET, port.giaddr.packed)
+            ),
+            None,
+        )
         client = Client(message, port.name if port else None)
         default = port.setting.default if port else None
         match = self._relay.config.policy.choose(client, default)
@@ -62,9 +70,7 @@ class Narrator:
         if not isinstance(decision, ToServers):
             meaning = MEANING[decision] if isinstance(decision, Drop) else ""
             return f"{chosen}; dropped: {meaning}" if decision is Drop.NOT_PXE else f"{chosen}; dropped"
-        giaddr = f"giaddr {IPv4Address(bytes(message[packet.GIADDR]))}"
-        if decision.vrf:
-            giaddr += f" in VRF {self._relay.vrfs[decision.vrf]}"
+        where = f" in VRF {self._relay.vrfs[decision.vrf]}" if decision.vrf else ""
         servers = ", ".join(map(self._server, decision.servers))
         note = ", too large for option 82" if decision.too_large else ""
         chosen_addresses = {
@@ -72,7 +78,7 @@ class Narrator:
         }
         if not chosen_addresses & set(decision.servers):
             note += " (pxe_only: this client reaches the DHCP servers alone)"
-        return f"{chosen}; sent to {servers} with {giaddr}{note}"
+        return f"{chosen}; sent to {servers} with giaddr {IPv4Address(giaddr)}{where}{note}"
 
     def _server(self, address: bytes) -> str:
         """Spell a server as `name address`, or only its address where it has no name."""

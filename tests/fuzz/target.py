@@ -9,7 +9,8 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv4Network
 
 from pxerelay import agentinfo, packet
-from pxerelay.frames import ETHERNET, IP_HEADER, TASK, UDP_HEADER, Framing
+from pxerelay.batch import number
+from pxerelay.frames import ETHERNET, IP_HEADER, TASK, UDP_HEADER, Framing, Reply
 from pxerelay.ports import Link, Port
 from pxerelay.relay import Decision, Drop, Relay, ToClient, ToServers
 from pxerelay.words import Narrator
@@ -212,11 +213,12 @@ def _target(reply: bytes) -> tuple[bytes, bytes | None]:
 
 def _check_packets(message: bytes, source: bytes, destination: bytes) -> None:
     framing = Framing(source, bytes(6), _MTU)
-    if framing.fits(message):
-        room = bytearray(1 << 16)
-        parts = [bytes(room[: framing.write(room, 0, message, destination, bytes(6), 1)])]
+    reply = Reply(message, number(destination), bytes(6))
+    if len(message) <= framing.largest:
+        room = bytearray(1 << 11)
+        parts = [bytes(room[start:end]) for start, end in framing.write(room, 0, [reply], 1)]
     else:
-        parts = framing.fragments(message, destination, bytes(6), 1)
+        parts = framing.fragments(reply, 1)
     parts = [part[TASK.size + ETHERNET.size :] for part in parts]
     assert all(len(part) <= _MTU for part in parts)
     assert all(part[12:20] == source + destination for part in parts)

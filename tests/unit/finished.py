@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from pxerelay.frames import HEADERS_SIZE, TASK, Framing
+from pxerelay.batch import number
+from pxerelay.frames import HEADERS_SIZE, TASK, Framing, Reply
 from tests.lab.frames import internet_sum
 
 OWN_HARDWARE = bytes.fromhex("0200000000fe")
@@ -21,12 +22,13 @@ def frames_of(
 ) -> list[bytes]:
     """Return the Ethernet frames of a reply."""
     framing = Framing(source, OWN_HARDWARE, mtu)
-    if not framing.fits(message):
-        return list(map(finished, framing.fragments(message, destination, hardware, identification)))
-    room = bytearray(b"\xaa" * (HEADERS_SIZE + len(message) + 50))
-    end = framing.write(room, 20, message, destination, hardware, identification)
-    assert room[:20] + room[end:] == b"\xaa" * 50, "nothing is written beside it"
-    return [finished(bytes(room[20:end]))]
+    one = Reply(message, number(destination), hardware)
+    if len(message) > framing.largest:
+        return list(map(finished, framing.fragments(one, identification)))
+    room = bytearray(b"\xaa" * (HEADERS_SIZE + len(message) + 150))
+    ((start, end),) = framing.write(room, 20, [one], identification)
+    assert room[:start] + room[end:] == b"\xaa" * 150, "nothing is written beside it"
+    return [finished(bytes(room[start:end]))]
 
 
 def finished(octets: bytes) -> bytes:

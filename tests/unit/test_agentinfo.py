@@ -90,9 +90,10 @@ def test_rule_10_an_option_82_can_not_be_hidden(options: bytes | str, fields: di
     assert sent(trusting, hidden) == bytes(expected)
 
 
-def test_rule_10_a_trusted_vlan_keeps_its_own_and_gets_none() -> None:
+@pytest.mark.parametrize("trusted", ["vlan10", '"vlan1*"'])
+def test_rule_10_a_trusted_vlan_keeps_its_own_and_gets_none(trusted: str) -> None:
     theirs = option(82, option(1, b"switch port 3"))
-    trusting = BOTH.replace("{circuit_id:", "{trusted: [vlan10], circuit_id:")
+    trusting = BOTH.replace("{circuit_id:", f"{{trusted: [{trusted}], circuit_id:")
     whole = sent(trusting, request(extra=theirs))
     assert packet.options(whole)[82] == theirs[2:]
     assert 82 in packet.options(sent(trusting, request()))

@@ -134,19 +134,56 @@ def test_a_hundred_thousand_faults_take_no_square_time() -> None:
 def test_ambiguity_is_found_exactly_where_it_is(wild: dict[Pattern, str]) -> None:
     """Against every pair tried in turn: a pattern is reported if it clashes with another."""
     listed = list(wild.items())
+
+    def settled(one: Pattern, other: Pattern) -> bool:
+        both = Pattern(one.mask | other.mask, one.value | other.value)
+        return any(
+            rule.fixed_digits > one.fixed_digits and rule.mask & ~both.mask == 0 and rule.overlaps(both)
+            for rule in wild
+        )
+
     clash = any(
-        one.fixed_digits == other.fixed_digits and one.overlaps(other) and server != rival
+        one.fixed_digits == other.fixed_digits
+        and one.overlaps(other)
+        and server != rival
+        and not settled(one, other)
         for at, (one, server) in enumerate(listed)
         for other, rival in listed[:at]
     )
-    text = "default: 10.0.0.9\nrules:\n" + "".join(f"  '{pattern}': {server}\n" for pattern, server in listed)
-    found = messages(text if wild else "default: 10.0.0.9")
+    found = messages(mapping_of(wild))
     assert bool(found) == clash
     assert all("equally specific" in message for message in found)
-    for message in found:
-        suggested = re.search(r"add a rule for (\S+) or", message)
+
+
+@settings(max_examples=60)
+@given(st.dictionaries(patterns, st.sampled_from(["10.0.0.1", "10.0.0.2", "drop"]), max_size=12))
+def test_what_is_advised_against_an_ambiguity_mends_it(wild: dict[Pattern, str]) -> None:
+    mended = dict(wild)
+    for _ in range(200):
+        found = messages(mapping_of(mended))
+        if not found:
+            return
+        suggested = re.search(r"add a rule for (\S+) or", found[0])
         assert suggested
-        parse_pattern(suggested[1])
+        assert parse_pattern(suggested[1]) not in mended
+        mended[parse_pattern(suggested[1])] = "drop"
+    raise AssertionError(f"still ambiguous: {found}")
+
+
+def mapping_of(rules: dict[Pattern, str]) -> str:
+    lines = [f"  '{pattern}': {server}" for pattern, server in rules.items()]
+    return "\n".join(["default: 10.0.0.9", *(["rules:"] if lines else []), *lines])
+
+
+def test_the_same_servers_otherwise_spelled_are_no_ambiguity() -> None:
+    text = (
+        "servers: {{a: 10.0.0.1, same: 10.0.0.1, both: [10.0.0.1, 10.0.0.2]}}\ndefault: a\n"
+        "rules: {{'52:54:00:12:3?:*': {}, '52:54:00:12:?3:*': {}}}"
+    )
+    assert not messages(text.format("a", "same"))
+    assert not messages(text.format("a", "10.0.0.1"))
+    assert not messages(text.format("both", "[10.0.0.2, a]"))
+    assert messages(text.format("a", "both"))
 
 
 def test_the_fast_way_past_the_validator_hides_nothing() -> None:

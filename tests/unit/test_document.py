@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import pytest
@@ -94,6 +95,9 @@ def test_a_finding_shows_line_and_caret_also_behind_tabs_and_wide_text() -> None
         ("? {a: b}\n: c", 1, 3, "can't be a key"),
         ("a: !vault x", 1, 4, "!vault means nothing"),
         ("a: !ris [b]", 1, 4, "!ris means nothing"),
+        ("a: !!nonsense b", 1, 4, "nonsense means nothing"),
+        ("# a\rb: *nope", 2, 4, "&nope must stand before it"),
+        ("# a\u2028b: *nope", 2, 4, "&nope must stand before it"),
         ("--- 1\n--- 2\n", 2, 1, "a second document"),
         ("a: b: c", 1, 5, "not YAML"),
         ("a:\n\t- b", 2, 1, "indent with spaces"),
@@ -106,6 +110,7 @@ def test_a_fault_is_told_with_its_place(text: str, line: int, column: int, says:
     (fault,) = parse("f.yml", text).faults
     assert says in fault.message
     assert (fault.file, fault.line, fault.column) == ("f.yml", line, column)
+    assert fault.text in re.split("[\n\r\u2028]", text)
 
 
 def test_all_double_keys_are_told() -> None:
@@ -118,13 +123,26 @@ def test_an_alias_is_the_same_value_at_another_place() -> None:
     assert parsed.mark_of(("b",)) == Mark(2, 4)
 
 
-def test_depth_and_aliases_cost_nothing() -> None:
-    deep = parse("f.yml", "[" * 5000 + "]" * 5000)
-    assert deep.faults == () or "not YAML" in deep.faults[0].message
-    laughs = "a0: &a0 [x]\n" + "".join(
-        f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30)
-    )
-    assert len(data(laughs)) == 30
+@pytest.mark.parametrize("depth", [33, 400, 900, 5000])
+def test_what_is_nested_too_deep_is_a_fault(depth: int) -> None:
+    parsed = parse("f.yml", "a: " + "[" * depth + "]" * depth)
+    assert any("nested more than" in fault.message or "not YAML" in fault.message for fault in parsed.faults)
+    height, here = 0, parsed.data
+    while isinstance(here, list | dict) and here:
+        height, here = height + 1, next(iter(here.values() if isinstance(here, dict) else here))
+    assert height <= 32
+
+
+def test_what_aliases_stand_for_has_a_bound() -> None:
+    def laughs(levels: int) -> str:
+        return "a0: &a0 [x]\n" + "".join(
+            f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, levels)
+        )
+
+    assert len(data(laughs(4))) == 4
+    faults = parse("f.yml", laughs(30)).faults
+    assert faults
+    assert all("write out what is meant" in fault.message for fault in faults)
 
 
 @given(st.text(max_size=60) | st.text(alphabet="ab:-[]{}&*!|>'\"#%@`,?~\n\t 01", max_size=60))

@@ -23,6 +23,8 @@ PURE = (
     "relay",
     "shortcut",
     "batch",
+    "globs",
+    "pace",
     "layout",
     "frames",
     "findings",

@@ -180,8 +180,11 @@ def test_an_interface_has_its_own_default() -> None:
     assert relay().decide(request(), VLAN20, NOBODY) == ToServers(ALTIRIS, None)
 
 
-def test_a_relayed_request_has_no_interface_default_on_other_interfaces() -> None:
-    assert relay().decide(request(giaddr="10.30.7.1"), CORE, ROUTER) == ToServers((RIS,), None)
+@pytest.mark.parametrize("index", [CORE, VLAN20])
+def test_rule_08_a_routers_client_is_on_no_vlan_of_ours_wherever_it_is_heard(index: int) -> None:
+    text = f"{STANDARD}\nclasses: [{{name: here, interfaces: [vlan20], server: altiris}}]"
+    assert relay(text).decide(request(giaddr="10.30.7.1"), index, ROUTER) == ToServers((RIS,), None)
+    assert relay(text).decide(request(), VLAN20, NOBODY) == ToServers(ALTIRIS, None)
 
 
 def test_a_client_mapped_to_drop_is_never_served_not_even_by_dhcp_servers() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +58,17 @@ def test_all_conditions_of_a_class_must_hold() -> None:
     assert reasons("02:00:00:00:00:01", "vlan20", b"PXEClient", (7,)) == ["default:f"]
     assert reasons("02:00:00:00:00:01", "vlan10", b"PXEClient", (11,)) == ["interface-default:e", "default:f"]
     assert reasons("02:00:00:00:00:01", "vlan20", b"HTTPClient", (19,)) == ["class:d", "class:a", "default:f"]
+
+
+@pytest.mark.parametrize(
+    ("names", "fitting"), [("vlan10", [10]), ('"vlan1*"', [10, 11]), ('"vlan*"', [10, 11, 20])]
+)
+def test_a_class_takes_interfaces_by_name_or_glob(names: str, fitting: list[int]) -> None:
+    chosen = f"classes: [{{name: c, interfaces: [{names}], server: drop}}]"
+    policy = build(f"default: 10.0.0.1\ninterfaces: {{'vlan*': {{}}}}\n{chosen}").policy
+    heard = {number: DescribedClient(bytes(6), f"vlan{number}", b"", ()) for number in (10, 11, 20)}
+    assert [number for number, client in heard.items() if policy.choose(client, None).rule == "c"] == fitting
+    assert policy.choose(DescribedClient(bytes(6), None, b"", ()), None).rule == "default"
 
 
 def test_rule_16_without_an_ethernet_address_only_defaults_apply() -> None:

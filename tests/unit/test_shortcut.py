@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pxerelay.batch import Batch, Room, client_number, number, room_size
+from pxerelay.batch import SLOT, Batch, Room, client_number, number, room_size
 from pxerelay.relay import Decision, Relay, ToClient, ToServers
 from pxerelay.shortcut import Shortcuts
 from tests.unit.configs import CORE, STANDARD, VLAN10, VLAN20, relay
@@ -84,13 +86,15 @@ Arrival = tuple[bytearray, int, bytes, bool]
 RIS = "10.20.0.10"
 
 
-ROOM = Room(bytearray(room_size(30)))
+MEMORY = bytearray(room_size(30))
+ROOM = Room(MEMORY)
 
 
 def batch_of(arrivals: list[Arrival]) -> Batch:
     """Put datagrams into a room that holds the octets of earlier ones, as the inbox does."""
-    for slot, (octets, *_) in zip(ROOM.slots, arrivals, strict=False):
-        slot[: len(octets)] = octets
+    for (slot, rest), (octets, *_) in zip(ROOM.places, arrivals, strict=False):
+        MEMORY[slot : slot + min(SLOT, len(octets))] = octets[:SLOT]
+        MEMORY[rest : rest + len(octets[SLOT:])] = octets[SLOT:]
     return Batch(
         ROOM,
         [len(octets) for octets, *_ in arrivals],
@@ -109,9 +113,10 @@ def outcomes(short: Shortcuts, arrivals: list[Arrival]) -> list[tuple[Decision, 
     for way, messages in known.groups.items():
         assert len({len(each) for each in messages}) == 1
         found.update((id(each), way.decision) for each in messages)
-    for answer, index, address, hardware in known.replies:
+    for index, replies in known.replies.items():
         port = next(port for port in short._relay.ports if port.index == index)
-        found[id(answer)] = ToClient(port, address, hardware)
+        for answer, address, hardware in replies:
+            found[id(answer)] = ToClient(port, address.to_bytes(4, sys.byteorder), hardware)
     taken = [octets for at, octets in enumerate(batch.messages) if at not in rest]
     assert known.clients == [client_number(octets) for octets in taken if octets[0] == 1]
     assert len(found) == len(arrivals), "each is in one place"
