@@ -2,9 +2,8 @@
 
     code(1)=82  length(1)  sub-options: code(1) length(1) value ...
 
-The option is spliced into the octets of a message and cut out of them again; all others stay as and
-where they are. Only the options area is searched: an option 82 has no business in sname or file
-(RFC 3046, 2.1 has it last before END).
+The option is spliced into the octets of a message, last before END (RFC 3046, 2.1), and cut out of them
+again; all others stay as they are.
 """
 
 from __future__ import annotations
@@ -138,63 +137,67 @@ def sub_options(value: bytes) -> dict[int, bytes] | None:
 
 
 class Place(NamedTuple):
-    """Where things stand in a message: `end` of its options (of END, or past the last), and option 82."""
+    """Where options end: `end` is the place of END, or behind the last octet."""
 
     end: int
     has_end: bool
-    info: slice | None
 
 
-def find(message: Message) -> Place | None:
-    """Find the end of the options area and the first option 82; None if the area can't be walked."""
-    position, size = packet.HEADER_SIZE + len(packet.MAGIC_COOKIE), len(message)
-    if message[packet.HEADER_SIZE : position] != packet.MAGIC_COOKIE:
+def find_end(message: Message) -> Place | None:
+    """Find the end of the options area; None if the area can't be walked."""
+    if message[packet.HEADER_SIZE : packet.OPTIONS] != packet.MAGIC_COOKIE:
         return None
-    info = None
-    while position < size:
-        code = message[position]
+    for code, start, end in packet.walk(message[packet.OPTIONS :]):
         if code == packet.END:
-            return Place(position, True, info)
-        if code == packet.PAD:
-            position += 1
-            continue
-        if position + 2 > size or position + 2 + message[position + 1] > size:
+            return Place(packet.OPTIONS + start, True)
+        if packet.OPTIONS + end > len(message):
             return None
-        after = position + 2 + message[position + 1]
-        if code == AGENT_INFORMATION and info is None:
-            info = slice(position, after)
-        position = after
-    return Place(position, False, info)
+    return Place(len(message), False)
+
+
+def _areas(message: Message) -> Iterator[slice]:
+    """Yield where options stand that any reader could find, in front of damage too.
+
+    That is in the options, and in file and sname where option overload says so (RFC 2132, 9.3).
+    """
+    if message[packet.HEADER_SIZE : packet.OPTIONS] != packet.MAGIC_COOKIE:
+        return
+    yield slice(packet.OPTIONS, len(message))
+    overload = 0
+    for code, start, end in packet.walk(message[packet.OPTIONS :]):
+        if code == packet.OVERLOAD and end - start > 2:
+            overload |= int.from_bytes(message[packet.OPTIONS + end - 1 : packet.OPTIONS + end], "big")
+    yield from (field for bit, field in ((1, packet.FILE), (2, packet.SNAME)) if overload & bit)
 
 
 def carries(message: Message) -> bool:
-    """Whether an option 82 stands where any reader could find it.
+    """Whether an option 82 stands where any reader could find it, whole or cut off.
 
-    That is in the options, also in front of damage, which some readers stop at and others stumble over;
-    and in file and sname where option overload says so (RFC 2132, 9.3).
+    So it is taken to do if there are more options than are read.
     """
-    if message[packet.HEADER_SIZE : packet.OPTIONS] != packet.MAGIC_COOKIE:
-        return False
-    overload = 0
-    for code, value in _until_damage(message[packet.OPTIONS :]):
-        if code == AGENT_INFORMATION:
-            return True
-        if code == packet.OVERLOAD and value:
-            overload |= value[-1]
-    further = [area for bit, area in ((1, packet.FILE), (2, packet.SNAME)) if overload & bit]
-    return any(code == AGENT_INFORMATION for area in further for code, _ in _until_damage(message[area]))
+    return any(
+        code in (AGENT_INFORMATION, packet.PAD)
+        for area in _areas(message)
+        for code, *_ in packet.walk(message[area])
+    )
 
 
-def _until_damage(area: Message) -> Iterator[tuple[int, Message]]:
-    """Yield the options of an area; the last one may be cut off."""
-    position, size = 0, len(area)
-    while position < size and area[position] != packet.END:
-        code = area[position]
-        start = position + 2
-        position += 1
-        if code != packet.PAD:
-            position = start + area[position] if position < size else size
-            yield code, area[start:position]
+class Found(NamedTuple):
+    """An option 82: the area it stands in, where it begins and ends in the message, and its value."""
+
+    area: slice
+    start: int
+    end: int
+    value: bytes
+
+
+def found_in(message: Message) -> Iterator[Found]:
+    """Yield every option 82 of a message that is whole."""
+    for area in _areas(message):
+        for code, begin, stop in packet.walk(message[area]):
+            start, end = area.start + begin, area.start + stop
+            if code == AGENT_INFORMATION and end <= area.stop:
+                yield Found(area, start, end, bytes(message[start + 2 : end]))
 
 
 def added(message: Message, place: Place, option: bytes, mtu: int) -> bytes | None:
@@ -211,7 +214,12 @@ def added(message: Message, place: Place, option: bytes, mtu: int) -> bytes | No
     return whole if len(whole) + _HEADERS <= min(limits) else None
 
 
-def removed(message: Message, info: slice) -> bytes:
-    """Return the message without the octets of an option 82, padded back to 300."""
-    whole = bytes(message[: info.start]) + bytes(message[info.stop :])
-    return whole.ljust(MINIMUM_SIZE, b"\0")
+def removed(message: Message, info: Found) -> bytes:
+    """Return the message without the octets of an option 82, padded back to 300.
+
+    In file or sname what follows moves up, and pads take its place.
+    """
+    before, after = bytes(message[: info.start]), bytes(message[info.end : info.area.stop])
+    if info.area.start == packet.OPTIONS:
+        return (before + after).ljust(MINIMUM_SIZE, b"\0")
+    return before + after + bytes(info.end - info.start) + bytes(message[info.area.stop :])

@@ -14,6 +14,11 @@ Target = IPv4Address | str
 """A server as the configuration names it: an address or a DNS name."""
 
 
+def can_be_server(address: IPv4Address) -> bool:
+    """Whether requests may go to an address: it is one host's, and not this one's own."""
+    return not (address.is_unspecified or address.is_multicast or address.is_reserved or address.is_loopback)
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a name stands for; `error` tells why the last question failed, empty if it did not."""
@@ -36,9 +41,11 @@ class Answers:
 
     def renewed(self, fresh: Mapping[str, Answer]) -> Answers:
         """Return the answers to other questions, keeping old addresses where the new question failed."""
-        return Answers(
-            {
-                name: Answer(self.of(name), answer.error) if answer.error else answer
-                for name, answer in fresh.items()
-            }
-        )
+        return Answers({name: self._kept(name, answer) for name, answer in fresh.items()})
+
+    def updated(self, name: str, answer: Answer) -> Answers:
+        """Return the answers with a new one for one name, keeping its old addresses if that failed."""
+        return Answers({**self.by_name, name: self._kept(name, answer)})
+
+    def _kept(self, name: str, answer: Answer) -> Answer:
+        return Answer(self.of(name), answer.error) if answer.error else answer

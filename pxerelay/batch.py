@@ -15,6 +15,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from pxerelay import packet
+from pxerelay.mac import MAC_OCTETS
 
 SLOT = 2048
 """Octets of a datagram that lie in its slot: all of those that come in one Ethernet frame."""
@@ -126,6 +127,10 @@ class Batch:
         """Return 64 bits of each message as a number; of one that does not reach so far, anything."""
         return self._room.quads(offset, len(self.sizes))
 
+    def clients(self) -> list[int]:
+        """Return the number of each client that has a hardware address of 6 octets; for others, anything."""
+        return [chaddr & _ADDRESS for chaddr in self.quads(packet.CHADDR_START)]
+
     def arrival(self, at: int) -> Arrival:
         """Return all of one datagram."""
         return Arrival(
@@ -145,6 +150,19 @@ class Arrival(NamedTuple):
     unicast: bool
 
 
+_ADDRESS = number(b"\xff" * MAC_OCTETS + bytes(8 - MAC_OCTETS))
+
+
 def client_number(message: packet.Message) -> int:
-    """Return what tells a client from others in a column: the first 8 octets of chaddr."""
-    return number(bytes(message[packet.CHADDR_START : packet.CHADDR_START + 8]))
+    """Return what tells a client from others: its hardware address as a number.
+
+    That of 6 octets is the one in the column of `Batch.clients`; others are negative. A client without
+    an address, as on InfiniBand, is told by its client identifier (RFC 4390, 2).
+    """
+    size = message[packet.HLEN] if len(message) >= packet.HEADER_SIZE else 0
+    address = bytes(message[packet.CHADDR_START : packet.CHADDR_START + size])
+    if size == MAC_OCTETS:
+        return number(address.ljust(8, b"\0"))
+    if not address:
+        address = packet.legible_options(message).get(packet.CLIENT_IDENTIFIER, b"")
+    return -1 - number(address)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -25,7 +26,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
     arguments = _parser().parse_args(argv)
     run: Callable[[argparse.Namespace], int] = arguments.run
-    return run(arguments)
+    try:
+        return run(arguments)
+    except _OutputError as error:
+        return _fail(str(error)) if str(error) else FAILED
+
+
+class _OutputError(Exception):
+    """What was to be printed could not be; the message is empty if nobody reads it any more."""
+
+
+def _tell(text: str) -> None:
+    """Print, now; what can't be printed is not tried again at the interpreter's end."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        gone = isinstance(error, BrokenPipeError)
+        raise _OutputError("" if gone else f"can't write the output: {error.strerror}") from error
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -63,7 +83,7 @@ def _check(arguments: argparse.Namespace) -> int:
             code = max(code, FOUND)
     text = findings.FORMATS[arguments.format](found)
     if text:
-        print(text)
+        _tell(text)
     return code
 
 
@@ -77,17 +97,17 @@ def _explain(arguments: argparse.Namespace) -> int:
                 loaded.documents,
                 parse_mac(mac),
                 arguments.interface,
-                arguments.vendor_class.encode(),
+                os.fsencode(arguments.vendor_class),
                 numbers,
             )
-            print(review.FORMATS[arguments.format](explanation))
+            _tell(review.FORMATS[arguments.format](explanation))
     except (ConfigError, MacError, LookupError) as error:
         return _fail(str(error.args[0] if isinstance(error, LookupError) else error))
     return OK
 
 
 def _architecture(text: str) -> int:
-    number = int(text) if text.isdecimal() else NUMBER_OF.get(text.casefold())
+    number = int(text) if text.isascii() and text.isdecimal() else NUMBER_OF.get(text.casefold())
     if number is None or number > 0xFFFF:
         raise LookupError(f"no architecture is named '{text}'{did_you_mean(text, ARCHITECTURES.values())}")
     return number
@@ -136,7 +156,7 @@ def _ask(arguments: argparse.Namespace, command: str, show: Callable[[dict[str, 
         return _fail(str(error), NO_DAEMON)
     if "error" in answer:
         return _fail(answer["error"], FOUND)
-    print(show(answer))
+    _tell(show(answer))
     return OK
 
 

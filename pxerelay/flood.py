@@ -25,6 +25,10 @@ class FloodGate:
         self._counts: Counter[int] = Counter()
         self._until = 0.0
 
+    def is_shut(self, client: int, now: float) -> bool:
+        """Whether a client has had all that it may ask, without counting anything."""
+        return bool(self.limit) and now < self._until and self._counts[client] >= self.limit
+
     def excess(self, clients: Collection[int], now: float) -> Mapping[int, int]:
         """Count a request for each client, and return how many of these are beyond the limit, by client.
 

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from pxerelay import packet
 
-_MOST = 16
-"""Layouts of one length that are kept; when there are more, those of that length are forgotten."""
+_LARGEST = 1472
+"""Octets of a message that may have one: those of an Ethernet frame's packet."""
+
+_MOST_OF_LENGTH, _MOST = 16, 1024
+"""Layouts of one length, and in all, that are kept; when there are more, those are forgotten."""
 
 _TELLING = frozenset({packet.VENDOR_CLASS, packet.CLIENT_ARCH})
 
@@ -31,17 +34,20 @@ class Layout:
 
 
 class Layouts:
-    """The layouts met so far."""
+    """The layouts met so far, of messages that come in one Ethernet frame."""
 
     def __init__(self) -> None:
         self._of_length: dict[int, list[Layout]] = {}
+        self._count = 0
 
     def of(self, message: packet.Message) -> Layout | None:
         """Return the layout of a message.
 
         None means that it has none: there is no magic cookie, an option is cut off, or options continue in
-        other fields.
+        other fields; or it is too large.
         """
+        if len(message) > _LARGEST:
+            return None
         number = int.from_bytes(message[packet.HEADER_SIZE :], "little")
         for layout in self._of_length.get(len(message), ()):
             if number & layout.mask == layout.value:
@@ -54,34 +60,32 @@ class Layouts:
             return None
         mask = int.from_bytes(looked_at, "little")
         layout = Layout(mask, number & mask)
+        if self._count >= _MOST:
+            self._of_length.clear()
+            self._count = 0
         known = self._of_length.setdefault(len(message), [])
-        if len(known) >= _MOST:
+        if len(known) >= _MOST_OF_LENGTH:
+            self._count -= len(known)
             known.clear()
         known.append(layout)
+        self._count += 1
         return layout
 
 
 def _looked_at(area: bytes) -> bytes | None:
     """Return 0xff for each octet that a reader of options 60 and 93 looks at, 0 for the others."""
+    start = len(packet.MAGIC_COOKIE)
     if not area.startswith(packet.MAGIC_COOKIE):
         return None
-    position, size = len(packet.MAGIC_COOKIE), len(area)
-    looked_at = bytearray(b"\xff" * position).ljust(size, b"\0")
-    while position < size:
-        code = area[position]
-        looked_at[position] = 0xFF
-        position += 1
+    looked_at = bytearray(len(area))
+    read = 0
+    for code, begin, end in packet.walk(area[start:]):
+        if code == packet.OVERLOAD or start + end > len(area):
+            return None
+        head = start + (end if code in _TELLING or code == packet.END else begin + 2)
+        looked_at[read:head] = b"\xff" * (head - read)
+        read = start + end
         if code == packet.END:
-            break
-        if code == packet.PAD:
-            continue
-        if code == packet.OVERLOAD or position == size:
-            return None
-        looked_at[position] = 0xFF
-        start = position + 1
-        position = start + area[position]
-        if position > size:
-            return None
-        if code in _TELLING:
-            looked_at[start:position] = b"\xff" * (position - start)
+            return bytes(looked_at)
+    looked_at[read:] = b"\xff" * (len(area) - read)  # pads, and no END
     return bytes(looked_at)

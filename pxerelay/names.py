@@ -2,6 +2,7 @@
 
 The resolver is the C library's, which blocks for as long as it likes. Each question has a thread of its
 own that nobody waits for: a name that gets no answer holds up neither other names nor the daemon's end.
+The C library gives each name server five seconds before it asks the next one, so an answer may be late.
 """
 
 from __future__ import annotations
@@ -10,44 +11,69 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address
 
-from pxerelay.answers import Answer
+from pxerelay.answers import Answer, can_be_server
 
 INTERVAL = 60.0
 """Seconds from one round of questions to the next."""
 
 TIMEOUT = 5.0
-"""Seconds that a round waits; a resolver that needs longer is asked again in the next."""
+"""Seconds that a round waits; an answer that comes later is taken when it comes."""
 
 
-async def resolve(names: Iterable[str]) -> dict[str, Answer]:
-    """Ask for the IPv4 addresses of all names at once; failures are answers with an `error`."""
-    listed = sorted(names)
-    return dict(zip(listed, await asyncio.gather(*map(_ask, listed)), strict=True))
+class Questioner:
+    """Asks; `late` is called with a name and its answer if that comes after the round."""
 
+    def __init__(self, late: Callable[[str, Answer], None]) -> None:
+        self._late = late
+        self._asking: dict[str, asyncio.Future[Answer]] = {}
+        self._overdue: set[str] = set()
 
-async def _ask(name: str) -> Answer:
-    loop = asyncio.get_running_loop()
-    answered: asyncio.Future[Answer] = loop.create_future()
+    async def resolve(self, names: Iterable[str]) -> dict[str, Answer]:
+        """Ask for the IPv4 addresses of all names at once; failures are answers with an `error`.
 
-    def tell(answer: Answer) -> None:
-        if not answered.done():
-            answered.set_result(answer)
+        A name whose last question has not been answered yet is not asked for a second time.
+        """
+        listed = sorted(names)
+        asked = [self._ask(name) for name in listed]
+        if asked:
+            await asyncio.wait(asked, timeout=TIMEOUT)
+        return {
+            name: future.result() if future.done() else self._not_yet(name)
+            for name, future in zip(listed, asked, strict=True)
+        }
 
-    def ask() -> None:
-        answer = _answer(name)
-        with contextlib.suppress(RuntimeError):  # the loop has ended, nobody wants to know any more
-            loop.call_soon_threadsafe(tell, answer)
+    def _ask(self, name: str) -> asyncio.Future[Answer]:
+        if name in self._asking:
+            return self._asking[name]
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
 
-    try:
-        threading.Thread(target=ask, name=f"resolve {name}", daemon=True).start()
-        return await asyncio.wait_for(answered, TIMEOUT)
-    except asyncio.TimeoutError:
+        def tell(answer: Answer) -> None:
+            del self._asking[name]
+            future.set_result(answer)
+            if name in self._overdue:
+                self._overdue.discard(name)
+                self._late(name, answer)
+
+        def ask() -> None:
+            answer = _answer(name)
+            with contextlib.suppress(RuntimeError):  # the loop has ended, nobody wants to know any more
+                loop.call_soon_threadsafe(tell, answer)
+
+        try:
+            threading.Thread(target=ask, name=f"resolve {name}", daemon=True).start()
+        except RuntimeError as error:  # no thread could be started
+            future.set_result(Answer(error=str(error)))
+        else:
+            self._asking[name] = future
+        return future
+
+    def _not_yet(self, name: str) -> Answer:
+        self._overdue.add(name)
         return Answer(error=f"no answer within {TIMEOUT:.0f} s")
-    except RuntimeError as error:  # no thread could be started
-        return Answer(error=str(error))
 
 
 def _answer(name: str) -> Answer:
@@ -55,4 +81,9 @@ def _answer(name: str) -> Answer:
         found = socket.getaddrinfo(name, None, family=socket.AF_INET, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError) as error:
         return Answer(error=getattr(error, "strerror", None) or str(error))
-    return Answer(tuple(sorted({IPv4Address(entry[4][0]) for entry in found})))
+    addresses = {IPv4Address(entry[4][0]) for entry in found}
+    usable = tuple(sorted(filter(can_be_server, addresses)))
+    if not usable:
+        told = ", ".join(map(str, sorted(addresses)))
+        return Answer(error=f"the answer is {told}, which can't be a server")
+    return Answer(usable)

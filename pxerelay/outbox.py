@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from pxerelay import mmsg
 from pxerelay.frames import Framing, Reply
-from pxerelay.packet import CLIENT_PORT, Message
+from pxerelay.packet import SERVER_PORT, Message
 from pxerelay.sockets import IP_PKTINFO
 
 _UDP_SEGMENT = 103
@@ -43,33 +43,33 @@ _NO_SEGMENTS = frozenset({errno.EINVAL, errno.EIO, errno.EOPNOTSUPP, errno.ENOPR
 
 
 class Failure(NamedTuple):
-    """Messages that the kernel did not take: the destination, 4 octets, its port, the errno, and which."""
+    """Messages that the kernel did not take, and the 4 octets of whom they were for, a client or a server."""
 
     destination: bytes
-    port: int
+    to_client: bool
     errno: int
     messages: Sequence[Message]
 
 
-Group = tuple[bytes, int, bytes, int]
-"""Destination address, its port, control message, octets of each datagram."""
+Group = tuple[bytes, bytes, int]
+"""A server's address, control message, octets of each datagram."""
 
 
 class UdpOutbox:
-    """Collects datagrams for UDP sockets; they must stay as they are until `flush`."""
+    """Collects requests for servers; they must stay as they are until `flush`."""
 
     def __init__(self) -> None:
         self._groups: dict[Group, list[Message]] = {}
 
-    def put(self, messages: Sequence[Message], address: bytes, port: int, control: bytes = b"") -> None:
-        """Add datagrams of one length to an address of 4 octets; `control` is from `sockets.packet_info`."""
-        self._groups.setdefault((address, port, control, len(messages[0])), []).extend(messages)
+    def put(self, messages: Sequence[Message], address: bytes, control: bytes = b"") -> None:
+        """Add requests of one length to a server's 4 octets; `control` is from `sockets.packet_info`."""
+        self._groups.setdefault((address, control, len(messages[0])), []).extend(messages)
 
     def flush(self, sock: socket.socket, *, storm: bool) -> list[Failure]:
         """Send everything by a socket, groups at once in a storm, and return what failed."""
         failures: list[Failure] = []
         for group, messages in self._groups.items():
-            most = max(1, min(_SEGMENTS, _SEGMENTED_OCTETS // max(group[3], 1)))
+            most = max(1, min(_SEGMENTS, _SEGMENTED_OCTETS // max(group[2], 1)))
             for start in range(0, len(messages), most):
                 some = messages[start : start + most]
                 if not (storm and len(some) >= _WORTH and _send_at_once(sock, group, some, failures)):
@@ -82,30 +82,30 @@ def _send_at_once(
     sock: socket.socket, group: Group, messages: Sequence[Message], failures: list[Failure]
 ) -> bool:
     """Send messages of one group in one call; False if the kernel can't do that with them."""
-    address, port, control, length = group
+    address, control, length = group
     ancillary = [(socket.IPPROTO_UDP, _UDP_SEGMENT, struct.pack("@H", length))]
     if control:
         ancillary.append((socket.IPPROTO_IP, IP_PKTINFO, control))
     try:
-        sock.sendmsg(messages, ancillary, socket.MSG_DONTWAIT, (socket.inet_ntoa(address), port))
+        sock.sendmsg(messages, ancillary, socket.MSG_DONTWAIT, (socket.inet_ntoa(address), SERVER_PORT))
     except OSError as error:
         if error.errno in _NO_SEGMENTS:
             return False
-        failures.append(Failure(address, port, error.errno or 0, messages))
+        failures.append(Failure(address, False, error.errno or 0, messages))
     return True
 
 
 def _send_singly(
     sock: socket.socket, group: Group, messages: Sequence[Message], failures: list[Failure]
 ) -> None:
-    address, port, control, _ = group
-    name = socket.inet_ntoa(address), port
+    address, control, _ = group
+    name = socket.inet_ntoa(address), SERVER_PORT
     ancillary = [(socket.IPPROTO_IP, IP_PKTINFO, control)] if control else []
     for message in messages:
         try:
             sock.sendmsg([message], ancillary, socket.MSG_DONTWAIT, name)
         except OSError as error:
-            failures.append(Failure(address, port, error.errno or 0, [message]))
+            failures.append(Failure(address, False, error.errno or 0, [message]))
 
 
 _FRAMES = 256
@@ -199,7 +199,7 @@ class LinkOutbox:
             except OSError as error:
                 reply = self._waiting[done]
                 address = reply.address.to_bytes(4, sys.byteorder)
-                self._failures.append(Failure(address, CLIENT_PORT, error.errno or 0, [reply.message]))
+                self._failures.append(Failure(address, True, error.errno or 0, [reply.message]))
                 done += 1
         self._waiting.clear()
         self._used = 0

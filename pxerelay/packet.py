@@ -11,12 +11,16 @@ The options area is read only when somebody asks for an option, by one bounded r
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from pxerelay.mac import MAC_OCTETS
 
 Message = bytes | bytearray | memoryview
 """One UDP payload, from its op octet on."""
 
 OP, HTYPE, HLEN, HOPS = 0, 1, 2, 3
+XID = slice(4, 8)
 FLAGS = 10
 CIADDR = slice(12, 16)
 YIADDR = slice(16, 20)
@@ -59,6 +63,9 @@ PAD, END = 0, 255
 OVERLOAD = 52
 """1: file holds options too; 2: sname does; 3: both (RFC 2132, 9.3)."""
 
+CLIENT_IDENTIFIER = 61
+"""What a client calls itself; one with no hardware address of its own must have it (RFC 4390, 2)."""
+
 MESSAGE_TYPE = 53
 """One octet (RFC 2132, 9.6)."""
 
@@ -93,7 +100,36 @@ PXE_VENDOR_CLASSES = (b"PXEClient", b"HTTPClient")
 
 
 class MalformedOptionsError(ValueError):
-    """The sender's fault: an option that runs past the end of its area."""
+    """The sender's fault: an option runs past the end of its area, or there are more than anybody sends."""
+
+
+_MOST_OPTIONS = 512
+"""Options of an area that are read. There are 254 codes (RFC 2132, 2), and messages have twenty of them."""
+
+_NO_PAD = re.compile(rb"[^\0]")
+
+
+def walk(area: Message) -> Iterator[tuple[int, int, int]]:
+    """Yield each option of an area: its code, where it begins, and where it ends; END is the last, if there.
+
+    The value is what stands behind two octets. An option that ends behind the area is cut off, and the last;
+    with the code PAD it stands for all that are too many to be read.
+    """
+    position, size, left = 0, len(area), _MOST_OPTIONS
+    while match := _NO_PAD.search(area, position):
+        start = match.start()
+        code = area[start]
+        if code == END:
+            yield END, start, start + 1
+            return
+        if not left:
+            yield PAD, start, size + 1
+            return
+        left -= 1
+        position = start + 2 + (area[start + 1] if start + 1 < size else 0)
+        yield code, start, position
+        if position > size:
+            return
 
 
 def options(message: Message) -> dict[int, bytes]:
@@ -106,33 +142,41 @@ def options(message: Message) -> dict[int, bytes]:
     Raises MalformedOptionsError if an option is longer than what is left of its area.
     """
     found: dict[int, bytes] = {}
-    if message[HEADER_SIZE:OPTIONS] != MAGIC_COOKIE:
-        return found
-    _read_area(message[OPTIONS:], found)
-    overload = found.get(OVERLOAD, b"\0")[-1:]
-    if overload in (b"\1", b"\3"):
-        _read_area(message[FILE], found)
-    if overload in (b"\2", b"\3"):
-        _read_area(message[SNAME], found)
+    for area in _areas(message, found):
+        code = _read_area(area, found)
+        if code is not None:
+            raise MalformedOptionsError(f"option {code} runs past the end of its area")
     return found
 
 
-def _read_area(area: Message, found: dict[int, bytes]) -> None:
-    position, end = 0, len(area)
-    while position < end:
-        code = area[position]
-        position += 1
-        if code == PAD:
-            continue
-        if code == END:
-            return
-        if position == end:
-            raise MalformedOptionsError(f"option {code} has no length octet")
-        start = position + 1
-        position = start + area[position]
-        if position > end:
-            raise MalformedOptionsError(f"option {code} runs past the end of its area")
-        found[code] = found.get(code, b"") + bytes(area[start:position])
+def legible_options(message: Message) -> dict[int, bytes]:
+    """Return the options, in an area that is malformed those in front of the damage."""
+    found: dict[int, bytes] = {}
+    for area in _areas(message, found):
+        _read_area(area, found)
+    return found
+
+
+def _areas(message: Message, found: dict[int, bytes]) -> Iterator[Message]:
+    """Yield the areas of a message that hold options; the first must have been read for the others."""
+    if message[HEADER_SIZE:OPTIONS] == MAGIC_COOKIE:
+        yield message[OPTIONS:]
+        overload = found.get(OVERLOAD, b"\0")[-1:]
+        if overload in (b"\1", b"\3"):
+            yield message[FILE]
+        if overload in (b"\2", b"\3"):
+            yield message[SNAME]
+
+
+def _read_area(area: Message, found: dict[int, bytes]) -> int | None:
+    """Add the options of an area, and return the code of one that is cut off."""
+    size = len(area)
+    for code, start, end in walk(area):
+        if end > size:
+            return code
+        if code != END:
+            found[code] = found.get(code, b"") + bytes(area[start + 2 : end])
+    return None
 
 
 def readable_options(message: Message) -> dict[int, bytes]:
@@ -144,8 +188,13 @@ def readable_options(message: Message) -> dict[int, bytes]:
 
 
 def is_nak(message: Message) -> bool:
-    """Whether a reply is a refusal: its message type is DHCPNAK."""
-    return message_type(readable_options(message)) == DHCPNAK
+    """Whether a reply is a refusal: its message type is DHCPNAK, whatever damage stands behind that."""
+    return message_type(legible_options(message)) == DHCPNAK
+
+
+def is_request(message: Message) -> bool:
+    """Whether a message has a whole header, and is a client's."""
+    return len(message) >= HEADER_SIZE and message[OP] == BOOTREQUEST
 
 
 def ethernet_chaddr(message: Message) -> bytes | None:

@@ -75,8 +75,7 @@ def assign(config: Config, links: Iterable[Link], hostname: str = "") -> tuple[P
     down = {link.index: link.name for link in links if link.vrf == link.index and not link.up}
     ports = []
     meant: set[InterfaceSetting] = set()
-    taken: dict[tuple[int, IPv4Address], str] = {}
-    shared = config.option82 is not None and config.option82.tells_interfaces_apart
+    sharing: dict[tuple[int, IPv4Address], list[Port]] = {}
     for link in sorted(links, key=lambda item: item.index):
         setting = config.setting_for(link.name)
         if setting is None:
@@ -86,15 +85,24 @@ def assign(config: Config, links: Iterable[Link], hostname: str = "") -> tuple[P
         if link.vrf in down:
             port = Port(link.name, setting, waiting=f"its VRF {down[link.vrf]} is down")
         elif port.giaddr is not None:
-            other = taken.setdefault((port.vrf, port.giaddr), link.name)
-            if other != link.name and not shared:
-                port = Port(link.name, setting, waiting=f"{other} has the address {port.giaddr} too")
+            others = sharing.setdefault((port.vrf, port.giaddr), [])
+            alike = next((other for other in others if not _told_apart(port, other)), None)
+            if alike:
+                port = Port(link.name, setting, waiting=f"{alike.name} has the address {port.giaddr} too")
+            else:
+                others.append(port)
         ports.append(port)
     for setting in config.interfaces:
         if setting not in meant:
             why = "no interface matches" if setting.is_glob else "the interface is not there"
             ports.append(Port(setting.name, setting, waiting=why))
     return tuple(ports)
+
+
+def _told_apart(port: Port, other: Port) -> bool:
+    """Whether replies to a giaddr that both have say which of them they are for: by our circuit id."""
+    one, two = port.info, other.info
+    return one is not None and two is not None and None is not one.circuit_id != two.circuit_id
 
 
 def vrfs_to_hear(config: Config, ports: Iterable[Port], links: Iterable[Link]) -> dict[int, str]:

@@ -41,6 +41,7 @@ class Drop(Enum):
     FOREIGN_OPTION82 = "foreign-option82"
     NOT_A_SERVER = "not-a-server"
     NOT_OUR_GIADDR = "not-our-giaddr"
+    NO_INTERFACE = "no-interface"
 
 
 MEANING = {
@@ -59,6 +60,8 @@ MEANING = {
     Drop.FOREIGN_OPTION82: "brings an option 82 of its own, on an interface that is not `trusted`",
     Drop.NOT_A_SERVER: "a reply from an address that is no configured server's",
     Drop.NOT_OUR_GIADDR: "a reply whose giaddr is the address of none of our active client interfaces",
+    Drop.NO_INTERFACE: "a reply to a giaddr that several interfaces share, with neither our circuit id nor a "
+    "request that we know of",
 }
 """What each reason means, in words for the administrator."""
 
@@ -78,16 +81,15 @@ class ToServers(NamedTuple):
 
 
 class ToClient(NamedTuple):
-    """Send the reply out of a port, to port 68 of `address`.
+    """Send the reply out of a port, to port 68 of `address` and, on the link, to `hardware`.
 
-    `hardware` is where to on the link, for a client that can't answer ARP yet; with None the client
-    has its address and the kernel asks for it. `message` is what to send in place of the one received,
-    if our option 82 was removed.
+    A client that can't answer ARP yet is reached so, and one that can has no say in how long we wait for
+    it. `message` is what to send in place of the one received, if our option 82 was removed.
     """
 
     port: Port
     address: bytes
-    hardware: bytes | None
+    hardware: bytes
     message: bytes | None = None
 
 
@@ -106,11 +108,15 @@ _LARGEST_PACKET = 65535
 _ALL_STATIONS = b"\xff" * 6
 """The Ethernet broadcast address."""
 
+_ASKED = 1 << 16
+"""Requests that are remembered where interfaces share a giaddr; when there are more, all are forgotten."""
+
 
 class Relay:
     """The rules for one configuration, one state of the network, and the answers for servers' DNS names.
 
-    Built anew when one of them changes. `vrfs` tells the names of VRFs by index.
+    Built anew when one of them changes. `vrfs` tells the names of VRFs by index. Only where interfaces share
+    a giaddr is it remembered who asked, for a reply that does not bring our circuit id back.
     """
 
     def __init__(
@@ -126,6 +132,7 @@ class Relay:
             if port.index is not None and port.giaddr is not None:
                 self._by_index[port.index] = port
                 self._by_giaddr.setdefault((port.vrf, port.giaddr.packed), []).append(port)
+        self._asked: dict[tuple[bytes, bytes], Port] = {}
         self._waiting_indexes: set[int] = set()
         self._own: set[tuple[int, bytes]] = set()
         self._vrf_of: dict[int, int] = {}
@@ -192,11 +199,13 @@ class Relay:
             foreign = agentinfo.carries(message)
             if foreign and not self._trusts(port):
                 return Drop.FOREIGN_OPTION82
-            place = None if foreign else agentinfo.find(message)
+            place = None if foreign else agentinfo.find_end(message)
         message[packet.HOPS] = hops + 1
         if port and port.giaddr:
             vrf, giaddr = port.vrf, port.giaddr.packed
             message[packet.GIADDR] = giaddr
+            if len(self._by_giaddr[vrf, giaddr]) > 1:
+                self._remember(message, port)
         source_address = self._source_for(vrf, giaddr)
         if place is None or port is None or port.info is None:
             return ToServers(servers, source_address, vrf=vrf)
@@ -234,17 +243,27 @@ class Relay:
         ports = self._by_giaddr.get((self._vrf_of.get(index, 0), bytes(message[packet.GIADDR])))
         if ports is None:
             return Drop.NOT_OUR_GIADDR
-        port = ports[0]
-        bare = None
-        if port.info:
-            place = agentinfo.find(message)
-            if place and place.info:
-                value = bytes(message[place.info])[2:]
-                owner = next((one for one in ports if one.info and one.info.is_ours(value)), None)
-                if owner:
-                    port, bare = owner, agentinfo.removed(message, place.info)
         address, hardware = _target(message)
-        return ToClient(port, address, hardware, bare)
+        if ports[0].info:
+            for info in agentinfo.found_in(message):
+                for port in ports:
+                    if port.info and port.info.is_ours(info.value):
+                        return ToClient(port, address, hardware, agentinfo.removed(message, info))
+        if len(ports) == 1:
+            return ToClient(ports[0], address, hardware)
+        asked = self._asked.get(_transaction(message))
+        return ToClient(asked, address, hardware) if asked in ports else Drop.NO_INTERFACE
+
+    def _remember(self, message: packet.Message, port: Port) -> None:
+        """Remember on which of several interfaces with one giaddr a client asked."""
+        if len(self._asked) >= _ASKED:
+            self._asked.clear()
+        self._asked[_transaction(message)] = port
+
+
+def _transaction(message: packet.Message) -> tuple[bytes, bytes]:
+    """Return what a request and its reply have in common (RFC 2131, 2): xid and chaddr."""
+    return bytes(message[packet.XID]), bytes(message[packet.CHADDR])
 
 
 def recipients(
@@ -258,18 +277,18 @@ def recipients(
     return tuple(dict.fromkeys((*choice.servers, *config.dhcp_servers)))
 
 
-def _target(message: bytearray | memoryview) -> tuple[bytes, bytes | None]:
-    """Return where on its link a reply goes: an address, and hardware unless the kernel is to ask for it."""
+def _target(message: bytearray | memoryview) -> tuple[bytes, bytes]:
+    """Return where on its link a reply goes: an address, and an Ethernet address."""
     everyone = BROADCAST, _ALL_STATIONS
     if packet.is_nak(message):
         return everyone
     ciaddr = bytes(message[packet.CIADDR])
+    chaddr = packet.ethernet_chaddr(message)
     if ciaddr != packet.UNSET:
-        return ciaddr, None
+        return ciaddr, chaddr or _ALL_STATIONS
     if message[packet.FLAGS] & packet.BROADCAST_FLAG:
         return everyone
     yiaddr = bytes(message[packet.YIADDR])
-    chaddr = packet.ethernet_chaddr(message)
     if yiaddr == packet.UNSET or chaddr is None:
         return everyone  # a proxyDHCP offer gives no address, and such a client has none yet
     return yiaddr, chaddr

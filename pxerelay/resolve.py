@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from pxerelay import schema
-from pxerelay.answers import Target
+from pxerelay.answers import Target, can_be_server
 from pxerelay.document import Document, List, Map
 from pxerelay.findings import Finding, did_you_mean
 from pxerelay.rules import Choice
@@ -85,7 +85,7 @@ class Resolver:
                 self.fault(document, path, f"'{item}' is not an IPv4 address such as 10.20.0.10")
             return None
         address = IPv4Address(item)
-        if address.is_unspecified or address.is_multicast or address.is_reserved or address.is_loopback:
+        if not can_be_server(address):
             self.fault(document, path, f"{item} can't be a server; write the unicast address of one")
             return None
         return address

@@ -116,7 +116,7 @@ def _explain(document: Document, error: ValidationError) -> Iterator[Finding]:
         if "rules" in path:
             return
         mark = document.mark_of([*path, instance], key=True)
-        yield document.finding(mark, f"{label}'{instance}' is not {expected}")
+        yield document.finding(mark, f"{label}{_shown(instance)} is not {expected}")
     elif error.validator == "additionalProperties":
         known = part.get("properties", {})
         for key in instance:
@@ -149,11 +149,15 @@ def _label(path: list[str | int]) -> str:
     return f"{text}: " if text else ""
 
 
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return "a mapping" if value else "an empty mapping"
     if isinstance(value, list):
         return f"[{', '.join(map(_shown, value))}]" if len(value) <= 8 else f"a list of {len(value)}"
     if isinstance(value, str):
-        return f"'{value}'"
+        return f"'{''.join(one if one.isprintable() else _escaped(one) for one in value)}'"
     return json.dumps(value)

@@ -119,7 +119,7 @@ class Shortcuts:
             batch.sizes,
             batch.words(packet.OP),
             batch.words(packet.GIADDR.start),
-            batch.quads(packet.CHADDR_START),
+            batch.clients(),
             batch.indexes,
             strict=True,
         )
@@ -153,7 +153,7 @@ class Shortcuts:
         heads, sizes, messages = batch.words(packet.OP), batch.sizes, batch.messages
         flags = batch.octets(packet.FLAGS)
         ciaddrs, yiaddrs = batch.words(packet.CIADDR.start), batch.words(packet.YIADDR.start)
-        giaddrs, clients = batch.words(packet.GIADDR.start), batch.quads(packet.CHADDR_START)
+        giaddrs, clients = batch.words(packet.GIADDR.start), batch.clients()
         options, exits, sources = batch.quads(packet.HEADER_SIZE), self._exits, batch.sources
         left = []
         for at in rest:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import socket
 import struct
 from functools import lru_cache
+from pathlib import Path
 
 from pxerelay.packet import SERVER_PORT
 
@@ -22,7 +23,8 @@ RECEIVE_BUFFER = 128 << 20
 """Octets that may wait while a burst is taken in; the kernel counts more than 1 KB for a request, and
 without CAP_NET_ADMIN it gives no more than net.core.rmem_max says."""
 
-_SEND_BUFFER = 4 << 20
+SEND_BUFFER = 4 << 20
+"""Octets that may wait on their way out, within net.core.wmem_max."""
 
 _SO_RCVBUFFORCE, _SO_SNDBUFFORCE, _SO_MEMINFO, _SO_BINDTOIFINDEX = 33, 32, 55, 62
 """Not in Python's socket module; asm-generic/socket.h."""
@@ -48,10 +50,19 @@ def packet_info(source: bytes, index: int = 0) -> bytes:
     return _PKTINFO.pack(index, source, bytes(4))
 
 
-def overflows(sock: socket.socket) -> int:
-    """Return how many datagrams the kernel dropped because the socket's receive buffer was full."""
+def drops(sock: socket.socket) -> int:
+    """Return how many datagrams the kernel dropped: the receive buffer was full, or a checksum was wrong."""
     told = sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
     return int(_MEMINFO.unpack(told)[-1])
+
+
+def bad_checksums() -> int:
+    """Return how many UDP datagrams with a wrong checksum came to this network namespace (RFC 4113)."""
+    rows = [line.split() for line in _SNMP.read_text().splitlines() if line.startswith("Udp:")]
+    return int(dict(zip(*rows, strict=True))["InCsumErrors"]) if len(rows) == 2 else 0
+
+
+_SNMP = Path("/proc/self/net/snmp")
 
 
 def buffer_size(sock: socket.socket) -> int:
@@ -118,7 +129,7 @@ def _grow(sock: socket.socket) -> None:
     """Ask for buffers that hold a burst; beyond the host's limit only where we may."""
     for force, plain, size in (
         (_SO_RCVBUFFORCE, socket.SO_RCVBUF, RECEIVE_BUFFER),
-        (_SO_SNDBUFFORCE, socket.SO_SNDBUF, _SEND_BUFFER),
+        (_SO_SNDBUFFORCE, socket.SO_SNDBUF, SEND_BUFFER),
     ):
         try:
             sock.setsockopt(socket.SOL_SOCKET, force, size)

@@ -23,12 +23,12 @@ from pxerelay.log import LOGGER, Limiter
 from pxerelay.mac import MAC_OCTETS, format_mac
 from pxerelay.outbox import Failure, LinkOutbox, UdpOutbox
 from pxerelay.pace import Pace
-from pxerelay.relay import MEANING, SUSPICIOUS, Drop, Relay, ToClient, ToServers
+from pxerelay.relay import MEANING, SUSPICIOUS, Decision, Drop, Relay, ToClient, ToServers
 from pxerelay.shortcut import Known, Shortcuts
 from pxerelay.words import Narrator
 
-_TURN = 4
-"""Batches handled before the event loop gets its turn for signals, the control socket and reloads."""
+_TURN = 0.005
+"""Seconds after which the event loop gets its turn for signals, the control socket and reloads."""
 
 _STORM_WINDOW, _STORM = 0.1, 1000
 """Seconds, and datagrams within these that are a storm: more than 10,000 a second, for a while."""
@@ -56,12 +56,13 @@ class Traffic:
         self._storm = False
         self._shortcuts: Shortcuts | None = None
         self._framings: dict[int | None, Framing] = {}
-        self._overflows: WeakKeyDictionary[socket.socket, int] = WeakKeyDictionary()
+        self._drops: WeakKeyDictionary[socket.socket, int] = WeakKeyDictionary()
         self.narrator: Narrator | None = None
         self.names: dict[int, str] = {}
         self.elsewhere: AbstractSet[int] = frozenset()
         self.requests = self.replies = self.sent_to_servers = self.sent_to_clients = self.send_failures = 0
-        self.without_option82 = self.not_received = 0
+        self.without_option82 = self.not_received = self.bad_checksums = 0
+        self._damaged_before = sockets.bad_checksums()
         self.dropped: Counter[Drop] = Counter()
         self._lines: list[tuple[packet.Message, str]] = []
 
@@ -86,6 +87,7 @@ class Traffic:
             "sent_to_clients": self.sent_to_clients,
             "send_failures": self.send_failures,
             "not_received": self.not_received,
+            "bad_checksums": self.bad_checksums,
             "without_option82": self.without_option82,
             "dropped": {reason.value: self.dropped[reason] for reason in Drop},
         }
@@ -99,9 +101,9 @@ class Traffic:
         shortcuts = self._shortcuts
         if shortcuts is None:
             return 0
-        total = 0
+        total, end = 0, time.monotonic() + _TURN
         elsewhere = self.elsewhere if sock is self._udp else frozenset()
-        for _ in range(_TURN):
+        while True:
             try:
                 batch = self._inbox.receive(sock)
             except OSError as error:
@@ -111,7 +113,7 @@ class Traffic:
             if elsewhere:
                 batch.ignore(elsewhere)
             self._relay(batch, shortcuts)
-            if len(batch) < BATCH:
+            if len(batch) < BATCH or time.monotonic() > end:
                 break
         if total > _CROWD:
             self._notice_overflow(sock)
@@ -129,13 +131,10 @@ class Traffic:
             if interface == NOWHERE:
                 continue
             sent: packet.Message = message
-            decision = shortcuts.decide(batch, at)
+            decision = self._decide(batch, at, shortcuts, now)
             if isinstance(decision, ToServers):
-                if self._gate.excess((client_number(message),), now):
-                    decision = self._drop(Drop.FLOOD, interface, source)
-                else:
-                    sent = decision.message or message
-                    self._to_servers([sent], decision)
+                sent = decision.message or message
+                self._to_servers([sent], decision)
             elif isinstance(decision, ToClient):
                 sent = decision.message or message
                 self._to_client(sent, decision)
@@ -145,6 +144,17 @@ class Traffic:
                 name = self.names.get(interface, f"interface {interface}")
                 self._lines.append((sent, self.narrator.tell(message, name, source, decision)))
         self._flush()
+
+    def _decide(self, batch: Batch, at: int, shortcuts: Shortcuts, now: float) -> Decision:
+        """Decide on one message; a client that asks too much is not worth reading its options for."""
+        message = batch.messages[at]
+        client = client_number(message)
+        if packet.is_request(message) and self._gate.is_shut(client, now):
+            return Drop.FLOOD
+        decision = shortcuts.decide(batch, at)
+        if isinstance(decision, ToServers) and self._gate.excess((client,), now):
+            return Drop.FLOOD
+        return decision
 
     def _known(self, known: Known, now: float) -> None:
         """Send what goes its known way, but for floods."""
@@ -168,21 +178,17 @@ class Traffic:
         if decision.source is not None or decision.vrf:
             control = sockets.packet_info(decision.source or packet.UNSET, decision.vrf)
         for address in decision.servers:
-            self._to_network.put(messages, address, packet.SERVER_PORT, control)
+            self._to_network.put(messages, address, control)
         self.sent_to_servers += len(messages) * len(decision.servers)
 
     def _to_client(self, message: packet.Message, decision: ToClient) -> None:
         self.replies += 1
-        port, address = decision.port, decision.address
-        if port.index is None or port.address is None:  # a waiting port has no giaddr that a reply could name
+        index = decision.port.index
+        if index is None:  # a waiting port has no giaddr that a reply could name
             return
         self.sent_to_clients += 1
-        if decision.hardware is None:
-            control = sockets.packet_info(port.address.packed, port.index)
-            self._to_network.put([message], address, packet.CLIENT_PORT, control)
-        else:
-            reply = Reply(message, number(address), decision.hardware)
-            self._to_link.put([reply], self._framings[port.index], port.index)
+        reply = Reply(message, number(decision.address), decision.hardware)
+        self._to_link.put([reply], self._framings[index], index)
 
     def _drop(self, reason: Drop, interface: int, source: bytes) -> Drop:
         self.dropped[reason] += 1
@@ -198,7 +204,7 @@ class Traffic:
             self._report(failure)
             self.send_failures += len(failure.messages)
             for message in failure.messages:
-                if failure.port == packet.SERVER_PORT:
+                if not failure.to_client:
                     self.sent_to_servers -= 1
                 elif id(message) not in failed:  # one reply may be several fragments
                     self.sent_to_clients -= 1
@@ -209,12 +215,17 @@ class Traffic:
         self._lines.clear()
 
     def _notice_overflow(self, sock: socket.socket) -> None:
-        """Count what the kernel had no room for since the last look."""
-        total = sockets.overflows(sock)
-        lost = total - self._overflows.get(sock, 0)
+        """Count what the kernel dropped since the last look: damaged on the way, or for want of room."""
+        total = sockets.drops(sock)
+        dropped = total - self._drops.get(sock, 0)
+        if not dropped:
+            return
+        self._drops[sock] = total
+        damaged = sockets.bad_checksums()
+        self.bad_checksums, before = damaged - self._damaged_before, self.bad_checksums
+        lost = max(dropped - (self.bad_checksums - before), 0)
+        self.not_received += lost
         if lost:
-            self._overflows[sock] = total
-            self.not_received += lost
             room = sockets.buffer_size(sock) >> 10
             self._warn(
                 "overflow",
@@ -224,9 +235,8 @@ class Traffic:
 
     def _report(self, failure: Failure) -> None:
         """Warn of a failure: of each server by itself, of clients, who may claim any address, together."""
-        to_client = failure.port == packet.CLIENT_PORT
-        hint = (_CLIENT_HINTS if to_client else _SERVER_HINTS).get(failure.errno, "")
-        kind = (None if to_client else failure.destination, failure.errno)
+        hint = (_CLIENT_HINTS if failure.to_client else _SERVER_HINTS).get(failure.errno, "")
+        kind = (None if failure.to_client else failure.destination, failure.errno)
         self._warn(kind, f"{_failure_text(failure)}{hint}")
 
     def _warn(self, kind: object, text: str) -> None:
@@ -244,12 +254,13 @@ _SERVER_HINTS = {
     errno.ENETUNREACH: "; add a route to it on this host, in the clients' VRF if they are in one",
     errno.EACCES: "; it is a broadcast address here, requests go to servers' own addresses only",
     errno.EINVAL: "; is `source_address` or `giaddr` an address of this host?",
+    errno.EAGAIN: "; the send buffer is full: of requests to servers that do not answer ARP, or for a slow "
+    "link; net.core.wmem_max bounds it",
 }
 """What to do about an errno of a request."""
 
 _CLIENT_HINTS = {
-    errno.ENETUNREACH: "; the client says that it has this address, and this host has no route to it",
-    errno.EACCES: "; the client says that it has this address, which is a broadcast address here",
     errno.EMSGSIZE: "; the interface's MTU became smaller",
+    errno.EAGAIN: "; the link is too slow, and the send buffer full; net.core.wmem_max bounds it",
 }
 """What an errno of a reply means."""

@@ -149,4 +149,4 @@ def _target(decision: ToClient) -> str:
     if decision.address == BROADCAST:
         return "everyone"
     address = str(IPv4Address(decision.address))
-    return address if decision.hardware is None else f"{address} at {format_mac(decision.hardware)}"
+    return f"{address} at {format_mac(decision.hardware)}"

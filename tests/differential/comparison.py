@@ -36,7 +36,7 @@ class Row:
     peers: tuple[str, ...]
     when: frozenset[str]
     theirs: tuple[str, ...]
-    ours: str
+    ours: tuple[str, ...]
     because: str
     source: str
 
@@ -50,7 +50,7 @@ class Row:
             and self.when <= difference.words
             and difference.theirs != difference.ours
             and any(fnmatchcase(difference.theirs, theirs) for theirs in self.theirs)
-            and fnmatchcase(difference.ours, self.ours)
+            and any(fnmatchcase(difference.ours, ours) for ours in self.ours)
         )
 
 
@@ -61,13 +61,17 @@ def read_table(path: Path = TABLE) -> list[Row]:
             id=row["id"],
             peers=tuple(row["peers"]),
             when=frozenset(row["when"]),
-            theirs=(row["they"],) if isinstance(row["they"], str) else tuple(row["they"]),
-            ours=row["we"],
+            theirs=_listed(row["they"]),
+            ours=_listed(row["we"]),
             because=row["because"],
             source=row["source"],
         )
         for row in yaml.safe_load(path.read_text())
     ]
+
+
+def _listed(value: str | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def differences(

@@ -18,6 +18,7 @@ _LARGEST = 1472
 """Octets of the largest message in one frame."""
 _AREAS = {b"\1": ((108, 236),), b"\2": ((44, 108),), b"\3": ((108, 236), (44, 108))}
 """Where option overload puts further options (RFC 2132, 9.3)."""
+_ADDED = len(option(82, option(1, b"vlan10")))
 _MOST_HOPS = 16
 """No relay agent may let more pass (RFC 1542, 4.1.1)."""
 _OTHERS = (RELAY_CORE, OTHER_VLAN_ADDRESS, "127.0.0.1")
@@ -57,16 +58,18 @@ _OF_MESSAGE: dict[str, Callable[[bytes], bool]] = {
     "giaddr foreign": lambda it: _address(it, 24) not in (_UNSET, GIADDR, *_OTHERS),
     "cookie": lambda it: it[_HEADER : _HEADER + 4] == COOKIE,
     "no cookie": lambda it: it[_HEADER : _HEADER + 4] != COOKIE,
-    "nak": lambda it: _option(it, 53) == bytes((NAK,)),
-    "no nak": lambda it: _option(it, 53) != bytes((NAK,)),
+    "nak": lambda it: _is_nak(it),
+    "no nak": lambda it: not _is_nak(it),
     "DHCP": lambda it: _option(it, 53) is not None,
     "no DHCP": lambda it: _option(it, 53) is None,
     "option 82": lambda it: bool(without_agent_info(it)[1]),
     "option 82 of ours": lambda it: option(1, b"vlan10") in without_agent_info(it)[1],
+    "no option 82 of ours": lambda it: option(1, b"vlan10") not in without_agent_info(it)[1],
     "no option 82": lambda it: not without_agent_info(it)[1],
     "option 82 in a field": lambda it: not without_agent_info(it)[1] and _option(it, 82) is not None,
     "END": lambda it: _ends(it),
     "no END": lambda it: not _ends(it),
+    "no room for option 82": lambda it: len(it) + _ADDED > _takes(it),
     "malformed": lambda it: _walk(it) is None,
     "well-formed": lambda it: _walk(it) is not None,
     "larger than the MTU": lambda it: len(it) > _LARGEST,
@@ -82,6 +85,23 @@ def features(case: Case) -> frozenset[str]:
     if len(case.message) < _HEADER:
         return frozenset((*found, "truncated"))
     return frozenset((*found, *(word for word, holds in _OF_MESSAGE.items() if holds(case.message))))
+
+
+def _takes(message: bytes) -> int:
+    """Return how many octets of a message the link and the client (option 57) take."""
+    said = _option(message, 57) or b""
+    return min(_LARGEST, int.from_bytes(said, "big") - 28 if len(said) == 2 else _LARGEST)
+
+
+def _is_nak(message: bytes) -> bool:
+    """Whether the message type in front of all damage is DHCPNAK."""
+    if message[_HEADER : _HEADER + 4] != COOKIE:
+        return False
+    found, _ = _read(message[_HEADER + 4 :])
+    overload = b"".join(value for code, value in found if code == 52)[-1:]
+    for start, end in _AREAS.get(overload, ()):
+        found += _read(message[start:end])[0]
+    return b"".join(value for code, value in found if code == 53) == bytes((NAK,))
 
 
 def _option(message: bytes, code: int) -> bytes | None:
@@ -112,16 +132,22 @@ def _ends(message: bytes) -> bool:
 
 
 def _area(octets: bytes) -> list[tuple[int, bytes]] | None:
-    found = []
+    found, whole = _read(octets)
+    return found if whole else None
+
+
+def _read(octets: bytes) -> tuple[list[tuple[int, bytes]], bool]:
+    """Return the options of an area up to END or damage, and whether there was none."""
+    found: list[tuple[int, bytes]] = []
     while octets and octets[0] != 255:
         if octets[0] == 0:
             octets = octets[1:]
             continue
         if len(octets) < 2 or len(octets) < 2 + octets[1]:
-            return None
+            return found, False
         found.append((octets[0], octets[2 : 2 + octets[1]]))
         octets = octets[2 + octets[1] :]
-    return found
+    return found, True
 
 
 def _address(message: bytes, at: int) -> str:

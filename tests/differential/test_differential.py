@@ -87,7 +87,7 @@ def test_every_case_can_be_told_from_the_others() -> None:
 
 
 def test_a_row_does_not_explain_what_its_outlines_do_not_tell() -> None:
-    row = Row("id", ("isc",), frozenset(), theirs=("*",), ours="*", because="", source="")
+    row = Row("id", ("isc",), frozenset(), theirs=("*",), ours=("*",), because="", source="")
     case = Case("case", bytes(request()), SHOUTED)
     same = Difference(
         "isc", case, "server:67 from core:67; hops +1", "server:67 from core:67; hops +1", features(case)

@@ -6,6 +6,8 @@ rest is the datagram. The rules are written down here a second time, in other wo
 
 from __future__ import annotations
 
+import itertools
+import re
 from ipaddress import IPv4Address, IPv4Network
 
 from pxerelay import agentinfo, packet
@@ -13,9 +15,11 @@ from pxerelay.batch import number
 from pxerelay.frames import ETHERNET, IP_HEADER, TASK, UDP_HEADER, Framing, Reply
 from pxerelay.ports import Link, Port
 from pxerelay.relay import Decision, Drop, Relay, ToClient, ToServers
+from pxerelay.shortcut import Shortcuts
 from pxerelay.words import Narrator
+from tests.unit.batches import Arrival, outcomes
 from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay
-from tests.unit.messages import ip
+from tests.unit.messages import ip, reply, request
 
 VLAN30 = 30
 WAITING_LINKS = (*LINKS, Link(VLAN30, "vlan30", up=True, mtu=1500, addresses=()))
@@ -52,6 +56,8 @@ RELAYS = (
 )
 """Without option 82; with ids; for VLANs that share a giaddr; without ids, and a server not resolved yet."""
 
+_WITH_IDS, _SHARING, _UNRESOLVED = 1, 2, 3
+
 ARRIVALS = (
     (VLAN10, "0.0.0.0"),
     (VLAN20, "0.0.0.0"),
@@ -86,24 +92,104 @@ def check(octets: bytes) -> Decision | None:
     which = octets[0] % len(RELAYS)
     index, sender = ARRIVALS[octets[0] // len(RELAYS) % len(ARRIVALS)]
     one, before = RELAYS[which], octets[1:]
+    one._asked.clear()
     message = bytearray(before)
-    decision = one.decide(memoryview(message), index, ip(sender), octets[0] >= _UNICAST)
+    unicast = octets[0] >= _UNICAST
+    decision = one.decide(memoryview(message), index, ip(sender), unicast)
     line = _NARRATORS[which].tell(message, _NAMES.get(index, "eth9"), ip(sender), decision)
     assert line.isprintable(), "nothing a client sends may shape the log"
+    _check_shortcuts(one, (before, index, ip(sender), unicast), decision, bytes(message))
     if isinstance(decision, Drop):
         assert message == before, "what is dropped is not patched"
+        assert decision is not Drop.NO_INTERFACE or which == _SHARING
+        if decision in _OF_THE_MAPPING:
+            assert not recipients(which, before, index), "only whom the mapping drops is dropped for it"
         return decision
     assert len(before) >= packet.HEADER_SIZE
     assert before[packet.HLEN] <= packet.MAX_HLEN
     if isinstance(decision, ToServers):
         assert before[packet.OP] == packet.BOOTREQUEST
+        expected = {ip(address) for address in recipients(which, before, index)}
+        assert set(decision.servers) == expected, "each request goes to just the servers of its client"
         _check_request(one, before, bytes(message), decision, index, sender)
-        _check_agent_info(one, before, bytes(message), decision, index, octets[0] >= _UNICAST)
+        _check_agent_info(one, before, bytes(message), decision, index, unicast)
     else:
         assert before[packet.OP] == packet.BOOTREPLY
         assert message == before, "nothing of a reply is patched"
         _check_reply(one, before, decision, sender)
     return decision
+
+
+_OF_THE_MAPPING = {Drop.MAPPED_TO_DROP, Drop.NOT_PXE, Drop.NOT_RESOLVED}
+
+
+def _check_shortcuts(one: Relay, arrival: Arrival, decision: Decision, patched: bytes) -> None:
+    """Behind others and behind itself, a datagram becomes what it becomes alone."""
+    short = Shortcuts(one)
+    outcomes(short, _OTHERS)
+    for _ in range(2):
+        one._asked.clear()  # whom a reply without our circuit id is for is another matter
+        ((found, octets),), _ = outcomes(short, [arrival])
+        assert (found, octets) == (decision, patched)
+
+
+_BIOS, _UEFI = b"PXEClient:Arch:00000:UNDI:002001", b"PXEClient:Arch:00007:UNDI:002001"
+_OTHERS: list[Arrival] = [
+    (request(chaddr=chaddr, arch=arch, vendor=vendor), index, ip("0.0.0.0"), False)
+    for chaddr in ("02:00:00:00:00:01", "00:11:22:33:44:55")
+    for index in (VLAN10, VLAN20)
+    for arch, vendor in ((0, _BIOS), (7, _UEFI), (None, None))
+]
+_OTHERS += [(reply(giaddr=giaddr), CORE, ip("10.20.0.10"), True) for giaddr in ("10.10.10.1", "10.10.20.1")]
+
+
+def recipients(which: int, request_: bytes, index: int) -> set[str]:
+    """Return the addresses that a request is for: the mapping once more, in other words."""
+    mac = request_[28:34].hex() if request_[1:3] == b"\1\6" else ""
+    vendor, architectures = _facts(request_)
+    direct = request_[24:28] == bytes(4)
+    ris, altiris, dhcp = {"10.20.0.10"}, {"10.20.0.20", "10.20.0.21"}, {"10.20.0.2"}
+    if which == _UNRESOLVED:
+        ris = set()
+    if mac == "deadbeef0001":
+        return set()
+    if mac == "001122334455" or mac.startswith("008064") or re.match("525400123.", mac):
+        chosen = altiris
+    elif which == _WITH_IDS and mac and vendor.startswith(b"PXEClient") and 7 in architectures:
+        chosen = dhcp
+    else:
+        chosen = altiris if direct and index == VLAN20 else ris
+    boots = vendor.startswith((b"PXEClient", b"HTTPClient"))
+    always = dhcp if which == _WITH_IDS else set()
+    return always if which in (_WITH_IDS, _SHARING) and not boots else chosen | always
+
+
+def _facts(request_: bytes) -> tuple[bytes, set[int]]:
+    """Options 60 and 93 as RFC 3396 says, nothing of an area that is malformed (rule 14)."""
+    found: dict[int, bytes] = {}
+    if request_[236:240] != b"\x63\x82\x53\x63":
+        return b"", set()
+    whole = [_collect(request_[240:], found)]
+    overload = found.get(52, b"\0")[-1:]
+    for values, field in (((b"\1", b"\3"), request_[108:236]), ((b"\2", b"\3"), request_[44:108])):
+        if overload in values:
+            whole.append(_collect(field, found))
+    raw = found.get(93, b"") if all(whole) else b""
+    vendor = found.get(60, b"") if all(whole) else b""
+    return vendor, {raw[at] << 8 | raw[at + 1] for at in range(0, len(raw) - 1, 2)}
+
+
+def _collect(area: bytes, found: dict[int, bytes]) -> bool:
+    """Add the options of an area; whether all of them were whole, and not too many."""
+    for count in itertools.count():
+        area = area.lstrip(b"\0")
+        if area[:1] in (b"", b"\xff"):
+            return True
+        if count == 512 or len(area) < 2 or len(area) < 2 + area[1]:
+            return False
+        found[area[0]] = found.get(area[0], b"") + area[2 : 2 + area[1]]
+        area = area[2 + area[1] :]
+    return True
 
 
 def _check_request(
@@ -131,7 +217,7 @@ def _check_agent_info(
     one: Relay, before: bytes, after: bytes, decision: ToServers, index: int, unicast: bool
 ) -> None:
     port = _port(one, index)
-    place = agentinfo.find(before)
+    place = agentinfo.find_end(before)
     if before[packet.GIADDR] != packet.UNSET or port is None or port.info is None:
         assert decision.message is None
         return
@@ -185,14 +271,23 @@ def _check_reply(one: Relay, before: bytes, decision: ToClient, sender: str) -> 
     assert IPv4Address(sender) in addresses, "replies come from configured servers only"
     assert port.giaddr
     assert before[packet.GIADDR] == port.giaddr.packed
-    place = agentinfo.find(before)
-    value = before[place.info][2:] if place and place.info else None
-    owners = [each for each in one.ports if value is not None and each.info and each.info.is_ours(value)]
-    owners = [each for each in owners if each.giaddr == port.giaddr]
-    if owners and place and place.info:
-        assert port in owners, "it goes where its circuit id says"
-        bare = before[: place.info.start] + before[place.info.stop :]
-        assert decision.message == bare.ljust(300, b"\0"), "our option 82 and nothing else is cut out"
+    infos = list(agentinfo.found_in(before)) if port.info else []
+    ours = [
+        (info, each)
+        for info in infos
+        for each in one.ports
+        if each.info and each.giaddr == port.giaddr and each.info.is_ours(info.value)
+    ]
+    if ours:
+        info, owner = ours[0]
+        assert port is owner, "it goes where its circuit id says"
+        assert decision.message is not None
+        assert len(decision.message) == max(
+            300, len(before) - (info.end - info.start) * (info.area.start >= 240)
+        )
+        left = [each.value for each in agentinfo.found_in(decision.message)]
+        infos.remove(info)
+        assert left[: len(infos)] == [each.value for each in infos], "ours and nothing else is cut out"
     else:
         assert decision.message is None
     assert (decision.address, decision.hardware) == _target(before)
@@ -200,12 +295,13 @@ def _check_reply(one: Relay, before: bytes, decision: ToClient, sender: str) -> 
     _check_packets(decision.message or before, port.address.packed, decision.address)
 
 
-def _target(reply: bytes) -> tuple[bytes, bytes | None]:
+def _target(reply: bytes) -> tuple[bytes, bytes]:
     """Rule 19 once more: whom a reply is for."""
-    refused = packet.readable_options(reply).get(53) == b"\6"
+    refused = packet.legible_options(reply).get(53) == b"\6"
+    ethernet = reply[1:3] == b"\1\6"
     if not refused and any(reply[12:16]):
-        return reply[12:16], None
-    nobody = reply[1:3] != b"\1\6" or not any(reply[16:20])
+        return reply[12:16], reply[28:34] if ethernet else b"\xff" * 6
+    nobody = not ethernet or not any(reply[16:20])
     if refused or nobody or reply[10] >= 0x80:
         return b"\xff" * 4, b"\xff" * 6
     return reply[16:20], reply[28:34]

@@ -64,10 +64,12 @@ def start(network: Network, tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
     """Start a daemon with a configuration; it is ended with the test."""
     started: list[Daemon] = []
 
-    def run(config: str = BASE, *, command: Sequence[str] = PXERELAY) -> Daemon:
+    def run(
+        config: str = BASE, *, command: Sequence[str] = PXERELAY, options: Sequence[str] = ("--debug",)
+    ) -> Daemon:
         folder = tmp_path / f"daemon{len(started)}"
         folder.mkdir()
-        daemon = Daemon(network, folder, config, command=command)
+        daemon = Daemon(network, folder, config, command=command, options=options)
         started.append(daemon)
         return daemon
 

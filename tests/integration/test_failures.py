@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.integration.conftest import BASE
 from tests.lab.daemon import PXERELAY, Daemon
+from tests.lab.frames import Checksum
 from tests.lab.topology import Network
 from tests.lab.wire import FakeServer, Station
 from tests.unit.messages import ACK, reply, request
@@ -29,15 +32,44 @@ def test_only_what_the_kernel_took_counts_as_sent(start: Start, station: Station
     assert daemon.log.count(f"<4>{failure}; {hint}\n") == 1
 
 
-def test_a_reply_that_could_not_be_sent_is_not_counted(start: Start, server: FakeServer) -> None:
+def test_a_reply_that_could_not_be_sent_is_not_counted(
+    network: Network, start: Start, server: FakeServer
+) -> None:
     daemon = start()
-    for _ in range(2):
-        server.send(reply(ACK, ciaddr="10.10.10.255"), "10.20.0.1")
+    with stopped(daemon):
+        for _ in range(2):
+            server.send(bytes(reply(ACK)).ljust(1000, b"\0"), "10.20.0.1")
+        network.relay.ip("link set vlan10 mtu 576")
     daemon.wait_for(lambda: daemon.status()["counters"]["replies"] == 2)
+    network.relay.ip("link set vlan10 mtu 1500")
     counters = daemon.status()["counters"]
     assert (counters["sent_to_clients"], counters["send_failures"]) == (0, 2)
-    hint = "; the client says that it has this address, which is a broadcast address here"
-    assert f"<4>could not send to 10.10.10.255: Permission denied{hint}\n" in daemon.log
+    assert "<4>could not send to 10.10.10.100: Message too long; the interface's MTU became" in daemon.log
+
+
+@contextmanager
+def stopped(daemon: Daemon) -> Iterator[None]:
+    """Stop the process, so that what happens in the block comes to it all at once."""
+    daemon.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        daemon.process.send_signal(signal.SIGCONT)
+
+
+def test_a_damaged_datagram_is_no_sign_of_a_full_buffer(
+    start: Start, station: Station, server: FakeServer
+) -> None:
+    daemon = start(options=())
+    with stopped(daemon):
+        for _ in range(100):
+            station.send(request(), checksum=Checksum.BAD)
+            station.send(request())
+    for _ in range(100):
+        assert server.receive() is not None
+    counters = daemon.status()["counters"]
+    assert (counters["bad_checksums"], counters["not_received"], counters["requests"]) == (100, 0, 100)
+    assert "receive buffer" not in daemon.log
 
 
 def test_a_large_reply_is_one_whatever_its_fragments(

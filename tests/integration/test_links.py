@@ -137,6 +137,7 @@ def test_rule_24_the_primary_address_stays_giaddr_beside_others(start: Start, la
     lan.relay.ip(f"address add {more} dev lan0", "link set lan0 mtu 1400")
     lan.relay.ip("link add marker type veth peer name marked")
     lan.relay.ip("link delete marker")
+    daemon.wait_for(lambda: daemon.log.count("interface lan0 active") == 2)  # now it knows
     assert works(daemon)
     assert lan.giaddr() == ip(ADDRESS)
     if more.startswith("10.10.71"):  # its own primary: it takes over when the first one goes

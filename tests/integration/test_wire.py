@@ -7,13 +7,15 @@ from contextlib import closing
 
 import pytest
 
+from pxerelay import packet
+from pxerelay.agentinfo import sub_options
 from tests.integration.conftest import BASE
 from tests.lab import Host
 from tests.lab.daemon import Daemon
-from tests.lab.frames import Checksum
+from tests.lab.frames import ALL_STATIONS, Checksum
 from tests.lab.topology import Network
 from tests.lab.wire import FakeServer, Station
-from tests.unit.messages import ACK, NAK, ip, option, reply, request
+from tests.unit.messages import ACK, NAK, ip, mac, option, reply, request
 
 Start = Callable[..., Daemon]
 MAC = "02:00:00:00:00:01"
@@ -107,6 +109,39 @@ def test_large_requests_arrive_whole(start: Start, station: Station, server: Fak
     assert len(arrived[0]) == len(request(extra=padding)) > 1200
 
 
+OPTION82 = f'{BASE}option82: {{circuit_id: "{{interface}}", server_override: true}}\n'
+
+
+def test_rule_11_a_request_too_large_for_option_82_goes_without_and_is_counted(
+    start: Start, station: Station, server: FakeServer
+) -> None:
+    daemon = start(OPTION82)
+    for size in (300, 1470):
+        station.send(request().ljust(size, b"\0"))
+        arrived = server.receive()
+        assert arrived is not None
+        assert (82 in packet.options(arrived[0])) is (size == 300)
+    assert daemon.status()["counters"]["without_option82"] == 1
+
+
+@pytest.mark.parametrize(
+    ("destination", "flags"),
+    [("255.255.255.255", b"\0"), ("10.10.10.1", b"\x80")],
+    ids=["shouted", "to us alone"],
+)
+def test_rule_12_the_flags_tell_how_a_request_came(
+    start: Start, network: Network, station: Station, server: FakeServer, destination: str, flags: bytes
+) -> None:
+    """RFC 5010, 3: a renewal that the client sends to the relay, because the server named that (RFC 5107)."""
+    start(OPTION82)
+    own = mac(network.relay.run(["cat", "/sys/class/net/vlan10/address"]).stdout.strip())
+    hardware = ALL_STATIONS if destination == "255.255.255.255" else own
+    station.send(request(), destination=destination, hardware=hardware, source="10.10.10.77")
+    arrived = server.receive()
+    assert arrived is not None
+    assert (sub_options(packet.options(arrived[0])[82]) or {})[10] == flags
+
+
 def sent_to_client(
     server: FakeServer, station: Station, packet: bytearray, source: str = "10.10.10.1"
 ) -> object:
@@ -138,12 +173,14 @@ def test_rule_19_20_21_replies_reach_the_client(
     assert sent_to_client(server, station, packet) == expected
 
 
-def test_rule_19_a_client_without_address_is_never_asked_for_by_arp(
-    start: Start, server: FakeServer, station: Station
+@pytest.mark.parametrize(("ciaddr", "address"), [("0.0.0.0", "10.10.10.100"), ("10.10.10.77", "10.10.10.77")])
+def test_rule_19_a_client_is_never_asked_for_by_arp(
+    start: Start, server: FakeServer, station: Station, ciaddr: str, address: str
 ) -> None:
+    """It may have no address yet; and one that only says so is not to fill the kernel's queues."""
     start()
-    server.send(reply(ACK), "10.10.10.1")
-    assert station.arp_requests_for("10.10.10.100", 0.5) == 0
+    server.send(reply(ACK, ciaddr=ciaddr), "10.10.10.1")
+    assert station.arp_requests_for(address, 0.5) == 0
 
 
 def test_rule_22_a_reply_larger_than_the_mtu_comes_in_fragments(

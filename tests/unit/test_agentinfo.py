@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 from pxerelay import agentinfo, packet
 from pxerelay.agentinfo import AgentInfoSetting, info_for
+from pxerelay.ports import assign
 from pxerelay.relay import Drop, ToClient, ToServers
-from tests.unit.configs import CORE, STANDARD, VLAN10, VLAN20, relay
+from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, build, relay
 from tests.unit.messages import ip, message, option, reply, request
 
 NOBODY, RIS, ROUTER = ip("0.0.0.0"), ip("10.20.0.10"), ip("10.30.0.1")
@@ -121,6 +123,14 @@ def test_rule_11_a_message_too_large_for_the_mtu_goes_without(size: int, there: 
     assert (decision.message is not None, decision.too_large) == (there, not there)
 
 
+@pytest.mark.parametrize(("mtu", "there"), [(300 + 28 + 19, True), (300 + 28 + 18, False)])
+def test_rule_11_the_mtu_is_that_of_the_links_there_are(mtu: int, there: bool) -> None:
+    links = tuple(replace(link, mtu=mtu) if link.index == CORE else link for link in LINKS)
+    decision = relay(BOTH, links).decide(message(pad=300), VLAN10, NOBODY)
+    assert isinstance(decision, ToServers)
+    assert (decision.message is not None, decision.too_large) == (there, not there)
+
+
 @pytest.mark.parametrize(("limit", "there"), [(300 + 28 + 19, True), (300 + 28 + 18, False)])
 def test_rule_11_a_client_that_takes_less_goes_without(limit: int, there: bool) -> None:
     small = message(options=option(57, limit.to_bytes(2, "big")) + b"\xff")
@@ -178,6 +188,75 @@ def test_rule_18_the_circuit_id_tells_interfaces_with_one_giaddr_apart(name: str
     assert decision.port.name == name
     assert str(decision.port.address) == ("10.10.10.1" if name == "vlan10" else "10.10.20.1")
     assert decision.message is not None
+
+
+@pytest.mark.parametrize(
+    ("extra", "size"),
+    [
+        (option(82, option(1, b"switch port 3")), 300),
+        (option(57, b"\1\x2c"), 300),
+        (b"", 1460),
+        (bytes((43, 200)), 300),
+    ],
+    ids=["trusted", "option 57", "too large", "malformed"],
+)
+@pytest.mark.parametrize("index", [VLAN10, VLAN20])
+def test_rule_18_a_reply_without_our_circuit_id_goes_where_the_request_came_from(
+    index: int, extra: bytes, size: int
+) -> None:
+    one = relay(SHARED.replace("{circuit_id:", "{trusted: [vlan10, vlan20], circuit_id:"))
+    for _ in range(2):  # the other VLAN's client first
+        asked = message(
+            options=option(53, b"\1") + extra + b"\xff", pad=size, chaddr=f"02:00:00:00:00:{index:02x}"
+        )
+        decision = one.decide(bytearray(asked), index, NOBODY)
+        assert isinstance(decision, ToServers)
+        assert decision.message is None
+    answer = reply(giaddr="10.20.0.1", extra=extra)
+    answer[28:34] = asked[28:34]
+    back = one.decide(answer, CORE, RIS)
+    assert isinstance(back, ToClient)
+    assert (back.port.index, back.message) == (index, None)
+    answer[4:8] = b"\0\0\0\1"
+    assert one.decide(answer, CORE, RIS) is Drop.NO_INTERFACE
+
+
+def test_rule_18_interfaces_whose_circuit_ids_are_cut_off_alike_share_no_giaddr() -> None:
+    built = build(SHARED.replace("{interface}", "{hostname}-{interface}"))
+    first, second = assign(built, LINKS, "h" * 64)
+    assert (first.state, second.waiting) == ("active", "vlan10 has the address 10.20.0.1 too")
+    assert {port.state for port in assign(built, LINKS, "host")} == {"active"}
+
+
+def test_what_is_remembered_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pxerelay.relay._ASKED", 10)
+    one = relay(SHARED)
+    for last in range(100):
+        one.decide(request(chaddr=f"02:00:00:00:00:{last:02x}"), VLAN10, NOBODY)
+        assert len(one._asked) <= 10
+
+
+@pytest.mark.parametrize(
+    ("options", "fields", "bare"),
+    [
+        (option(82, b"") + CIRCUIT + option(43, b"\1"), {}, option(82, b"") + option(43, b"\1")),
+        (CIRCUIT + bytes((43, 200)), {}, bytes((43, 200))),
+        (option(52, b"\1") + b"\xff", {"file": CIRCUIT + option(43, b"\1")}, option(43, b"\1")),
+        (option(52, b"\2") + b"\xff", {"sname": option(43, b"\1") + CIRCUIT}, option(43, b"\1")),
+    ],
+    ids=["behind another", "then damage", "in file", "in sname"],
+)
+def test_rule_20_our_option_82_is_found_wherever_it_stands(
+    options: bytes, fields: dict[str, bytes], bare: bytes
+) -> None:
+    def answer(options: bytes, fields: dict[str, bytes]) -> bytearray:
+        places = {"file": b"", "sname": b"", **fields}
+        return message(op=2, giaddr="10.10.10.1", yiaddr="10.10.10.9", options=options, pad=0, **places)  # type: ignore[arg-type]
+
+    decision = relay(BOTH).decide(answer(options, fields), CORE, RIS)
+    assert isinstance(decision, ToClient)
+    expected = answer(options, dict.fromkeys(fields, bare)) if fields else answer(bare, {}).ljust(300, b"\0")
+    assert decision.message == bytes(expected)
 
 
 def test_rule_20_only_our_own_option_82_is_removed_and_the_rest_stays() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import threading
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -74,14 +75,51 @@ def test_questions_are_asked_of_the_systems_resolver(monkeypatch: pytest.MonkeyP
     def getaddrinfo(name: str, *_: object, **__: object) -> list[object]:
         if name == "gone.example.net":
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return [(socket.AF_INET, socket.SOCK_DGRAM, 0, "", (str(address), 0)) for address in (TWO, ONE, TWO)]
+        told = ("0.0.0.0",) if name == "sink.example.net" else (TWO, ONE, TWO, "127.0.0.1")
+        return [(socket.AF_INET, socket.SOCK_DGRAM, 0, "", (str(address), 0)) for address in told]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    found = asyncio.run(names.resolve({"wds.example.net", "gone.example.net"}))
-    assert found == {
+    assert asked_for({"wds.example.net", "gone.example.net", "sink.example.net"}) == {
         "wds.example.net": Answer((ONE, TWO)),
         "gone.example.net": Answer(error="Name or service not known"),
+        "sink.example.net": Answer(error="the answer is 0.0.0.0, which can't be a server"),
     }
+
+
+def asked_for(wanted: set[str]) -> dict[str, Answer]:
+    async def ask() -> dict[str, Answer]:
+        return await names.Questioner(lambda *_: None).resolve(wanted)
+
+    return asyncio.run(ask())
+
+
+def test_an_answer_that_comes_late_is_told_when_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, and the name is not asked for again while it is being waited for."""
+    questions: list[str] = []
+    go_on = threading.Event()
+
+    def getaddrinfo(name: str, *_: object, **__: object) -> list[object]:
+        questions.append(name)
+        go_on.wait(5)
+        return [(socket.AF_INET, socket.SOCK_DGRAM, 0, "", (str(ONE), 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(names, "TIMEOUT", 0.05)
+    late: list[tuple[str, Answer]] = []
+
+    async def ask() -> None:
+        questioner = names.Questioner(lambda name, answer: late.append((name, answer)))
+        for _ in range(2):
+            found = await questioner.resolve({"wds.example.net"})
+            assert found["wds.example.net"].error == "no answer within 0 s"
+        go_on.set()
+        while not late:
+            await asyncio.sleep(0.01)
+        assert (await questioner.resolve({"wds.example.net"}))["wds.example.net"] == Answer((ONE,))
+
+    asyncio.run(ask())
+    assert late == [("wds.example.net", Answer((ONE,)))]
+    assert questions == ["wds.example.net"] * 2
 
 
 def test_explain_tells_the_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

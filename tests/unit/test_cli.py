@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -235,3 +236,61 @@ def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--version"])
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"pxerelay {__version__}\n"
+
+
+def pxerelay(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pxerelay", *map(str, arguments)]
+    return subprocess.run(command, check=False, text=True, timeout=60, stderr=subprocess.PIPE, **options)
+
+
+@pytest.fixture
+def much_to_tell(tmp_path: Path) -> Path:
+    path = tmp_path / "bad.yml"
+    path.write_text("".join(f"unknown{number}: 1\n" for number in range(3000)))
+    return path
+
+
+def test_nobody_reads_what_is_printed(much_to_tell: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = pxerelay("check", much_to_tell, stdout=writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (2, "")
+
+
+def test_there_is_no_room_for_what_is_printed(much_to_tell: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = pxerelay("check", much_to_tell, stdout=full)
+    assert (done.returncode, done.stderr) == (2, "can't write the output: No space left on device\n")
+
+
+def test_a_vendor_class_may_be_any_octets(config: Path) -> None:
+    done = pxerelay(
+        "explain",
+        "02:00:00:00:00:01",
+        "--config",
+        config,
+        "--vendor-class",
+        b"\xff".decode("utf-8", "surrogateescape"),
+        stdout=subprocess.PIPE,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("number", ["\N{FULLWIDTH DIGIT TWO}", "-1", "70000", "x86"])
+def test_an_architecture_is_a_number_or_a_name(
+    config: Path, number: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", "02:00:00:00:00:01", "--config", str(config), f"--arch={number}"]) == 2
+    assert f"no architecture is named '{number}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("include", ["rules.d/**.yml", "a\0b", "a\0*", "/proc/1/map_files/*/*", "broken*"])
+def test_what_can_not_be_looked_up_is_a_fault_of_the_file(config: Path, include: str) -> None:
+    (config.parent / "broken.yml").symlink_to("nowhere")
+    config.write_text(f"default: 10.0.0.1\ninclude: {json.dumps(include)}\n")
+    done = pxerelay("check", config, stdout=subprocess.PIPE)
+    if done.returncode:  # what is no mistake here or there is none
+        assert done.returncode == 1
+        assert f"{config}:2:10: " in done.stdout
+    assert done.stderr == ""

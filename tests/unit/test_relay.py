@@ -284,8 +284,10 @@ def test_a_reply_goes_out_of_the_interface_of_its_giaddr(giaddr: str, name: str)
     [
         ({"kind": NAK, "yiaddr": "0.0.0.0", "ciaddr": "10.10.10.9"}, BROADCAST, EVERYONE),
         ({"kind": NAK}, BROADCAST, EVERYONE),
-        ({"ciaddr": "10.10.10.9"}, ip("10.10.10.9"), None),
-        ({"ciaddr": "10.10.10.9", "flags": 0x8000}, ip("10.10.10.9"), None),
+        ({"ciaddr": "10.10.10.9"}, ip("10.10.10.9"), CLIENT),
+        ({"ciaddr": "10.10.10.9", "flags": 0x8000}, ip("10.10.10.9"), CLIENT),
+        ({"ciaddr": "10.10.10.9", "htype": 32, "hlen": 0}, ip("10.10.10.9"), EVERYONE),
+        ({"kind": NAK, "ciaddr": "10.10.10.9", "extra": bytes((43, 200))}, BROADCAST, EVERYONE),
         ({"flags": 0x8000}, BROADCAST, EVERYONE),
         ({"kind": ACK}, ip("10.10.10.100"), CLIENT),
         ({"kind": OFFER, "flags": 0x7FFF}, ip("10.10.10.100"), CLIENT),
@@ -297,6 +299,8 @@ def test_a_reply_goes_out_of_the_interface_of_its_giaddr(giaddr: str, name: str)
         "nak-yiaddr",
         "ciaddr",
         "ciaddr-broadcast",
+        "ciaddr-no-chaddr",
+        "nak-then-damage",
         "flag",
         "yiaddr",
         "other-flags",
@@ -304,9 +308,7 @@ def test_a_reply_goes_out_of_the_interface_of_its_giaddr(giaddr: str, name: str)
         "no-chaddr",
     ],
 )
-def test_rule_19_where_a_reply_goes(
-    fields: dict[str, object], address: bytes, hardware: bytes | None
-) -> None:
+def test_rule_19_where_a_reply_goes(fields: dict[str, object], address: bytes, hardware: bytes) -> None:
     decision = relay().decide(reply(**fields), CORE, RIS)  # type: ignore[arg-type]
     assert isinstance(decision, ToClient)
     assert (decision.address, decision.hardware) == (address, hardware)

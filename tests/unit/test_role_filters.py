@@ -12,7 +12,8 @@ from ansible.errors import AnsibleFilterError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay.sockets import RECEIVE_BUFFER
+from pxerelay import document
+from pxerelay.sockets import RECEIVE_BUFFER, SEND_BUFFER
 
 ROLE = Path(__file__).parents[2] / "ansible" / "roles" / "pxerelay"
 
@@ -31,6 +32,8 @@ def _filters() -> dict[str, Any]:
 FILTERS = _filters()
 config = FILTERS["pxerelay_config"]
 mismatches = FILTERS["pxerelay_mismatches"]
+misspelled = FILTERS["pxerelay_misspelled"]
+text = FILTERS["pxerelay_text"]
 
 
 def _findings(variables: dict[str, Any]) -> list[str]:
@@ -268,8 +271,53 @@ def test_argument_specs_and_defaults_agree() -> None:
     assert declared == _yaml_of_role("defaults/main.yml")
 
 
-def test_the_host_allows_the_receive_buffer_that_the_daemon_asks_for() -> None:
-    assert _yaml_of_role("defaults/main.yml")["pxerelay_receive_buffer"] == RECEIVE_BUFFER
+def test_the_host_allows_the_buffers_that_the_daemon_asks_for() -> None:
+    defaults = _yaml_of_role("defaults/main.yml")
+    assert defaults["pxerelay_receive_buffer"] == RECEIVE_BUFFER
+    assert defaults["pxerelay_send_buffer"] == SEND_BUFFER
+
+
+def test_variables_that_are_nearly_the_roles_are_named() -> None:
+    known = ["pxerelay_servers", "pxerelay_interfaces", "pxerelay_rules", "pxerelay_rule_files"]
+    given = [
+        "pxerelay_serverss",
+        "pxerelay_interface",
+        "pxerelay_rulez",
+        "pxerelay_servers",
+        "pxerelay_north_vlans",
+    ]
+    assert misspelled([*given, "pxerelay_rules__kiosks"], known) == [
+        "pxerelay_interface: there is no such variable; did you mean pxerelay_interfaces?",
+        "pxerelay_rulez: there is no such variable; did you mean pxerelay_rules?",
+        "pxerelay_serverss: there is no such variable; did you mean pxerelay_servers?",
+    ]
+
+
+def test_strings_of_the_command_line_become_what_is_declared() -> None:
+    given = {"pxerelay_pxe_only": "yes", "pxerelay_max_hops": "6", "pxerelay_max_requests": "many"}
+    assert config(given) == {"pxe_only": True, "max_hops": 6, "max_requests": "many"}
+
+
+@given(
+    st.dictionaries(
+        st.text("abc", min_size=1, max_size=3),
+        st.one_of(
+            st.text("0123456789abcdefoxEe+-.:_", max_size=8),
+            st.sampled_from(
+                ["1e3", "0o17", "08", "0x1f", "yes", "null", "~", "1_0", "52:54:00:12:34:56", ".inf"]
+            ),
+            st.integers(),
+            st.booleans(),
+            st.none(),
+            st.floats(allow_nan=False),
+        ),
+        max_size=4,
+    )
+)
+def test_what_is_written_is_what_the_daemon_reads(values: dict[str, object]) -> None:
+    read = document.parse("f.yml", text({"rules": values, "list": list(values.values())}))
+    assert not read.faults
+    assert read.data == {"rules": values, "list": list(values.values())}
 
 
 def test_the_readme_names_every_variable() -> None:

@@ -130,13 +130,11 @@ def test_rule_27_a_client_in_a_vrf_is_served_by_that_vrf(
     assert (relay.requests, relay.dropped) == (1, {})
 
 
-def test_rule_27_a_reply_to_ciaddr_goes_by_the_vrfs_routes(
-    inside_red: Vrf, station: Station, ris: FakeServer
-) -> None:
-    inside_red.network.relay.ip(f"neighbour replace {CLIENT_ADDRESS} lladdr {CLIENT} dev vlan10")
+@pytest.mark.usefixtures("inside_red")
+def test_rule_27_a_reply_to_ciaddr_reaches_the_client_in_the_vrf(station: Station, ris: FakeServer) -> None:
     ris.send(reply(ACK, ciaddr=CLIENT_ADDRESS), GIADDR)
     (frame,) = station.datagrams(2.0, stop_after=1)
-    assert (frame.source, frame.destination) == (GIADDR, CLIENT_ADDRESS)
+    assert (frame.source, frame.destination, frame.hardware) == (GIADDR, CLIENT_ADDRESS, CLIENT)
     assert frame.checksum is Checksum.GOOD
 
 

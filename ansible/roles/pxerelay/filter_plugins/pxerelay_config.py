@@ -7,11 +7,15 @@ What a well-formed value may be is not decided here; that is the daemon's `pxere
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+import yaml
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.parsing.convert_bool import boolean
 
 PREFIX = "pxerelay_"
 # The order of the file, which is the order in which an administrator reads it.
@@ -30,8 +34,12 @@ KEYS = (
     "max_requests",
     "option82",
 )
+_BOOLEANS = frozenset({"pxe_only"})
+_NUMBERS = frozenset({"max_hops", "max_requests"})
 RULES = "pxerelay_rules"
 MORE_RULES = "pxerelay_rules__"
+
+_NEAR = 0.9
 
 # YAML 1.1 (https://yaml.org/type/int.html) reads 52:54:00 as 52 * 60**2 + 54 * 60 + 0.
 SIXTY = 60
@@ -48,7 +56,7 @@ def config(variables: Mapping[str, Any], include: str = "") -> dict[str, Any]:
     document: dict[str, Any] = {}
     for key in KEYS:
         name = PREFIX + key
-        value = _rules(variables, findings) if key == "rules" else variables.get(name)
+        value = _rules(variables, findings) if key == "rules" else _declared(key, variables.get(name))
         if value is None:
             continue
         findings += (f"{name}: {text}" for text in _unquoted(key, value))
@@ -58,6 +66,63 @@ def config(variables: Mapping[str, Any], include: str = "") -> dict[str, Any]:
     if findings:
         raise AnsibleFilterError("\n".join(["these variables need a correction:", *findings]))
     return document
+
+
+def misspelled(names: Iterable[str], known: Collection[str]) -> list[str]:
+    """Return one line for each name of a variable that is none of the role's, and nearly one."""
+    lines = []
+    for name in sorted(names):
+        if name not in known and not name.startswith((MORE_RULES, "pxerelay_rule_", "pxerelay_rules_")):
+            near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
+            lines += [f"{name}: there is no such variable; did you mean {near[0]}?"] if near else []
+    return lines
+
+
+def text(document: Mapping[str, Any]) -> str:
+    """Return a configuration as YAML that means the same to readers of YAML 1.1 and of YAML 1.2."""
+    return yaml.dump(
+        _plain(document), Dumper=_Dumper, indent=2, sort_keys=False, width=1000, allow_unicode=True
+    )
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what YAML 1.2 takes for a number too, such as 1e3, 0o17 and 08 (core schema, 10.3.2)."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  # nobody reads anchors with pleasure
+        return True
+
+
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|0o[0-7]+$|0x[0-9a-fA-F]+$"),
+    list("-+.0123456789"),
+)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value without what Ansible hangs on to it."""
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(below) for key, below in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(below) for below in value]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
+
+
+def _declared(key: str, value: Any) -> Any:
+    """Return a value as the type that its variable is declared with; what can't be is left to `check`.
+
+    From the command line and INI inventories Ansible gets nothing but strings.
+    """
+    if isinstance(value, str):
+        with contextlib.suppress(TypeError, ValueError):
+            if key in _BOOLEANS:
+                return boolean(value, strict=True)
+            if key in _NUMBERS:
+                return int(value)
+    return value
 
 
 def mismatches(running: Mapping[str, Any], wanted: Mapping[str, str]) -> list[str]:
@@ -225,4 +290,9 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by the names that the tasks use."""
-        return {"pxerelay_config": config, "pxerelay_mismatches": mismatches}
+        return {
+            "pxerelay_config": config,
+            "pxerelay_mismatches": mismatches,
+            "pxerelay_misspelled": misspelled,
+            "pxerelay_text": text,
+        }
