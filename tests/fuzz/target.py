@@ -282,9 +282,8 @@ def _check_reply(one: Relay, before: bytes, decision: ToClient, sender: str) -> 
         info, owner = ours[0]
         assert port is owner, "it goes where its circuit id says"
         assert decision.message is not None
-        assert len(decision.message) == max(
-            300, len(before) - (info.end - info.start) * (info.area.start >= 240)
-        )
+        whole = max(300, len(before) - (info.end - info.start))
+        assert len(decision.message) == (whole if info.area.start >= 240 else len(before))
         left = [each.value for each in agentinfo.found_in(decision.message)]
         infos.remove(info)
         assert left[: len(infos)] == [each.value for each in infos], "ours and nothing else is cut out"

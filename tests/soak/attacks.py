@@ -67,14 +67,14 @@ class Flood(threading.Thread):
 
     def __init__(self, count: int, pool: Sequence[Send], seed: int) -> None:
         super().__init__(daemon=True)
-        self._count, self._pool, self._seed = count, pool, seed
+        self.count, self._pool, self._seed = count, pool, seed
         self.sent = 0
 
     def run(self) -> None:
         """Send them."""
         chance = random.Random(self._seed)
         start = time.monotonic()
-        for number in range(self._count):
+        for number in range(self.count):
             chance.choice(self._pool)()
             self.sent += 1
             ahead = number / RATE - (time.monotonic() - start)
