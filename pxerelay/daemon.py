@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from pxerelay import __version__, names, notify, sockets
+from pxerelay import __version__, memory, names, notify, sockets
 from pxerelay.answers import Answer, Answers
 from pxerelay.control import ControlServer, TakenError
 from pxerelay.findings import ConfigError
@@ -109,6 +109,7 @@ class Daemon:
         if server:
             stack.push_async_callback(server.close)
         self._report_start()
+        memory.settle()
         notify.notify("READY=1", self._status_text())
         return states
 
@@ -134,10 +135,14 @@ class Daemon:
             notify.reloading()
             try:
                 held = await self._load()
-                self._apply(held, await self._ask_names(held.loaded.config))
+                answers = await self._ask_names(held.loaded.config)
+                await asyncio.sleep(0)  # packets first, here and below
+                self._apply(held, answers)
             except Exception as error:  # noqa: BLE001  # whatever it is, the old configuration stays
                 return self._refuse(error)
             self._last_error = None
+            await asyncio.sleep(0)
+            memory.give_back()
             LOGGER.info("reloaded %s: %s", self._config_path, self._summary())
             notify.notify("READY=1", self._status_text())
             return {"sha256": held.loaded.sha256, "rules": len(held.loaded.config.policy.rules)}

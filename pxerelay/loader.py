@@ -29,8 +29,12 @@ _TOLD = 2000
 """Octets of what a child that crashed said, the last ones, that are told."""
 
 _BOOTSTRAP = """\
-import signal, sys
+import os, signal, sys
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
+try:
+    os.nice(10)
+except OSError:
+    pass
 sys.path[:] = sys.argv[3:]
 from pxerelay import loader
 loader.main(sys.argv[1:3])
@@ -38,7 +42,8 @@ loader.main(sys.argv[1:3])
 """What the child does.
 
 It finds the same modules as the daemon, and none in the folder it happens to be started in. A SIGHUP
-that was sent to the whole service asks for another reload and must not end this one.
+that was sent to the whole service asks for another reload and must not end this one. Packets come first,
+also where the daemon has one processor and shares it with this, if the child may be nice.
 """
 
 

@@ -88,6 +88,10 @@ Form = Layout | int
 """What a request says of its client: a layout of options; or only its length, where nobody asks."""
 
 
+Key = tuple[Heard, int, Form]
+"""Where a request was heard, a number for what the rules say of its client, and its form."""
+
+
 class Shortcuts:
     """The memory of one `Relay`; made anew with it."""
 
@@ -100,7 +104,7 @@ class Shortcuts:
         self._adding = {port.index for port in relay.ports if port.info}
         self._layouts = Layouts() if relay.config.asks_what_clients_are else None
         self._rules: dict[int, int] = {}
-        self._ways: dict[tuple[Heard, int, Form], Way] = {}
+        self._ways: dict[Key, Way] = {}
         self._exits: dict[tuple[int, int, int], int] = {}
 
     def take(self, batch: Batch) -> tuple[Known, list[int]]:
@@ -173,27 +177,37 @@ class Shortcuts:
         return left
 
     def decide(self, batch: Batch, at: int) -> Decision:
-        """Have the relay decide on one message, and remember it if others may go the same way."""
+        """Return what to do with one message that was not known when its batch was looked at.
+
+        It may be by now. If not the relay decides, and that is remembered if others may go the same way.
+        """
         message, index, source, unicast = batch.arrival(at)
-        before = bytes(message[: packet.HEADER_SIZE])
+        key = self._key(message, index, batch.sources[at])
+        if key is not None:
+            way = self._ways.get(key)
+            if way is not None:
+                message[packet.HOPS] += 1
+                message[packet.GIADDR] = way.giaddr
+                return way.decision
         decision = self._relay.decide(message, index, source, unicast)
-        giaddr = number(before[packet.GIADDR])
         if isinstance(decision, ToServers):
-            if number(before[:4]) in self._next_hops and index not in self._adding:
-                heard = (index, giaddr, batch.sources[at]) if giaddr else index
-                self._learn(heard, message, decision)
+            if key is not None:
+                if len(self._ways) >= _WAYS:
+                    self._ways.clear()
+                self._ways[key] = Way(decision, bytes(message[packet.GIADDR]))
         elif isinstance(decision, ToClient) and decision.port.index and not decision.port.info:
             if len(self._exits) >= _WAYS:
                 self._exits.clear()
+            giaddr = number(bytes(message[packet.GIADDR]))
             self._exits[index, batch.sources[at], giaddr] = decision.port.index
         return decision
 
-    def _learn(self, heard: Heard, message: packet.Message, decision: ToServers) -> None:
-        """Remember a decision on a request, which is patched by now."""
-        form: Form | None = len(message) if self._layouts is None else self._layouts.of(message)
-        if form is None:
-            return
-        if len(self._ways) >= _WAYS:
-            self._ways.clear()
-        rule = self._rule_for(client_number(message))
-        self._ways[heard, rule, form] = Way(decision, bytes(message[packet.GIADDR]))
+    def _key(self, message: memoryview, index: int, source: int) -> Key | None:
+        """Return what decides about a request; None if more than that does."""
+        if len(message) < packet.HEADER_SIZE or index in self._adding:
+            return None
+        form = len(message) if self._layouts is None else self._layouts.of(message)
+        if form is None or number(bytes(message[:4])) not in self._next_hops:
+            return None
+        giaddr = number(bytes(message[packet.GIADDR]))
+        return (index, giaddr, source) if giaddr else index, self._rule_for(client_number(message)), form

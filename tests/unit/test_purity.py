@@ -44,6 +44,7 @@ ACTING = (
     "log",
     "notify",
     "mmsg",
+    "memory",
     "sockets",
     "inbox",
     "outbox",

@@ -139,7 +139,7 @@ def test_shortcuts_decide_as_the_relay_does(name: str, links: str) -> None:
             found, taken = outcomes(short, batch)
             assert found == expected
             known += len(taken)
-    assert known > 100 or "option82" in CONFIGS[name], "shortcuts are taken"
+    assert known > 50 or "option82" in CONFIGS[name], "shortcuts are taken"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,25 @@
+"""What Python and the C library leave to be asked for: to forget for good, and to give memory back."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+"""malloc_trim(3); other C libraries than glibc have none, and give memory back by themselves."""
+
+
+def settle() -> None:
+    """Take all objects that there are now out of the garbage collector's rounds.
+
+    It would go through those of a hundred modules again and again, each time for longer than a packet
+    should wait.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def give_back() -> None:
+    """Return what is free to the system: a new configuration was unpacked while the old one was in force."""
+    if _trim is not None:
+        _trim(0)
