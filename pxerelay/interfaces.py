@@ -33,10 +33,10 @@ _SETTLE = 0.02
 """Seconds to wait after a first event for those that come with it: one change makes several."""
 
 _REST = 4
-"""Where listing takes long, the wait is this many times as long: endless changes cost a fifth of a CPU."""
+"""Until the next listing this many times as long passes: endless changes cost a fifth of a CPU."""
 
-_LONGEST_SETTLE = 0.4
-"""Seconds that a change waits at most before the interfaces are listed."""
+_LONGEST_REST = 0.4
+"""Seconds that pass at most, so that also where listing takes long a change is followed within a second."""
 
 _RETRY = 1.0
 """Seconds until the interfaces are listed again after netlink failed."""
@@ -113,13 +113,13 @@ class _Events:
         """Close the socket."""
         self._socket.close()
 
-    async def burst(self, settle: float) -> None:
-        """Wait for a change, and then for those that come with it."""
+    async def burst(self, rested: float) -> None:
+        """Wait for a change, then for those that come with it, and until a monotonic time at least."""
         try:
             await asyncio.get_running_loop().sock_recv(self._socket, 1)
         except OSError as error:
             _pass_overflow(error)
-        await asyncio.sleep(settle)
+        await asyncio.sleep(max(_SETTLE, rested - time.monotonic()))
         self._forget()
 
     def _forget(self) -> None:
@@ -150,11 +150,11 @@ async def watch() -> AsyncGenerator[tuple[Link, ...], None]:
                 while True:
                     start = time.monotonic()
                     links = await _listed()
-                    took = time.monotonic() - start
+                    end = time.monotonic()
                     if links != known:
                         known = links
                         yield links
-                    await events.burst(min(max(_SETTLE, took * _REST), _LONGEST_SETTLE))
+                    await events.burst(end + min((end - start) * _REST, _LONGEST_REST))
         except Exception as error:  # noqa: BLE001  # whatever pyroute2 raises, relaying goes on
             LOGGER.warning("netlink failed (%r), listing the interfaces again", error)
             await asyncio.sleep(_RETRY)
