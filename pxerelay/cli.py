@@ -139,8 +139,13 @@ def _status_text(answer: dict[str, Any]) -> str:
         error = f" ({dns['error']})" if dns["error"] else ""
         lines.append(f"server     {name} is {', '.join(dns['addresses']) or 'unknown'}{error}")
     lines.append(f"replies    {counters['replies']} relayed")
-    if counters["send_failures"]:
-        lines.append(f"not sent   {counters['send_failures']}, the log says why")
+    troubles = (
+        ("send_failures", "not sent   {}, the log says why"),
+        ("not_received", "lost       {} before they were read: receive buffer full"),
+        ("bad_checksums", "damaged    {} with a wrong UDP checksum"),
+        ("without_option82", "too large  {} for option 82, relayed without it"),
+    )
+    lines.extend(text.format(counters[counter]) for counter, text in troubles if counters[counter])
     lines.extend(f"dropped    {number} {reason}" for reason, number in dropped.items())
     return "\n".join(lines)
 

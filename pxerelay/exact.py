@@ -22,10 +22,10 @@ Value = TypeVar("Value")
 _NUMBER = "Q"
 _PADDING = bytes(array(_NUMBER).itemsize - MAC_OCTETS)
 _BITS = 8 * MAC_OCTETS
-_FEW = 16
+_FEW = 4
 """Addresses, more or less, that share a beginning in the third array."""
 
-_MOST_PREFIX_BITS = 16
+_MOST_PREFIX_BITS = 18
 
 
 class ExactTable(Generic[Value]):

@@ -7,7 +7,7 @@ fixed digits; classes; the interface's default; the default. The relay takes the
 The cost of a lookup does not grow with the number of rules. Exact addresses are one table. Wildcards and
 blocks are grouped by shape, which digits are fixed: one dictionary a shape, asked with the address's
 fixed digits. Mappings of any size have only a handful of shapes, and only those are asked that have a
-rule for the address's OUI, or for any.
+rule for addresses that begin like this one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pxerelay.answers import Target
 from pxerelay.client import Client
 from pxerelay.exact import ExactTable
 from pxerelay.globs import Names
-from pxerelay.mac import Pattern, format_mac, rule_kind
+from pxerelay.mac import MAC_OCTETS, Pattern, format_mac, rule_kind
 
 
 class Reason(Enum):
@@ -102,29 +102,23 @@ class PatternRule(NamedTuple):
 Shape = tuple[int, Mapping[int, PatternRule]]
 """The mask of wildcards or blocks, and these by the digits that it leaves."""
 
-_OUI_SHIFT = 24
-_OUI = 0xFFFFFF << _OUI_SHIFT
-"""The first three octets of an address."""
+_BEGINNINGS = (24, 16, 8, 0)
+"""How many of an address's first bits shapes are told apart by: those of as many octets as a shape fixes."""
+
+_ADDRESS_BITS = 8 * MAC_OCTETS
 
 
 class RuleTable:
     """All rules by MAC. Built once, then only read; a reload builds another."""
 
-    __slots__ = ("_exact", "_of_others", "_of_oui", "_size")
+    __slots__ = ("_by_beginning", "_exact", "_size")
 
     def __init__(self, exact: Mapping[bytes, Choice], patterns: Iterable[PatternRule] = ()) -> None:
         self._exact = ExactTable(exact)
         shapes: dict[int, dict[int, PatternRule]] = {}
         for rule in patterns:
             shapes.setdefault(rule.pattern.mask, {})[rule.pattern.value] = rule
-        ordered: list[Shape] = sorted(shapes.items(), key=lambda shape: -shape[0].bit_count())
-        self._of_others = [shape for shape in ordered if shape[0] & _OUI != _OUI]
-        ouis = {value >> _OUI_SHIFT for mask, rules in ordered if mask & _OUI == _OUI for value in rules}
-        self._of_oui: dict[int, list[Shape]] = {oui: [] for oui in ouis}
-        for mask, rules in ordered:
-            fixed = mask & _OUI == _OUI
-            for oui in {value >> _OUI_SHIFT for value in rules} if fixed else ouis:
-                self._of_oui[oui].append((mask, rules))
+        self._by_beginning = _by_beginning(shapes)
         self._size = len(exact) + sum(map(len, shapes.values()))
 
     def __len__(self) -> int:
@@ -143,7 +137,11 @@ class RuleTable:
 
     def _shapes_for(self, address: int) -> Sequence[Shape]:
         """Return the shapes that may have a rule for an address, the most specific first."""
-        return self._of_oui.get(address >> _OUI_SHIFT, self._of_others)
+        for shift, shapes in self._by_beginning:
+            found = shapes.get(address >> shift)
+            if found is not None:
+                return found
+        return ()
 
     def matching(self, chaddr: bytes) -> Iterator[Match]:
         """Yield the rules that match the 6 octets of an address, the most specific first."""
@@ -155,6 +153,36 @@ class RuleTable:
             rule = rules.get(number & mask)
             if rule is not None:
                 yield Match(Reason(rule_kind(rule.text, rule.pattern)), rule.text, rule.choice)
+
+
+def _by_beginning(
+    shapes: Mapping[int, Mapping[int, PatternRule]],
+) -> list[tuple[int, dict[int, tuple[Shape, ...]]]]:
+    """Return, for each length of beginnings, by how much to shift an address, and what shapes begin so.
+
+    The longest beginnings come first; they have all shapes too that fit and fix less.
+    """
+    begins: dict[int, tuple[int, set[int]]] = {}
+    for mask, rules in shapes.items():
+        bits = next(bits for bits in _BEGINNINGS if (mask >> _ADDRESS_BITS - bits) + 1 == 1 << bits)
+        begins[mask] = bits, {value >> _ADDRESS_BITS - bits for value in rules}
+    ordered = sorted(shapes, key=lambda mask: -mask.bit_count())
+    shared: dict[tuple[int, ...], tuple[Shape, ...]] = {}
+    found = []
+    for bits in _BEGINNINGS:
+        fitting: dict[int, tuple[Shape, ...]] = {}
+        for beginning in {one for length, all_ in begins.values() if length == bits for one in all_}:
+            masks = tuple(
+                mask
+                for mask in ordered
+                if begins[mask][0] <= bits and beginning >> bits - begins[mask][0] in begins[mask][1]
+            )
+            if masks not in shared:
+                shared[masks] = tuple((mask, shapes[mask]) for mask in masks)
+            fitting[beginning] = shared[masks]
+        if fitting:
+            found.append((_ADDRESS_BITS - bits, fitting))
+    return found
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,17 @@
 """The benchmark: ours, the peers and the C floor, measured in turn on this machine.
 
-    python -m tests.benchmark [PART ...] [--rounds N] [--out FOLDER]
+    python -m tests.benchmark [PART ...] [--rounds N] [--out FOLDER] [--page FILE]
 
 Run as root on a Debian machine that has nothing else to do, with two processors or more. Prints each run
-as it ends and the tables at the end, and writes benchmark.json, benchmark.md and benchmark.svg. Figures of
-one run compare with each other, not with those of another machine or day.
+as it ends and the tables at the end, and writes benchmark.json, benchmark.md and benchmark.svg; `--page` puts
+the tables into a page as well. Figures of one run compare with each other, not with those of another machine
+or day.
 """
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from datetime import datetime, timezone
@@ -21,6 +23,7 @@ from tests.benchmark.burst import burst_part
 from tests.benchmark.live import quiet_part, reload_part
 from tests.benchmark.loading import loading_part
 from tests.benchmark.rules import rules_part
+from tests.benchmark.sizing import sizing_part
 from tests.benchmark.steady import replies_part, requests_part
 from tests.lab.command import CACHE
 
@@ -32,6 +35,7 @@ PARTS = {
     "loading": loading_part,
     "reload": reload_part,
     "quiet": quiet_part,
+    "sizing": sizing_part,
 }
 
 
@@ -41,10 +45,12 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)}; default: all")
     parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured; default: 5")
     parser.add_argument("--out", type=Path, default=CACHE / "benchmark", help="where the results go")
+    parser.add_argument("--page", type=Path, help="a page that shows the tables, and shall show the new ones")
     arguments = parser.parse_args()
     unknown = [part for part in arguments.parts if part not in PARTS]
     if unknown:
         parser.error(f"there is no part {unknown[0]}; known: {', '.join(PARTS)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that the lab is taken down
     start = time.monotonic()
 
     def say(text: str) -> None:
@@ -65,6 +71,8 @@ def main() -> int:
     markdown = report.as_markdown(results, about)
     (arguments.out / "benchmark.md").write_text(markdown)
     report.plot(results, arguments.out / "benchmark.svg")
+    if arguments.page:
+        report.put_into(arguments.page, markdown)
     print(markdown)
     say(f"written to {arguments.out}")
     return 0

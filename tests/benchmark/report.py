@@ -16,6 +16,8 @@ from tests.benchmark.results import Result, Table
 mpl.use("svg")
 mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "pxerelay", "font.size": 9})
 
+_START, _END = "<!-- benchmark -->", "<!-- /benchmark -->"
+
 _OURS, _PEERS, _LINE = "#2f6fbb", "#b8bec6", "#c0392b"
 
 
@@ -37,13 +39,14 @@ def as_json(results: Sequence[Result], about: dict[str, Any]) -> str:
 
 def as_markdown(results: Sequence[Result], about: dict[str, Any]) -> str:
     """Return the tables for people; the targets first."""
-    parts = ["<!-- written by `make bench` -->", ", ".join(f"{key}: {value}" for key, value in about.items())]
+    parts = [", ".join(f"{key}: {value}" for key, value in about.items())]
     rows = [
         (bound.what, f"{bound.value:.3g}", f"{bound.most:g}", "yes" if bound.met else "NO")
         for result in results
         for bound in result.bounds
     ]
-    parts.append(_markdown(Table("Targets", ("figure", "measured", "at most", "met"), rows)))
+    if rows:
+        parts.append(_markdown(Table("Targets", ("figure", "measured", "at most", "met"), rows)))
     parts.extend(_markdown(table) for result in results for table in result.tables)
     return "\n\n".join(parts) + "\n"
 
@@ -61,6 +64,19 @@ def _markdown(table: Table) -> str:
 
 def _cell(value: str | float) -> str:
     return value if isinstance(value, str) else f"{value:,}"
+
+
+def put_into(page: Path, markdown: str) -> None:
+    """Put the tables into a page, in the place of those that are there.
+
+    Raises ValueError if the page has no place for them: two lines, `<!-- benchmark -->` and
+    `<!-- /benchmark -->`.
+    """
+    before, start, rest = page.read_text().partition(_START)
+    _, end, after = rest.partition(_END)
+    if not end:
+        raise ValueError(f"{page} has no lines {_START} and {_END} in this order")
+    page.write_text(f"{before}{start}\n{markdown}{end}{after}")
 
 
 def plot(results: Sequence[Result], path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +121,13 @@ class Rig:
         """Have a server send so many replies."""
         return self._run(self.network.ris.host, ["frames", "eth0"], frames, rate, count)
 
+    def both(self, requests: Path, replies: Path, rate: int, count: int) -> tuple[Run, Run]:
+        """Have clients and a server send at the same time; the processor time of both is in both."""
+        with ThreadPoolExecutor(2) as pool:
+            asked = pool.submit(self.requests, requests, rate, count)
+            answered = pool.submit(self.replies, replies, rate, count)
+            return asked.result(), answered.result()
+
     def _run(self, sender: Host, sink: Sequence[str], frames: Path, rate: int, count: int) -> Run:
         with self._sink(self.network.ris.host if sender is self._client else self._client, sink) as taker:
             before = self.cpu_seconds()
@@ -192,10 +200,10 @@ class Wires(Network):
 
 
 @contextmanager
-def rig(kind: type[RelayAgent], *, apart: bool = True) -> Iterator[Rig]:
-    """Build a network with a relay, start it, and end it all."""
+def rig(kind: type[RelayAgent], *, apart: bool = True, lab: str = "bench") -> Iterator[Rig]:
+    """Build a network with a relay, start it, and end it all; two at a time need names of their own."""
     with ExitStack() as stack:
-        network = Wires(stack.enter_context(Lab("bench"))).build()
+        network = Wires(stack.enter_context(Lab(lab))).build()
         agent = kind(network)
         stack.callback(agent.stop)
         found = Rig(network, network.lab.host(_CLIENT), agent, apart=apart)

@@ -34,9 +34,9 @@ class Load:
             return one.reply_file("replies", replies(who, self.messages, chance))
         return one.request_file("requests", requests(who, self.messages, chance))
 
-    def run(self, one: Rig) -> Run:
-        """Send for a second to warm up, then measure."""
-        frames, go = self.frames(one), one.replies if self.replies else one.requests
+    def run(self, one: Rig, frames: Path | None = None) -> Run:
+        """Send for a second to warm up, then measure. Frames that were written before are not made again."""
+        frames, go = frames or self.frames(one), one.replies if self.replies else one.requests
         go(frames, self.rate, self.rate)
         return go(frames, self.rate, self.rate * SECONDS)
 
