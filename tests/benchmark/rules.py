@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from tests.benchmark.mappings import MILLION, random_rules, rule, wildcards
+from tests.benchmark.mappings import MILLION, random_rules, wildcards
 from tests.benchmark.messages import CLIENTS, macs
 from tests.benchmark.peers import Mapped
 from tests.benchmark.results import Bound, Result, Say, Table, middle
@@ -13,30 +13,39 @@ from tests.benchmark.rig import Run, rig
 from tests.benchmark.steady import REQUESTS, STRANGERS
 
 WILDCARDS = 10_000
-TURNS = 3
+THIRD = macs(3)[2][:3]
+"""How the addresses of a third of the clients begin."""
+
+TURNS = 2
 """How often each of the two daemons gets the load in a round."""
 
 MET, STRANGE = "clients that ask again and again", "each request from a client never met before"
 
 
 class OneRule(Mapped):
-    """pxerelay with one rule."""
+    """pxerelay with one rule, which sends a third of the clients to the other server."""
 
     kind = "one_rule"
 
     def rules(self) -> Iterable[str]:
         """Yield it."""
-        yield rule(macs(1)[0])
+        yield f"  {THIRD.hex(':')}: altiris"
 
 
-class MillionRules(Mapped):
-    """pxerelay with a million MACs, every client of the load among them, and 10,000 wildcards."""
+class MillionRules(OneRule):
+    """pxerelay with that rule, a million MACs and 10,000 wildcards.
+
+    Each of the clients that ask again and again has a rule of its own, and all clients go to the servers that
+    they go to with one rule: what is compared is the number of rules, not what they say.
+    """
 
     kind = "million_rules"
 
     def rules(self) -> Iterable[str]:
         """Yield them."""
-        yield from map(rule, macs(CLIENTS))
+        yield from super().rules()
+        for mac in macs(CLIENTS):
+            yield f"  {mac.hex(':')}: {'altiris' if mac.startswith(THIRD) else 'ris'}"
         yield from random_rules(MILLION - CLIENTS)
         yield from wildcards(WILDCARDS)
 
