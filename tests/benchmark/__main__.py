@@ -3,9 +3,9 @@
     python -m tests.benchmark [PART ...] [--rounds N] [--out FOLDER] [--page FILE]
 
 Run as root on a Debian machine that has nothing else to do, with two processors or more. Prints each run
-as it ends and the tables at the end, and writes benchmark.json, benchmark.md and benchmark.svg; `--page` puts
-the tables into a page as well. Figures of one run compare with each other, not with those of another machine
-or day.
+as it ends and the tables at the end, and writes benchmark.json, benchmark.md and benchmark.svg; parts that
+were not asked for stay there as they are. `--page` puts the tables into a page as well. Figures of one run
+compare with each other, not with those of another machine or day.
 """
 
 from __future__ import annotations
@@ -56,10 +56,11 @@ def main() -> int:
     def say(text: str) -> None:
         print(f"[{time.monotonic() - start:6.1f} s] {text}", flush=True)
 
-    results = []
+    found = report.kept(arguments.out / "benchmark.json") if arguments.parts else {}
     for name in arguments.parts or PARTS:
         say(name)
-        results.append(PARTS[name](arguments.rounds, say))
+        found[name] = PARTS[name](arguments.rounds, say)
+    results = [found[name] for name in PARTS if name in found]
     about = {
         "pxerelay": __version__,
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),

@@ -32,6 +32,13 @@ def machine() -> dict[str, str]:
     }
 
 
+def kept(path: Path) -> dict[str, Result]:
+    """Return the parts of an earlier run by their names; none if there was none."""
+    if not path.exists():
+        return {}
+    return {plain["name"]: Result.of_json(plain) for plain in json.loads(path.read_text())["results"]}
+
+
 def as_json(results: Sequence[Result], about: dict[str, Any]) -> str:
     """Return everything, each single run too."""
     return json.dumps({**about, "results": [result.as_json() for result in results]}, indent=1) + "\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any, NamedTuple
@@ -41,6 +41,13 @@ class Result:
     tables: Sequence[Table]
     bounds: Sequence[Bound]
     runs: Any = field(default_factory=dict)
+
+    @classmethod
+    def of_json(cls, plain: Mapping[str, Any]) -> Result:
+        """Return what `as_json` was made of."""
+        tables = [Table(**table) for table in plain["tables"]]
+        bounds = [Bound(bound["what"], bound["value"], bound["most"]) for bound in plain["bounds"]]
+        return cls(plain["name"], tables, bounds, plain["runs"])
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as plain data."""
