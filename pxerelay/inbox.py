@@ -48,6 +48,7 @@ class Inbox:
                 *(0, 0),
             )
         self._fresh = bytes(self._headers.octets)
+        self._used = 0
         self._lengths = memoryview(self._headers.octets).cast("I")[mmsg.LENGTH_AT :: mmsg.LENGTH_STRIDE]
         self._sources = memoryview(names.octets).cast("I")[1 :: _NAME.size // _WORD]
         info = struct.calcsize("@N8x") // _WORD
@@ -58,9 +59,13 @@ class Inbox:
 
     def receive(self, sock: socket.socket) -> Batch:
         """Return what is waiting at a socket, valid until the next call; OSError if the socket fails."""
-        self._headers.octets[:] = self._fresh
+        used = self._used * mmsg.MMSGHDR.size  # the kernel left in them what it found
+        self._headers.octets[:used] = self._fresh[:used]
+        self._used = 0
         try:
-            count = mmsg.receive(sock.fileno(), self._headers.address, BATCH, socket.MSG_DONTWAIT)
+            count = self._used = mmsg.receive(
+                sock.fileno(), self._headers.address, BATCH, socket.MSG_DONTWAIT
+            )
         except OSError as error:
             if error.errno != errno.EAGAIN:
                 raise

@@ -10,11 +10,12 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib import pyplot
+from matplotlib.axes import Axes
 
-from tests.benchmark.results import Result, Table
+from tests.benchmark.results import Bound, Result, Table
 
 mpl.use("svg")
-mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "pxerelay", "font.size": 9})
+mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "pxerelay", "font.size": 8, "axes.titlesize": 9})
 
 _START, _END = "<!-- benchmark -->", "<!-- /benchmark -->"
 
@@ -87,27 +88,48 @@ def put_into(page: Path, markdown: str) -> None:
 
 
 def plot(results: Sequence[Result], path: Path) -> None:
-    """Draw every target as a bar, in parts of what it may be at most; and each relay's cost of a message."""
-    costs = [table for result in results for table in result.tables if table.columns[1].startswith("CPU")]
-    figure, places = pyplot.subplots(
-        len(costs) + 1,
-        1,
-        figsize=(7.5, 2.2 * (len(costs) + 1)),
-        layout="constrained",
-    )
-    places = list(places) if costs else [places]
-    bounds = [bound for result in results for bound in result.bounds][::-1]
-    parts = [bound.value / bound.most if bound.most else float(bound.value > 0) for bound in bounds]
-    places[0].barh([f"{bound.what} (at most {bound.most:g})" for bound in bounds], parts, color=_OURS)
-    places[0].axvline(1, color=_LINE)
-    places[0].set_title("Targets: what was measured, as a part of what it may be")
-    for place, table in zip(places[1:], costs, strict=True):
-        rows = list(table.rows)[::-1]
-        colors = [_OURS if str(row[0]).startswith("pxerelay") else _PEERS for row in rows]
-        bars = place.barh([str(row[0]) for row in rows], [float(row[1]) for row in rows], color=colors)
-        place.bar_label(bars, fmt="%.1f", padding=2)
-        place.set_title(f"{table.title}: {table.columns[1]}")
+    """Draw targets as parts of what they may be, each relay's cost of a message, and its load."""
+    tables = [table for result in results for table in result.tables]
+    costs = [table for table in tables if table.columns[1].startswith("CPU")]
+    loads = [table for table in tables if table.columns[1].startswith("processor")]
+    count = 1 + len(costs) + bool(loads)
+    figure, grid = pyplot.subplots(count, 1, figsize=(8, 2.4 * count), layout="constrained", squeeze=False)
+    places = [row[0] for row in grid]
+    _draw_targets(places[0], [bound for result in results for bound in result.bounds])
+    for place, table in zip(places[1:], costs, strict=False):
+        _draw_costs(place, table)
+    if loads:
+        _draw_loads(places[-1], loads)
     for place in places:
         place.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
+
+
+def _draw_targets(place: Axes, bounds: Sequence[Bound]) -> None:
+    parts = [max(bound.value, 0) / bound.most if bound.most else float(bound.value > 0) for bound in bounds]
+    place.barh([f"{bound.what} (at most {bound.most:g})" for bound in bounds], parts, color=_OURS)
+    place.invert_yaxis()
+    place.axvline(1, color=_LINE)
+    place.set_title("targets: what was measured, as a part of what it may be", loc="right")
+
+
+def _draw_costs(place: Axes, table: Table) -> None:
+    colors = [_OURS if str(row[0]).startswith("pxerelay") else _PEERS for row in table.rows]
+    bars = place.barh(
+        [str(row[0]) for row in table.rows], [float(row[1]) for row in table.rows], color=colors
+    )
+    place.invert_yaxis()
+    place.bar_label(bars, fmt="%.1f", padding=2)
+    place.set_title(f"{table.title}: {table.columns[1]}", loc="right")
+
+
+def _draw_loads(place: Axes, tables: Sequence[Table]) -> None:
+    for table in tables:
+        name = table.title.rpartition(", ")[2]
+        rates, shares = zip(*((float(row[0]), float(row[1])) for row in table.rows), strict=True)
+        place.plot(rates, shares, marker="o", label=name, color=_OURS if name == "pxerelay" else _PEERS)
+    place.set_xlabel(tables[0].columns[0])
+    place.set_ylim(0, 100)
+    place.legend()
+    place.set_title("requests and replies at once: processor, %", loc="right")
