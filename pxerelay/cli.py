@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pxerelay import __version__, control, findings, log, review
+from pxerelay import __version__, control, findings, log, probe, review
 from pxerelay.arch import ARCHITECTURES, NUMBER_OF
 from pxerelay.findings import ConfigError, did_you_mean
 from pxerelay.load import DEFAULT_PATH, UnreadableError, load
@@ -154,9 +154,39 @@ def _reload(arguments: argparse.Namespace) -> int:
     return _ask(arguments, "reload", lambda answer: f"reloaded: {answer['rules']} rules")
 
 
-def _ask(arguments: argparse.Namespace, command: str, show: Callable[[dict[str, Any]], str]) -> int:
+def _probe(arguments: argparse.Namespace) -> int:
     try:
-        answer = control.ask(arguments.socket, command)
+        numbers = list(map(_architecture, arguments.arch)) or [0]
+        parse_mac(arguments.mac)
+    except (MacError, LookupError) as error:
+        return _fail(str(error.args[0]))
+    answers: list[dict[str, Any]] = []
+
+    def show(answer: dict[str, Any]) -> str:
+        answers.append(answer)
+        return json.dumps(answer, indent=2) if arguments.json else probe.text(answer)
+
+    code = _ask(
+        arguments,
+        "probe",
+        show,
+        mac=arguments.mac,
+        interface=arguments.interface,
+        vendor_class=arguments.vendor_class,
+        architectures=numbers,
+        seconds=arguments.seconds,
+    )
+    if code != OK:
+        return code
+    fine = probe.answered_by(answers[0], arguments.expect) if arguments.expect else answers[0]["answers"]
+    return OK if fine else FOUND
+
+
+def _ask(
+    arguments: argparse.Namespace, command: str, show: Callable[[dict[str, Any]], str], **more: object
+) -> int:
+    try:
+        answer = control.ask(arguments.socket, command, **more)
     except control.NoDaemonError as error:
         return _fail(str(error), NO_DAEMON)
     if "error" in answer:
@@ -215,6 +245,21 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="for programs")
     _add_socket(status)
     status.set_defaults(run=_status)
+
+    ask = commands.add_parser(
+        "probe", help="have the daemon ask servers as this client would, and tell who answers"
+    )
+    ask.add_argument("mac", metavar="MAC")
+    ask.add_argument("--interface", metavar="I", help="client interface; default: the only one there is")
+    ask.add_argument(
+        "--arch", action="append", default=[], metavar="N", help="option 93; default 0, a PC with a BIOS"
+    )
+    ask.add_argument("--vendor-class", default="PXEClient", metavar="S", help="option 60; default PXEClient")
+    ask.add_argument("--seconds", type=float, default=4.0, metavar="S", help="how long to wait; default 4")
+    ask.add_argument("--expect", metavar="SERVER", help="exit with 1 unless this server answers: a name or address")
+    ask.add_argument("--json", action="store_true", help="for programs")
+    _add_socket(ask)
+    ask.set_defaults(run=_probe)
 
     reload = commands.add_parser("reload", help="have the daemon load its configuration again")
     _add_socket(reload)

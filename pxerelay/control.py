@@ -1,7 +1,7 @@
 """The control socket: how commands talk to the running daemon.
 
-One request a connection: a line of JSON, `{"command": "status"}`, answered by a line of JSON. An
-answer has `error` if the command could not be carried out.
+One request a connection: a line of JSON, `{"command": "status"}`, answered by a line of JSON. What else a
+command needs to know stands in the same object. An answer has `error` if the command could not be carried out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import Any
 from pxerelay.log import LOGGER
 from pxerelay.tasks import end
 
-Handler = Callable[[], Awaitable[dict[str, Any]]]
+Handler = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
+"""Carries out a command, given the whole request."""
 
 _REQUEST_LIMIT = 4096
 """Octets of a request; longer ones are refused."""
@@ -120,7 +121,7 @@ class ControlServer:
             handler = self._handlers[request["command"]]
         except (ValueError, TypeError, KeyError, RecursionError):
             return {"error": f'a request is one line such as {{"command": "{next(iter(self._handlers))}"}}'}
-        return await handler()
+        return await handler(request)
 
 
 def _listening(path: Path) -> socket.socket:
@@ -167,14 +168,17 @@ def _check_length(path: Path) -> None:
         )
 
 
-def ask(path: Path, command: str) -> dict[str, Any]:
-    """Send a command to the daemon and return its answer; NoDaemonError if there is none."""
+def ask(path: Path, command: str, **more: object) -> dict[str, Any]:
+    """Send a command, and what more it takes, to the daemon and return its answer.
+
+    Raises NoDaemonError if there is none.
+    """
     try:
         _check_length(path)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
             sock.settimeout(ANSWER_TIMEOUT)
             sock.connect(str(path))
-            sock.sendall(json.dumps({"command": command}).encode() + b"\n")
+            sock.sendall(json.dumps({"command": command, **more}).encode() + b"\n")
             with sock.makefile("rb") as answer:
                 reply: dict[str, Any] = json.loads(answer.readline())
                 return reply

@@ -7,13 +7,13 @@ import contextlib
 import errno
 import signal
 import socket
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from pxerelay import __version__, memory, names, notify, sockets
+from pxerelay import __version__, memory, names, notify, prober, sockets
 from pxerelay.answers import Answer, Answers
 from pxerelay.control import ControlServer, TakenError
 from pxerelay.findings import ConfigError
@@ -56,6 +56,7 @@ class Daemon:
         self._control_path = control_path
         self._debug = debug
         self._held: _Held
+        self._relay_now: Relay
         self._last_error: str | None = None
         self._answers = Answers()
         self._has_names = asyncio.Event()
@@ -161,6 +162,13 @@ class Daemon:
         notify.notify("READY=1", f"STATUS=new configuration refused: {self._last_error}")
         return {"error": text}
 
+    async def probe(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask servers in the name of a client, as `pxerelay probe` wants it."""
+        try:
+            return await prober.ask(self._traffic, self._relay_now, prober.question(request))
+        except prober.ProbeError as error:
+            return {"error": str(error)}
+
     async def status(self) -> dict[str, Any]:
         """Return what `status --json` prints."""
         loaded = self._held.loaded
@@ -199,7 +207,7 @@ class Daemon:
             self._has_names.set()
         else:
             self._has_names.clear()  # nothing to ask for, and so no reason to wake up
-        self._held, self._answers, self._ports = held, answers, ports
+        self._held, self._answers, self._ports, self._relay_now = held, answers, ports, relay
         self._traffic.names = {link.index: link.name for link in self._links}
         self._traffic.narrator = Narrator(relay, held.places) if self._debug else None
         self._traffic.obey(relay)
@@ -253,7 +261,14 @@ class Daemon:
 
     def _open_control(self) -> ControlServer | None:
         try:
-            return ControlServer(self._control_path, {"status": self.status, "reload": self.reload})
+            return ControlServer(
+                self._control_path,
+                {
+                    "status": lambda _: self.status(),
+                    "reload": lambda _: self.reload(),
+                    "probe": self.probe,
+                },
+            )
         except TakenError as error:
             raise StartError(str(error)) from None
         except OSError as error:

@@ -19,11 +19,15 @@ from pxerelay.mac import MAC_OCTETS
 Message = bytes | bytearray | memoryview
 """One UDP payload, from its op octet on."""
 
+Transaction = tuple[bytes, bytes]
+"""xid and chaddr (RFC 2131, 2)."""
+
 OP, HTYPE, HLEN, HOPS = 0, 1, 2, 3
 XID = slice(4, 8)
 FLAGS = 10
 CIADDR = slice(12, 16)
 YIADDR = slice(16, 20)
+SIADDR = slice(20, 24)
 GIADDR = slice(24, 28)
 CHADDR_START = 28
 CHADDR = slice(28, 44)
@@ -71,6 +75,9 @@ MESSAGE_TYPE = 53
 
 VENDOR_CLASS = 60
 """Vendor class identifier, a text (RFC 2132, 9.13)."""
+
+BOOT_FILE = 67
+"""Boot file name, where the file field holds options (RFC 2132, 9.5)."""
 
 CLIENT_ARCH = 93
 """Client system architecture types, 16-bit numbers in network order (RFC 4578, 2.1)."""
@@ -197,6 +204,11 @@ def is_request(message: Message) -> bool:
     return len(message) >= HEADER_SIZE and message[OP] == BOOTREQUEST
 
 
+def transaction(message: Message) -> Transaction:
+    """Return what a request and the replies to it have in common."""
+    return bytes(message[XID]), bytes(message[CHADDR])
+
+
 def ethernet_chaddr(message: Message) -> bytes | None:
     """Return the client's Ethernet address; None for another hardware type or length."""
     if message[HTYPE] == HTYPE_ETHERNET and message[HLEN] == MAC_OCTETS:
@@ -218,6 +230,15 @@ def architectures(found: dict[int, bytes]) -> tuple[int, ...]:
 def is_pxe(vendor: bytes) -> bool:
     """Whether a client with this option 60 is booting from the network."""
     return vendor.startswith(PXE_VENDOR_CLASSES)
+
+
+def boot_file(message: Message, found: dict[int, bytes]) -> str:
+    """Return the boot file a reply names, in its file field or option 67, printable; empty if none."""
+    raw = found.get(BOOT_FILE, b"")
+    if not raw and found.get(OVERLOAD, b"\0")[-1:] not in (b"\1", b"\3"):
+        raw = bytes(message[FILE])  # else the field holds options, not a name
+    text = raw.split(b"\0")[0].decode("ascii", "backslashreplace")
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def message_type(found: dict[int, bytes]) -> int | None:

@@ -132,7 +132,7 @@ class Relay:
             if port.index is not None and port.giaddr is not None:
                 self._by_index[port.index] = port
                 self._by_giaddr.setdefault((port.vrf, port.giaddr.packed), []).append(port)
-        self._asked: dict[tuple[bytes, bytes], Port] = {}
+        self._asked: dict[packet.Transaction, Port] = {}
         self._waiting_indexes: set[int] = set()
         self._own: set[tuple[int, bytes]] = set()
         self._vrf_of: dict[int, int] = {}
@@ -251,19 +251,14 @@ class Relay:
                         return ToClient(port, address, hardware, agentinfo.removed(message, info))
         if len(ports) == 1:
             return ToClient(ports[0], address, hardware)
-        asked = self._asked.get(_transaction(message))
+        asked = self._asked.get(packet.transaction(message))
         return ToClient(asked, address, hardware) if asked in ports else Drop.NO_INTERFACE
 
     def _remember(self, message: packet.Message, port: Port) -> None:
         """Remember on which of several interfaces with one giaddr a client asked."""
         if len(self._asked) >= _ASKED:
             self._asked.clear()
-        self._asked[_transaction(message)] = port
-
-
-def _transaction(message: packet.Message) -> tuple[bytes, bytes]:
-    """Return what a request and its reply have in common (RFC 2131, 2): xid and chaddr."""
-    return bytes(message[packet.XID]), bytes(message[packet.CHADDR])
+        self._asked[packet.transaction(message)] = port
 
 
 def recipients(

@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv4Address
 from typing import Any
@@ -42,7 +42,9 @@ class Traffic:
 
     `udp` hears the default VRF and sends everywhere, `link` sends by link layer. `names` tells the names
     of interfaces by index, `elsewhere` which ones another socket hears. With a `narrator` each decision
-    is logged.
+    is logged. Replies to transactions in `awaited` go to no client but to the function there, which gets
+    the reply, valid only during the call, and the 4 octets of who sent it; those requests must have had
+    the broadcast flag set.
     """
 
     def __init__(self, udp: socket.socket, link: socket.socket) -> None:
@@ -58,6 +60,7 @@ class Traffic:
         self._framings: dict[int | None, Framing] = {}
         self._drops: WeakKeyDictionary[socket.socket, int] = WeakKeyDictionary()
         self.narrator: Narrator | None = None
+        self.awaited: dict[packet.Transaction, Callable[[packet.Message, bytes], None]] = {}
         self.names: dict[int, str] = {}
         self.elsewhere: AbstractSet[int] = frozenset()
         self.requests = self.replies = self.sent_to_servers = self.sent_to_clients = self.send_failures = 0
@@ -137,13 +140,26 @@ class Traffic:
                 self._to_servers([sent], decision)
             elif isinstance(decision, ToClient):
                 sent = decision.message or message
-                self._to_client(sent, decision)
+                if not self._was_awaited(sent, source):
+                    self._to_client(sent, decision)
             else:
                 self._drop(decision, interface, source)
             if self.narrator is not None:
                 name = self.names.get(interface, f"interface {interface}")
                 self._lines.append((sent, self.narrator.tell(message, name, source, decision)))
         self._flush()
+
+    def send(self, message: packet.Message, decision: ToServers) -> list[str]:
+        """Send a request of our own, and return what failed."""
+        self._to_servers([decision.message or message], decision)
+        return self._flush()
+
+    def _was_awaited(self, message: packet.Message, source: bytes) -> bool:
+        """Tell whoever awaits a reply, if somebody does."""
+        tell = self.awaited.get(packet.transaction(message)) if self.awaited else None
+        if tell:
+            tell(message, source)
+        return tell is not None
 
     def _decide(self, batch: Batch, at: int, shortcuts: Shortcuts, now: float) -> Decision:
         """Decide on one message; a client that asks too much is not worth reading its options for."""
@@ -197,8 +213,8 @@ class Traffic:
             self._warn(reason, f"dropped a message from {sender}: {MEANING[reason]}")
         return reason
 
-    def _flush(self) -> None:
-        """Send what was collected, take back what was counted too early, and tell."""
+    def _flush(self) -> list[str]:
+        """Send what was collected, take back what was counted too early, tell, and return what failed."""
         failed: dict[int, Failure] = {}
         for failure in (*self._to_network.flush(self._udp, storm=self._storm), *self._to_link.flush()):
             self._report(failure)
@@ -213,6 +229,7 @@ class Traffic:
             lost = failed.get(id(message))
             LOGGER.debug("%s%s", line, f"; BUT {_failure_text(lost)}" if lost else "")
         self._lines.clear()
+        return list(map(_failure_text, failed.values()))
 
     def _notice_overflow(self, sock: socket.socket) -> None:
         """Count what the kernel dropped since the last look: damaged on the way, or for want of room."""

@@ -81,12 +81,7 @@ class Narrator:
         return f"{chosen}; sent to {servers} with giaddr {IPv4Address(giaddr)}{where}{note}"
 
     def _server(self, address: bytes) -> str:
-        """Spell a server as `name address`, or only its address where it has no name."""
-        ip = IPv4Address(address)
-        for name, targets in self._relay.config.servers.items():
-            if any(ip in self._relay.answers.of(target) for target in targets):
-                return f"{name} {ip}"
-        return str(ip)
+        return server_text(self._relay, address)
 
     def _why(self, match: Match) -> str:
         if match.reason is Reason.CLASS:
@@ -104,7 +99,7 @@ class Narrator:
         offered = [f"{what} from {self._server(IPv4Address(sender).packed)}"]
         if message[packet.YIADDR] != packet.UNSET:
             offered.append(f"address {IPv4Address(bytes(message[packet.YIADDR]))}")
-        boot_file = boot_file_of(message, found)
+        boot_file = packet.boot_file(message, found)
         if boot_file:
             offered.append(f"boot file {boot_file}")
         text = ", ".join(offered)
@@ -119,17 +114,13 @@ def _message_name(kind: int | None) -> str:
     return packet.MESSAGE_NAMES.get(kind, f"message of type {kind}")
 
 
-BOOT_FILE = 67
-"""Boot file name, where the file field holds options (RFC 2132, 9.5)."""
-
-
-def boot_file_of(message: packet.Message, found: dict[int, bytes]) -> str:
-    """Return the boot file a reply names, in its file field or option 67; empty if none."""
-    raw = found.get(BOOT_FILE, b"")
-    if not raw and found.get(packet.OVERLOAD, b"\0")[-1:] not in (b"\1", b"\3"):
-        raw = bytes(message[packet.FILE])  # else the field holds options, not a name
-    text = raw.split(b"\0")[0].decode("ascii", "backslashreplace")
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+def server_text(relay: Relay, address: bytes) -> str:
+    """Spell a server, given by its 4 octets, as `name address`, or only its address where it has no name."""
+    ip = IPv4Address(address)
+    for name, targets in relay.config.servers.items():
+        if any(ip in relay.answers.of(target) for target in targets):
+            return f"{name} {ip}"
+    return str(ip)
 
 
 def target_text(config: Config, target: Target) -> str:

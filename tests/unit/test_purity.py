@@ -35,6 +35,7 @@ PURE = (
     "mapping",
     "config",
     "words",
+    "probe",
     "review",
 )
 ACTING = (
@@ -53,6 +54,7 @@ ACTING = (
     "names",
     "control",
     "traffic",
+    "prober",
     "vrfs",
     "daemon",
     "cli",

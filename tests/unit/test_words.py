@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pxerelay import document
+from pxerelay import document, packet
 from pxerelay.mapping import RulePlaces
-from pxerelay.words import Narrator, boot_file_of, port_text
+from pxerelay.words import Narrator, port_text
 from tests.unit.configs import CORE, STANDARD, VLAN10, VLAN20, relay
 from tests.unit.messages import ACK, NAK, ip, message, option, reply, request
 
@@ -80,15 +80,15 @@ def test_a_reply_tells_what_came_back_and_where_it_goes() -> None:
 
 
 def test_a_boot_file_may_stand_in_option_67() -> None:
-    assert boot_file_of(reply(), {67: b"grub.efi\0"}) == "grub.efi"
+    assert packet.boot_file(reply(), {67: b"grub.efi\0"}) == "grub.efi"
     overloaded = message(op=2, file=option(67, b"x"))
-    assert boot_file_of(overloaded, {52: b"\1"}) == ""
+    assert packet.boot_file(overloaded, {52: b"\1"}) == ""
 
 
 def test_an_empty_option_67_names_no_boot_file() -> None:
-    assert boot_file_of(reply(file=b"pxelinux.0"), {67: b""}) == "pxelinux.0"
+    assert packet.boot_file(reply(file=b"pxelinux.0"), {67: b""}) == "pxelinux.0"
     overloaded = message(op=2, file=option(12, b"host"))
-    assert boot_file_of(overloaded, {52: b"\1", 67: b""}) == ""
+    assert packet.boot_file(overloaded, {52: b"\1", 67: b""}) == ""
 
 
 def test_a_message_type_that_has_no_name_is_told_by_number() -> None:

@@ -1,0 +1,112 @@
+"""Asks servers in the name of a client that is not there, through the relay as it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pxerelay import packet, probe
+from pxerelay.mac import MacError, format_mac, parse_mac
+from pxerelay.ports import Port
+from pxerelay.relay import MEANING, Relay, ToServers
+from pxerelay.traffic import Traffic
+from pxerelay.words import server_text
+
+_LONGEST = 30.0
+"""Seconds that somebody may have us wait for answers."""
+
+
+class ProbeError(Exception):
+    """Nothing can be asked so; the message says why."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Who is to ask: an Ethernet address, on which client interface, options 60 and 93; and how long to wait."""
+
+    chaddr: bytes
+    interface: str | None
+    vendor_class: bytes
+    architectures: tuple[int, ...]
+    seconds: float
+
+
+def question(request: Mapping[str, Any]) -> Question:
+    """Return what a request to the control socket asks for; ProbeError if that makes no sense."""
+    try:
+        return Question(
+            chaddr=parse_mac(str(request["mac"])),
+            interface=None if request.get("interface") is None else str(request["interface"]),
+            vendor_class=str(request.get("vendor_class", "PXEClient")).encode()[:255],
+            architectures=tuple(int(number) & 0xFFFF for number in request.get("architectures", (0,)))[:100],
+            seconds=min(max(float(request.get("seconds", 4)), 0.0), _LONGEST),
+        )
+    except MacError as error:
+        raise ProbeError(str(error)) from None
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ProbeError(f"not a question: {error!r}") from None
+
+
+async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]:
+    """Send a DISCOVER to the servers that the client belongs to, and return who answered what within the time.
+
+    Ends as soon as each server has answered. Raises ProbeError if there is no such client interface, or it
+    waits.
+    """
+    port = _port(relay, asked.interface)
+    message = probe.discover(
+        asked.chaddr, secrets.token_bytes(4), asked.vendor_class, asked.architectures
+    )
+    decision = relay.decide(message, port.index or 0, packet.UNSET)
+    found: dict[str, Any] = {"mac": format_mac(asked.chaddr), "interface": port.name, "servers": [], "answers": []}
+    if not isinstance(decision, ToServers):
+        return {**found, "dropped": MEANING[decision]}  # type: ignore[index]  # a request is for no client
+    found["servers"] = [server_text(relay, server) for server in decision.servers]
+    loop = asyncio.get_running_loop()
+    start, missing, complete = loop.time(), set(decision.servers), asyncio.Event()
+
+    def take(reply: packet.Message, source: bytes) -> None:
+        milliseconds = round((loop.time() - start) * 1000, 1)
+        found["answers"].append({**_plain(relay, probe.answer(reply, source)), "milliseconds": milliseconds})
+        missing.discard(source)
+        if not missing:
+            complete.set()
+
+    transaction = packet.transaction(message)
+    traffic.awaited[transaction] = take
+    try:
+        found["failures"] = traffic.send(message, decision)
+        await asyncio.wait_for(complete.wait(), asked.seconds)
+    except asyncio.TimeoutError:
+        pass
+    finally:
+        del traffic.awaited[transaction]
+    return found
+
+
+def _port(relay: Relay, name: str | None) -> Port:
+    active = [port for port in relay.ports if not port.waiting]
+    if name is None and len(active) == 1:
+        return active[0]
+    for port in relay.ports:
+        if port.name == name:
+            if port.waiting:
+                raise ProbeError(f"interface {port.name} waits: {port.waiting}")
+            return port
+    names = ", ".join(port.name for port in active) or "none"
+    if name is None:
+        raise ProbeError(f"say on which client interface, of those that are active: {names}")
+    raise ProbeError(f"{name} is no client interface of this relay; those that are active: {names}")
+
+
+def _plain(relay: Relay, answer: probe.Answer) -> dict[str, Any]:
+    return {
+        "server": str(answer.server),
+        "name": server_text(relay, answer.server.packed),
+        "address": str(answer.address) if answer.address else None,
+        "next_server": str(answer.next_server) if answer.next_server else None,
+        "boot_file": answer.boot_file or None,
+    }
