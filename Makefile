@@ -55,10 +55,13 @@ guest: $(VENV)/.stamp ## 802.1Q, VRFs and checksums on the wire, in a guest kern
 	tests/lab/install-packages kmod
 	$(BIN)/python -m tests.guest --quiet $(ARGS)
 
+wheelhouse: ## the wheels that relay hosts without internet need, for pxerelay_wheelhouse (WHEELHOUSE=folder)
+	$(PYTHON) ansible/wheelhouse.py $(or $(WHEELHOUSE),.cache/wheelhouse)
+
 demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this machine; ARGS=--keep leaves it up
 	$(BIN)/python -m tests.lab.demo $(ARGS)
 
 molecule: $(VENV)/.stamp ## the role on a real systemd host
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test
 
-.PHONY: help venv test lint unit integration differential guest firmware bench fuzz soak demo molecule
+.PHONY: help venv test lint unit integration differential guest firmware bench fuzz soak wheelhouse demo molecule

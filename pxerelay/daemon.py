@@ -7,6 +7,7 @@ import contextlib
 import errno
 import signal
 import socket
+import sys
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -174,6 +175,7 @@ class Daemon:
         loaded = self._held.loaded
         return {
             "version": __version__,
+            "prefix": sys.prefix,
             "config": {
                 "path": str(self._config_path),
                 "sha256": loaded.sha256,

@@ -1,12 +1,10 @@
 """What a relay host is made of: a Debian image with systemd, and the wheels that it cannot fetch itself."""
 
 import hashlib
-import shutil
 import sys
-from importlib.metadata import requires
 from pathlib import Path
 
-from tests.lab.command import CACHE, run
+from tests.lab.command import CACHE, REPOSITORY, run
 from tests.lab.podman import podman, prepare
 
 IMAGE = "localhost/pxerelay-lab"
@@ -27,8 +25,9 @@ PACKAGES = (
     "systemd-sysv",
 )
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/man/*")
-PLATFORMS = ("manylinux2014", "manylinux_2_17", "manylinux_2_28")
-WHEELHOUSE = CACHE / "wheelhouse"
+WHEELHOUSE = CACHE / "lab-wheelhouse"
+FILL = REPOSITORY / "ansible" / "wheelhouse.py"
+PROJECT = REPOSITORY / "pyproject.toml"
 
 
 def image() -> str:
@@ -59,25 +58,13 @@ def _forget_images_but(name: str) -> None:
 
 def wheelhouse() -> Path:
     """Return the folder of wheels that pxerelay depends on; filled anew when its requirements change."""
-    # pip reads markers such as `python_version < "3.13"` for the Python it runs on, not for the
-    # target's: what only older Pythons need is named here.
-    wanted = sorted([item for item in requires("pxerelay") or () if "extra ==" not in item])
-    wanted.append("typing-extensions")
-    stamp = WHEELHOUSE / f".complete-{PYTHON}-{_digest(*wanted)}"
-    if stamp.exists():
-        return WHEELHOUSE
-    shutil.rmtree(WHEELHOUSE, ignore_errors=True)
-    target = ["--only-binary=:all:", "--implementation", "cp", "--python-version", PYTHON]
-    for platform in PLATFORMS:
-        target += ["--platform", f"{platform}_{_machine()}"]
-    download = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(WHEELHOUSE)]
-    run([*download, *target, *wanted], timeout=300)
-    stamp.touch()
+    stamp = WHEELHOUSE.with_suffix(f".{PYTHON}-{_digest(PROJECT.read_text(), FILL.read_text())}")
+    if not (stamp.exists() and WHEELHOUSE.exists()):
+        run([sys.executable, str(FILL), str(WHEELHOUSE), "--python", PYTHON], timeout=300)
+        for older in WHEELHOUSE.parent.glob(f"{WHEELHOUSE.name}.*"):
+            older.unlink()
+        stamp.touch()
     return WHEELHOUSE
-
-
-def _machine() -> str:
-    return run(["uname", "-m"]).stdout.strip()
 
 
 def _digest(*parts: str) -> str:

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from tests.lab.command import CommandError
-from tests.lab.image import image, wheelhouse
+from tests.lab.image import image
 from tests.lab.network import LabError
 from tests.lab.ownership import NAMESPACES
 from tests.lab.podman import HOME, podman, remove
@@ -17,7 +17,7 @@ BOOT_SECONDS = 20.0
 CAPABILITIES = "SYS_ADMIN,NET_ADMIN,NET_RAW"
 """Beyond podman's own: a unit's sandbox mounts, a relay host's administrator sets addresses."""
 
-PXERELAY = "/opt/pxerelay/bin/pxerelay"
+PXERELAY = "/opt/pxerelay/current/bin/pxerelay"
 """The daemon's program, where the role puts it by default."""
 
 
@@ -35,8 +35,7 @@ class RelayHost:
             *("--pidfile", str(HOME / f"{self.name}.pid")),  # the connection plugin enters by it
             *("--add-host", f"{HOSTNAME}:127.0.1.1", "--dns", "none"),
             *("--network", f"ns:{NAMESPACES / self.name}"),
-            *("--systemd=always", "--cgroupns=private", "--cap-add", CAPABILITIES),
-            *("--volume", f"{wheelhouse()}:/opt/wheelhouse:ro", image()),
+            *("--systemd=always", "--cgroupns=private", "--cap-add", CAPABILITIES, image()),
         )
         deadline = time.monotonic() + BOOT_SECONDS
         while time.monotonic() < deadline:

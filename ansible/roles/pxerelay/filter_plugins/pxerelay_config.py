@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
@@ -137,6 +138,57 @@ def mismatches(running: Mapping[str, Any], wanted: Mapping[str, str]) -> list[st
         elif held[path] != wanted[path]:
             lines.append(f"{path}: sha256 {held[path]} is loaded, {wanted[path]} was written")
     return lines
+
+
+def sums(files: Mapping[str, str]) -> str:
+    """Return checksums by path as sha256sum(1) reads them; none at all is what it takes for a failure."""
+    return "".join(f"{checksum}  {path}\n" for path, checksum in files.items())
+
+
+def unanswered(results: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return one line for each probe, as a loop registers them, that was not answered by its server."""
+    lines = []
+    for result in results:
+        if result.get("rc") != 0:
+            told = "; ".join(f"{result.get('stdout', '')}\n{result.get('stderr', '')}".split("\n")).strip("; ")
+            lines.append(f"{result['__pxerelay_probe']['server']} did not answer: {told}")
+    return lines
+
+
+def row(answer: Mapping[str, Any], host: str, wanted: Mapping[str, str]) -> dict[str, str]:
+    """Return a host's row of the fleet's table.
+
+    `answer` is what the task registered that ran `pxerelay status --json` there, `wanted` the checksums by path
+    of what the inventory says; none if it says nothing that could be rendered.
+    """
+    if answer.get("unreachable"):
+        return {"host": host, "last error": "can't be reached"}
+    if answer.get("rc") != 0:
+        told = str(answer.get("stderr") or answer.get("msg") or "no answer").strip().splitlines()
+        return {"host": host, "last error": told[-1] if told else "no answer"}
+    status = json.loads(answer["stdout"])
+    running, interfaces = status["config"], status["interfaces"]
+    active = sum(port["state"] == "active" for port in interfaces.values())
+    return {
+        "host": host,
+        "version": status["version"],
+        "build": str(status.get("prefix", "")).rpartition("/")[2],
+        "config": running["sha256"][:12],
+        "drift": ("yes" if mismatches(running, wanted) else "no") if wanted else "?",
+        "rules": str(running["rules"]),
+        "interfaces": f"{active} of {len(interfaces)}",
+        "last error": running["last_error"] or "",
+    }
+
+
+_COLUMNS = ("host", "version", "build", "config", "drift", "rules", "interfaces", "last error")
+
+
+def table(rows: Iterable[Mapping[str, str]]) -> list[str]:
+    """Return lines in which the columns of the rows stand below their names."""
+    cells = [_COLUMNS, *(tuple(one.get(column, "-") for column in _COLUMNS) for one in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]
 
 
 def _rules(variables: Mapping[str, Any], findings: list[str]) -> dict[Any, Any] | None:
@@ -294,5 +346,9 @@ class FilterModule:
             "pxerelay_config": config,
             "pxerelay_mismatches": mismatches,
             "pxerelay_misspelled": misspelled,
+            "pxerelay_row": row,
+            "pxerelay_sums": sums,
+            "pxerelay_table": table,
+            "pxerelay_unanswered": unanswered,
             "pxerelay_text": text,
         }
