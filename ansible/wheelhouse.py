@@ -42,11 +42,8 @@ def fill(folder: Path, pythons: tuple[str, ...], machine: str) -> None:
         for python in pythons:
             target = ["--only-binary=:all:", "--implementation=cp", f"--python-version={python}"]
             target += [f"--platform={abi}_{machine}" for abi in ABIS]
-            subprocess.run(
-                [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-                + ["--dest", str(fresh), *target, *requirements()],
-                check=True,
-            )
+            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*pip, "--dest", str(fresh), *target, *requirements()], check=True)
         if folder.exists():
             folder.rename(Path(place) / "old")
         fresh.rename(folder)

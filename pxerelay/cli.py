@@ -256,7 +256,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     ask.add_argument("--vendor-class", default="PXEClient", metavar="S", help="option 60; default PXEClient")
     ask.add_argument("--seconds", type=float, default=4.0, metavar="S", help="how long to wait; default 4")
-    ask.add_argument("--expect", metavar="SERVER", help="exit with 1 unless this server answers: a name or address")
+    ask.add_argument(
+        "--expect", metavar="SERVER", help="exit with 1 unless this server answers: a name or address"
+    )
     ask.add_argument("--json", action="store_true", help="for programs")
     _add_socket(ask)
     ask.set_defaults(run=_probe)

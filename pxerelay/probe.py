@@ -28,7 +28,7 @@ _UNDI_2_1 = bytes((1, 2, 1))
 """A universal network device interface, as all firmware has it (RFC 4578, 2.2)."""
 
 _WANTED = bytes((1, 3, 6, 12, 15, 43, 54, 60, 66, 67))
-"""Options that firmware asks for: netmask, routers, name servers, names, vendor options, server, boot file."""
+"""Options that firmware asks for: netmask, routers, name servers, names, vendor's, server, boot file."""
 
 _SHORTEST = 300
 """Octets of a message that old servers take (RFC 1542, 2.1)."""

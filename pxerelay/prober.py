@@ -25,7 +25,7 @@ class ProbeError(Exception):
 
 @dataclass(frozen=True)
 class Question:
-    """Who is to ask: an Ethernet address, on which client interface, options 60 and 93; and how long to wait."""
+    """Who is to ask: an Ethernet address, on which interface, options 60 and 93; and how long to wait."""
 
     chaddr: bytes
     interface: str | None
@@ -51,17 +51,20 @@ def question(request: Mapping[str, Any]) -> Question:
 
 
 async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]:
-    """Send a DISCOVER to the servers that the client belongs to, and return who answered what within the time.
+    """Send a DISCOVER to the servers that the client belongs to, and return who answered what in time.
 
     Ends as soon as each server has answered. Raises ProbeError if there is no such client interface, or it
     waits.
     """
     port = _port(relay, asked.interface)
-    message = probe.discover(
-        asked.chaddr, secrets.token_bytes(4), asked.vendor_class, asked.architectures
-    )
+    message = probe.discover(asked.chaddr, secrets.token_bytes(4), asked.vendor_class, asked.architectures)
     decision = relay.decide(message, port.index or 0, packet.UNSET)
-    found: dict[str, Any] = {"mac": format_mac(asked.chaddr), "interface": port.name, "servers": [], "answers": []}
+    found: dict[str, Any] = {
+        "mac": format_mac(asked.chaddr),
+        "interface": port.name,
+        "servers": [],
+        "answers": [],
+    }
     if not isinstance(decision, ToServers):
         return {**found, "dropped": MEANING[decision]}  # type: ignore[index]  # a request is for no client
     found["servers"] = [server_text(relay, server) for server in decision.servers]

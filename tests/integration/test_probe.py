@@ -70,7 +70,7 @@ def test_another_server_than_the_expected_one_is_a_finding(start: Start) -> None
     assert f"boot file {BOOT_FILES[ALTIRIS]}" in done.stdout
 
 
-def test_silence_is_a_finding_and_takes_no_longer_than_allowed(start: Start, network: Network) -> None:
+def test_silence_is_a_finding_and_takes_no_longer_than_allowed(start: Start) -> None:
     daemon = start(BASE.replace("altiris: 10.20.0.20", "altiris: 10.20.0.99"))
     done = ask(daemon, LISTED, "--interface", "vlan10", "--seconds", "0.2")
     assert (done.returncode, done.stdout.splitlines()[1:]) == (1, ["  no answer"])

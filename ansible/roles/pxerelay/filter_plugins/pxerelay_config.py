@@ -150,7 +150,9 @@ def unanswered(results: Iterable[Mapping[str, Any]]) -> list[str]:
     lines = []
     for result in results:
         if result.get("rc") != 0:
-            told = "; ".join(f"{result.get('stdout', '')}\n{result.get('stderr', '')}".split("\n")).strip("; ")
+            told = "; ".join(f"{result.get('stdout', '')}\n{result.get('stderr', '')}".split("\n")).strip(
+                "; "
+            )
             lines.append(f"{result['__pxerelay_probe']['server']} did not answer: {told}")
     return lines
 
@@ -158,8 +160,8 @@ def unanswered(results: Iterable[Mapping[str, Any]]) -> list[str]:
 def row(answer: Mapping[str, Any], host: str, wanted: Mapping[str, str]) -> dict[str, str]:
     """Return a host's row of the fleet's table.
 
-    `answer` is what the task registered that ran `pxerelay status --json` there, `wanted` the checksums by path
-    of what the inventory says; none if it says nothing that could be rendered.
+    `answer` is what the task registered that ran `pxerelay status --json` there, `wanted` the checksums by
+    path of what the inventory says; none if it says nothing that could be rendered.
     """
     if answer.get("unreachable"):
         return {"host": host, "last error": "can't be reached"}
