@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.lab.command import REPOSITORY, CommandError
+from tests.lab.image import WHEELHOUSE
 from tests.lab.network import LabError
 from tests.lab.relayhost import PXERELAY, RelayHost
 from tests.lab.rollout import COMMAND, CONFIG, INVENTORY, PLAYBOOK, roll_out, without_rule
@@ -145,6 +146,7 @@ The lab is still up. From the repository's folder:
   the daemon says    {PODMAN} exec {RelayHost(NAME).name} {PXERELAY} status
   servers' logs      .cache/lab/{NAME}/*.log
   the playbook       ANSIBLE_CONFIG={CONFIG.relative_to(REPOSITORY)} \\
+                       PXERELAY_WHEELHOUSE={WHEELHOUSE.relative_to(REPOSITORY)} \\
                        {COMMAND} -i {INVENTORY.relative_to(REPOSITORY)} {PLAYBOOK.relative_to(REPOSITORY)}
   remove it all      {sys.executable} -m tests.lab down {NAME}"""
     print(names.replace(f"{REPOSITORY}/", ""))

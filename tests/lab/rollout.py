@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.lab.command import REPOSITORY, CommandError, run
+from tests.lab.image import WHEELHOUSE
 
 INVENTORY = REPOSITORY / "inventories" / "lab"
 CONFIG = REPOSITORY / "tests" / "lab" / "ansible" / "ansible.cfg"
@@ -15,7 +16,12 @@ COMMAND = Path(sys.executable).with_name("ansible-playbook")
 
 def roll_out(lab: str, inventory: Path, log: Path) -> None:
     """Run the site's playbook; everything it says goes to `log`, and into the error if it fails."""
-    env = {**os.environ, "ANSIBLE_CONFIG": str(CONFIG), "PXERELAY_LAB": lab}
+    env = {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(CONFIG),
+        "PXERELAY_LAB": lab,
+        "PXERELAY_WHEELHOUSE": str(WHEELHOUSE),
+    }
     done = run(
         [str(COMMAND), "--inventory", str(inventory), "--diff", str(PLAYBOOK)],
         check=False,
