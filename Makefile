@@ -61,7 +61,7 @@ wheelhouse: ## the wheels that relay hosts without internet need, for pxerelay_w
 demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this machine; ARGS=--keep leaves it up
 	$(BIN)/python -m tests.lab.demo $(ARGS)
 
-molecule: $(VENV)/.stamp ## the role on a real systemd host
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test
+molecule: $(VENV)/.stamp ## the role on real systemd hosts; ARGS="--scenario-name rollout" for one scenario
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test $(or $(ARGS),--all)
 
 .PHONY: help venv test lint unit integration differential guest firmware bench fuzz soak wheelhouse demo molecule

@@ -9,7 +9,7 @@ from dataclasses import replace
 from tests.lab.command import CommandError
 from tests.lab.network import Lab, LabError
 from tests.lab.stage import Progress, alone, down, up
-from tests.lab.topology import CLIENTS, SERVER_NAMES, Client, Network
+from tests.lab.topology import CLIENTS, SERVER_NAMES, Branch, Client, Network
 from tests.lab.trial import Outcome, boot
 
 
@@ -23,16 +23,24 @@ def main() -> int:
         ("boot", "boot clients, and tell what each was offered; 1 if that is not what it should be"),
     ):
         actions.add_parser(action, help=meaning).add_argument("name", help="the lab's name")
+    actions.choices["up"].add_argument(
+        "--branches", type=int, default=0, help="further relay hosts, relay2 and so on, each with a VLAN"
+    )
+    actions.choices["boot"].add_argument(
+        "--branch", type=int, action="append", default=[], help="the clients of relay2 (2) and so on instead"
+    )
     help_text = "only this client; NAME=SERVER expects it at another server than the topology does"
     actions.choices["boot"].add_argument("client", nargs="*", help=help_text)
     actions.choices["boot"].add_argument("--json", action="store_true", help="tell it to a program")
     arguments = parser.parse_args()
     try:
         if arguments.action == "boot":
-            return _boot(arguments.name, _chosen(arguments.client), as_json=arguments.json)
+            clients = [client for number in arguments.branch for client in Branch(number).clients]
+            chosen = clients or _chosen(arguments.client)
+            return _boot(arguments.name, chosen, as_json=arguments.json)
         with alone(arguments.name):
             if arguments.action == "up":
-                up(arguments.name, Progress())
+                up(arguments.name, Progress(), arguments.branches)
             else:
                 down(arguments.name)
     except (CommandError, LabError) as error:

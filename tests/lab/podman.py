@@ -54,7 +54,14 @@ def podman(*argv: str, check: bool = True, timeout: float | None = 120) -> subpr
     return run([str(COMMAND), *argv], check=check, timeout=timeout)
 
 
+def named(start: str) -> list[str]:
+    """Return the names of containers, running or not, that begin so."""
+    prepare()
+    return podman("ps", "--all", "--filter", f"name=^{start}", "--format", "{{.Names}}").stdout.split()
+
+
 def remove(names: Sequence[str]) -> None:
     """Remove containers, running or not; no error if there are none."""
     prepare()
-    podman("rm", "--force", "--ignore", "--volumes", "--time", "3", *names)
+    if names:
+        podman("rm", "--force", "--ignore", "--volumes", "--time", "3", *names)

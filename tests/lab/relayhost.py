@@ -10,7 +10,7 @@ from tests.lab.command import CommandError
 from tests.lab.image import image
 from tests.lab.network import LabError
 from tests.lab.ownership import NAMESPACES
-from tests.lab.podman import HOME, podman, remove
+from tests.lab.podman import HOME, named, podman, remove
 
 HOSTNAME = "relay1"
 BOOT_SECONDS = 20.0
@@ -24,16 +24,17 @@ PXERELAY = "/opt/pxerelay/current/bin/pxerelay"
 class RelayHost:
     """One relay host of a lab, managed by Ansible through `podman exec`."""
 
-    def __init__(self, lab: str) -> None:
-        self.name = f"pxr-{lab}-relay"
+    def __init__(self, lab: str, host: str = "relay") -> None:
+        self.name = f"pxr-{lab}-{host}"
+        self._hostname = HOSTNAME if host == "relay" else host
 
     def start(self) -> None:
         """Boot a fresh host; returns when systemd has finished starting."""
         self.remove()
         podman(
-            *("run", "--detach", "--name", self.name, "--hostname", HOSTNAME),
+            *("run", "--detach", "--name", self.name, "--hostname", self._hostname),
             *("--pidfile", str(HOME / f"{self.name}.pid")),  # the connection plugin enters by it
-            *("--add-host", f"{HOSTNAME}:127.0.1.1", "--dns", "none"),
+            *("--add-host", f"{self._hostname}:127.0.1.1", "--dns", "none"),
             *("--network", f"ns:{NAMESPACES / self.name}"),
             *("--systemd=always", "--cgroupns=private", "--cap-add", CAPABILITIES, image()),
         )
@@ -60,3 +61,8 @@ class RelayHost:
     def remove(self) -> None:
         """Remove the host, running or not; its namespace stays."""
         remove([self.name])
+
+    @staticmethod
+    def remove_all(lab: str) -> None:
+        """Remove every relay host of a lab."""
+        remove(named(f"pxr-{lab}-relay"))

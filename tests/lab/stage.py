@@ -43,16 +43,19 @@ def alone(name: str) -> Iterator[None]:
         yield
 
 
-def up(name: str, progress: Progress) -> tuple[Network, RelayHost]:
-    """Build everything up to the point where Ansible takes over the relay host."""
+def up(name: str, progress: Progress, branches: int = 0) -> tuple[Network, RelayHost]:
+    """Build everything up to the point where Ansible takes over the relay hosts; return the first of them."""
     if os.geteuid() != 0:
         raise LabError("the lab makes network namespaces and containers: run this as root")
     progress.step("remove what an earlier run left")
     down(name)
     progress.step("network: vlan10, vlan20, core; relay host, two servers, clients")
-    network = Network(Lab(name, persistent=True)).build()
+    network = Network(Lab(name, persistent=True), branches).build()
     for client in CLIENTS:
         network.add_client(client.name, client.mac)
+    for branch in network.branches:
+        for client in branch.clients:
+            network.add_client(client.name, client.mac, branch.segment)
     progress.step("servers: dnsmasq as ris 10.20.0.10, ISC dhcpd as altiris 10.20.0.20")
     for server in network.servers:
         server.start()
@@ -63,10 +66,13 @@ def up(name: str, progress: Progress) -> tuple[Network, RelayHost]:
     progress.step("relay host: systemd boots")
     host = RelayHost(name)
     host.start()
+    for branch in network.branches:
+        progress.step(f"{branch.relay}: systemd boots")
+        RelayHost(name, branch.relay).start()
     return network, host
 
 
 def down(name: str) -> None:
     """Remove everything of that name, whoever made it."""
-    RelayHost(name).remove()
+    RelayHost.remove_all(name)
     Lab.destroy_named(name)

@@ -1,5 +1,6 @@
 """The one network that demo, Molecule and integration tests use, and who must boot from where in it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
@@ -9,6 +10,9 @@ from tests.lab.servers import DhcpServer, Dnsmasq, IscDhcpServer, Pool
 # clients -- vlan10 10.10.10.0/24 --+
 #                                   +-- relay -- core 10.20.0.0/24 --+-- boot1 "ris"     dnsmasq
 #            vlan20 10.10.20.0/24 --+                                +-- boot2 "altiris" ISC dhcpd
+#
+# A branch, where some are wanted, is one more relay host with a vlan10 of its own, on the same core:
+# clients -- branch2 10.10.102.0/24 ---- relay2 -- core
 
 CLIENT_VLANS = {"vlan10": IPv4Network("10.10.10.0/24"), "vlan20": IPv4Network("10.10.20.0/24")}
 CLIENT_SUPERNET = "10.10.0.0/16"
@@ -41,16 +45,58 @@ CLIENTS = (
 )
 
 
+@dataclass(frozen=True)
+class Branch:
+    """A further relay host of a network, and what it is attached to. The first one has the number 2."""
+
+    number: int
+
+    @property
+    def relay(self) -> str:
+        """The relay host's name."""
+        return f"relay{self.number}"
+
+    @property
+    def segment(self) -> str:
+        """The name of the segment of its clients; the relay host's interface is called vlan10."""
+        return f"branch{self.number}"
+
+    @property
+    def subnet(self) -> IPv4Network:
+        """The clients' subnet."""
+        return IPv4Network(f"10.10.{100 + self.number}.0/24")
+
+    @property
+    def core(self) -> str:
+        """The relay host's address on the core."""
+        return f"10.20.0.{100 + self.number}"
+
+    @property
+    def clients(self) -> tuple[Client, Client]:
+        """A client that a rule names, and one that none does."""
+        return (
+            Client(f"oui{self.number}", f"02:80:64:00:{self.number:02x}:01", "OUI", ALTIRIS, "02:80:64"),
+            Client(f"default{self.number}", f"02:00:00:10:{self.number:02x}:99", "default", RIS, None),
+        )
+
+
 class Network:
     """The standard network of a lab: `build` makes it, and the next process finds it again by the lab."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, branches: int = 0) -> None:
         self.lab = lab
         self.relay = Host(lab, "relay")
-        self.segments = {name: Segment(name, lab.namespace("net")) for name in (*CLIENT_VLANS, "core")}
-        self.ris = Dnsmasq(Host(lab, "boot1"), address=RIS, pools=_pools(100, 149), bootfile=BOOT_FILES[RIS])
+        self.branches = [Branch(number) for number in range(2, 2 + branches)]
+        self.segments = {
+            name: Segment(name, lab.namespace("net"))
+            for name in (*CLIENT_VLANS, "core", *(branch.segment for branch in self.branches))
+        }
+        subnets = [*CLIENT_VLANS.values(), *(branch.subnet for branch in self.branches)]
+        self.ris = Dnsmasq(
+            Host(lab, "boot1"), address=RIS, pools=_pools(subnets, 100, 149), bootfile=BOOT_FILES[RIS]
+        )
         self.altiris = IscDhcpServer(
-            Host(lab, "boot2"), address=ALTIRIS, pools=_pools(150, 199), bootfile=BOOT_FILES[ALTIRIS]
+            Host(lab, "boot2"), address=ALTIRIS, pools=_pools(subnets, 150, 199), bootfile=BOOT_FILES[ALTIRIS]
         )
 
     @property
@@ -71,6 +117,14 @@ class Network:
             host = self.lab.host(server.host.name)
             host.attach(self.segments["core"], server.interface, addresses=[f"{server.address}/24"])
             host.route(CLIENT_SUPERNET, RELAY_CORE)
+            for branch in self.branches:
+                host.route(str(branch.subnet), branch.core)
+        for branch in self.branches:
+            relay = self.lab.host(branch.relay)
+            address = f"{branch.subnet[1]}/{branch.subnet.prefixlen}"
+            relay.attach(self.segments[branch.segment], "vlan10", addresses=[address])
+            relay.attach(self.segments["core"], "core", addresses=[f"{branch.core}/24"])
+            relay.sysctl("net.ipv4.ip_forward", 1)
         return self
 
     def add_client(self, name: str, mac: str, vlan: str = "vlan10") -> Host:
@@ -84,5 +138,5 @@ class Network:
         return Host(self.lab, f"client-{name}")
 
 
-def _pools(first: int, last: int) -> list[Pool]:
-    return [Pool(subnet, str(subnet[first]), str(subnet[last])) for subnet in CLIENT_VLANS.values()]
+def _pools(subnets: Sequence[IPv4Network], first: int, last: int) -> list[Pool]:
+    return [Pool(subnet, str(subnet[first]), str(subnet[last])) for subnet in subnets]
