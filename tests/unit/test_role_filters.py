@@ -324,12 +324,6 @@ def test_what_is_written_is_what_the_daemon_reads(values: dict[str, object]) -> 
     assert read.data == {"rules": values, "list": list(values.values())}
 
 
-def test_the_readme_names_every_variable() -> None:
-    options = _yaml_of_role("meta/argument_specs.yml")["argument_specs"]["main"]["options"]
-    readme = (ROLE / "README.md").read_text()
-    assert [name for name in options if f"`{name}`" not in readme] == []
-
-
 STATUS = {
     "version": "0.1.0",
     "prefix": "/opt/pxerelay/releases/0.1.0-0123456789abcdef",
