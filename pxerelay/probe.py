@@ -38,12 +38,13 @@ SERVER_IDENTIFIER = 54
 
 
 class Answer(NamedTuple):
-    """What a server offers: its own address, the client's, where the boot file is, and its name.
+    """What a server offers: what it calls itself, the client's address, where the boot file is, and its name.
 
-    An offer of a proxyDHCP server has no client's address (PXE 2.1, 2.2.5).
+    With server-id override (RFC 5107) a server calls itself by the relay's address. An offer of a proxyDHCP
+    server has no client's address (PXE 2.1, 2.2.5).
     """
 
-    server: IPv4Address
+    identifier: IPv4Address | None
     address: IPv4Address | None
     next_server: IPv4Address | None
     boot_file: str
@@ -80,12 +81,12 @@ def discover(chaddr: bytes, xid: bytes, vendor_class: bytes, architectures: Sequ
     return message.ljust(_SHORTEST, b"\0")
 
 
-def answer(message: packet.Message, source: bytes) -> Answer:
-    """Return what a reply offers, that came from a server's 4 octets."""
+def answer(message: packet.Message) -> Answer:
+    """Return what a reply offers."""
     found = packet.legible_options(message)
     identifier = found.get(SERVER_IDENTIFIER, b"")
     return Answer(
-        IPv4Address(identifier if len(identifier) == len(source) else source),
+        _address(identifier) if len(identifier) == len(packet.UNSET) else None,
         _address(message[packet.YIADDR]),
         _address(message[packet.SIADDR]),
         packet.boot_file(message, found),
@@ -104,8 +105,8 @@ def text(found: Mapping[str, Any]) -> str:
     lines = [f"{head}: DISCOVER sent to {', '.join(found['servers'])}"]
     lines += (f"  not sent: {failure}" for failure in found["failures"])
     lines += (
-        f"  {answer['name']} after {answer['milliseconds']} ms: address {answer['address'] or 'none'}, "
-        f"boot file {answer['boot_file'] or 'none'}"
+        f"  {' '.join(answer['known_as'])} after {answer['milliseconds']} ms: "
+        f"address {answer['address'] or 'none'}, boot file {answer['boot_file'] or 'none'}"
         for answer in found["answers"]
     )
     if not found["answers"]:
@@ -115,4 +116,4 @@ def text(found: Mapping[str, Any]) -> str:
 
 def answered_by(found: Mapping[str, Any], server: str) -> bool:
     """Whether a server, given by its name or address, is among those that answered."""
-    return any(server in (answer["server"], *answer["name"].split()) for answer in found["answers"])
+    return any(server in answer["known_as"] for answer in found["answers"])

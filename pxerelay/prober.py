@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import Any
 
 from pxerelay import packet, probe
@@ -13,10 +15,14 @@ from pxerelay.mac import MacError, format_mac, parse_mac
 from pxerelay.ports import Port
 from pxerelay.relay import MEANING, Relay, ToServers
 from pxerelay.traffic import Traffic
-from pxerelay.words import server_text
+from pxerelay.words import server_names, server_text
 
 _LONGEST = 30.0
 """Seconds that somebody may have us wait for answers."""
+
+
+_AT_ONCE = 4
+"""Probes at the same time, each of which takes one of the control socket's places (control.py)."""
 
 
 class ProbeError(Exception):
@@ -42,12 +48,18 @@ def question(request: Mapping[str, Any]) -> Question:
             interface=None if request.get("interface") is None else str(request["interface"]),
             vendor_class=str(request.get("vendor_class", "PXEClient")).encode()[:255],
             architectures=tuple(int(number) & 0xFFFF for number in request.get("architectures", (0,)))[:100],
-            seconds=min(max(float(request.get("seconds", 4)), 0.0), _LONGEST),
+            seconds=_bounded(float(request.get("seconds", 4))),
         )
     except MacError as error:
         raise ProbeError(str(error)) from None
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ProbeError(f"not a question: {error!r}") from None
+
+
+def _bounded(seconds: float) -> float:
+    if not math.isfinite(seconds):
+        raise ValueError(f"{seconds} seconds")
+    return min(max(seconds, 0.0), _LONGEST)
 
 
 async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]:
@@ -56,6 +68,8 @@ async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]
     Ends as soon as each server has answered. Raises ProbeError if there is no such client interface, or it
     waits.
     """
+    if len(traffic.awaited) >= _AT_ONCE:
+        raise ProbeError("others are asking already; try again in a moment")
     port = _port(relay, asked.interface)
     message = probe.discover(asked.chaddr, secrets.token_bytes(4), asked.vendor_class, asked.architectures)
     decision = relay.decide(message, port.index or 0, packet.UNSET)
@@ -64,6 +78,7 @@ async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]
         "interface": port.name,
         "servers": [],
         "answers": [],
+        "failures": [],
     }
     if not isinstance(decision, ToServers):
         return {**found, "dropped": MEANING[decision]}  # type: ignore[index]  # a request is for no client
@@ -73,7 +88,7 @@ async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]
 
     def take(reply: packet.Message, source: bytes) -> None:
         milliseconds = round((loop.time() - start) * 1000, 1)
-        found["answers"].append({**_plain(relay, probe.answer(reply, source)), "milliseconds": milliseconds})
+        found["answers"].append({**_plain(relay, reply, source), "milliseconds": milliseconds})
         missing.discard(source)
         if not missing:
             complete.set()
@@ -82,7 +97,8 @@ async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]
     traffic.awaited[transaction] = take
     try:
         found["failures"] = traffic.send(message, decision)
-        await asyncio.wait_for(complete.wait(), asked.seconds)
+        if len(found["failures"]) < len(decision.servers):
+            await asyncio.wait_for(complete.wait(), asked.seconds)
     except asyncio.TimeoutError:
         pass
     finally:
@@ -105,10 +121,15 @@ def _port(relay: Relay, name: str | None) -> Port:
     raise ProbeError(f"{name} is no client interface of this relay; those that are active: {names}")
 
 
-def _plain(relay: Relay, answer: probe.Answer) -> dict[str, Any]:
+def _plain(relay: Relay, reply: packet.Message, source: bytes) -> dict[str, Any]:
+    answer = probe.answer(reply)
+    names = server_names(relay, source)
+    known = [*names, str(IPv4Address(source))]
+    if not names and answer.identifier:  # `accept_replies_from:` says that servers answer from elsewhere too
+        known += [*server_names(relay, answer.identifier.packed), str(answer.identifier)]
     return {
-        "server": str(answer.server),
-        "name": server_text(relay, answer.server.packed),
+        "known_as": known,
+        "identifier": str(answer.identifier) if answer.identifier else None,
         "address": str(answer.address) if answer.address else None,
         "next_server": str(answer.next_server) if answer.next_server else None,
         "boot_file": answer.boot_file or None,

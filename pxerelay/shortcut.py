@@ -107,11 +107,11 @@ class Shortcuts:
         self._ways: dict[Key, Way] = {}
         self._exits: dict[tuple[int, int, int], int] = {}
 
-    def take(self, batch: Batch) -> tuple[Known, list[int]]:
-        """Return what is known of a batch, patched, and the positions of what is not."""
+    def take(self, batch: Batch, *, replies: bool = True) -> tuple[Known, list[int]]:
+        """Return what is known of a batch, patched, and the positions of the rest; no reply if so wanted."""
         known = Known()
         rest = self._take_requests(batch, known)
-        if rest:
+        if rest and replies:
             rest = self._take_replies(batch, rest, known)
         return known, rest
 

@@ -43,8 +43,7 @@ class Traffic:
     `udp` hears the default VRF and sends everywhere, `link` sends by link layer. `names` tells the names
     of interfaces by index, `elsewhere` which ones another socket hears. With a `narrator` each decision
     is logged. Replies to transactions in `awaited` go to no client but to the function there, which gets
-    the reply, valid only during the call, and the 4 octets of who sent it; those requests must have had
-    the broadcast flag set.
+    the reply, valid only during the call, and the 4 octets of who sent it.
     """
 
     def __init__(self, udp: socket.socket, link: socket.socket) -> None:
@@ -127,7 +126,7 @@ class Traffic:
         self._storm = self._pace.busy(len(batch), now)
         rest: Iterable[int] = range(len(batch))
         if self.narrator is None:
-            known, rest = shortcuts.take(batch)
+            known, rest = shortcuts.take(batch, replies=not self.awaited)
             self._known(known, now)
         for at in rest:
             message, interface, source, _ = batch.arrival(at)
@@ -158,6 +157,7 @@ class Traffic:
         """Tell whoever awaits a reply, if somebody does."""
         tell = self.awaited.get(packet.transaction(message)) if self.awaited else None
         if tell:
+            self.replies += 1
             tell(message, source)
         return tell is not None
 

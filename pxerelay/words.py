@@ -116,11 +116,17 @@ def _message_name(kind: int | None) -> str:
 
 def server_text(relay: Relay, address: bytes) -> str:
     """Spell a server, given by its 4 octets, as `name address`, or only its address where it has no name."""
+    return " ".join([*server_names(relay, address)[:1], str(IPv4Address(address))])
+
+
+def server_names(relay: Relay, address: bytes) -> list[str]:
+    """Return all names that the configuration has for a server's 4 octets."""
     ip = IPv4Address(address)
-    for name, targets in relay.config.servers.items():
-        if any(ip in relay.answers.of(target) for target in targets):
-            return f"{name} {ip}"
-    return str(ip)
+    return [
+        name
+        for name, targets in relay.config.servers.items()
+        if any(ip in relay.answers.of(target) for target in targets)
+    ]
 
 
 def target_text(config: Config, target: Target) -> str:

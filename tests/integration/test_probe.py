@@ -56,7 +56,7 @@ def test_the_server_that_the_client_belongs_to_answers(
     answer = found(daemon, mac, "--interface", interface)
     assert answer["servers"] == [f"{name} {server}"]
     (offer,) = answer["answers"]
-    assert (offer["server"], offer["name"]) == (server, f"{name} {server}")
+    assert (offer["identifier"], offer["known_as"]) == (server, [name, server])
     assert offer["boot_file"] == BOOT_FILES[server]
     assert offer["address"].startswith(f"10.10.{interface[4:]}.")
     assert ask(daemon, mac, "--interface", interface, "--expect", name).returncode == 0
@@ -68,6 +68,18 @@ def test_another_server_than_the_expected_one_is_a_finding(start: Start) -> None
     assert done.returncode == 1
     assert f"altiris {ALTIRIS} after " in done.stdout
     assert f"boot file {BOOT_FILES[ALTIRIS]}" in done.stdout
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf"])
+def test_a_time_that_is_none_is_refused(start: Start, seconds: str) -> None:
+    done = ask(start(), LISTED, "--interface", "vlan10", "--seconds", seconds)
+    assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_a_server_that_calls_itself_by_our_address_is_known_by_where_it_sends_from(start: Start) -> None:
+    """RFC 5107: with server-id override option 54 is the relay's address."""
+    daemon = start(BASE + "option82: {circuit_id: x, server_override: true}\n")
+    assert ask(daemon, LISTED, "--interface", "vlan10", "--expect", "altiris").returncode == 0
 
 
 def test_silence_is_a_finding_and_takes_no_longer_than_allowed(start: Start) -> None:

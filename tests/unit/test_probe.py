@@ -41,16 +41,16 @@ def test_its_request_is_one_that_the_relay_relays() -> None:
 def test_an_answer_tells_server_address_and_boot_file() -> None:
     message = reply(yiaddr="10.10.10.150", file=b"bstrap.0", extra=option(54, ip("10.20.0.20")))
     message[packet.SIADDR] = ip("10.20.0.21")
-    assert probe.answer(message, ip("10.20.0.22")) == (
+    assert probe.answer(message) == (
         *(IPv4Address("10.20.0.20"), IPv4Address("10.10.10.150"), IPv4Address("10.20.0.21")),
         "bstrap.0",
     )
 
 
-@pytest.mark.parametrize("identifier", [b"", option(54, b"\1\2\3")])
-def test_a_server_without_identifier_is_known_by_where_it_sends_from(identifier: bytes) -> None:
-    answer = probe.answer(reply(yiaddr="0.0.0.0", extra=identifier), ip("10.20.0.22"))
-    assert (answer.server, answer.address, answer.next_server) == (IPv4Address("10.20.0.22"), None, None)
+@pytest.mark.parametrize("identifier", [b"", option(54, b"\1\2\3"), option(54, bytes(4))])
+def test_a_proxy_offers_no_address_and_some_servers_have_no_identifier(identifier: bytes) -> None:
+    answer = probe.answer(reply(yiaddr="0.0.0.0", extra=identifier))
+    assert answer == (None, None, None, "")
 
 
 def test_people_are_told_who_answered_what() -> None:
@@ -58,11 +58,10 @@ def test_people_are_told_who_answered_what() -> None:
         "mac": "02:00:00:10:00:f1",
         "interface": "vlan10",
         "servers": ["ris 10.20.0.10"],
-        "failures": [],
+        "failures": ["could not send to 10.20.0.11: x"],
         "answers": [
             {
-                "server": "10.20.0.10",
-                "name": "ris 10.20.0.10",
+                "known_as": ["ris", "10.20.0.10"],
                 "address": None,
                 "boot_file": "a",
                 "milliseconds": 3.1,
@@ -71,6 +70,7 @@ def test_people_are_told_who_answered_what() -> None:
     }
     assert probe.text(found) == (
         "02:00:00:10:00:f1 on vlan10: DISCOVER sent to ris 10.20.0.10\n"
+        "  not sent: could not send to 10.20.0.11: x\n"
         "  ris 10.20.0.10 after 3.1 ms: address none, boot file a"
     )
     assert [probe.answered_by(found, name) for name in ("ris", "10.20.0.10", "altiris")] == [
