@@ -25,6 +25,10 @@ _AT_ONCE = 4
 """Probes at the same time, each of which takes one of the control socket's places (control.py)."""
 
 
+_LATE = 10.0
+"""Seconds for which an answer that comes too late still goes to no client."""
+
+
 class ProbeError(Exception):
     """Nothing can be asked so; the message says why."""
 
@@ -56,6 +60,10 @@ def question(request: Mapping[str, Any]) -> Question:
         raise ProbeError(f"not a question: {error!r}") from None
 
 
+def _nobody(reply: packet.Message, source: bytes) -> None:
+    """Take an answer that nobody waits for any more."""
+
+
 def _bounded(seconds: float) -> float:
     if not math.isfinite(seconds):
         raise ValueError(f"{seconds} seconds")
@@ -68,7 +76,7 @@ async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]
     Ends as soon as each server has answered. Raises ProbeError if there is no such client interface, or it
     waits.
     """
-    if len(traffic.awaited) >= _AT_ONCE:
+    if sum(tell is not _nobody for tell in traffic.awaited.values()) >= _AT_ONCE:
         raise ProbeError("others are asking already; try again in a moment")
     port = _port(relay, asked.interface)
     message = probe.discover(asked.chaddr, secrets.token_bytes(4), asked.vendor_class, asked.architectures)
@@ -102,7 +110,8 @@ async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]
     except asyncio.TimeoutError:
         pass
     finally:
-        del traffic.awaited[transaction]
+        traffic.awaited[transaction] = _nobody
+        loop.call_later(_LATE if missing else 0, traffic.awaited.pop, transaction, None)
     return found
 
 

@@ -139,8 +139,9 @@ class Traffic:
                 self._to_servers([sent], decision)
             elif isinstance(decision, ToClient):
                 sent = decision.message or message
-                if not self._was_awaited(sent, source):
-                    self._to_client(sent, decision)
+                if self._was_awaited(sent, source):
+                    continue  # it goes nowhere that could be told
+                self._to_client(sent, decision)
             else:
                 self._drop(decision, interface, source)
             if self.narrator is not None:

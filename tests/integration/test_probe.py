@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from pxerelay import packet
 from tests.integration.conftest import BASE
 from tests.lab import Host
 from tests.lab.daemon import PXERELAY, Daemon
 from tests.lab.topology import ALTIRIS, BOOT_FILES, RIS, Network
-from tests.lab.wire import Station
+from tests.lab.wire import FakeServer, Station
 
 Start = Callable[..., Daemon]
 
@@ -108,6 +109,25 @@ def test_what_can_not_be_asked_is_refused(
     done = ask(start(), *arguments)
     assert complaint in done.stderr
     assert done.returncode == code
+
+
+def test_no_client_hears_an_answer_that_comes_too_late(start: Start, network: Network, client: Host) -> None:
+    network.ris.stop()
+    try:
+        daemon = start()
+        with closing(FakeServer(network.ris.host)) as server, closing(Station(client)) as station:
+            assert ask(daemon, UNLISTED, "--interface", "vlan10", "--seconds", "0.1").returncode == 1
+            received = server.receive()
+            assert received is not None
+            late = bytearray(received[0])
+            late[packet.OP] = packet.BOOTREPLY
+            server.send(late, "10.10.10.1")
+            assert station.datagrams(0.5) == []
+        counters = daemon.status()["counters"]
+        assert (counters["replies"], counters["sent_to_clients"]) == (1, 0)
+        assert "sent to everyone" not in daemon.log
+    finally:
+        network.ris.start()
 
 
 def test_no_client_hears_what_a_probe_is_answered(start: Start, client: Host) -> None:
