@@ -59,10 +59,14 @@ guest: $(VENV)/.stamp ## 802.1Q, VRFs and checksums on the wire, in a guest kern
 wheelhouse: ## the wheels that relay hosts without internet need, for pxerelay_wheelhouse (WHEELHOUSE=folder)
 	$(PYTHON) ansible/wheelhouse.py $(or $(WHEELHOUSE),.cache/wheelhouse)
 
+collection: $(VENV)/.stamp ## the Ansible collection, and a wheel of the daemon for its hosts, in dist
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/ansible-galaxy collection build --force --output-path dist ansible
+
 demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this machine; ARGS=--keep leaves it up
 	$(BIN)/python -m tests.lab.demo $(ARGS)
 
 molecule: $(VENV)/.stamp ## the role on real systemd hosts; ARGS="--scenario-name rollout" for one scenario
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test $(or $(ARGS),--all)
 
-.PHONY: help venv test lint unit integration differential guest firmware bench fuzz soak wheelhouse demo molecule
+.PHONY: help venv test lint unit integration differential guest firmware bench fuzz soak wheelhouse collection demo molecule

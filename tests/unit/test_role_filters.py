@@ -15,25 +15,27 @@ from hypothesis import strategies as st
 from pxerelay import document
 from pxerelay.sockets import RECEIVE_BUFFER, SEND_BUFFER
 
-ROLE = Path(__file__).parents[2] / "ansible" / "roles" / "pxerelay"
+COLLECTION = Path(__file__).parents[2] / "ansible"
+ROLE = COLLECTION / "roles" / "pxerelay"
 
 
 def _filters() -> dict[str, Any]:
-    path = ROLE / "filter_plugins" / "pxerelay_config.py"
-    spec = importlib.util.spec_from_file_location("pxerelay_config", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    filters: dict[str, Any] = module.FilterModule().filters()
+    filters: dict[str, Any] = {}
+    for path in (COLLECTION / "plugins" / "filter").glob("*.py"):
+        spec = importlib.util.spec_from_file_location(f"pxerelay_{path.stem}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        filters |= module.FilterModule().filters()
     return filters
 
 
 FILTERS = _filters()
-config = FILTERS["pxerelay_config"]
-mismatches = FILTERS["pxerelay_mismatches"]
-misspelled = FILTERS["pxerelay_misspelled"]
-text = FILTERS["pxerelay_text"]
+config = FILTERS["config"]
+mismatches = FILTERS["mismatches"]
+misspelled = FILTERS["misspelled"]
+text = FILTERS["text"]
 
 
 def _findings(variables: dict[str, Any]) -> list[str]:

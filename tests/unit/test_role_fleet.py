@@ -7,10 +7,10 @@ import pytest
 
 from tests.unit.test_role_filters import FILTERS
 
-row = FILTERS["pxerelay_row"]
-sums = FILTERS["pxerelay_sums"]
-table = FILTERS["pxerelay_table"]
-unanswered = FILTERS["pxerelay_unanswered"]
+row = FILTERS["row"]
+sums = FILTERS["sums"]
+table = FILTERS["table"]
+unanswered = FILTERS["unanswered"]
 
 STATUS = {
     "version": "0.1.0",

@@ -11,17 +11,18 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 INVENTORIES = sorted(path.parent for path in REPOSITORY.glob("inventories/*/hosts.yml"))
 BIN = Path(sys.executable).parent
+COLLECTIONS = REPOSITORY / "ansible" / "playbooks" / "collections"
 
 # Runs on the control machine alone: nothing connects to a host.
 PLAYBOOK = """\
 - hosts: pxerelay
   gather_facts: false
   tasks:
-    - ansible.builtin.include_role: {name: pxerelay, tasks_from: render, public: true}
+    - ansible.builtin.include_role: {name: pxerelay.pxerelay.pxerelay, tasks_from: render, public: true}
     - ansible.builtin.validate_argument_spec:
         argument_spec: "{{ (lookup('ansible.builtin.file', specs) | from_yaml).argument_specs.main.options }}"
       vars:
-        specs: "{{ roles_path }}/pxerelay/meta/argument_specs.yml"
+        specs: "{{ role }}/meta/argument_specs.yml"
     - ansible.builtin.copy:
         dest: "{{ target }}/{{ inventory_hostname }}.json"
         mode: "0600"
@@ -35,11 +36,11 @@ def _render(inventory: Path, target: Path, *variables: str) -> subprocess.Comple
     playbook.write_text(PLAYBOOK)
     settings = target / "ansible.cfg"  # no one else's
     settings.touch()
-    roles = REPOSITORY / "ansible" / "roles"
-    extra = ["ansible_connection=local", f"target={target}", f"roles_path={roles}", *variables]
+    role = REPOSITORY / "ansible" / "roles" / "pxerelay"
+    extra = ["ansible_connection=local", f"target={target}", f"role={role}", *variables]
     return subprocess.run(
         [BIN / "ansible-playbook", "-i", inventory, playbook, *[f"--extra-vars={item}" for item in extra]],
-        env=os.environ | {"ANSIBLE_ROLES_PATH": str(roles), "ANSIBLE_CONFIG": str(settings)},
+        env=os.environ | {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_CONFIG": str(settings)},
         cwd=target,
         capture_output=True,
         text=True,

@@ -1,0 +1,88 @@
+"""What a relay host says of itself, compared with what it should be, and put in a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+
+def mismatches(running: Mapping[str, Any], wanted: Mapping[str, str]) -> list[str]:
+    """Return one line for each way in which the daemon's `config` part of `status --json` is not WANTED."""
+    held: Mapping[str, str] = running.get("files") or {}
+    lines = [f"its last reload was refused: {running['last_error']}"] if running.get("last_error") else []
+    for path in sorted({*held, *wanted}):
+        if path not in held:
+            lines.append(f"{path}: not loaded")
+        elif path not in wanted:
+            lines.append(f"{path}: loaded, though this play does not write it")
+        elif held[path] != wanted[path]:
+            lines.append(f"{path}: sha256 {held[path]} is loaded, {wanted[path]} was written")
+    return lines
+
+
+def sums(files: Mapping[str, str]) -> str:
+    """Return checksums by path as sha256sum(1) reads them; none at all is what it takes for a failure."""
+    return "".join(f"{checksum}  {path}\n" for path, checksum in files.items())
+
+
+def unanswered(results: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return one line for each probe, as a loop registers them, that was not answered by its server."""
+    lines = []
+    for result in results:
+        if result.get("rc") != 0:
+            told = "; ".join(f"{result.get('stdout', '')}\n{result.get('stderr', '')}".split("\n")).strip(
+                "; "
+            )
+            lines.append(f"{result['__pxerelay_probe']['server']} did not answer: {told}")
+    return lines
+
+
+def row(answer: Mapping[str, Any], host: str, wanted: Mapping[str, str]) -> dict[str, str]:
+    """Return a host's row of the fleet's table.
+
+    `answer` is what the task registered that ran `pxerelay status --json` there, `wanted` the checksums by
+    path of what the inventory says; none if it says nothing that could be rendered.
+    """
+    if answer.get("unreachable"):
+        return {"host": host, "last error": "can't be reached"}
+    if answer.get("rc") != 0:
+        told = str(answer.get("stderr") or answer.get("msg") or "no answer").strip().splitlines()
+        return {"host": host, "last error": told[-1] if told else "no answer"}
+    status = json.loads(answer["stdout"])
+    running, interfaces = status["config"], status["interfaces"]
+    active = sum(port["state"] == "active" for port in interfaces.values())
+    return {
+        "host": host,
+        "version": status["version"],
+        "build": str(status.get("prefix", "")).rpartition("/")[2],
+        "config": running["sha256"][:12],
+        "drift": ("yes" if mismatches(running, wanted) else "no") if wanted else "?",
+        "rules": str(running["rules"]),
+        "interfaces": f"{active} of {len(interfaces)}",
+        "last error": running["last_error"] or "",
+    }
+
+
+_COLUMNS = ("host", "version", "build", "config", "drift", "rules", "interfaces", "last error")
+
+
+def table(rows: Iterable[Mapping[str, str]]) -> list[str]:
+    """Return lines in which the columns of the rows stand below their names."""
+    cells = [_COLUMNS, *(tuple(one.get(column, "-") for column in _COLUMNS) for one in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]
+
+
+class FilterModule:
+    """What Ansible asks for the filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by the names that the tasks use, in the collection pxerelay.pxerelay."""
+        return {
+            "mismatches": mismatches,
+            "row": row,
+            "sums": sums,
+            "table": table,
+            "unanswered": unanswered,
+        }
