@@ -1,4 +1,4 @@
-"""The lab from the command line: `python -m tests.lab {up,boot,down} NAME`."""
+"""The lab from the command line: `python -m tests.lab ACTION NAME`."""
 
 import argparse
 import json
@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tests.lab.command import CommandError
-from tests.lab.network import Lab, LabError
+from tests.lab.endure import boot_through, watch
+from tests.lab.image import RELEASE, RELEASES
+from tests.lab.network import Host, Lab, LabError
+from tests.lab.relayhost import RelayHost
 from tests.lab.stage import Progress, alone, down, up
 from tests.lab.topology import CLIENTS, SERVER_NAMES, Branch, Client, Network
 from tests.lab.trial import Outcome, boot
@@ -21,26 +24,60 @@ def main() -> int:
         ("up", "build network, servers, clients and an empty relay host"),
         ("down", "remove all of it"),
         ("boot", "boot clients, and tell what each was offered; 1 if that is not what it should be"),
+        ("kill", "one relay host of a pair loses its power"),
+        ("revive", "it has power again"),
+        ("watch", "ask again and again while a command runs, and tell how long nobody answered"),
+        ("boot-through", "let a client get an offer, run a command, and let the client go on"),
     ):
         actions.add_parser(action, help=meaning).add_argument("name", help="the lab's name")
     actions.choices["up"].add_argument(
-        "--branches", type=int, default=0, help="further relay hosts, relay2 and so on, each with a VLAN"
+        "--relay",
+        action="append",
+        choices=RELEASES,
+        help=f"a relay host, of that Debian; each has a VLAN of its own; default: one, {RELEASE}",
     )
+    actions.choices["up"].add_argument("--pair", action="store_true", help="two of them, on the same VLANs")
     actions.choices["boot"].add_argument(
         "--branch", type=int, action="append", default=[], help="the clients of relay2 (2) and so on instead"
     )
     help_text = "only this client; NAME=SERVER expects it at another server than the topology does"
     actions.choices["boot"].add_argument("client", nargs="*", help=help_text)
     actions.choices["boot"].add_argument("--json", action="store_true", help="tell it to a program")
+    for action in ("kill", "revive"):
+        actions.choices[action].add_argument("relay", help="which one")
+    for action in ("watch", "boot-through"):
+        actions.choices[action].add_argument(
+            "--client", default=CLIENTS[-1].name, help="whose place to ask in"
+        )
+        actions.choices[action].add_argument("command", nargs="+", help="after --, what to run meanwhile")
+    actions.choices["watch"].add_argument("--longer", type=float, default=5, help="seconds to go on after it")
     arguments = parser.parse_args()
     try:
+        if arguments.action in ("watch", "boot-through"):
+            network = Network(Lab.existing(arguments.name))
+            if arguments.action == "watch":
+                told = watch(network, arguments.command, client=arguments.client, longer=arguments.longer)
+            else:
+                told = boot_through(network, arguments.command, client=arguments.client)
+            print(json.dumps(told))
+            return 0
+        if arguments.action in ("kill", "revive"):
+            network = Network(Lab.existing(arguments.name), pair=True)
+            host, relay = RelayHost(arguments.name, arguments.relay), Host(network.lab, arguments.relay)
+            if arguments.action == "kill":
+                network.unplug(relay)
+                host.kill()
+            else:
+                network.plug_in(relay)
+                host.start_again()
+            return 0
         if arguments.action == "boot":
             clients = [client for number in arguments.branch for client in Branch(number).clients]
             chosen = clients or _chosen(arguments.client)
             return _boot(arguments.name, chosen, as_json=arguments.json)
         with alone(arguments.name):
             if arguments.action == "up":
-                up(arguments.name, Progress(), arguments.branches)
+                up(arguments.name, Progress(), arguments.relay or (RELEASE,), pair=arguments.pair)
             else:
                 down(arguments.name)
     except (CommandError, LabError) as error:

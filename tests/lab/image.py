@@ -1,4 +1,4 @@
-"""What a relay host is made of: a Debian image with systemd, and the wheels that it cannot fetch itself."""
+"""What relay hosts are made of: Debian images with systemd, and wheels that they cannot fetch themselves."""
 
 import hashlib
 import sys
@@ -8,18 +8,28 @@ from tests.lab.command import CACHE, REPOSITORY, run
 from tests.lab.podman import podman, prepare
 
 IMAGE = "localhost/pxerelay-lab"
+RELEASES = {
+    "bookworm": (),
+    "trixie": (),
+    "sid": ('--aptopt=Acquire::Check-Valid-Until "false"',),  # a mirror of it may be some days old
+}
+"""Debian's releases (Python 3.11, 3.13 and 3.14), with what mmdebstrap must be told of each."""
+
 RELEASE = "bookworm"
-PYTHON = "3.11"
-"""The Python of that release, which the wheels must fit."""
+"""The one of a lab that is not asked for another."""
 
 HOOK = Path(__file__).with_name("image-hook")
 PACKAGES = (
     "dbus",
     "iproute2",
+    "keepalived",
     "procps",
     "python3",
     "python3-apt",
+    "python3-jsonschema",
+    "python3-pyroute2",
     "python3-venv",
+    "python3-yaml",
     "sudo",
     "systemd",
     "systemd-sysv",
@@ -30,37 +40,37 @@ FILL = REPOSITORY / "ansible" / "wheelhouse.py"
 PROJECT = REPOSITORY / "pyproject.toml"
 
 
-def image() -> str:
-    """Return the relay host's image; builds it where this recipe has not been built yet."""
+def image(release: str = RELEASE) -> str:
+    """Return the image of a relay host; builds it where this recipe has not been built yet."""
     prepare()
-    bootstrap = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+    bootstrap = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", *RELEASES[release]]
     bootstrap += [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
-    name = f"{IMAGE}:{RELEASE}-{_digest(*bootstrap, HOOK.read_text())}"
+    name = f"{IMAGE}:{release}-{_digest(*bootstrap, HOOK.read_text())}"
     if podman("image", "exists", name, check=False).returncode == 0:
         return name
-    archive = CACHE / "podman" / f"{RELEASE}.tar"
+    archive = CACHE / "podman" / f"{release}.tar"
     archive.unlink(missing_ok=True)
-    run([*bootstrap, f'--customize-hook="{HOOK}" "$1"', RELEASE, str(archive)], timeout=900)
+    run([*bootstrap, f'--customize-hook="{HOOK}" "$1"', release, str(archive)], timeout=900)
     changes = ['CMD ["/sbin/lab-init"]', "STOPSIGNAL SIGRTMIN+3", "ENV container=podman"]
     podman("import", *[f"--change={change}" for change in changes], str(archive), name, timeout=300)
     archive.unlink()
-    _forget_images_but(name)
+    _forget_older_images(release, name)
     return name
 
 
-def _forget_images_but(name: str) -> None:
-    """Remove the images of older recipes, except where a container still runs one."""
+def _forget_older_images(release: str, name: str) -> None:
+    """Remove the release's images of older recipes, except where a container still runs one."""
     listed = podman("images", "--filter", f"reference={IMAGE}", "--format", "{{.Repository}}:{{.Tag}}")
     for other in listed.stdout.split():
-        if other != name:
+        if other.startswith(f"{IMAGE}:{release}-") and other != name:
             podman("rmi", other, check=False)
 
 
 def wheelhouse() -> Path:
     """Return the folder of wheels that pxerelay depends on; filled anew when its requirements change."""
-    stamp = WHEELHOUSE.with_suffix(f".{PYTHON}-{_digest(PROJECT.read_text(), FILL.read_text())}")
+    stamp = WHEELHOUSE.with_suffix(f".{_digest(PROJECT.read_text(), FILL.read_text())}")
     if not (stamp.exists() and WHEELHOUSE.exists()):
-        run([sys.executable, str(FILL), str(WHEELHOUSE), "--python", PYTHON], timeout=300)
+        run([sys.executable, str(FILL), str(WHEELHOUSE)], timeout=300)
         for older in WHEELHOUSE.parent.glob(f"{WHEELHOUSE.name}.*"):
             older.unlink()
         stamp.touch()

@@ -1,4 +1,4 @@
-"""The relay host: a container with systemd, on the network of a lab's `relay` namespace.
+"""A relay host: a container with systemd, on the network of one of a lab's `relay…` namespaces.
 
 Links and addresses belong to the namespace, so they survive a restart of the container.
 """
@@ -7,12 +7,12 @@ import subprocess
 import time
 
 from tests.lab.command import CommandError
-from tests.lab.image import image
+from tests.lab.image import RELEASE, image
 from tests.lab.network import LabError
 from tests.lab.ownership import NAMESPACES
 from tests.lab.podman import HOME, named, podman, remove
+from tests.lab.topology import RELAY
 
-HOSTNAME = "relay1"
 BOOT_SECONDS = 20.0
 CAPABILITIES = "SYS_ADMIN,NET_ADMIN,NET_RAW"
 """Beyond podman's own: a unit's sandbox mounts, a relay host's administrator sets addresses."""
@@ -24,20 +24,32 @@ PXERELAY = "/opt/pxerelay/current/bin/pxerelay"
 class RelayHost:
     """One relay host of a lab, managed by Ansible through `podman exec`."""
 
-    def __init__(self, lab: str, host: str = "relay") -> None:
+    def __init__(self, lab: str, host: str = RELAY) -> None:
         self.name = f"pxr-{lab}-{host}"
-        self._hostname = HOSTNAME if host == "relay" else host
+        self._hostname = host
 
-    def start(self) -> None:
-        """Boot a fresh host; returns when systemd has finished starting."""
+    def start(self, release: str = RELEASE) -> None:
+        """Boot a fresh host of a Debian release; returns when systemd has finished starting."""
         self.remove()
         podman(
             *("run", "--detach", "--name", self.name, "--hostname", self._hostname),
             *("--pidfile", str(HOME / f"{self.name}.pid")),  # the connection plugin enters by it
             *("--add-host", f"{self._hostname}:127.0.1.1", "--dns", "none"),
             *("--network", f"ns:{NAMESPACES / self.name}"),
-            *("--systemd=always", "--cgroupns=private", "--cap-add", CAPABILITIES, image()),
+            *("--systemd=always", "--cgroupns=private", "--cap-add", CAPABILITIES, image(release)),
         )
+        self._wait_until_it_runs()
+
+    def start_again(self) -> None:
+        """Boot a host that was killed, with what is on its disk."""
+        podman("start", self.name)
+        self._wait_until_it_runs()
+
+    def kill(self) -> None:
+        """End all that runs on it, at once; its namespace with its links stays."""
+        podman("kill", "--signal", "KILL", self.name)
+
+    def _wait_until_it_runs(self) -> None:
         deadline = time.monotonic() + BOOT_SECONDS
         while time.monotonic() < deadline:
             state = self.run("systemctl", "is-system-running", "--wait", check=False)

@@ -3,14 +3,14 @@
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.lab.image import image, wheelhouse
+from tests.lab.image import RELEASE, image, wheelhouse
 from tests.lab.network import Lab, LabError
 from tests.lab.relayhost import RelayHost
-from tests.lab.topology import CLIENTS, Network
+from tests.lab.topology import CLIENTS, PARTNER, Network
 
 
 class Progress:
@@ -43,14 +43,21 @@ def alone(name: str) -> Iterator[None]:
         yield
 
 
-def up(name: str, progress: Progress, branches: int = 0) -> tuple[Network, RelayHost]:
-    """Build everything up to the point where Ansible takes over the relay hosts; return the first of them."""
+def up(
+    name: str, progress: Progress, releases: Sequence[str] = (RELEASE,), *, pair: bool = False
+) -> tuple[Network, RelayHost]:
+    """Build everything up to the point where Ansible takes over the relay hosts; return the first of them.
+
+    There is a relay host for each of the Debian releases. With `pair` there are two of them, and both are on
+    the same VLANs; else each has a VLAN of its own.
+    """
     if os.geteuid() != 0:
         raise LabError("the lab makes network namespaces and containers: run this as root")
     progress.step("remove what an earlier run left")
     down(name)
     progress.step("network: vlan10, vlan20, core; relay host, two servers, clients")
-    network = Network(Lab(name, persistent=True), branches).build()
+    branches = 0 if pair else len(releases) - 1
+    network = Network(Lab(name, persistent=True), branches, pair=pair).build()
     for client in CLIENTS:
         network.add_client(client.name, client.mac)
     for branch in network.branches:
@@ -59,16 +66,16 @@ def up(name: str, progress: Progress, branches: int = 0) -> tuple[Network, Relay
     progress.step("servers: dnsmasq as ris 10.20.0.10, ISC dhcpd as altiris 10.20.0.20")
     for server in network.servers:
         server.start()
-    progress.step("image of the relay host (the first time: about half a minute)")
-    image()
+    for release in dict.fromkeys(releases):
+        progress.step(f"image of a relay host, Debian {release} (the first time: about half a minute)")
+        image(release)
     progress.step("wheels for a host without internet")
     wheelhouse()
-    progress.step("relay host: systemd boots")
     host = RelayHost(name)
-    host.start()
-    for branch in network.branches:
-        progress.step(f"{branch.relay}: systemd boots")
-        RelayHost(name, branch.relay).start()
+    others = [RelayHost(name, PARTNER)] if pair else [RelayHost(name, one.relay) for one in network.branches]
+    for relay, release in zip((host, *others), releases, strict=True):
+        progress.step(f"{relay.name}: systemd boots")
+        relay.start(release)
     return network, host
 
 

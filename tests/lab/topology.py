@@ -8,15 +8,21 @@ from tests.lab.network import Host, Lab, Segment
 from tests.lab.servers import DhcpServer, Dnsmasq, IscDhcpServer, Pool
 
 # clients -- vlan10 10.10.10.0/24 --+
-#                                   +-- relay -- core 10.20.0.0/24 --+-- boot1 "ris"     dnsmasq
+#                                   +-- relay1 - core 10.20.0.0/24 --+-- boot1 "ris"     dnsmasq
 #            vlan20 10.10.20.0/24 --+                                +-- boot2 "altiris" ISC dhcpd
 #
 # A branch, where some are wanted, is one more relay host with a vlan10 of its own, on the same core:
 # clients -- branch2 10.10.102.0/24 ---- relay2 -- core
+#
+# In a pair, two relay hosts stand side by side. Each has addresses of its own, .2 and .3, and the one that
+# relays has, besides, those that are else relay1's, .1: the servers' routes lead there.
 
 CLIENT_VLANS = {"vlan10": IPv4Network("10.10.10.0/24"), "vlan20": IPv4Network("10.10.20.0/24")}
 CLIENT_SUPERNET = "10.10.0.0/16"
+CORE = IPv4Network("10.20.0.0/24")
+_RELAY_LINKS = {**CLIENT_VLANS, "core": CORE}
 RELAY_CORE = "10.20.0.1"
+RELAY, PARTNER = "relay1", "relay2"
 RIS = "10.20.0.10"
 ALTIRIS = "10.20.0.20"
 BOOT_FILES = {RIS: "ris/pxeboot.n12", ALTIRIS: "altiris/bstrap.0"}
@@ -83,9 +89,10 @@ class Branch:
 class Network:
     """The standard network of a lab: `build` makes it, and the next process finds it again by the lab."""
 
-    def __init__(self, lab: Lab, branches: int = 0) -> None:
+    def __init__(self, lab: Lab, branches: int = 0, *, pair: bool = False) -> None:
         self.lab = lab
-        self.relay = Host(lab, "relay")
+        self.relay = Host(lab, RELAY)
+        self._places = {RELAY: 2, PARTNER: 3} if pair else {RELAY: 1}
         self.branches = [Branch(number) for number in range(2, 2 + branches)]
         self.segments = {
             name: Segment(name, lab.namespace("net"))
@@ -108,15 +115,15 @@ class Network:
         """Make segments, relay host and server hosts, addressed and routed; no daemon runs yet."""
         for name in self.segments:
             self.lab.segment(name)
-        relay = self.lab.host(self.relay.name)
-        for vlan, subnet in CLIENT_VLANS.items():
-            relay.attach(self.segments[vlan], vlan, addresses=[f"{subnet[1]}/{subnet.prefixlen}"])
-        relay.attach(self.segments["core"], "core", addresses=[f"{RELAY_CORE}/24"])
-        relay.sysctl("net.ipv4.ip_forward", 1)
+        for name in self._places:
+            self.plug_in(self.lab.host(name))
         for server in self.servers:
             host = self.lab.host(server.host.name)
             host.attach(self.segments["core"], server.interface, addresses=[f"{server.address}/24"])
             host.route(CLIENT_SUPERNET, RELAY_CORE)
+            for place in set(self._places.values()) - {1}:
+                for subnet in CLIENT_VLANS.values():
+                    host.route(f"{subnet[place]}/32", str(CORE[place]))
             for branch in self.branches:
                 host.route(str(branch.subnet), branch.core)
         for branch in self.branches:
@@ -126,6 +133,18 @@ class Network:
             relay.attach(self.segments["core"], "core", addresses=[f"{branch.core}/24"])
             relay.sysctl("net.ipv4.ip_forward", 1)
         return self
+
+    def plug_in(self, relay: Host) -> None:
+        """Give a relay host its links, with the addresses that are its own."""
+        place = self._places[relay.name]
+        for segment, subnet in _RELAY_LINKS.items():
+            relay.attach(self.segments[segment], segment, addresses=[f"{subnet[place]}/{subnet.prefixlen}"])
+        relay.sysctl("net.ipv4.ip_forward", 1)
+
+    def unplug(self, relay: Host) -> None:
+        """Take a relay host's links away, with all addresses; the core first, so that it can tell nobody."""
+        for segment in reversed(_RELAY_LINKS):
+            relay.detach(segment)
 
     def add_client(self, name: str, mac: str, vlan: str = "vlan10") -> Host:
         """Add a client: a host with `eth0` on the VLAN."""
