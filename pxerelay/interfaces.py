@@ -10,24 +10,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import socket
+import struct
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from ipaddress import IPv4Address
 from socket import AF_INET
 from typing import Any
 
-from pyroute2 import AsyncIPRoute
-from pyroute2.netlink import NLM_F_DUMP_INTR
-from pyroute2.netlink.rtnl import RTMGRP_IPV4_IFADDR, RTMGRP_LINK
+from pyroute2.netlink.rtnl import RTM_GETADDR, RTM_GETLINK, RTMGRP_IPV4_IFADDR, RTMGRP_LINK
+from pyroute2.netlink.rtnl.ifaddrmsg import IFA_F_SECONDARY, ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import IFF_LOWER_UP, IFF_UP, ifinfmsg
 
 from pxerelay.log import LOGGER
 from pxerelay.mac import MAC_OCTETS
+from pxerelay.netlink import DisturbedError, Lister, open_socket
 from pxerelay.ports import Link
 
-_IFF_UP, _IFF_LOWER_UP = 0x1, 0x10000
-_IFA_F_SECONDARY = 0x1
+_IPV4_ADDRESSES = struct.pack("=B7x", AF_INET)
+"""The body of RTM_GETADDR (struct ifaddrmsg; RFC 3549, 2.3.3.2; rtnetlink(7))."""
+
+_IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS = 29, 1 << 3
+"""The attribute that says what entries are to have in them, and its bit (Linux' if_link.h, rtnetlink.h)."""
+
+_LINKS_WITHOUT_STATISTICS = struct.pack("=16xHHI", 8, _IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS)
+"""The body of RTM_GETLINK (struct ifinfomsg, and an attribute; RFC 3549, 2.3.3.1; rtnetlink(7))."""
 
 _SETTLE = 0.02
 """Seconds to wait after a first event for those that come with it: one change makes several."""
@@ -45,43 +52,42 @@ _TRIES = 5
 """Listings that may be disturbed by changes, one after the other, until such a one is taken as it is."""
 
 
-class _DisturbedError(Exception):
-    """Something changed while it was being listed, so the list may lack what was there all the time."""
+async def _links(lister: Lister, *, strict: bool) -> tuple[Link, ...]:
+    """Return every interface of this network namespace; primary addresses come before secondary ones.
 
-
-class Interfaces:
-    """A netlink socket that lists the links."""
-
-    def __init__(self, netlink: Any) -> None:
-        self._netlink = netlink
-
-    async def links(self, *, strict: bool = False) -> tuple[Link, ...]:
-        """Return every interface of this network namespace; primary addresses come before secondary ones.
-
-        With `strict`, _DisturbedError if the kernel marks the list as inconsistent (NLM_F_DUMP_INTR).
-        """
-        addresses: dict[int, list[tuple[bool, IPv4Address]]] = {}
-        async for message in _whole(await self._netlink.get_addr(family=AF_INET), strict=strict):
-            text = message.get("local") or message.get("address")
-            if text:
-                secondary = bool(message["flags"] & _IFA_F_SECONDARY)
-                addresses.setdefault(message["index"], []).append((secondary, IPv4Address(text)))
-        links = []
-        async for message in _whole(await self._netlink.get_links(), strict=strict):
-            own = sorted(addresses.get(message["index"], []), key=lambda item: item[0])
-            links.append(
-                Link(
-                    index=message["index"],
-                    name=str(message.get("ifname")),
-                    up=message["flags"] & (_IFF_UP | _IFF_LOWER_UP) == _IFF_UP | _IFF_LOWER_UP,
-                    mtu=message.get("mtu") or 1500,
-                    addresses=tuple(address for _, address in own),
-                    hardware=_ethernet(message.get("address")),
-                    vrf=message["index"] if _is_vrf(message) else message.get("master") or 0,
-                )
+    With `strict`, DisturbedError if that may not be so.
+    """
+    addresses: dict[int, list[tuple[bool, IPv4Address]]] = {}
+    async for octets in lister.entries(RTM_GETADDR, _IPV4_ADDRESSES, strict=strict):
+        message = _decoded(ifaddrmsg, octets)
+        text = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
+        if text:
+            secondary = bool(message["flags"] & IFA_F_SECONDARY)
+            addresses.setdefault(message["index"], []).append((secondary, IPv4Address(text)))
+    links = []
+    async for octets in lister.entries(RTM_GETLINK, _LINKS_WITHOUT_STATISTICS, strict=strict):
+        message = _decoded(ifinfmsg, octets)
+        own = sorted(addresses.get(message["index"], []), key=lambda item: item[0])
+        links.append(
+            Link(
+                index=message["index"],
+                name=str(message.get_attr("IFLA_IFNAME")),
+                up=message["flags"] & (IFF_UP | IFF_LOWER_UP) == IFF_UP | IFF_LOWER_UP,
+                mtu=message.get_attr("IFLA_MTU") or 1500,
+                addresses=tuple(address for _, address in own),
+                hardware=_ethernet(message.get_attr("IFLA_ADDRESS")),
+                vrf=message["index"] if _is_vrf(message) else message.get_attr("IFLA_MASTER") or 0,
             )
-        vrfs = {link.index for link in links if link.vrf == link.index}
-        return tuple(link if link.vrf in vrfs else replace(link, vrf=0) for link in links)
+        )
+    vrfs = {link.index for link in links if link.vrf == link.index}
+    return tuple(link if link.vrf in vrfs else replace(link, vrf=0) for link in links)
+
+
+def _decoded(kind: Any, octets: bytes) -> Any:
+    """Return a message of a type, of which what is used is the same in all versions of pyroute2."""
+    message = kind(octets)
+    message.decode()
+    return message
 
 
 def _ethernet(text: str | None) -> bytes:
@@ -90,24 +96,14 @@ def _ethernet(text: str | None) -> bytes:
 
 
 def _is_vrf(message: Any) -> bool:
-    return bool(message.get(("linkinfo", "kind")) == "vrf")
-
-
-async def _whole(messages: Any, *, strict: bool) -> AsyncIterator[Any]:
-    async for message in messages:
-        await asyncio.sleep(0)  # reading one takes a while: packets first
-        if strict and message["header"]["flags"] & NLM_F_DUMP_INTR:
-            raise _DisturbedError
-        yield message
+    return bool(message.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND") == "vrf")
 
 
 class _Events:
     """A netlink socket that tells that there were changes, not which."""
 
     def __init__(self) -> None:
-        kind = socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
-        self._socket = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
-        self._socket.bind((0, RTMGRP_LINK | RTMGRP_IPV4_IFADDR))
+        self._socket = open_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR)
 
     def close(self) -> None:
         """Close the socket."""
@@ -163,8 +159,8 @@ async def watch() -> AsyncGenerator[tuple[Link, ...], None]:
 async def _listed() -> tuple[Link, ...]:
     for remaining in reversed(range(_TRIES)):
         try:
-            async with AsyncIPRoute() as netlink:
-                return await Interfaces(netlink).links(strict=remaining > 0)
-        except _DisturbedError:
+            with contextlib.closing(Lister()) as lister:
+                return await _links(lister, strict=remaining > 0)
+        except DisturbedError:
             await asyncio.sleep(_SETTLE)
     raise AssertionError("the last try takes the list as it is")

@@ -50,6 +50,7 @@ ACTING = (
     "inbox",
     "outbox",
     "listener",
+    "netlink",
     "interfaces",
     "names",
     "control",
