@@ -65,7 +65,8 @@ def explain(
     if interface is not None:
         setting = config.setting_for(interface)
         if setting is None:
-            raise LookupError(f"no entry of `interfaces:` means '{interface}'")
+            entries = ", ".join(entry.name for entry in config.interfaces) or "none"
+            raise LookupError(f"no entry of `interfaces:` means '{interface}'; there are: {entries}")
     client = DescribedClient(chaddr, interface, vendor_class, architectures)
     origins = _Origins(documents)
     matches = tuple(config.policy.candidates(client, setting.default if setting else None))

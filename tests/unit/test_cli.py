@@ -174,7 +174,7 @@ def test_explain_knows_pxe_only(config: Path, capsys: pytest.CaptureFixture[str]
     [
         (["nonsense"], "is no MAC"),
         (["00:80:64"], "not one address"),
-        (["02:00:00:00:00:01", "--interface", "vlan30"], "no entry of `interfaces:` means 'vlan30'"),
+        (["02:00:00:00:00:01", "--interface", "vlan30"], "means 'vlan30'; there are: vlan10, vlan20"),
         (["02:00:00:00:00:01", "--arch", "x64 uefii"], "did you mean 'x64 UEFI'"),
         (["02:00:00:00:00:01", "--arch", "70000"], "no architecture"),
     ],
