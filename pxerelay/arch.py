@@ -55,6 +55,9 @@ ARCHITECTURES = {
 NUMBER_OF = {name.casefold(): number for number, name in ARCHITECTURES.items()}
 """Numbers by case-folded name."""
 
+EXPECTED = "; give a number or IANA's name, such as 7 or 'x64 UEFI'"
+"""What is right in the place of something that is no architecture, and not nearly one."""
+
 
 def arch_name(number: int) -> str:
     """Return the name of an architecture, or its number where IANA has given it none."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pxerelay import __version__, control, findings, log, probe, review
-from pxerelay.arch import ARCHITECTURES, NUMBER_OF
+from pxerelay.arch import ARCHITECTURES, EXPECTED, NUMBER_OF
 from pxerelay.findings import ConfigError, did_you_mean
 from pxerelay.load import DEFAULT_PATH, UnreadableError, load
 from pxerelay.mac import MacError, parse_mac
@@ -109,7 +109,8 @@ def _explain(arguments: argparse.Namespace) -> int:
 def _architecture(text: str) -> int:
     number = int(text) if text.isascii() and text.isdecimal() else NUMBER_OF.get(text.casefold())
     if number is None or number > 0xFFFF:
-        raise LookupError(f"no architecture is named '{text}'{did_you_mean(text, ARCHITECTURES.values())}")
+        hint = did_you_mean(text, ARCHITECTURES.values()) or EXPECTED
+        raise LookupError(f"no architecture is named '{text}'{hint}")
     return number
 
 

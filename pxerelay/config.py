@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from pxerelay import schema
 from pxerelay.agentinfo import PLACEHOLDERS, AgentInfoSetting
-from pxerelay.arch import ARCHITECTURES, NUMBER_OF
+from pxerelay.arch import ARCHITECTURES, EXPECTED, NUMBER_OF
 from pxerelay.document import Document, List, Map, Mark
 from pxerelay.findings import ConfigError, Finding, did_you_mean
 from pxerelay.globs import Names, matches
@@ -222,9 +222,8 @@ class _Builder:
             if isinstance(item, str):
                 number = NUMBER_OF.get(item.casefold())
                 if number is None:
-                    self.fault(
-                        here, f"no architecture is named '{item}'{did_you_mean(item, ARCHITECTURES.values())}"
-                    )
+                    hint = did_you_mean(item, ARCHITECTURES.values()) or EXPECTED
+                    self.fault(here, f"no architecture is named '{item}'{hint}")
                 else:
                     numbers.add(number)
             elif isinstance(item, (int, float)):
