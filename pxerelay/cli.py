@@ -176,6 +176,7 @@ def _probe(arguments: argparse.Namespace) -> int:
         vendor_class=arguments.vendor_class,
         architectures=numbers,
         seconds=arguments.seconds,
+        expected=arguments.expect,
     )
     if code != OK:
         return code

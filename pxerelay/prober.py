@@ -11,6 +11,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from pxerelay import packet, probe
+from pxerelay.findings import did_you_mean
 from pxerelay.mac import MacError, format_mac, parse_mac
 from pxerelay.ports import Port
 from pxerelay.relay import MEANING, Relay, ToServers
@@ -35,13 +36,17 @@ class ProbeError(Exception):
 
 @dataclass(frozen=True)
 class Question:
-    """Who is to ask: an Ethernet address, on which interface, options 60 and 93; and how long to wait."""
+    """Who is to ask: an Ethernet address, on which interface, options 60 and 93; and how long to wait.
+
+    `expected` is the server that should answer, by its name or address, if that is known.
+    """
 
     chaddr: bytes
     interface: str | None
     vendor_class: bytes
     architectures: tuple[int, ...]
     seconds: float
+    expected: str | None
 
 
 def question(request: Mapping[str, Any]) -> Question:
@@ -53,6 +58,7 @@ def question(request: Mapping[str, Any]) -> Question:
             vendor_class=str(request.get("vendor_class", "PXEClient")).encode()[:255],
             architectures=tuple(int(number) & 0xFFFF for number in request.get("architectures", (0,)))[:100],
             seconds=_bounded(float(request.get("seconds", 4))),
+            expected=None if request.get("expected") is None else str(request["expected"]),
         )
     except MacError as error:
         raise ProbeError(str(error)) from None
@@ -74,10 +80,11 @@ async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]
     """Send a DISCOVER to the servers that the client belongs to, and return who answered what in time.
 
     Ends as soon as each server has answered. Raises ProbeError if there is no such client interface, or it
-    waits.
+    waits, and if no server goes by the expected one's name.
     """
     if sum(tell is not _nobody for tell in traffic.awaited.values()) >= _AT_ONCE:
         raise ProbeError("others are asking already; try again in a moment")
+    _check_name(relay, asked.expected)
     port = _port(relay, asked.interface)
     message = probe.discover(asked.chaddr, secrets.token_bytes(4), asked.vendor_class, asked.architectures)
     decision = relay.decide(message, port.index or 0, packet.UNSET)
@@ -113,6 +120,21 @@ async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]
         traffic.awaited[transaction] = _nobody
         loop.call_later(_LATE if missing else 0, traffic.awaited.pop, transaction, None)
     return found
+
+
+def _check_name(relay: Relay, expected: str | None) -> None:
+    servers = relay.config.servers
+    if expected is not None and expected not in servers and not _is_address(expected):
+        hint = did_you_mean(expected, servers) or "; give one of its `servers:`, or an address"
+        raise ProbeError(f"the relay knows no server named '{expected}'{hint}")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        IPv4Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _port(relay: Relay, name: str | None) -> Port:

@@ -100,6 +100,8 @@ def test_a_client_that_is_never_served_is_told_as_such(start: Start) -> None:
         ((LISTED,), "say on which client interface, of those that are active: vlan10, vlan20", 1),
         ((LISTED, "--interface", "core"), "core is no client interface of this relay", 1),
         (("02:00:00:10:00", "--interface", "vlan10"), "02:00:00:10:00", 2),
+        ((LISTED, "--interface", "vlan10", "--expect", "altris"), "did you mean 'altiris'?", 1),
+        ((LISTED, "--interface", "vlan10", "--expect", "10.20.0"), "named '10.20.0'; known: altiris, ris", 1),
         ((LISTED, "--interface", "vlan10", "--arch", "x87"), "no architecture is named 'x87'", 2),
     ],
 )
