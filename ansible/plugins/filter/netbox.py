@@ -11,8 +11,8 @@ IPV4 = 4
 def from_netbox(interfaces: Iterable[Mapping[str, Any]] | None, tag: str) -> dict[str, dict[str, Any]]:
     """Return `pxerelay_interfaces` of the enabled interfaces that have a tag (its slug).
 
-    `interfaces` is the variable of that name which the inventory plugin netbox.netbox.nb_inventory gives a host,
-    with its option `interfaces`. One with an untagged VLAN and a parent gets the key `vlan`, with the VLAN's
+    `interfaces` is the variable of that name that the inventory plugin netbox.netbox.nb_inventory makes, with
+    its option `interfaces`. One with an untagged VLAN and a parent gets the key `vlan`, with the VLAN's
     number and its own IPv4 addresses, from which the role can make it.
     """
     found = {}
