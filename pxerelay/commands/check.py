@@ -1,0 +1,46 @@
+"""`pxerelay check`: what is wrong with configuration files."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pxerelay import findings
+from pxerelay.commands.common import FAILED, FOUND, OK, Commands, fail, tell
+from pxerelay.findings import ConfigError
+from pxerelay.load import DEFAULT_PATH, UnreadableError, load
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    check = commands.add_parser("check", help="validate configuration files")
+    check.add_argument("files", nargs="*", type=Path, metavar="F", help=f"default: {DEFAULT_PATH}")
+    check.add_argument("--format", choices=findings.FORMATS, default="text")
+    check.add_argument(
+        "--as",
+        dest="stands_at",
+        type=Path,
+        metavar="PATH",
+        help="check F as though it stood at PATH: includes are looked up there",
+    )
+    check.set_defaults(run=_check)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    if arguments.stands_at and len(arguments.files) != 1:
+        return fail("--as goes with one file")
+    found: list[findings.Finding] = []
+    code = OK
+    for path in arguments.files or [DEFAULT_PATH]:
+        try:
+            load(path, arguments.stands_at)
+        except UnreadableError as error:
+            found.extend(error.findings)
+            code = FAILED
+        except ConfigError as error:
+            found.extend(error.findings)
+            code = max(code, FOUND)
+    text = findings.FORMATS[arguments.format](found)
+    if text:
+        tell(text)
+    return code

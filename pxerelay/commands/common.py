@@ -1,0 +1,81 @@
+"""What commands share: exit codes, printing, arguments, asking the daemon."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from pxerelay import control
+from pxerelay.arch import ARCHITECTURES, EXPECTED, NUMBER_OF
+from pxerelay.findings import did_you_mean
+from pxerelay.load import DEFAULT_PATH
+
+OK, FOUND, FAILED, NO_DAEMON = 0, 1, 2, 3
+"""Exit codes: all well; findings, or a reload was refused; could not run; nobody at the socket."""
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""What each command adds its parser to."""
+
+
+class OutputError(Exception):
+    """What was to be printed could not be; the message is empty if nobody reads it any more."""
+
+
+def tell(text: str) -> None:
+    """Print, now; what can't be printed is not tried again at the interpreter's end."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        gone = isinstance(error, BrokenPipeError)
+        raise OutputError("" if gone else f"can't write the output: {error.strerror}") from error
+
+
+def fail(message: str, code: int = FAILED) -> int:
+    """Print what is wrong, and return the exit code that says so."""
+    print(message, file=sys.stderr)
+    return code
+
+
+def architecture(text: str) -> int:
+    """Return the number of a client architecture (option 93) by number or name; LookupError if it is none."""
+    number = int(text) if text.isascii() and text.isdecimal() else NUMBER_OF.get(text.casefold())
+    if number is None or number > 0xFFFF:
+        hint = did_you_mean(text, ARCHITECTURES.values()) or EXPECTED
+        raise LookupError(f"no architecture is named '{text}'{hint}")
+    return number
+
+
+def ask(
+    arguments: argparse.Namespace, command: str, show: Callable[[dict[str, Any]], str], **more: object
+) -> int:
+    """Ask the daemon, print its answer, and return the exit code."""
+    try:
+        answer = control.ask(arguments.socket, command, **more)
+    except control.NoDaemonError as error:
+        return fail(str(error), NO_DAEMON)
+    if "error" in answer:
+        return fail(answer["error"], FOUND)
+    tell(show(answer))
+    return OK
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the configuration file."""
+    parser.add_argument(
+        "--config", type=Path, default=DEFAULT_PATH, metavar="F", help=f"default: {DEFAULT_PATH}"
+    )
+
+
+def add_socket(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the daemon's control socket."""
+    path = control.default_path()
+    parser.add_argument(
+        "--socket", type=Path, default=path, metavar="S", help=f"control socket; default: {path}"
+    )

@@ -1,0 +1,62 @@
+"""`pxerelay probe`: have the daemon ask servers in the name of a client."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from pxerelay import probe
+from pxerelay.commands.common import FOUND, OK, Commands, add_socket, architecture, ask, fail
+from pxerelay.mac import MacError, parse_mac
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "probe", help="have the daemon ask servers as this client would, and tell who answers"
+    )
+    parser.add_argument("mac", metavar="MAC")
+    parser.add_argument("--interface", metavar="I", help="client interface; default: the only one there is")
+    parser.add_argument(
+        "--arch", action="append", default=[], metavar="N", help="option 93; default 0, a PC with a BIOS"
+    )
+    parser.add_argument(
+        "--vendor-class", default="PXEClient", metavar="S", help="option 60; default PXEClient"
+    )
+    parser.add_argument("--seconds", type=float, default=4.0, metavar="S", help="how long to wait; default 4")
+    parser.add_argument(
+        "--expect", metavar="SERVER", help="exit with 1 unless this server answers: a name or address"
+    )
+    parser.add_argument("--json", action="store_true", help="for programs")
+    add_socket(parser)
+    parser.set_defaults(run=_probe)
+
+
+def _probe(arguments: argparse.Namespace) -> int:
+    try:
+        numbers = list(map(architecture, arguments.arch)) or [0]
+        parse_mac(arguments.mac)
+    except (MacError, LookupError) as error:
+        return fail(str(error.args[0]))
+    answers: list[dict[str, Any]] = []
+
+    def show(answer: dict[str, Any]) -> str:
+        answers.append(answer)
+        return json.dumps(answer, indent=2) if arguments.json else probe.text(answer)
+
+    code = ask(
+        arguments,
+        "probe",
+        show,
+        mac=arguments.mac,
+        interface=arguments.interface,
+        vendor_class=arguments.vendor_class,
+        architectures=numbers,
+        seconds=arguments.seconds,
+        expected=arguments.expect,
+    )
+    if code != OK:
+        return code
+    fine = probe.answered_by(answers[0], arguments.expect) if arguments.expect else answers[0]["answers"]
+    return OK if fine else FOUND

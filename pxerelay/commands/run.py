@@ -1,0 +1,39 @@
+"""`pxerelay run`: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+
+from pxerelay import log
+from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_config, add_socket
+from pxerelay.findings import ConfigError
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    run = commands.add_parser("run", help="relay, in the foreground")
+    add_config(run)
+    add_socket(run)
+    run.add_argument("--debug", action="store_true", help="log every decision in words")
+    run.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing has been read yet that could be read again
+    log.set_up(debug=arguments.debug)
+    from pxerelay.daemon import Daemon, StartError
+
+    async def relay() -> None:
+        await Daemon(arguments.config, arguments.socket, debug=arguments.debug).run()
+
+    try:
+        asyncio.run(relay())
+    except ConfigError as error:
+        log.LOGGER.error("%s", error)
+        return FAILED
+    except StartError as error:
+        log.LOGGER.error("%s", error)
+        return FOUND
+    return OK
