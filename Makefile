@@ -56,8 +56,8 @@ guest: $(VENV)/.stamp ## 802.1Q, VRFs and checksums on the wire, in a guest kern
 	tests/lab/install-packages kmod
 	$(BIN)/python -m tests.guest --quiet $(ARGS)
 
-wheelhouse: ## the wheels that relay hosts without internet need, for pxerelay_wheelhouse (WHEELHOUSE=folder)
-	$(PYTHON) ansible/wheelhouse.py $(or $(WHEELHOUSE),.cache/wheelhouse)
+wheelhouse: ## the wheels that relay hosts without internet need, for pxerelay_wheelhouse (WHEELHOUSE=folder PYTHONS="3.11 3.12")
+	$(PYTHON) ansible/wheelhouse.py $(or $(WHEELHOUSE),.cache/wheelhouse) $(addprefix --python ,$(PYTHONS))
 
 collection: $(VENV)/.stamp ## the Ansible collection, and a wheel of the daemon for its hosts, in dist
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
