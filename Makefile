@@ -53,7 +53,7 @@ firmware: $(VENV)/.stamp ## real PXE firmware boots through the relay, in qemu; 
 	$(BIN)/pytest --quiet tests/firmware $(ARGS)
 
 guest: $(VENV)/.stamp ## 802.1Q, VRFs and checksums on the wire, in a guest kernel; ARGS='-k rule_27' for some
-	tests/lab/install-packages kmod
+	tests/lab/install-packages kmod systemd dbus-daemon
 	$(BIN)/python -m tests.guest --quiet $(ARGS)
 
 wheelhouse: ## the wheels that relay hosts without internet need, for pxerelay_wheelhouse (WHEELHOUSE=folder PYTHONS="3.11 3.12")

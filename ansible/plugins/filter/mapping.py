@@ -57,6 +57,8 @@ def config(variables: Mapping[str, Any], include: str = "") -> dict[str, Any]:
     for key in KEYS:
         name = PREFIX + key
         value = _rules(variables, findings) if key == "rules" else _declared(key, variables.get(name))
+        if key == "interfaces":
+            value = _without_vlans(value)
         if value is None:
             continue
         findings += (f"{name}: {text}" for text in _unquoted(key, value))
@@ -123,6 +125,18 @@ def _declared(key: str, value: Any) -> Any:
             if key in _NUMBERS:
                 return int(value)
     return value
+
+
+def _without_vlans(interfaces: Any) -> Any:
+    """Return the interfaces without their key `vlan`, which is for networkd and not for the daemon."""
+    if not isinstance(interfaces, Mapping):
+        return interfaces
+    return {
+        name: {key: value for key, value in settings.items() if key != "vlan"}
+        if isinstance(settings, Mapping)
+        else settings
+        for name, settings in interfaces.items()
+    }
 
 
 def _rules(variables: Mapping[str, Any], findings: list[str]) -> dict[Any, Any] | None:
