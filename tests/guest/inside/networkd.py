@@ -1,7 +1,7 @@
 """A host that systemd-networkd configures, in namespaces of its own: `networkd.py VLANS`.
 
-VLANS is JSON, `pxerelay_interfaces` as an inventory has them. Makes a parent `eth1` that networkd manages, has
-the role's filters write their files, and prints what `ip` says of the links then.
+VLANS is JSON, `pxerelay_interfaces` as an inventory has them. Makes a parent `eth1` that networkd manages,
+has the role's filters write their files, and prints what `ip` says of the links then.
 """
 
 from __future__ import annotations
