@@ -16,6 +16,7 @@ PURE = (
     "packet",
     "arch",
     "client",
+    "days",
     "rules",
     "model",
     "ports",
