@@ -52,6 +52,8 @@ ACTING = (
     "outbox",
     "listener",
     "netlink",
+    "clock",
+    "held",
     "interfaces",
     "names",
     "control",
