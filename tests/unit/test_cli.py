@@ -17,7 +17,7 @@ from pxerelay.cli import main
 from pxerelay.load import load
 
 CONFIG = """\
-servers: {ris: 10.20.0.10, altiris: 10.20.0.20, dhcp: 10.20.0.2}
+servers: {ris: 10.20.0.10, altiris: 10.20.0.20}
 default: ris
 interfaces:
   vlan10: {}
@@ -65,6 +65,8 @@ def test_check_has_formats_for_programs(config: Path, capsys: pytest.CaptureFixt
         "column": 10,
         "message": "unknown server 'rsi'; did you mean 'ris'?",
         "text": "default: rsi",
+        "severity": "error",
+        "code": "",
     }
     assert main(["check", "--format", "github", str(config)]) == 1
     line = capsys.readouterr().out

@@ -38,6 +38,7 @@ PURE = (
     "words",
     "probe",
     "review",
+    "lint",
 )
 ACTING = (
     "load",
