@@ -62,8 +62,10 @@ class Held:
             if before.today <= until < self.today:
                 yield f"{_rules(count)} ended with {day_text(until)}"
         if self.ended < before.ended:
-            again = _rules(before.ended - self.ended)
-            yield f"the clock was set back to {day_text(self.today)}: {again} not ended yet after all"
+            again = before.ended - self.ended
+            apply = "applies" if again == 1 else "apply"
+            today = day_text(self.today)
+            yield f"the clock was set back to {today}: {_rules(again)} that had ended {apply} again"
 
     @property
     def _ends(self) -> Mapping[int, int]:
