@@ -89,7 +89,7 @@ class _Lint:
         for document in self._documents:
             for key, value in rules_of(document).items():
                 until = last_day(value)
-                if until >= self._today + SOON:
+                if until > self._today + SOON:
                     continue
                 path, day = ("rules", key, "until"), day_text(until)
                 whose = f"; ask {value['owner']}" if "owner" in value else ""
@@ -105,10 +105,10 @@ class _Lint:
 
     def _shadowed_addresses(self) -> Iterator[Finding]:
         for address, choice in self._rules.exact():
-            for rule in self._rules.patterns_for(int.from_bytes(address, "big")):
-                if _same(rule.choice, choice):
-                    yield self._shadowed(Pattern(_ALL, int.from_bytes(address, "big")), choice, rule)
-                break
+            number = int.from_bytes(address, "big")
+            wider = next(self._rules.patterns_for(number), None)
+            if wider is not None and _same(wider.choice, choice):
+                yield self._shadowed(Pattern(_ALL, number), choice, wider)
 
     def _shadowed_patterns(self) -> Iterator[Finding]:
         for rule in self._rules.patterns():

@@ -76,8 +76,8 @@ def test_shadowed_rules(rules: str, found: list[str]) -> None:
 @pytest.mark.parametrize(
     ("today", "found"),
     [
-        ("2027-01-17", []),
-        ("2027-01-18", ["1 ending-rule"]),
+        ("2027-01-16", []),
+        ("2027-01-17", ["1 ending-rule"]),
         ("2027-01-31", ["1 ending-rule"]),
         ("2027-02-01", ["1 expired-rule"]),
         ("2029-01-01", ["1 expired-rule"]),
