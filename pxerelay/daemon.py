@@ -9,18 +9,18 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from pxerelay import __version__, memory, names, notify, prober, sockets
+from pxerelay import __version__, clock, memory, names, notify, prober, sockets
 from pxerelay.answers import Answer, Answers
+from pxerelay.clock import Alarm
 from pxerelay.control import ControlServer, TakenError
 from pxerelay.findings import ConfigError
+from pxerelay.held import Held
 from pxerelay.interfaces import watch
 from pxerelay.listener import Listener
-from pxerelay.load import Loaded
 from pxerelay.loader import LoadError, load_apart
 from pxerelay.log import LOGGER
 from pxerelay.mapping import RulePlaces
@@ -40,15 +40,6 @@ class StartError(Exception):
     """The daemon can't start for a reason outside its configuration; the message says what to do."""
 
 
-@dataclass(frozen=True)
-class _Held:
-    """A configuration, where its rules stand (only known with `--debug`), and since when we have it."""
-
-    loaded: Loaded
-    places: RulePlaces
-    since: datetime
-
-
 class Daemon:
     """One running relay. What changes at run time is exchanged as a whole, by one assignment."""
 
@@ -56,9 +47,10 @@ class Daemon:
         self._config_path = config_path
         self._control_path = control_path
         self._debug = debug
-        self._held: _Held
+        self._held: Held
         self._relay_now: Relay
         self._last_error: str | None = None
+        self._alarm = Alarm(self._follow_clock)
         self._answers = Answers()
         self._has_names = asyncio.Event()
         self._questioner = names.Questioner(self._take_late_answer)
@@ -103,6 +95,7 @@ class Daemon:
         self._traffic = Traffic(udp, link)
         self._vrfs = VrfSockets(udp, self._traffic.readable)
         stack.callback(self._vrfs.close)
+        stack.callback(self._alarm.close)
         states = watch()
         self._links = await anext(states)
         self._apply(held, await self._ask_names(held.loaded.config))
@@ -115,9 +108,10 @@ class Daemon:
         notify.notify("READY=1", self._status_text())
         return states
 
-    async def _load(self) -> _Held:
+    async def _load(self) -> Held:
         loaded = await load_apart(self._config_path, documents=self._debug)
-        return _Held(loaded, RulePlaces(loaded.documents), datetime.now(timezone.utc))
+        places, since = RulePlaces(loaded.documents), datetime.now(timezone.utc)
+        return Held.on_day(clock.today(), loaded, places, since)
 
     async def reload(self) -> dict[str, Any]:
         """Load the configuration again; one that does not load changes nothing but `last_error`."""
@@ -182,6 +176,8 @@ class Daemon:
                 "files": loaded.files,
                 "loaded_at": self._held.since.isoformat(timespec="seconds"),
                 "rules": len(loaded.config.policy.rules),
+                "ended": self._held.ended,
+                "next_end": self._held.next_end_text,
                 "last_error": self._last_error,
             },
             "interfaces": {
@@ -199,11 +195,16 @@ class Daemon:
             "counters": self._traffic.counters(),
         }
 
-    def _apply(self, held: _Held, answers: Answers) -> None:
+    def _apply(self, held: Held, answers: Answers) -> None:
         """Put a configuration, a new state of the network or new answers into force: build, then swap."""
-        config = held.loaded.config
+        held = held.on(clock.today())
+        config = held.config
         ports = assign(config, self._links, socket.gethostname())
         relay = Relay(config, ports, self._links, answers)
+        if held.dated:
+            self._alarm.set(None if held.next_end is None else held.next_end + 1)
+        else:
+            self._alarm.close()
         before = {port.name: port for port in self._ports}
         if config.dns_names:
             self._has_names.set()
@@ -227,6 +228,13 @@ class Daemon:
                 self._apply(self._held, self._answers)
                 notify.notify(self._status_text())
 
+    def _follow_clock(self) -> None:
+        """Pass over the rules whose last day is over; where the clock was set back they apply again."""
+        before = self._held
+        self._apply(before, self._answers)
+        for line in self._held.changes_since(before):
+            LOGGER.info("%s", line)
+
     async def _follow_names(self) -> None:
         """Ask for servers' DNS names again and again; what is in force stays until an answer differs."""
         while True:
@@ -234,8 +242,8 @@ class Daemon:
             await asyncio.sleep(names.INTERVAL)
             held = self._held
             answers = await self._ask_names(held.loaded.config)
-            if answers != self._answers and held is self._held:  # no reload came in between
-                self._apply(held, answers)
+            if answers != self._answers and held.loaded is self._held.loaded:  # no reload came in between
+                self._apply(self._held, answers)
 
     async def _ask_names(self, config: Config) -> Answers:
         fresh = self._answers.renewed(await self._questioner.resolve(config.dns_names))

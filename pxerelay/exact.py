@@ -9,10 +9,11 @@ pieces that take no time, so that a reload never holds up a packet.
 
 from __future__ import annotations
 
+import copy
 import sys
 from array import array
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from pxerelay.mac import MAC_OCTETS
@@ -41,7 +42,7 @@ class ExactTable(Generic[Value]):
         distinct = {id(value): value for value in values.values()}  # by identity: hashing a value is slow
         numbers = {identity: number for number, identity in enumerate(distinct)}
         self._which = array("I", (numbers[id(values[address])] for address in addresses))
-        self._values = tuple(distinct.values())
+        self._values: tuple[Value | None, ...] = tuple(distinct.values())
         prefix_bits = min((len(addresses) // _FEW).bit_length(), _MOST_PREFIX_BITS)
         self._shift = _BITS - prefix_bits
         beginnings = (prefix << self._shift for prefix in range((1 << prefix_bits) + 1))
@@ -49,6 +50,19 @@ class ExactTable(Generic[Value]):
 
     def __len__(self) -> int:
         return len(self._addresses)
+
+    def items(self) -> Iterator[tuple[bytes, Value]]:
+        """Yield each address with its value, sorted by the addresses' last octets."""
+        for number, which in zip(self._addresses, self._which, strict=True):
+            value = self._values[which]
+            if value is not None:
+                yield number.to_bytes(MAC_OCTETS, "little"), value
+
+    def without(self, gone: Callable[[Value], bool]) -> ExactTable[Value]:
+        """Return a table that lacks the addresses with some values, and shares everything with this one."""
+        table = copy.copy(self)
+        table._values = tuple(None if value is None or gone(value) else value for value in self._values)
+        return table
 
     def get(self, address: bytes) -> Value | None:
         """Return the value of an address, None if it has none."""

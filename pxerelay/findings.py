@@ -6,7 +6,15 @@ import difflib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from enum import Enum
 from functools import lru_cache
+
+
+class Severity(str, Enum):
+    """Whether a configuration does not load, or only is worth a second look."""
+
+    ERROR = "error"
+    WARNING = "warning"
 
 
 @dataclass(frozen=True, order=True)
@@ -14,7 +22,8 @@ class Finding:
     """One fault in one place.
 
     `line` and `column` count from 1; 0 means the file as a whole. `message` says what is wrong and
-    what would be right. `text` is the offending line, for the reader's eye.
+    what would be right. `text` is the offending line, for the reader's eye. `code` names the kind of a
+    warning, and its section in docs/warnings.md.
     """
 
     file: str
@@ -22,6 +31,8 @@ class Finding:
     column: int
     message: str
     text: str = ""
+    severity: Severity = Severity.ERROR
+    code: str = ""
 
     @property
     def place(self) -> str:
@@ -31,6 +42,8 @@ class Finding:
     def __str__(self) -> str:
         """Return the place, the message, and below it the line with a caret under the column."""
         head = f"{self.place}: {self.message}"
+        if self.severity is Severity.WARNING:
+            head = f"{self.place}: warning: {self.message} [{self.code}]"
         if not self.line or not self.text.strip():
             return head
         lead = "".join("\t" if character == "\t" else " " for character in self.text[: self.column - 1])
@@ -73,15 +86,16 @@ def as_text(findings: Sequence[Finding]) -> str:
 
 
 def as_json(findings: Sequence[Finding]) -> str:
-    """Return a JSON list of objects with file, line, column, message and text."""
+    """Return a JSON list of objects with file, line, column, message, text, severity and code."""
     return json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False)
 
 
 def as_github(findings: Sequence[Finding]) -> str:
     """Return workflow commands that annotate the lines of a pull request."""
     return "\n".join(
-        f"::error file={_property(finding.file)},line={max(finding.line, 1)},col={max(finding.column, 1)}"
-        f"::{_escaped(finding.message)}"
+        f"::{finding.severity.value} file={_property(finding.file)}"
+        f",line={max(finding.line, 1)},col={max(finding.column, 1)}"
+        f"{f',title={finding.code}' if finding.code else ''}::{_escaped(finding.message)}"
         for finding in findings
     )
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
+from pxerelay import schema
 from pxerelay.answers import Target
+from pxerelay.days import FOREVER, parse_day
 from pxerelay.document import Document, Map, Mark
 from pxerelay.mac import MAC_OCTETS, MacError, Pattern, parse_pattern
 from pxerelay.resolve import Resolver
@@ -20,6 +23,11 @@ class RulePlace:
     document: Document
     key: str
     mark: Mark
+
+    @property
+    def value(self) -> Any:
+        """What the rule says, as the file has it."""
+        return self.document.data["rules"][self.key]
 
 
 class RulePlaces:
@@ -55,6 +63,14 @@ def rules_of(document: Document) -> Map:
     return rules if isinstance(rules, Map) else Map()
 
 
+def last_day(value: Any) -> int:
+    """Return the last day on which a rule applies; ValueError if `until` looks like a day and is none."""
+    until = value.get("until") if isinstance(value, Map) else None
+    if isinstance(until, str) and schema.pattern_of("day").search(until):
+        return parse_day(until)
+    return FOREVER
+
+
 _UNUSABLE = Choice("?", ())
 """Keeps the place of a rule whose server is at fault."""
 
@@ -68,6 +84,7 @@ class RuleReader:
         self._places = RulePlaces(documents)
         self._exact: dict[bytes, Choice] = {}
         self._patterns: dict[Pattern, PatternRule] = {}
+        self._dated: dict[Choice, Choice] = {}
 
     def table(self) -> RuleTable:
         """Return the table; faults go to the resolver."""
@@ -78,7 +95,7 @@ class RuleReader:
 
     def _read(self, document: Document, rules: Map) -> None:
         for key, value in rules.items():
-            choice = self._resolver.choice(document, value, ("rules", key)) or _UNUSABLE
+            choice = self._choice(document, key, value) or _UNUSABLE
             try:
                 pattern = parse_pattern(key)
             except MacError as error:
@@ -94,6 +111,21 @@ class RuleReader:
                 self._report_double(document, key, pattern)
             else:
                 self._patterns[pattern] = PatternRule(key, pattern, choice)
+
+    def _choice(self, document: Document, key: str, value: Any) -> Choice | None:
+        """Resolve what a rule says; equal choices with an end are one object, as those without one are."""
+        if not isinstance(value, Map):
+            return self._resolver.choice(document, value, ("rules", key))
+        choice = self._resolver.choice(document, value.get("server"), ("rules", key, "server"))
+        try:
+            until = last_day(value)
+        except ValueError as error:
+            self._resolver.fault(document, ("rules", key, "until"), str(error))
+            return choice
+        if choice is None or until == FOREVER:
+            return choice
+        dated = replace(choice, until=until)
+        return self._dated.setdefault(dated, dated)
 
     def _report_double(self, document: Document, key: str, pattern: Pattern) -> None:
         first = self._places.of(pattern)
@@ -140,11 +172,14 @@ class RuleReader:
                     break
 
     def _settled(self, rule: PatternRule, rival: PatternRule, settling: Iterable[int]) -> bool:
-        """Whether a more specific rule decides about all that both match."""
+        """Whether a more specific rule decides about all that both match, for as long as both apply."""
         both = _overlap(rule, rival)
-        if both.exact and both.value.to_bytes(MAC_OCTETS, "big") in self._exact:
+        end = min(rule.choice.until, rival.choice.until)
+        exact = self._exact.get(both.value.to_bytes(MAC_OCTETS, "big")) if both.exact else None
+        if exact is not None and exact.until >= end:
             return True
-        return any(Pattern(mask, both.value & mask) in self._patterns for mask in settling)
+        wild = (self._patterns.get(Pattern(mask, both.value & mask)) for mask in settling)
+        return any(entry is not None and entry.choice.until >= end for entry in wild)
 
     def _report_ambiguous(self, rule: PatternRule, rival: PatternRule) -> None:
         places = [(self._places.of(entry.pattern), entry) for entry in (rule, rival)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 
 from pxerelay import globs
@@ -55,6 +55,14 @@ class Config:
     max_requests: int
     source_address: str | IPv4Address
     option82: AgentInfoSetting | None = None
+
+    def on(self, today: int) -> Config:
+        """Return the configuration as it holds on a day, without the rules that have ended.
+
+        That is what a `Relay` is built with.
+        """
+        policy = self.policy.on(today)
+        return self if policy is self.policy else replace(self, policy=policy)
 
     def setting_for(self, interface: str) -> InterfaceSetting | None:
         """Return what applies to an interface: its own name's entry, else the first glob that matches."""

@@ -115,8 +115,9 @@ _ASKED = 1 << 16
 class Relay:
     """The rules for one configuration, one state of the network, and the answers for servers' DNS names.
 
-    Built anew when one of them changes. `vrfs` tells the names of VRFs by index. Only where interfaces share
-    a giaddr is it remembered who asked, for a reply that does not bring our circuit id back.
+    Built anew when one of them changes. The configuration is one as it holds on a day (`Config.on`). `vrfs`
+    tells the names of VRFs by index. Only where interfaces share a giaddr is it remembered who asked, for a
+    reply that does not bring our circuit id back.
     """
 
     def __init__(

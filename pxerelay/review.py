@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pxerelay.answers import Target
 from pxerelay.client import DescribedClient
-from pxerelay.document import Document, Mark
+from pxerelay.days import FOREVER, day_text
+from pxerelay.document import Document, Map, Mark
 from pxerelay.mac import format_mac
 from pxerelay.mapping import RulePlaces
 from pxerelay.model import Config
@@ -19,18 +21,25 @@ from pxerelay.words import target_text
 
 @dataclass(frozen=True)
 class Candidate:
-    """An entry that applies to a client; `source` is its `file:line`."""
+    """An entry that applies to a client, or did so until it ended; `source` is its `file:line`.
+
+    `owner`, `until` and `note` are what the file says of a rule.
+    """
 
     reason: str
     rule: str
     label: str
     servers: tuple[str, ...]
     source: str
+    ended: bool
+    owner: str | None = None
+    until: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Where a client's requests go. `candidates` has what applies in the order of precedence.
+    """Where a client's requests go. `candidates` has what names it in the order of precedence.
 
     `sent_to` holds every address or DNS name that gets its requests, dhcp_servers included, and `note`
     says in words what else has a say.
@@ -45,18 +54,26 @@ class Explanation:
     @property
     def winner(self) -> Candidate:
         """The candidate that chose."""
-        return self.candidates[0]
+        return next(candidate for candidate in self.candidates if not candidate.ended)
+
+    @property
+    def losers(self) -> tuple[Candidate, ...]:
+        """Those that would have chosen if the winner did not."""
+        return tuple(
+            candidate for candidate in self.candidates if not candidate.ended and candidate is not self.winner
+        )
 
 
 def explain(
     config: Config,
     documents: Sequence[Document],
     chaddr: bytes,
+    today: int,
     interface: str | None = None,
     vendor_class: bytes = b"PXEClient",
     architectures: tuple[int, ...] = (),
 ) -> Explanation:
-    """Decide as the daemon would for a client with these facts, and tell of what lost.
+    """Decide as the daemon would for a client with these facts on a day, and tell of what lost.
 
     `interface` is the client interface it would be heard on; with None it comes through a router. A
     name that no entry of `interfaces` means raises LookupError.
@@ -69,22 +86,35 @@ def explain(
             raise LookupError(f"no entry of `interfaces:` means '{interface}'; there are: {entries}")
     client = DescribedClient(chaddr, interface, vendor_class, architectures)
     origins = _Origins(documents)
-    matches = tuple(config.policy.candidates(client, setting.default if setting else None))
+    default = setting.default if setting else None
+    choice = config.on(today).policy.choose(client, default).choice
     pxe_only = setting.pxe_only if setting else config.pxe_only
-    sent = recipients(config, client, matches[0].choice, pxe_only=pxe_only)
+    sent = recipients(config, client, choice, pxe_only=pxe_only)
     targets = () if isinstance(sent, Drop) else sent
     return Explanation(
         mac=format_mac(chaddr),
-        candidates=tuple(_candidate(match, origins) for match in matches),
+        candidates=tuple(
+            _candidate(match, origins, today) for match in config.policy.candidates(client, default)
+        ),
         sent_to=tuple(map(str, targets)),
         sent_to_names=tuple(target_text(config, target) for target in targets),
-        note=_note(sent, matches[0].choice),
+        note=_note(sent, choice),
     )
 
 
-def _candidate(match: Match, origins: _Origins) -> Candidate:
-    servers = tuple(map(str, match.choice.servers))
-    return Candidate(match.reason.value, match.rule, match.choice.label, servers, origins.of(match))
+def _candidate(match: Match, origins: _Origins, today: int) -> Candidate:
+    choice, entry = match.choice, origins.entry(match)
+    return Candidate(
+        reason=match.reason.value,
+        rule=match.rule,
+        label=choice.label,
+        servers=tuple(map(str, choice.servers)),
+        source=origins.of(match),
+        ended=choice.ended(today),
+        owner=entry.get("owner"),
+        until=None if choice.until == FOREVER else day_text(choice.until),
+        note=entry.get("note"),
+    )
 
 
 def _note(sent: tuple[Target, ...] | Drop, choice: Choice) -> str:
@@ -93,6 +123,10 @@ def _note(sent: tuple[Target, ...] | Drop, choice: Choice) -> str:
     if set(choice.servers).isdisjoint(sent):
         return "pxe_only: a client that is not booting from the network reaches the dhcp_servers alone"
     return ""
+
+
+_RULES = frozenset({Reason.MAC, Reason.OUI, Reason.WILDCARD})
+"""What entries of `rules:` are."""
 
 
 class _Origins:
@@ -114,54 +148,62 @@ class _Origins:
         place = self._rules.of_text(match.rule)
         return f"{place.document.name}:{place.mark.line}"
 
+    def entry(self, match: Match) -> Map:
+        """Return the mapping that a rule is, an empty one for what is none."""
+        if match.reason not in _RULES:
+            return Map()
+        value = self._rules.of_text(match.rule).value
+        return value if isinstance(value, Map) else Map()
+
     def _place(self, mark: Mark) -> str:
         return f"{self._main.name}:{mark.line}"
 
 
 def as_text(explanation: Explanation) -> str:
     """Return an explanation for a terminal."""
-    winner, *losers = explanation.candidates
-    width = max(len(candidate.reason) for candidate in explanation.candidates)
-    lines = [
-        f"{explanation.mac} -> {', '.join(explanation.sent_to_names) or 'dropped'}",
-        f"  wins  {_row(winner, width)}",
-        *(f"  lost  {_row(loser, width)}" for loser in losers),
-    ]
+    winner, candidates = explanation.winner, explanation.candidates
+    fates = ["ended" if one.ended else "wins" if one is winner else "lost" for one in candidates]
+    first, second = max(map(len, fates)), max(len(one.reason) for one in candidates)
+    lines = [f"{explanation.mac} -> {', '.join(explanation.sent_to_names) or 'dropped'}"]
+    for fate, one in zip(fates, candidates, strict=True):
+        lines.append(f"  {fate:{first}}  {one.reason:{second}}  {one.rule}: {one.label}  ({one.source})")
+        lines.extend(
+            f"  {'':{first}}  {'':{second}}  {name}: {text}"
+            for name, text in (("owner", one.owner), ("until", one.until), ("note", one.note))
+            if text is not None
+        )
     if explanation.note:
         lines.append(f"  note: {explanation.note}")
     return "\n".join(lines)
 
 
-def _row(candidate: Candidate, width: int) -> str:
-    return f"{candidate.reason:{width}}  {candidate.rule}: {candidate.label}  ({candidate.source})"
-
-
 def as_json(explanation: Explanation) -> str:
     """Return an explanation as one JSON object."""
-    winner = explanation.winner
     return json.dumps(
         {
             "mac": explanation.mac,
-            "servers": winner.servers,
-            "rule": winner.rule,
-            "source": winner.source,
-            "reason": winner.reason,
-            "choice": winner.label,
+            **_plain(explanation.winner),
             "sent_to": explanation.sent_to,
             "note": explanation.note,
-            "lost": [
-                {
-                    "servers": loser.servers,
-                    "rule": loser.rule,
-                    "source": loser.source,
-                    "reason": loser.reason,
-                    "choice": loser.label,
-                }
-                for loser in explanation.candidates[1:]
-            ],
+            "lost": [_plain(loser) for loser in explanation.losers],
+            "ended": [_plain(candidate) for candidate in explanation.candidates if candidate.ended],
         },
         ensure_ascii=False,
     )
+
+
+def _plain(candidate: Candidate) -> dict[str, Any]:
+    """Return a candidate for programs; `rule_note` is the rule's, for `note` is the explanation's."""
+    return {
+        "servers": candidate.servers,
+        "rule": candidate.rule,
+        "source": candidate.source,
+        "reason": candidate.reason,
+        "choice": candidate.label,
+        "owner": candidate.owner,
+        "until": candidate.until,
+        "rule_note": candidate.note,
+    }
 
 
 FORMATS = {"text": as_text, "json": as_json}

@@ -12,13 +12,16 @@ rule for addresses that begin like this one.
 
 from __future__ import annotations
 
+import copy
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
 from pxerelay.answers import Target
 from pxerelay.client import Client
+from pxerelay.days import FOREVER
 from pxerelay.exact import ExactTable
 from pxerelay.globs import Names
 from pxerelay.mac import MAC_OCTETS, Pattern, format_mac, rule_kind
@@ -39,16 +42,22 @@ class Reason(Enum):
 class Choice:
     """Where a client's requests go: each of `servers` gets a copy, and with none they are dropped.
 
-    `label` is what the file says: server names, addresses or `drop`.
+    `label` is what the file says: server names, addresses or `drop`. `until` is the last day on which a rule
+    says so.
     """
 
     label: str
     servers: tuple[Target, ...]
+    until: int = FOREVER
 
     @property
     def drop(self) -> bool:
         """Whether such clients are never served."""
         return not self.servers
+
+    def ended(self, today: int) -> bool:
+        """Whether the rule that says so does not apply any more."""
+        return self.until < today
 
 
 @dataclass(frozen=True)
@@ -109,20 +118,52 @@ _ADDRESS_BITS = 8 * MAC_OCTETS
 
 
 class RuleTable:
-    """All rules by MAC. Built once, then only read; a reload builds another."""
+    """All rules by MAC. Built once, then only read; a reload builds another.
 
-    __slots__ = ("_by_beginning", "_exact", "_size")
+    `ends` has, for each day that is the last one of some rules, how many.
+    """
+
+    __slots__ = ("_by_beginning", "_exact", "_shapes", "_size", "ends")
 
     def __init__(self, exact: Mapping[bytes, Choice], patterns: Iterable[PatternRule] = ()) -> None:
         self._exact = ExactTable(exact)
         shapes: dict[int, dict[int, PatternRule]] = {}
         for rule in patterns:
             shapes.setdefault(rule.pattern.mask, {})[rule.pattern.value] = rule
+        self._shapes = shapes
         self._by_beginning = _by_beginning(shapes)
         self._size = len(exact) + sum(map(len, shapes.values()))
+        ends = Counter(choice.until for choice in exact.values() if choice.until != FOREVER)
+        ends.update(rule.choice.until for rule in self.patterns() if rule.choice.until != FOREVER)
+        self.ends: Mapping[int, int] = dict(sorted(ends.items()))
 
     def __len__(self) -> int:
+        """Return how many rules there are, those that have ended too."""
         return self._size
+
+    def on(self, today: int) -> RuleTable:
+        """Return the table without the rules that have ended: asking it costs what asking this one does."""
+        if all(until >= today for until in self.ends):
+            return self
+        table = copy.copy(self)
+        table._exact = self._exact.without(lambda choice: choice.ended(today))
+        if any(rule.choice.ended(today) for rule in self.patterns()):
+            left = {
+                mask: {value: rule for value, rule in rules.items() if not rule.choice.ended(today)}
+                for mask, rules in self._shapes.items()
+            }
+            table._shapes = {mask: rules for mask, rules in left.items() if rules}
+            table._by_beginning = _by_beginning(table._shapes)
+        return table
+
+    def exact(self) -> Iterator[tuple[bytes, Choice]]:
+        """Yield the addresses that have a rule of their own, in no order that means anything."""
+        return self._exact.items()
+
+    def patterns(self) -> Iterator[PatternRule]:
+        """Yield the wildcards and blocks."""
+        for rules in self._shapes.values():
+            yield from rules.values()
 
     def choice(self, chaddr: bytes) -> Choice | None:
         """Return the choice of the most specific rule that matches; None if none does."""
@@ -148,11 +189,15 @@ class RuleTable:
         choice = self._exact.get(chaddr)
         if choice is not None:
             yield Match(Reason.MAC, format_mac(chaddr), choice)
-        number = int.from_bytes(chaddr, "big")
-        for mask, rules in self._shapes_for(number):
-            rule = rules.get(number & mask)
+        for rule in self.patterns_for(int.from_bytes(chaddr, "big")):
+            yield Match(Reason(rule_kind(rule.text, rule.pattern)), rule.text, rule.choice)
+
+    def patterns_for(self, address: int) -> Iterator[PatternRule]:
+        """Yield the wildcards and blocks that match an address, the most specific first."""
+        for mask, rules in self._shapes_for(address):
+            rule = rules.get(address & mask)
             if rule is not None:
-                yield Match(Reason(rule_kind(rule.text, rule.pattern)), rule.text, rule.choice)
+                yield rule
 
 
 def _by_beginning(
@@ -192,6 +237,11 @@ class Policy:
     rules: RuleTable
     classes: tuple[ClientClass, ...]
     default: Default
+
+    def on(self, today: int) -> Policy:
+        """Return what chooses on a day: all but the rules that have ended."""
+        rules = self.rules.on(today)
+        return self if rules is self.rules else replace(self, rules=rules)
 
     def candidates(self, client: Client, interface_default: Default | None) -> Iterator[Match]:
         """Yield what applies to a client, in the order of precedence; the first one wins.

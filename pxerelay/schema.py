@@ -77,14 +77,27 @@ def _without_plain_rules(data: Any) -> Any:
     target = pattern_of("target")
     doubtful: dict[str, Any] = {}
     for key, value in rules.items():
-        if isinstance(value, str):
-            if value in accepted:
+        server = value
+        if isinstance(value, dict) and _is_plain_entry(value):
+            server = value["server"]
+        if isinstance(server, str):
+            if server in accepted:
                 continue
-            if target.search(value):
-                accepted.add(value)
+            if target.search(server):
+                accepted.add(server)
                 continue
         doubtful[key] = value
     return {**data, "rules": doubtful}
+
+
+def _is_plain_entry(value: dict[str, Any]) -> bool:
+    """Whether a rule's mapping is right but for its server, which is there."""
+    known = schema()["$defs"]["ruleEntry"]["properties"]
+    if "server" not in value or not known.keys() >= value.keys():
+        return False
+    if not all(isinstance(text, str) and text for key, text in value.items() if key != "server"):
+        return False
+    return "until" not in value or pattern_of("day").search(value["until"]) is not None
 
 
 def _leaves(error: ValidationError) -> Iterator[ValidationError]:

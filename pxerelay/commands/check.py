@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pxerelay import findings
+from pxerelay import clock, findings, lint
 from pxerelay.commands.common import FAILED, FOUND, OK, Commands, fail, tell
 from pxerelay.findings import ConfigError
 from pxerelay.load import DEFAULT_PATH, UnreadableError, load
@@ -23,6 +23,7 @@ def add(commands: Commands) -> None:
         metavar="PATH",
         help="check F as though it stood at PATH: includes are looked up there",
     )
+    check.add_argument("--strict", action="store_true", help="exit with 1 if there are warnings only, too")
     check.set_defaults(run=_check)
 
 
@@ -33,13 +34,18 @@ def _check(arguments: argparse.Namespace) -> int:
     code = OK
     for path in arguments.files or [DEFAULT_PATH]:
         try:
-            load(path, arguments.stands_at)
+            loaded = load(path, arguments.stands_at)
         except UnreadableError as error:
             found.extend(error.findings)
             code = FAILED
         except ConfigError as error:
             found.extend(error.findings)
             code = max(code, FOUND)
+        else:
+            warnings = lint.warnings(loaded.config, loaded.documents, clock.today())
+            found.extend(warnings)
+            if warnings and arguments.strict:
+                code = max(code, FOUND)
     text = findings.FORMATS[arguments.format](found)
     if text:
         tell(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from pxerelay import review
+from pxerelay import clock, review
 from pxerelay.commands.common import OK, Commands, add_config, architecture, fail, tell
 from pxerelay.findings import ConfigError
 from pxerelay.load import load
@@ -40,6 +40,7 @@ def _explain(arguments: argparse.Namespace) -> int:
                 loaded.config,
                 loaded.documents,
                 parse_mac(mac),
+                clock.today(),
                 arguments.interface,
                 os.fsencode(arguments.vendor_class),
                 numbers,

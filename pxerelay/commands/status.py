@@ -36,6 +36,9 @@ def _status_text(answer: dict[str, Any]) -> str:
         f"config     {config['path']}, {config['rules']} rules, loaded {config['loaded_at']}",
         f"sha256     {config['sha256']}",
     ]
+    if config["ended"] or config["next_end"]:
+        following = f"; the next end with {config['next_end']}" if config["next_end"] else ""
+        lines.append(f"ended      {config['ended']} rules{following}")
     if config["last_error"]:
         lines.append(f"refused    {config['last_error']}")
     for name, port in answer["interfaces"].items():

@@ -17,7 +17,7 @@ from pxerelay.cli import main
 from pxerelay.load import load
 
 CONFIG = """\
-servers: {ris: 10.20.0.10, altiris: 10.20.0.20, dhcp: 10.20.0.2}
+servers: {ris: 10.20.0.10, altiris: 10.20.0.20}
 default: ris
 interfaces:
   vlan10: {}
@@ -65,6 +65,8 @@ def test_check_has_formats_for_programs(config: Path, capsys: pytest.CaptureFixt
         "column": 10,
         "message": "unknown server 'rsi'; did you mean 'ris'?",
         "text": "default: rsi",
+        "severity": "error",
+        "code": "",
     }
     assert main(["check", "--format", "github", str(config)]) == 1
     line = capsys.readouterr().out
@@ -91,6 +93,32 @@ def test_check_as_looks_includes_up_where_the_file_will_stand(
     (config.parent / "rules.d" / "more.yml").write_text("rules:\n  52-54-00-12-34-56: ris\n")
     assert main(["check", "--as", str(config), str(candidate)]) == 1
     assert f"has a rule as '52:54:00:12:34:56' in {config}:7 already" in capsys.readouterr().out
+
+
+def test_explain_shows_whose_a_rule_is_and_what_has_ended(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = (
+        "  52:54:00:99:*: {server: drop, owner: kiosk-team, until: 2001-12-31, note: never again}\n"
+        "  52:54:00:99:99:*: {server: altiris, until: 2999-12-31}\n"
+    )
+    config.write_text(CONFIG.replace("classes:\n", rules + "classes:\n"))
+    assert main(["explain", "52:54:00:99:00:01", "--config", str(config)]) == 0
+    assert capsys.readouterr().out == (
+        "52:54:00:99:00:01 -> ris 10.20.0.10\n"
+        f"  ended  wildcard  52:54:00:99:*: drop  ({config}:10)\n"
+        "                   owner: kiosk-team\n"
+        "                   until: 2001-12-31\n"
+        "                   note: never again\n"
+        f"  wins   wildcard  52:54:00:*: ris  ({config}:8)\n"
+        f"  lost   default   default: ris  ({config}:2)\n"
+    )
+    assert main(["explain", "52:54:00:99:99:01", "--config", str(config), "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["rule"], told["owner"], told["until"]) == ("52:54:00:99:99:*", None, "2999-12-31")
+    (ended,) = told["ended"]
+    assert (ended["owner"], ended["until"], ended["rule_note"]) == ("kiosk-team", "2001-12-31", "never again")
+    assert [loser["rule"] for loser in told["lost"]] == ["52:54:00:*", "default"]
 
 
 def test_explain_tells_the_winner_and_what_lost(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ PURE = (
     "packet",
     "arch",
     "client",
+    "days",
     "rules",
     "model",
     "ports",
@@ -37,6 +38,7 @@ PURE = (
     "words",
     "probe",
     "review",
+    "lint",
 )
 ACTING = (
     "load",
@@ -51,6 +53,8 @@ ACTING = (
     "outbox",
     "listener",
     "netlink",
+    "clock",
+    "held",
     "interfaces",
     "names",
     "control",

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,48 @@ def test_one_mac_mapped_twice_to_the_same_servers_is_one_rule() -> None:
     assert document["rules"] == {"02:00:5e:10:00:01": ["a", "b"], "02:80:64": "a"}
 
 
+def test_a_rule_with_an_end_is_written_so_that_the_daemon_reads_the_same() -> None:
+    rules = _read_by_yaml_1_1(
+        "{'02:80:64': {server: ris, owner: kiosk-team, until: 2027-01-31, note: trial},"
+        " '0280.65': {server: [a, b], until: '2027-01-31'}, '02:80:66': {server: drop}}"
+    )
+    written = {
+        "02:80:64": {"server": "ris", "owner": "kiosk-team", "until": "2027-01-31", "note": "trial"},
+        "02:80:65": {"server": ["a", "b"], "until": "2027-01-31"},
+        "02:80:66": {"server": "drop"},
+    }
+    made = config({"pxerelay_rules": rules})
+    assert made["rules"] == written
+    assert document.parse("", text(made)).data["rules"] == written
+    assert _read_by_yaml_1_1(text(made))["rules"] == written
+
+
+def test_one_mac_with_two_ends_is_a_finding() -> None:
+    (finding,) = _findings(
+        {
+            "pxerelay_rules": {"02:80:64": {"server": "ris", "until": date(2027, 1, 31)}, "02:80:65": "ris"},
+            "pxerelay_rules__kiosks": {
+                "02-80-64": {"server": ["ris"], "until": "2027-02-28"},
+                "02-80-65": {"server": "ris", "owner": "kiosk-team"},
+            },
+        }
+    )
+    assert finding == (
+        "pxerelay_rules maps 02:80:64 to ris until 2027-01-31, but pxerelay_rules__kiosks maps 02-80-64 to "
+        "[ris] until 2027-02-28: one MAC, two answers; remove one of the two"
+    )
+
+
+def test_one_mac_with_one_end_in_two_spellings_is_one_rule() -> None:
+    made = config(
+        {
+            "pxerelay_rules": {"02:80:64": {"server": "ris", "until": date(2027, 1, 31)}},
+            "pxerelay_rules__kiosks": {"0280.64": {"server": "ris", "until": "2027-01-31"}},
+        }
+    )
+    assert made["rules"] == {"02:80:64": {"server": "ris", "until": "2027-01-31"}}
+
+
 def test_one_mac_mapped_two_ways_in_one_variable_is_a_finding_too() -> None:
     (finding,) = _findings({"pxerelay_rules": {"02:80:64": "a", "02-80-64": "b"}})
     assert finding.count("pxerelay_rules maps") == 2
@@ -187,7 +230,19 @@ def test_no_number_is_taken_for_a_mac_that_does_not_read_as_it(number: int) -> N
         ("'02:80:64': off", "the server of 02:80:64 is the truth value false; quote it"),
         ("'02:80:64': 5", "the server of 02:80:64 is the number 5; quote it"),
         ("'02:80:64': [ris, 10.2]", "the server of 02:80:64 is the number 10.2; quote it"),
-        ("'02:80:64': {server: ris}", "the server of 02:80:64 is a mapping"),
+        ("'02:80:64': {server: {server: ris}}", "the server of 02:80:64 is a mapping"),
+        ("'02:80:64': {owner: kiosk-team}", "02:80:64 has no server"),
+        ("'02:80:64': {server: [ris, 5]}", "the server of 02:80:64 is the number 5; quote it"),
+        ("'02:80:64': {server: ris, owner: 5}", "the owner of 02:80:64 is the number 5; quote it"),
+        ("'02:80:64': {server: ris, note: yes}", "the note of 02:80:64 is the truth value true; quote it"),
+        (
+            "'02:80:64': {server: ris, until: 20270131}",
+            "the last day of 02:80:64 is the number 20270131; write it as in until: 2027-01-31",
+        ),
+        (
+            "'02:80:64': {server: ris, until: 2027-01-31 12:00:00}",
+            "the last day of 02:80:64 is the datetime 2027-01-31 12:00:00; write it as in until: 2027-01-31",
+        ),
         ("[02:80:64]", "must map MAC addresses to servers, and is a list"),
         ("ris", "must map MAC addresses to servers, and is the str ris"),
     ],

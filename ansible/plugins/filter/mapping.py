@@ -11,6 +11,7 @@ import contextlib
 import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import date, datetime
 from typing import Any
 
 import yaml
@@ -35,6 +36,7 @@ KEYS = (
     "option82",
 )
 _BOOLEANS = frozenset({"pxe_only"})
+_TEXTS = ("owner", "note")
 _NUMBERS = frozenset({"max_hops", "max_requests"})
 RULES = "pxerelay_rules"
 MORE_RULES = "pxerelay_rules__"
@@ -163,7 +165,7 @@ def _rules(variables: Mapping[str, Any], findings: list[str]) -> dict[Any, Any] 
             key = _comparable(mac)
             if key not in first:
                 first[key] = (name, mac, server)
-                merged[_canonical(mac)] = server
+                merged[_canonical(mac)] = _written(server)
                 continue
             other_name, other_mac, other_server = first[key]
             if _choice(server) != _choice(other_server):
@@ -195,13 +197,34 @@ def _not_a_mac(mac: object) -> Iterator[str]:
 
 
 def _not_a_server(mac: object, server: object) -> Iterator[str]:
-    """Yield what is wrong with a rule's value that cannot be the name or address of a server."""
+    """Yield what is wrong with a rule's value that cannot be the name or address of a server.
+
+    What a rule says of itself besides, in a mapping, must be text too; a day may be one of YAML 1.1's.
+    """
+    if isinstance(server, Mapping):
+        for key, value in server.items():
+            if key in _TEXTS and not isinstance(value, str):
+                yield f"the {key} of {_spelled(mac)} is {_called(value)}; quote it"
+            elif key == "until" and not (isinstance(value, str) or _is_day(value)):
+                yield f"the last day of {_spelled(mac)} is {_called(value)}; write it as in until: 2027-01-31"
+        server = server.get("server")
     if server is None or server == []:
         yield f"{_spelled(mac)} has no server"
         return
     for one in server if isinstance(server, list) else [server]:
         if not isinstance(one, str):
             yield f"the server of {_spelled(mac)} is {_called(one)}; quote it if it is a name"
+
+
+def _is_day(value: object) -> bool:
+    return isinstance(value, date) and not isinstance(value, datetime)
+
+
+def _written(server: object) -> object:
+    """Return a rule's value as the file is to have it: YAML 1.1 reads 2027-01-31 as a date."""
+    if isinstance(server, Mapping):
+        return {key: str(value) if _is_day(value) else value for key, value in server.items()}
+    return server
 
 
 def _before_base_60(number: int) -> list[str]:
@@ -260,13 +283,20 @@ def _canonical(mac: str) -> str:
     return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))
 
 
-def _choice(server: object) -> frozenset[object]:
-    """Return the servers as a set: each of them gets a copy, in no order."""
-    return frozenset(server) if isinstance(server, list) else frozenset([server])
+def _choice(server: object) -> tuple[frozenset[object], object]:
+    """Return the servers as a set, for each of them gets a copy, in no order; and until when."""
+    until = None
+    if isinstance(server, Mapping):
+        server, until = server["server"], server.get("until")
+    servers = frozenset(server) if isinstance(server, list) else frozenset([server])
+    return servers, None if until is None else str(until)
 
 
 def _spelled(value: object) -> str:
     """Return a value as its author would know it."""
+    if isinstance(value, Mapping):
+        until = f" until {value['until']}" if "until" in value else ""
+        return f"{_spelled(value['server'])}{until}"
     return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
 
 
