@@ -35,6 +35,7 @@ PURE = (
     "mapping",
     "config",
     "words",
+    "unknown",
     "probe",
     "review",
 )
@@ -56,6 +57,7 @@ ACTING = (
     "control",
     "traffic",
     "prober",
+    "vendors",
     "vrfs",
     "daemon",
     "commands",
@@ -65,6 +67,7 @@ ACTING = (
     "commands.probe",
     "commands.run",
     "commands.status",
+    "commands.unknown",
     "cli",
     "__main__",
     "__init__",

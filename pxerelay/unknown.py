@@ -1,0 +1,224 @@
+"""Clients that fell to a default: who they are, remembered within bounds, and as rules to paste.
+
+`Unknown` is told of requests of clients that no rule names, of each client once in a while
+(`Shortcuts.meet_anew`), and notes those that no class takes either. Whoever has got a rule since is left out
+when somebody asks.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import IPv4Address
+from typing import Any
+
+from pxerelay import packet
+from pxerelay.arch import arch_name
+from pxerelay.client import Client, DescribedClient
+from pxerelay.mac import format_mac
+from pxerelay.model import InterfaceSetting
+from pxerelay.ports import Port
+from pxerelay.relay import Relay
+from pxerelay.rules import Match, Reason
+
+MOST = 4096
+"""Clients that are remembered: more than somebody gives rules to at a time, and 3 MB at the very most."""
+
+INTERVAL = 5.0
+"""Seconds in which a client is noted once, and no more than `MOST` notes are taken.
+
+So a flood of invented addresses costs no more than that, and `last seen` is up to this much behind.
+"""
+
+_LONGEST_VENDOR_CLASS, _MOST_ARCHITECTURES = 255, 8
+"""What is kept of options 60 and 93: one option's octets (RFC 2132, 9.13), and more than firmware names."""
+
+_LONGEST_SHOWN = 48
+"""Characters of a vendor class or vendor that are shown in a comment."""
+
+_DEFAULTS = frozenset({Reason.INTERFACE_DEFAULT, Reason.DEFAULT})
+
+
+class Stranger:
+    """A client that fell to a default.
+
+    It was last heard on `interface`, or through the router with the address `giaddr`. `first` and `last`
+    are when, as monotonic times in seconds. Options 60 and 93 are those of its last message, but once it
+    has booted from the network, those of the last time it did.
+    """
+
+    __slots__ = ("architectures", "chaddr", "first", "giaddr", "interface", "last", "vendor_class")
+
+    def __init__(self, chaddr: bytes, first: float) -> None:
+        self.chaddr = chaddr
+        self.first = self.last = first
+        self.interface: str | None = None
+        self.giaddr = b""
+        self.vendor_class = b""
+        self.architectures: tuple[int, ...] = ()
+
+
+class Unknown:
+    """The clients that fell to a default, of which the least recently seen are forgotten.
+
+    `forgotten` counts those, `overlooked` what was not noted since too much came at once.
+    """
+
+    def __init__(self, most: int = MOST) -> None:
+        self.most = most
+        self.forgotten = self.overlooked = 0
+        self._strangers: OrderedDict[bytes, Stranger] = OrderedDict()
+        self._relay: Relay | None = None
+        self._ports: dict[int, Port] = {}
+        self._next = float("-inf")
+        self._left = most
+
+    def __len__(self) -> int:
+        return len(self._strangers)
+
+    def obey(self, relay: Relay) -> None:
+        """Judge by these rules from now on; what is remembered stays."""
+        self._relay = relay
+        self._ports = {port.index: port for port in relay.ports if port.index is not None}
+
+    def looks_again(self, now: float) -> bool:
+        """Whether an interval is over, so that each client is to be told of anew."""
+        if now < self._next:
+            return False
+        self._next = now + INTERVAL
+        self._left = self.most
+        return True
+
+    def note(self, requests: Sequence[tuple[packet.Message, int]], now: float) -> None:
+        """Note whoever fell to a default, of relayed requests, each with the interface it came in on."""
+        if len(requests) > self._left:
+            self.overlooked += len(requests) - self._left
+            requests = requests[: self._left]
+        self._left -= len(requests)
+        for message, index in requests:
+            self._note(message, index, now)
+
+    def _note(self, message: packet.Message, index: int, now: float) -> None:
+        relay = self._relay
+        chaddr = packet.ethernet_chaddr(message) if packet.is_request(message) else None
+        if relay is None or chaddr is None:
+            return
+        giaddr = bytes(message[packet.GIADDR])  # patched by now, unless a router had set it
+        port = self._ports.get(index)
+        if port and port.giaddr and giaddr not in (packet.UNSET, port.giaddr.packed):
+            port = None
+        client = Client(message, port.name if port else None)
+        if _fallen(relay, client, port.setting if port else None) is None:
+            return
+        stranger = self._strangers.get(chaddr)
+        if stranger is None:
+            if len(self._strangers) >= self.most:
+                self._strangers.popitem(last=False)
+                self.forgotten += 1
+            stranger = self._strangers[chaddr] = Stranger(chaddr, now)
+        else:
+            self._strangers.move_to_end(chaddr)
+            stranger.last = now
+        stranger.interface, stranger.giaddr = client.interface, b"" if port else giaddr
+        vendor_class = client.vendor_class[:_LONGEST_VENDOR_CLASS]
+        if packet.is_pxe(vendor_class) or not packet.is_pxe(stranger.vendor_class):
+            stranger.vendor_class = vendor_class
+            stranger.architectures = client.architectures[:_MOST_ARCHITECTURES]
+
+    def newest_first(self) -> list[Stranger]:
+        """Return who is remembered, the last seen first."""
+        return list(reversed(self._strangers.values()))
+
+
+def _fallen(relay: Relay, client: Client, setting: InterfaceSetting | None) -> Match | None:
+    """Return which default a client falls to, None if it does not.
+
+    Where `pxe_only` holds, a client that is not booting from the network has no boot server to fall to.
+    """
+    config = relay.config
+    match = config.policy.choose(client, setting.default if setting else None)
+    if match.reason not in _DEFAULTS:
+        return None
+    pxe_only = setting.pxe_only if setting else config.pxe_only
+    return None if pxe_only and not packet.is_pxe(client.vendor_class) else match
+
+
+def described(relay: Relay, stranger: Stranger, now: float) -> dict[str, Any] | None:
+    """Return what the control socket tells of a client; None if it would not fall to a default any more."""
+    setting = None
+    if stranger.interface is not None:
+        setting = relay.config.setting_for(stranger.interface)
+        if setting is None:
+            return None
+    client = DescribedClient(
+        stranger.chaddr, stranger.interface, stranger.vendor_class, stranger.architectures
+    )
+    match = _fallen(relay, client, setting)
+    if match is None:
+        return None
+    return {
+        "mac": format_mac(stranger.chaddr),
+        "interface": stranger.interface,
+        "giaddr": str(IPv4Address(stranger.giaddr)) if stranger.giaddr else None,
+        "pxe": packet.is_pxe(stranger.vendor_class),
+        "vendor_class": printable(stranger.vendor_class.decode("ascii", "backslashreplace")),
+        "architectures": list(stranger.architectures),
+        "reason": match.reason.value,
+        "rule": match.rule,
+        "server": match.choice.label,
+        "first_ago": round(now - stranger.first),
+        "last_ago": round(now - stranger.last),
+    }
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, with what is not printable spelled out: it may come from anybody."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def as_yaml(clients: Iterable[Mapping[str, Any]], title: str) -> str:
+    """Return rules that say what applies already: each client, and the server of the default it fell to.
+
+    Of a client that is what `described` returns, with `vendor`, `first_seen` and `last_seen` as texts. MACs
+    are quoted, so that Ansible understands them too.
+    """
+    rows = [(f'  "{client["mac"]}": {_server(client["server"])}', _comment(client)) for client in clients]
+    width = max((len(rule) for rule, _ in rows), default=0)
+    return "\n".join(
+        [f"# {printable(title)}", *(["rules:"] if rows else [])]
+        + [f"{rule:{width}}  # {comment}" for rule, comment in rows]
+    )
+
+
+def _server(label: str) -> str:
+    return f"[{label}]" if "," in label else label
+
+
+def _comment(client: Mapping[str, Any]) -> str:
+    first, last = client["first_seen"], client["last_seen"]
+    if first[:10] == last[:10]:  # the same day
+        last = last[10:].strip()
+    interface_default = client["reason"] == Reason.INTERFACE_DEFAULT.value
+    parts = (
+        client["interface"] or f"behind router {client['giaddr']}",
+        _kind(client),
+        _shortened(client["vendor"]),
+        f"first seen {first}",
+        f"last {last}",
+        f"by the default of {client['rule']}" if interface_default else "by the default",
+    )
+    return printable(", ".join(filter(None, parts)))
+
+
+def _kind(client: Mapping[str, Any]) -> str:
+    vendor_class = client["vendor_class"]
+    if not client["pxe"]:
+        return f"not booting from the network{f' ({_shortened(vendor_class)})' if vendor_class else ''}"
+    name = next(
+        known.decode() for known in packet.PXE_VENDOR_CLASSES if vendor_class.startswith(known.decode())
+    )
+    return " ".join((name, " and ".join(map(arch_name, client["architectures"])))).strip()
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."
