@@ -24,6 +24,9 @@ from pxerelay.relay import Decision, Relay, ToClient, ToServers
 _CLIENTS = 1 << 16
 """Clients whose rule is remembered; when there are more, it starts anew."""
 
+_SIFTED = 1 << 14
+"""Clients that are gone through to forget some, in a millisecond or two; of more, all are forgotten."""
+
 _WAYS = 1 << 14
 """Ways that are remembered; there are as many as servers, kinds of firmware and routers make."""
 
@@ -108,7 +111,6 @@ class Shortcuts:
         self._layouts = Layouts() if relay.config.asks_what_clients_are else None
         self._rules: dict[int, int] = {}
         self._no_rule = id(None)
-        self._strangers: set[int] = set()
         self._ways: dict[Key, Way] = {}
         self._exits: dict[tuple[int, int, int], int] = {}
 
@@ -153,14 +155,21 @@ class Shortcuts:
 
     def meet_anew(self) -> None:
         """Forget the clients that no rule names, so that each of them is a stranger again."""
-        for client in self._strangers:
-            del self._rules[client]
-        self._strangers.clear()
+        if len(self._rules) > _SIFTED:
+            self._rules.clear()
+        self._rules = {client: rule for client, rule in self._rules.items() if rule != self._no_rule}
+
+    def strangers(self, batch: Batch) -> list[int]:
+        """Return what `take` finds as `Known.strangers`, where it is not asked."""
+        found: list[int] = []
+        for at, (head, client) in enumerate(zip(batch.words(packet.OP), batch.clients(), strict=True)):
+            if head in self._next_hops and batch.sizes[at] >= packet.HEADER_SIZE:
+                self._rules.get(client) or self._rule_for(client, at, found)
+        return found
 
     def forget(self, client: int) -> None:
         """Forget a client as if its request had not come."""
         self._rules.pop(client, None)
-        self._strangers.discard(client)
 
     def _rule_for(self, client: int, at: int, strangers: list[int]) -> int:
         """Return a number that stands for what the rules say of a client not met yet, and remember it.
@@ -170,10 +179,8 @@ class Shortcuts:
         chaddr = client.to_bytes(8, sys.byteorder)[:MAC_OCTETS]
         if len(self._rules) >= _CLIENTS:
             self._rules.clear()
-            self._strangers.clear()
         found = self._rules[client] = id(self._relay.config.policy.rules.choice(chaddr))
         if found == self._no_rule:
-            self._strangers.add(client)
             strangers.append(at)
         return found
 

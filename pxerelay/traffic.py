@@ -128,7 +128,7 @@ class Traffic:
         now = time.monotonic()
         self._storm = self._pace.busy(len(batch), now)
         rest: Iterable[int] = range(len(batch))
-        strangers: Sequence[int] = range(len(batch))
+        strangers: list[int]
         refused: set[int] = set()
         if self.unknown.looks_again(now):
             shortcuts.meet_anew()
@@ -136,6 +136,8 @@ class Traffic:
             known, rest = shortcuts.take(batch, replies=not self.awaited)
             strangers = known.strangers
             self._known(known, now)
+        else:
+            strangers = shortcuts.strangers(batch)
         for at in rest:
             message, interface, source, _ = batch.arrival(at)
             if interface == NOWHERE:
@@ -163,21 +165,15 @@ class Traffic:
         self._flush()
 
     def _note(
-        self,
-        batch: Batch,
-        strangers: Iterable[int],
-        refused: AbstractSet[int],
-        shortcuts: Shortcuts,
-        now: float,
+        self, batch: Batch, strangers: list[int], refused: set[int], shortcuts: Shortcuts, now: float
     ) -> None:
         """Note who fell to a default; a request that we had no business with does not count as met."""
-        here = []
-        for at in strangers:
-            if at in refused:
+        if refused:
+            for at in refused.intersection(strangers):
                 shortcuts.forget(client_number(batch.messages[at]))
-            else:
-                here.append((batch.messages[at], batch.indexes[at]))
-        self.unknown.note(here, now)
+            strangers = [at for at in strangers if at not in refused]
+        for at in strangers[: self.unknown.room_for(len(strangers))]:
+            self.unknown.note(batch.messages[at], batch.indexes[at], now)
 
     def send(self, message: packet.Message, decision: ToServers) -> list[str]:
         """Send a request of our own, and return what failed."""

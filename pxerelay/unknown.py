@@ -8,14 +8,15 @@ when somebody asks.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address
-from typing import Any
+from typing import Any, NamedTuple
 
 from pxerelay import packet
 from pxerelay.arch import arch_name
 from pxerelay.client import Client, DescribedClient
-from pxerelay.mac import format_mac
+from pxerelay.layout import Layout, Layouts
+from pxerelay.mac import MAC_OCTETS, format_mac
 from pxerelay.model import InterfaceSetting
 from pxerelay.ports import Port
 from pxerelay.relay import Relay
@@ -39,23 +40,33 @@ _LONGEST_SHOWN = 48
 _DEFAULTS = frozenset({Reason.INTERFACE_DEFAULT, Reason.DEFAULT})
 
 
-class Stranger:
-    """A client that fell to a default.
+class _Verdict(NamedTuple):
+    """Whether a client fell to a default, and what it looked like; clients that look alike share one.
 
-    It was last heard on `interface`, or through the router with the address `giaddr`. `first` and `last`
-    are when, as monotonic times in seconds. Options 60 and 93 are those of its last message, but once it
-    has booted from the network, those of the last time it did.
+    It was heard on `interface`, or through the router with the address `giaddr`; then there are options 60
+    and 93, and whether it was booting from the network.
     """
 
-    __slots__ = ("architectures", "chaddr", "first", "giaddr", "interface", "last", "vendor_class")
+    fell: bool
+    interface: str | None
+    giaddr: bytes
+    vendor_class: bytes
+    architectures: tuple[int, ...]
+    pxe: bool
 
-    def __init__(self, chaddr: bytes, first: float) -> None:
+
+class Stranger:
+    """A client that fell to a default; `first` and `last` say when, as monotonic times in seconds.
+
+    `looks` are those of its last request, but once it has booted from the network, of the last time it did.
+    """
+
+    __slots__ = ("chaddr", "first", "last", "looks")
+
+    def __init__(self, chaddr: bytes, looks: _Verdict, now: float) -> None:
         self.chaddr = chaddr
-        self.first = self.last = first
-        self.interface: str | None = None
-        self.giaddr = b""
-        self.vendor_class = b""
-        self.architectures: tuple[int, ...] = ()
+        self.looks = looks
+        self.first = self.last = now
 
 
 class Unknown:
@@ -68,8 +79,10 @@ class Unknown:
         self.most = most
         self.forgotten = self.overlooked = 0
         self._strangers: OrderedDict[bytes, Stranger] = OrderedDict()
-        self._relay: Relay | None = None
+        self._relay: Relay
         self._ports: dict[int, Port] = {}
+        self._layouts = Layouts()
+        self._verdicts: dict[tuple[int, bytes, Layout | None], _Verdict] = {}
         self._next = float("-inf")
         self._left = most
 
@@ -79,6 +92,7 @@ class Unknown:
     def obey(self, relay: Relay) -> None:
         """Judge by these rules from now on; what is remembered stays."""
         self._relay = relay
+        self._verdicts.clear()
         self._ports = {port.index: port for port in relay.ports if port.index is not None}
 
     def looks_again(self, now: float) -> bool:
@@ -89,41 +103,59 @@ class Unknown:
         self._left = self.most
         return True
 
-    def note(self, requests: Sequence[tuple[packet.Message, int]], now: float) -> None:
-        """Note whoever fell to a default, of relayed requests, each with the interface it came in on."""
-        if len(requests) > self._left:
-            self.overlooked += len(requests) - self._left
-            requests = requests[: self._left]
-        self._left -= len(requests)
-        for message, index in requests:
-            self._note(message, index, now)
+    def room_for(self, count: int) -> int:
+        """Return how many of so many clients may be noted in this interval, and count the rest."""
+        room = min(count, self._left)
+        self._left -= room
+        self.overlooked += count - room
+        return room
 
-    def _note(self, message: packet.Message, index: int, now: float) -> None:
-        relay = self._relay
-        chaddr = packet.ethernet_chaddr(message) if packet.is_request(message) else None
-        if relay is None or chaddr is None:
-            return
+    def note(self, message: packet.Message, index: int, now: float) -> None:
+        """Note an Ethernet client if it fell to a default; no rule names it, and its request was relayed.
+
+        `index` is the interface that the message came in on.
+        """
+        form = self._layouts.of(message)
+        key = index, bytes(message[packet.GIADDR]), form
+        verdict = self._verdicts.get(key) if form else None
+        if verdict is None:
+            verdict = self._verdict(self._relay, message, index)
+            if len(self._verdicts) >= self.most:
+                self._verdicts.clear()
+            self._verdicts[key] = verdict
+        if verdict.fell:
+            self._remember(
+                bytes(message[packet.CHADDR_START : packet.CHADDR_START + MAC_OCTETS]), verdict, now
+            )
+
+    def _verdict(self, relay: Relay, message: packet.Message, index: int) -> _Verdict:
         giaddr = bytes(message[packet.GIADDR])  # patched by now, unless a router had set it
         port = self._ports.get(index)
         if port and port.giaddr and giaddr not in (packet.UNSET, port.giaddr.packed):
             port = None
         client = Client(message, port.name if port else None)
-        if _fallen(relay, client, port.setting if port else None) is None:
-            return
+        vendor_class = client.vendor_class[:_LONGEST_VENDOR_CLASS]
+        return _Verdict(
+            _fallen(relay, client, port.setting if port else None) is not None,
+            client.interface,
+            b"" if port else giaddr,
+            vendor_class,
+            client.architectures[:_MOST_ARCHITECTURES],
+            packet.is_pxe(vendor_class),
+        )
+
+    def _remember(self, chaddr: bytes, looks: _Verdict, now: float) -> None:
         stranger = self._strangers.get(chaddr)
         if stranger is None:
             if len(self._strangers) >= self.most:
                 self._strangers.popitem(last=False)
                 self.forgotten += 1
-            stranger = self._strangers[chaddr] = Stranger(chaddr, now)
-        else:
-            self._strangers.move_to_end(chaddr)
-            stranger.last = now
-        stranger.interface, stranger.giaddr = client.interface, b"" if port else giaddr
-        vendor_class = client.vendor_class[:_LONGEST_VENDOR_CLASS]
-        if packet.is_pxe(vendor_class) or not packet.is_pxe(stranger.vendor_class):
-            stranger.vendor_class = vendor_class
-            stranger.architectures = client.architectures[:_MOST_ARCHITECTURES]
+            self._strangers[chaddr] = Stranger(chaddr, looks, now)
+            return
+        self._strangers.move_to_end(chaddr)
+        stranger.last = now
+        if looks.pxe or not stranger.looks.pxe:
+            stranger.looks = looks
 
     def newest_first(self) -> list[Stranger]:
         """Return who is remembered, the last seen first."""
@@ -145,24 +177,22 @@ def _fallen(relay: Relay, client: Client, setting: InterfaceSetting | None) -> M
 
 def described(relay: Relay, stranger: Stranger, now: float) -> dict[str, Any] | None:
     """Return what the control socket tells of a client; None if it would not fall to a default any more."""
-    setting = None
-    if stranger.interface is not None:
-        setting = relay.config.setting_for(stranger.interface)
+    looks, setting = stranger.looks, None
+    if looks.interface is not None:
+        setting = relay.config.setting_for(looks.interface)
         if setting is None:
             return None
-    client = DescribedClient(
-        stranger.chaddr, stranger.interface, stranger.vendor_class, stranger.architectures
-    )
+    client = DescribedClient(stranger.chaddr, looks.interface, looks.vendor_class, looks.architectures)
     match = _fallen(relay, client, setting)
     if match is None:
         return None
     return {
         "mac": format_mac(stranger.chaddr),
-        "interface": stranger.interface,
-        "giaddr": str(IPv4Address(stranger.giaddr)) if stranger.giaddr else None,
-        "pxe": packet.is_pxe(stranger.vendor_class),
-        "vendor_class": printable(stranger.vendor_class.decode("ascii", "backslashreplace")),
-        "architectures": list(stranger.architectures),
+        "interface": looks.interface,
+        "giaddr": str(IPv4Address(looks.giaddr)) if looks.giaddr else None,
+        "pxe": looks.pxe,
+        "vendor_class": printable(looks.vendor_class.decode("ascii", "backslashreplace")),
+        "architectures": list(looks.architectures),
         "reason": match.reason.value,
         "rule": match.rule,
         "server": match.choice.label,
