@@ -23,7 +23,7 @@ from pxerelay.relay import Relay
 from pxerelay.rules import Match, Reason
 
 MOST = 4096
-"""Clients that are remembered: more than somebody gives rules to at a time, and 3 MB at the very most."""
+"""Clients that are remembered: more than somebody gives rules to at a time; 1 MB, at worst 6."""
 
 INTERVAL = 5.0
 """Seconds in which a client is noted once, and no more than `MOST` notes are taken.
@@ -33,6 +33,9 @@ So a flood of invented addresses costs no more than that, and `last seen` is up 
 
 _LONGEST_VENDOR_CLASS, _MOST_ARCHITECTURES = 255, 8
 """What is kept of options 60 and 93: one option's octets (RFC 2132, 9.13), and more than firmware names."""
+
+_VERDICTS = 1024
+"""What is remembered of clients that look alike; there are as many as VLANs and kinds of firmware make."""
 
 _LONGEST_SHOWN = 48
 """Characters of a vendor class or vendor that are shown in a comment."""
@@ -117,12 +120,13 @@ class Unknown:
         """
         form = self._layouts.of(message)
         key = index, bytes(message[packet.GIADDR]), form
-        verdict = self._verdicts.get(key) if form else None
+        verdict = self._verdicts.get(key)
         if verdict is None:
             verdict = self._verdict(self._relay, message, index)
-            if len(self._verdicts) >= self.most:
-                self._verdicts.clear()
-            self._verdicts[key] = verdict
+            if form is not None:
+                if len(self._verdicts) >= _VERDICTS:
+                    self._verdicts.clear()
+                self._verdicts[key] = verdict
         if verdict.fell:
             self._remember(
                 bytes(message[packet.CHADDR_START : packet.CHADDR_START + MAC_OCTETS]), verdict, now
