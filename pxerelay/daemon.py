@@ -38,7 +38,7 @@ _LONGEST_ERROR = 500
 """Characters of an error that `status` and the service manager are told."""
 
 
-_PIECE = 64
+_PIECE = 32
 """Clients that are told of at once: less than a millisecond's work."""
 
 
