@@ -17,7 +17,7 @@ from tests.benchmark.programs import program
 from tests.lab import Host, Lab, LabError
 from tests.lab.command import CACHE
 from tests.lab.relays import GIADDR, RelayAgent
-from tests.lab.topology import ALTIRIS, CLIENT_SUPERNET, RELAY_CORE, RIS, Network
+from tests.lab.topology import ALTIRIS, CLIENT_SUPERNET, RELAY, RELAY_CORE, RIS, Network
 
 RELAY_CPU, OTHERS_CPU = 1, 0
 """The relay has one processor and everybody else the other, where they are kept apart."""
@@ -188,7 +188,7 @@ class Wires(Network):
 
     def build(self) -> Wires:
         """Make the hosts and their cables."""
-        relay, client, server = (self.lab.host(name) for name in ("relay", _CLIENT, self.ris.host.name))
+        relay, client, server = (self.lab.host(name) for name in (RELAY, _CLIENT, self.ris.host.name))
         relay.connect("vlan10", client, "eth0")
         relay.connect("core", server, "eth0")
         relay.ip(f"address add {GIADDR}/16 dev vlan10", f"address add {RELAY_CORE}/24 dev core")
