@@ -109,8 +109,8 @@ class Shortcuts:
         }
         self._adding = {port.index for port in relay.ports if port.info}
         self._layouts = Layouts() if relay.config.asks_what_clients_are else None
+        self._choice = relay.config.policy.rules.choice
         self._rules: dict[int, int] = {}
-        self._no_rule = id(None)
         self._ways: dict[Key, Way] = {}
         self._exits: dict[tuple[int, int, int], int] = {}
 
@@ -157,7 +157,8 @@ class Shortcuts:
         """Forget the clients that no rule names, so that each of them is a stranger again."""
         if len(self._rules) > _SIFTED:
             self._rules.clear()
-        self._rules = {client: rule for client, rule in self._rules.items() if rule != self._no_rule}
+        no_rule = id(None)
+        self._rules = {client: rule for client, rule in self._rules.items() if rule != no_rule}
 
     def strangers(self, batch: Batch) -> list[int]:
         """Return what `take` finds as `Known.strangers`, where it is not asked."""
@@ -179,9 +180,10 @@ class Shortcuts:
         chaddr = client.to_bytes(8, sys.byteorder)[:MAC_OCTETS]
         if len(self._rules) >= _CLIENTS:
             self._rules.clear()
-        found = self._rules[client] = id(self._relay.config.policy.rules.choice(chaddr))
-        if found == self._no_rule:
+        choice = self._choice(chaddr)
+        if choice is None:
             strangers.append(at)
+        found = self._rules[client] = id(choice)
         return found
 
     def _take_replies(self, batch: Batch, rest: Iterable[int], known: Known) -> list[int]:
