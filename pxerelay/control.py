@@ -21,8 +21,8 @@ from typing import Any
 from pxerelay.log import LOGGER
 from pxerelay.tasks import end
 
-Handler = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
-"""Carries out a command, given the whole request."""
+Handler = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any] | bytes]]
+"""Carries out a command, given the whole request; returns the answer, or one that is JSON already."""
 
 _REQUEST_LIMIT = 4096
 """Octets of a request; longer ones are refused."""
@@ -108,14 +108,14 @@ class ControlServer:
             return
         try:
             reply = await self._answer(reader)
-            writer.write(json.dumps(reply).encode() + b"\n")
+            writer.write((reply if isinstance(reply, bytes) else json.dumps(reply).encode()) + b"\n")
             await asyncio.wait_for(writer.drain(), _PEER_TIMEOUT)
         except (OSError, asyncio.TimeoutError):
             pass  # the peer went away, or said or took nothing: its own loss
         finally:
             writer.close()
 
-    async def _answer(self, reader: asyncio.StreamReader) -> dict[str, Any]:
+    async def _answer(self, reader: asyncio.StreamReader) -> dict[str, Any] | bytes:
         try:
             line = await asyncio.wait_for(reader.readline(), _PEER_TIMEOUT)
             request = json.loads(line)

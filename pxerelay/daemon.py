@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import json
 import signal
 import socket
 import sys
@@ -29,11 +30,16 @@ from pxerelay.ports import Link, Port, assign, vrfs_to_hear
 from pxerelay.relay import Relay
 from pxerelay.tasks import end
 from pxerelay.traffic import Traffic
+from pxerelay.unknown import described
 from pxerelay.vrfs import VrfSockets
 from pxerelay.words import Narrator, port_text
 
 _LONGEST_ERROR = 500
 """Characters of an error that `status` and the service manager are told."""
+
+
+_PIECE = 32
+"""Clients that are told of at once: less than a millisecond's work."""
 
 
 class StartError(Exception):
@@ -195,6 +201,20 @@ class Daemon:
             "counters": self._traffic.counters(),
         }
 
+    async def unknown(self) -> bytes:
+        """Return what `pxerelay unknown` asks for, as JSON; between its pieces packets have their turn."""
+        found, loop, relay = self._traffic.unknown, asyncio.get_running_loop(), self._relay_now
+        strangers = found.newest_first()
+        pieces: list[str] = []
+        for start in range(0, len(strangers), _PIECE):
+            here = (described(relay, one, loop.time()) for one in strangers[start : start + _PIECE])
+            pieces.extend(json.dumps(client) for client in here if client)
+            await asyncio.sleep(0)
+        return (
+            f'{{"clients": [{", ".join(pieces)}], "most": {found.most}, '
+            f'"forgotten": {found.forgotten}, "overlooked": {found.overlooked}}}'
+        ).encode()
+
     def _apply(self, held: Held, answers: Answers) -> None:
         """Put a configuration, a new state of the network or new answers into force: build, then swap."""
         held = held.on(clock.today())
@@ -277,6 +297,7 @@ class Daemon:
                     "status": lambda _: self.status(),
                     "reload": lambda _: self.reload(),
                     "probe": self.probe,
+                    "unknown": lambda _: self.unknown(),
                 },
             )
         except TakenError as error:

@@ -24,6 +24,9 @@ from pxerelay.relay import Decision, Relay, ToClient, ToServers
 _CLIENTS = 1 << 16
 """Clients whose rule is remembered; when there are more, it starts anew."""
 
+_SIFTED = 1 << 14
+"""Clients that are gone through to forget some, in a millisecond or two; of more, all are forgotten."""
+
 _WAYS = 1 << 14
 """Ways that are remembered; there are as many as servers, kinds of firmware and routers make."""
 
@@ -56,12 +59,15 @@ class Known:
     """What of a batch is known.
 
     `groups` holds requests of one length by their way, `replies` those that leave by one interface.
-    `clients` has the number of the client for each request (`batch.client_number`).
+    `clients` has the number of the client for each request (`batch.client_number`). `strangers` are the
+    positions in the batch, known or not, of requests whose client no rule names, one for each client that
+    was not met since `Shortcuts.meet_anew`.
     """
 
-    __slots__ = ("clients", "groups", "replies")
+    __slots__ = ("clients", "groups", "replies", "strangers")
 
     def __init__(self) -> None:
+        self.strangers: list[int] = []
         self.groups: defaultdict[Way, list[memoryview]] = defaultdict(list)
         self.clients: list[int] = []
         self.replies: defaultdict[int, list[Reply]] = defaultdict(list)
@@ -103,6 +109,7 @@ class Shortcuts:
         }
         self._adding = {port.index for port in relay.ports if port.info}
         self._layouts = Layouts() if relay.config.asks_what_clients_are else None
+        self._choice = relay.config.policy.rules.choice
         self._rules: dict[int, int] = {}
         self._ways: dict[Key, Way] = {}
         self._exits: dict[tuple[int, int, int], int] = {}
@@ -118,6 +125,7 @@ class Shortcuts:
     def _take_requests(self, batch: Batch, known: Known) -> list[int]:
         rest, groups, clients, sources = [], known.groups, known.clients, batch.sources
         next_hops, rules, ways, layouts = self._next_hops, self._rules, self._ways, self._layouts
+        strangers = known.strangers
         columns = zip(
             batch.messages,
             batch.sizes,
@@ -132,7 +140,7 @@ class Shortcuts:
                 way = ways.get(
                     (
                         (index, giaddr, sources[at]) if giaddr else index,
-                        rules.get(client) or self._rule_for(client),
+                        rules.get(client) or self._rule_for(client, at, strangers),
                         size if layouts is None else layouts.of(message),
                     )  # type: ignore[arg-type]  # None is no key, and so finds nothing
                 )
@@ -145,12 +153,37 @@ class Shortcuts:
             rest.append(at)
         return rest
 
-    def _rule_for(self, client: int) -> int:
-        """Return a number that stands for what the rules say of a client, and remember it."""
+    def meet_anew(self) -> None:
+        """Forget the clients that no rule names, so that each of them is a stranger again."""
+        if len(self._rules) > _SIFTED:
+            self._rules.clear()
+        no_rule = id(None)
+        self._rules = {client: rule for client, rule in self._rules.items() if rule != no_rule}
+
+    def strangers(self, batch: Batch) -> list[int]:
+        """Return what `take` finds as `Known.strangers`, where it is not asked."""
+        found: list[int] = []
+        for at, (head, client) in enumerate(zip(batch.words(packet.OP), batch.clients(), strict=True)):
+            if head in self._next_hops and batch.sizes[at] >= packet.HEADER_SIZE:
+                self._rules.get(client) or self._rule_for(client, at, found)
+        return found
+
+    def forget(self, client: int) -> None:
+        """Forget a client as if its request had not come."""
+        self._rules.pop(client, None)
+
+    def _rule_for(self, client: int, at: int, strangers: list[int]) -> int:
+        """Return a number that stands for what the rules say of a client not met yet, and remember it.
+
+        If they say nothing its position goes to `strangers`.
+        """
         chaddr = client.to_bytes(8, sys.byteorder)[:MAC_OCTETS]
         if len(self._rules) >= _CLIENTS:
             self._rules.clear()
-        found = self._rules[client] = id(self._relay.config.policy.rules.choice(chaddr))
+        choice = self._choice(chaddr)
+        if choice is None:
+            strangers.append(at)
+        found = self._rules[client] = id(choice)
         return found
 
     def _take_replies(self, batch: Batch, rest: Iterable[int], known: Known) -> list[int]:
@@ -210,4 +243,6 @@ class Shortcuts:
         if form is None or number(bytes(message[:4])) not in self._next_hops:
             return None
         giaddr = number(bytes(message[packet.GIADDR]))
-        return (index, giaddr, source) if giaddr else index, self._rule_for(client_number(message)), form
+        client = client_number(message)
+        rule = self._rules.get(client) or self._rule_for(client, 0, [])
+        return (index, giaddr, source) if giaddr else index, rule, form

@@ -25,6 +25,7 @@ from pxerelay.outbox import Failure, LinkOutbox, UdpOutbox
 from pxerelay.pace import Pace
 from pxerelay.relay import MEANING, SUSPICIOUS, Decision, Drop, Relay, ToClient, ToServers
 from pxerelay.shortcut import Known, Shortcuts
+from pxerelay.unknown import Unknown
 from pxerelay.words import Narrator
 
 _TURN = 0.005
@@ -58,6 +59,7 @@ class Traffic:
         self._shortcuts: Shortcuts | None = None
         self._framings: dict[int | None, Framing] = {}
         self._drops: WeakKeyDictionary[socket.socket, int] = WeakKeyDictionary()
+        self.unknown = Unknown()
         self.narrator: Narrator | None = None
         self.awaited: dict[packet.Transaction, Callable[[packet.Message, bytes], None]] = {}
         self.names: dict[int, str] = {}
@@ -78,6 +80,7 @@ class Traffic:
             if port.address
         }
         self._shortcuts = Shortcuts(relay)
+        self.unknown.obey(relay)
 
     def counters(self) -> dict[str, Any]:
         """Return what was counted since the start; `dropped` has every reason, also those not met yet."""
@@ -125,12 +128,20 @@ class Traffic:
         now = time.monotonic()
         self._storm = self._pace.busy(len(batch), now)
         rest: Iterable[int] = range(len(batch))
+        strangers: list[int]
+        refused: set[int] = set()
+        if self.unknown.looks_again(now):
+            shortcuts.meet_anew()
         if self.narrator is None:
             known, rest = shortcuts.take(batch, replies=not self.awaited)
+            strangers = known.strangers
             self._known(known, now)
+        else:
+            strangers = shortcuts.strangers(batch)
         for at in rest:
             message, interface, source, _ = batch.arrival(at)
             if interface == NOWHERE:
+                refused.add(at)
                 continue
             sent: packet.Message = message
             decision = self._decide(batch, at, shortcuts, now)
@@ -144,10 +155,25 @@ class Traffic:
                 self._to_client(sent, decision)
             else:
                 self._drop(decision, interface, source)
+                if decision is not Drop.MAPPED_TO_DROP and decision is not Drop.NOT_RESOLVED:
+                    refused.add(at)
             if self.narrator is not None:
                 name = self.names.get(interface, f"interface {interface}")
                 self._lines.append((sent, self.narrator.tell(message, name, source, decision)))
+        if strangers:
+            self._note(batch, strangers, refused, shortcuts, now)
         self._flush()
+
+    def _note(
+        self, batch: Batch, strangers: list[int], refused: set[int], shortcuts: Shortcuts, now: float
+    ) -> None:
+        """Note who fell to a default; a request that we had no business with does not count as met."""
+        if refused:
+            for at in refused.intersection(strangers):
+                shortcuts.forget(client_number(batch.messages[at]))
+            strangers = [at for at in strangers if at not in refused]
+        for at in strangers[: self.unknown.room_for(len(strangers))]:
+            self.unknown.note(batch.messages[at], batch.indexes[at], now)
 
     def send(self, message: packet.Message, decision: ToServers) -> list[str]:
         """Send a request of our own, and return what failed."""

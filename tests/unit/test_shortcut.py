@@ -193,3 +193,30 @@ def test_what_is_left_out_is_what_is_too_much() -> None:
     assert known.leave_out({client: 2}) == 2
     left = [bytes(message[28:34]).hex() for messages in known.groups.values() for message in messages]
     assert sorted(left) == ["020000000001", "020000000002", "020000000003"]
+
+
+def test_clients_without_a_rule_are_strangers_once() -> None:
+    """Whether they are known or not; and again when they are to be met anew."""
+    short = Shortcuts(relay())
+    listed, *unlisted = "00:11:22:33:44:55", "02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:01"
+    coming: list[Arrival] = [
+        *((request(chaddr=chaddr), VLAN10, ip("0.0.0.0"), False) for chaddr in (listed, *unlisted)),
+        (reply(), CORE, ip(RIS), True),
+        (request(chaddr="02:00:00:00:00:03", hlen=16), VLAN10, ip("0.0.0.0"), False),
+        (b"\1\1\6\0", VLAN10, ip("0.0.0.0"), False),
+    ]
+
+    def strangers() -> list[int]:
+        batch = batch_of(coming)
+        known, rest = short.take(batch)
+        for at in rest:
+            short.decide(batch, at)
+        return known.strangers
+
+    assert [strangers(), strangers()] == [[1, 2], []]
+    short.meet_anew()
+    assert [strangers(), strangers()] == [[1, 2], []]
+    short.forget(client_number(coming[2][0]))
+    assert [strangers(), strangers()] == [[2], []]
+    short.meet_anew()
+    assert [short.strangers(batch_of(coming)), strangers()] == [[1, 2], []]

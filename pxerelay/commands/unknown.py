@@ -1,0 +1,83 @@
+"""`pxerelay unknown`: clients of the running daemon that fell to a default, as rules to paste."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+from pxerelay.commands.common import Commands, add_socket, ask
+from pxerelay.mac import parse_mac
+from pxerelay.unknown import as_yaml
+from pxerelay.vendors import vendors
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+_DURATION = re.compile(r"([0-9]{1,9})([smhd])")
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("unknown", help="clients that fell to a default, as rules to paste")
+    parser.add_argument(
+        "--interface",
+        metavar="I",
+        help="only those of this client interface, or behind the router with this address",
+    )
+    parser.add_argument(
+        "--since", type=_duration, metavar="T", help="only those seen in this time, such as 30m, 12h or 2d"
+    )
+    parser.add_argument("--pxe", action="store_true", help="only those that boot from the network")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    add_socket(parser)
+    parser.set_defaults(run=_unknown)
+
+
+def _duration(text: str) -> int:
+    """Return the seconds that a text such as `2h` stands for."""
+    found = _DURATION.fullmatch(text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"'{text}' is no time such as 30m, 12h or 2d")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def _unknown(arguments: argparse.Namespace) -> int:
+    def show(answer: dict[str, Any]) -> str:
+        now = datetime.now().astimezone()
+        clients = [client for client in answer["clients"] if _wanted(client, arguments)]
+        makers = vendors(parse_mac(client["mac"]) for client in clients)
+        for client in clients:
+            client["vendor"] = makers.get(parse_mac(client["mac"]), "")
+            for when in ("first", "last"):
+                client[f"{when}_seen"] = _seen(now, client.pop(f"{when}_ago"), json=arguments.json)
+        if arguments.json:
+            return json.dumps({**answer, "clients": clients}, indent=2)
+        return as_yaml(clients, _title(answer, clients, now))
+
+    return ask(arguments, "unknown", show)
+
+
+def _wanted(client: dict[str, Any], arguments: argparse.Namespace) -> bool:
+    return (
+        (arguments.interface is None or arguments.interface in (client["interface"], client["giaddr"]))
+        and (arguments.since is None or client["last_ago"] <= arguments.since)
+        and (client["pxe"] or not arguments.pxe)
+    )
+
+
+def _seen(now: datetime, seconds_ago: int, *, json: bool) -> str:
+    when = now - timedelta(seconds=seconds_ago)
+    return when.isoformat(timespec="seconds") if json else f"{when:%Y-%m-%d %H:%M}"
+
+
+def _title(answer: dict[str, Any], clients: list[dict[str, Any]], now: datetime) -> str:
+    what = (
+        "fell to a default, newest first; put the right server in" if clients else "nobody fell to a default"
+    )
+    forgotten = answer["forgotten"] + answer["overlooked"]
+    note = (
+        f"; {answer['most']} clients are kept, others were forgotten {forgotten} times" if forgotten else ""
+    )
+    return f"{what}; pxerelay unknown, {now:%Y-%m-%d %H:%M}{note}"
