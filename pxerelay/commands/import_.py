@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -80,6 +81,8 @@ def _import(arguments: argparse.Namespace) -> int:
     default = default or found.default
     text = render(found, origin, default)
     found.findings.extend(_left_over(text, complete=bool(default)))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # what configuration files are in, whatever the terminal is
     tell(text.removesuffix("\n"))
     for note in found.notes:
         print(f"note: {note}", file=sys.stderr)
