@@ -87,8 +87,14 @@ def _import(arguments: argparse.Namespace) -> int:
     for note in found.notes:
         print(f"note: {note}", file=sys.stderr)
     if found.findings:
-        return fail(findings.as_text(found.findings), FOUND)
+        return fail(findings.as_text(_in_order(found.findings)), FOUND)
     return OK
+
+
+def _in_order(found: Sequence[findings.Finding]) -> list[findings.Finding]:
+    """Return findings from top to bottom of each file."""
+    files = {file: at for at, file in enumerate(dict.fromkeys(one.file for one in found))}
+    return sorted(found, key=lambda one: (files[one.file], one.line, one.column))
 
 
 def _servers(texts: Sequence[str]) -> dict[str, Servers]:

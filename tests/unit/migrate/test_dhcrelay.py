@@ -143,3 +143,24 @@ def test_the_hosts_file_of_a_defaults_file(imports: Importer, tmp_path: Path) ->
     assert result.code == 1
     assert f"{hosts}:2:1: '02:00:00:10:00:02' has no server address" in result.err
     assert where(result.loaded(), "02:00:00:10:00:01") == (ALTIRIS,)
+
+
+def test_the_documentation_shows_what_is_printed(imports: Importer, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "migration.md").read_text("utf-8")
+    shown = page.split("```yaml\n", 1)[1].split("```", 1)[0]
+    hosts = tmp_path / "dhcrelay.hosts"
+    rules = [line[2:] for line in shown[shown.index("rules:\n") :].splitlines()[1:-1]]
+    told = shown.splitlines()[-1].split("line 4: ")[1]
+    addresses = {"altiris": ALTIRIS}
+    lines = [
+        line if line.startswith("#") else f"{line[:17]} {addresses[line[19:26]]}{line[26:]}" for line in rules
+    ]
+    hosts.write_text("\n".join([*lines, told]) + "\n")
+    names = ["--server", f"ris={RIS}", "--server", f"altiris={ALTIRIS}"]
+    line = f"-i vlan10 -i core -c 10 -a -ch {hosts} {RIS}"
+    result = imports(*names, "--dhcrelay", "--", *line.split())
+    printed = result.out.splitlines()
+    for wanted in shown.splitlines()[1:]:
+        assert wanted in printed or wanted == "# ..."
+    message = result.err.splitlines()[0]
+    assert message.replace(str(hosts), "/etc/dhcrelay.hosts") in page
