@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pxerelay.migrate.found import Found
-from pxerelay.migrate.source import Source, Word, quoted
+from pxerelay.migrate.source import Source, Word, is_given, quoted
 
 NOTE = (
     "dhcpd told these clients where to fetch their boot file. pxerelay sends their DHCP requests to that "
@@ -66,7 +66,7 @@ def read(sources: Sequence[Source], found: Found) -> None:
     for source in sources:
         comments = _Comments()
         tokens = _tokens(source, comments, found)
-        outermost, hosts = _blocks(source, tokens, found)
+        outermost, hosts = _blocks(source, tokens, sources, found)
         for host in hosts:
             skipped += not _host(source, host, comments, found)
         server = outermost.server()
@@ -118,7 +118,9 @@ def _tokens(source: Source, comments: _Comments, found: Found) -> list[Word]:
     return tokens
 
 
-def _blocks(source: Source, tokens: Sequence[Word], found: Found) -> tuple[_Block, list[_Block]]:
+def _blocks(
+    source: Source, tokens: Sequence[Word], sources: Sequence[Source], found: Found
+) -> tuple[_Block, list[_Block]]:
     """Return what stands outside of all blocks, and the hosts in their order."""
     here = outermost = _Block("", Word("", 1, 1), 0)
     hosts: list[_Block] = []
@@ -145,7 +147,7 @@ def _blocks(source: Source, tokens: Sequence[Word], found: Found) -> tuple[_Bloc
                 here.end = token.line
                 here = here.outer
         elif token.text == ";":
-            _statement(source, here, statement, found)
+            _statement(source, here, statement, sources, found)
             statement = []
         else:
             statement.append(token)
@@ -160,10 +162,14 @@ def _blocks(source: Source, tokens: Sequence[Word], found: Found) -> tuple[_Bloc
     return outermost, hosts
 
 
-def _statement(source: Source, here: _Block, words: Sequence[Word], found: Found) -> None:
+def _statement(
+    source: Source, here: _Block, words: Sequence[Word], sources: Sequence[Source], found: Found
+) -> None:
     texts = [word.text.lower() for word in words[:3]]
     server = None
-    if texts[:1] == ["include"]:
+    if texts[:1] == ["include"] and here.outer is None and is_given(words[-1].text, sources):
+        pass
+    elif texts[:1] == ["include"]:
         found.fault(source, words[0], "include is not followed; import that file together with this one")
     elif texts[:2] == ["hardware", "ethernet"] and len(words) == 3:
         here.hardware.append(words[2])

@@ -4,17 +4,18 @@
     dhcp-boot=tag:thin,pxelinux.0,boot,10.20.0.20
 
 Options that say nothing of boot servers are passed over: addresses, names and leases are none of a relay's.
-In a file that has such options only the comments right above clients are kept, for the others are about them.
+In a file that has such options only the comments right above clients are kept: the others are about these.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pxerelay.migrate.found import Found, Remark, Servers, not_imported
-from pxerelay.migrate.source import Source, Word, printable, quoted
+from pxerelay.migrate.source import Source, Word, is_given, printable, quoted
 
 NOTE = (
     "dnsmasq told these clients where to fetch their boot file. pxerelay sends their DHCP requests to that "
@@ -28,7 +29,12 @@ _ETHERNET = 1
 _CLIENTS = frozenset({"dhcp-host", "dhcp-mac"})
 _MAC = re.compile(r"(?:([0-9A-Fa-f]{1,2})-)?((?:[0-9A-Fa-f]{1,2}|\*)(?::(?:[0-9A-Fa-f]{1,2}|\*)){5})")
 _OPTIONS = frozenset({"66", "option:tftp-server", "150", "option:server-ip-address"})
-_KEY = re.compile(r"[ \t]*([a-z][a-z0-9-]*)[ \t]*(=|$)[ \t]*")
+_KEY = re.compile(r"[ \t]*([a-z][a-z0-9-]*)[ \t]*(?:=[ \t]*|$|(?=[ \t]#))")
+_FILES = frozenset(
+    {"conf-file", "conf-dir", "dhcp-hostsfile", "dhcp-hostsdir", "dhcp-optsfile", "dhcp-optsdir"}
+)
+_NO_SERVER = "with no boot server"
+_IGNORED = "with ignore (for a client that no server at all should serve, write the rule MAC: drop)"
 
 
 class _Line(NamedTuple):
@@ -49,71 +55,73 @@ class _Boot(NamedTuple):
 
 def read(sources: Sequence[Source], found: Found) -> None:
     """Read all files as one configuration: tags of one may be used in another."""
-    lines = [line for source in sources for line in _about_clients(list(_lines(source, found)))]
+    files = [list(_lines(source, sources, found)) for source in sources]
+    lines = [line for file in files for line in file if isinstance(line, _Line)]
     boots: dict[str, _Boot] = {}
     for line in lines:
-        if isinstance(line, _Line):
-            _boot(line, boots, found)
-    skipped = ignored = 0
-    for line in lines:
-        if not isinstance(line, _Line):
-            found.entries.append(line)
-            continue
-        macs, tags = _client(line)
-        if not macs:
-            continue
-        servers = {boots[tag].server: tag for tag in tags if tag in boots}
-        if len(servers) > 1:
-            first, second = list(servers.values())[:2]
-            message = (
-                f"the tags {quoted(first)} and {quoted(second)} have different servers; leave one of them"
-            )
-            found.fault(line.source, macs[0], message)
-            found.not_imported(line.source, macs[0].line)
-        elif servers:
-            for mac in macs:
-                _rule(line, mac, tuple(servers), found)
-        elif any(word.text == "ignore" for word in line.words):
-            ignored += 1
-        else:
-            skipped += 1
+        _boot(line, boots, found)
+    left_out: Counter[str] = Counter()
+    for file in files:
+        left_out.update(_clients(file, boots, found))
     _relays(lines, found)
-    if skipped:
-        found.notes.append(f"Left out, lines of dhcp-host and dhcp-mac with no boot server: {skipped}.")
-    if ignored:
-        found.notes.append(
-            f"Left out, lines of dhcp-host with ignore: {ignored}. For a client that no server at all "
-            "should serve, write the rule MAC: drop."
-        )
+    found.notes.extend(
+        f"Left out, lines of dhcp-host and dhcp-mac {why}: {n}." for why, n in left_out.items()
+    )
     if found.rules:
         found.notes.append(NOTE)
 
 
-def _about_clients(lines: Sequence[_Line | Remark]) -> Iterator[_Line | Remark]:
-    """Leave out comments that are not about clients."""
-    if all(isinstance(line, Remark) or line.key in _CLIENTS for line in lines):
-        yield from lines
-        return
+def _host(line: _Line, boots: Mapping[str, _Boot], found: Found) -> str:
+    """Keep the rules of a line, or return why it makes none; what is wrong with it is noted."""
+    macs, tags = _client(line)
+    servers = {boots[tag].server: tag for tag in tags if tag in boots}
+    if not servers:
+        return _IGNORED if any(word.text == "ignore" for word in line.words) else _NO_SERVER
+    if len(servers) == 1 and macs:
+        for mac in macs:
+            _rule(line, mac, tuple(servers), found)
+        return ""
+    place = (macs or line.words)[0]
+    if not macs:
+        message = (
+            "this has a boot server but no MAC, and rules are about MACs; write a rule with the client's"
+        )
+    else:
+        first, second = list(servers.values())[:2]
+        message = f"the tags {quoted(first)} and {quoted(second)} have different servers; leave one of them"
+    found.fault(line.source, place, message)
+    found.not_imported(line.source, place.line)
+    return ""
+
+
+def _clients(lines: Sequence[_Line | Remark], boots: Mapping[str, _Boot], found: Found) -> Iterator[str]:
+    """Keep the rules of a file with their comments, and yield why lines make none."""
+    mixed = any(isinstance(line, _Line) and line.key not in _CLIENTS for line in lines)
     above: list[Remark] = []
     for line in lines:
-        if isinstance(line, _Line):
-            if line.key in _CLIENTS:
-                yield from above
-            above = []
-            yield line
-        elif line.text is None:
-            above = [line]
-        else:
-            above.append(line)
+        if isinstance(line, Remark):
+            above = [line] if mixed and line.text is None else [*above, line]
+            continue
+        if line.key in _CLIENTS:
+            before = len(found.entries)
+            found.entries.extend(above)
+            reason = _host(line, boots, found)
+            if reason:
+                yield reason
+            if reason and mixed:
+                del found.entries[before:]
+        above = []
+    if not mixed:
+        found.entries.extend(above)
 
 
-def _lines(source: Source, found: Found) -> Iterator[_Line | Remark]:
+def _lines(source: Source, sources: Sequence[Source], found: Found) -> Iterator[_Line | Remark]:
     """Yield options, comments on lines of their own, and empty lines."""
     for number, text in enumerate(source.lines, 1):
         key = _KEY.match(text)
         if key:
             words, comment = _split(text, number, key.end())
-            if key[1] in ("conf-file", "conf-dir", "dhcp-hostsfile", "dhcp-optsfile", "dhcp-hostsdir"):
+            if key[1] in _FILES and words and not is_given(words[0].text, sources):
                 message = f"{key[1]} is not followed; import those files together with this one"
                 found.fault(source, Word(text, number, key.start(1) + 1), message)
             yield _Line(source, key[1], words, comment)
@@ -121,12 +129,12 @@ def _lines(source: Source, found: Found) -> Iterator[_Line | Remark]:
         words, comment = _split(text, number, 0)
         if not words:
             yield Remark(comment if "#" in text else None)
-        elif _MAC.fullmatch(words[0].text):
+        elif len(words) > 1 or _MAC.fullmatch(words[0].text):
             yield _Line(source, "dhcp-host", words, comment)
         else:
             message = (
                 f"{quoted(text.strip())} is neither an option with its value, such as "
-                "dhcp-host=02:00:00:10:00:01,set:thin, nor begins with a MAC"
+                "dhcp-host=02:00:00:10:00:01,set:thin, nor a line of a dhcp-hostsfile"
             )
             found.fault(source, words[0], message)
             yield Remark(not_imported(source, number))
@@ -197,8 +205,6 @@ def _boot(line: _Line, boots: dict[str, _Boot], found: Found) -> None:
 
 def _client(line: _Line) -> tuple[list[Word], list[str]]:
     """Return the MACs of a line, and the tags that it sets."""
-    if line.key not in _CLIENTS:
-        return [], []
     macs = [word for word in line.words if _MAC.fullmatch(word.text)]
     tags = [word.text[4:] for word in line.words if word.text.startswith(("set:", "net:"))]
     if line.key == "dhcp-mac" and not tags and len(line.words) > 1:
@@ -229,11 +235,11 @@ def _wildcard(address: str) -> str:
     return ":".join(groups) if len(groups) == 6 else ":".join([*groups, "*"])
 
 
-def _relays(lines: Sequence[_Line | Remark], found: Found) -> None:
+def _relays(lines: Sequence[_Line], found: Found) -> None:
     """Make a default of `dhcp-relay`, and of `interface` the client interfaces."""
     relays: dict[str, list[str]] = {}
     for line in lines:
-        if not isinstance(line, _Line) or line.key != "dhcp-relay" or not line.words:
+        if line.key != "dhcp-relay" or not line.words:
             continue
         local = line.words[0]
         if ":" in local.text:
@@ -256,7 +262,7 @@ def _relays(lines: Sequence[_Line | Remark], found: Found) -> None:
     choices = {tuple(dict.fromkeys(servers)) for servers in relays.values()}
     found.default = min(choices) if len(choices) == 1 else found.default
     for line in lines:
-        if isinstance(line, _Line) and line.key == "interface":
+        if line.key == "interface":
             found.settings.interfaces.update(
                 (word.text, "") for word in line.words if word.text not in ("", "lo")
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -87,3 +88,9 @@ _BLANKS = re.compile(r"\S+")
 def words(text: str, line: int, column: int = 1) -> list[Word]:
     """Return what stands between blanks; `column` is that of the text's first character."""
     return [Word(match[0], line, column + match.start()) for match in _BLANKS.finditer(text)]
+
+
+def is_given(path: str, sources: Iterable[Source]) -> bool:
+    """Return whether a file, or some file of a folder, is one of the sources."""
+    folder = f"{path.rstrip('/')}/"
+    return any(source.name == path or source.name.startswith(folder) for source in sources)

@@ -32,6 +32,7 @@ MAC = "02:00:00:10:00:01"
         (f"{BOOT}dhcp-host=06-{MAC},set:thin\n", "2:11: '06-02:00:00:10:00:01' is of hardware type 06"),
         (f"{BOOT}dhcp-host={MAC},set:thin\ndhcp-host={MAC},set:thin\n", f"3:11: '{MAC}' stands in "),
         ("dhcp-hostsfile=/etc/hosts\n", "1:1: dhcp-hostsfile is not followed"),
+        (f"{BOOT}dhcp-host=laptop,10.10.10.9,set:thin\n", "2:11: this has a boot server but no MAC"),
         ("dhcp-relay=10.10.10.1,10.20.0.10#1067\n", "1:23: port '1067' has no counterpart"),
         ("dhcp-relay=10.10.10.1,,vlan10\n", "1:12: this relays by broadcast"),
         ("dhcp-range=x\n!what\n", "2:1: '!what' is neither an option"),
@@ -51,6 +52,13 @@ def test_dnsmasq_as_a_relay(imports: Importer) -> None:
     loaded = imports.text(text).loaded()
     assert where(loaded, MAC) == ("10.20.0.10",)
     assert [entry.name for entry in loaded.config.interfaces] == ["vlan10", "vlan20"]
+
+
+def test_dnsmasq_options_without_a_value_and_hosts_by_name(imports: Importer) -> None:
+    text = f"bogus-priv # no value\nno-hosts\n{BOOT}laptop,10.10.10.9\nid:01:02,ignore\n{MAC},set:thin\n"
+    result = imports.text(text)
+    assert result.code == 0
+    assert where(result.loaded("default: drop\n"), MAC) == ("10.20.0.20",)
 
 
 def test_dnsmasq_relaying_to_two_servers(imports: Importer) -> None:
@@ -218,3 +226,16 @@ def test_output_is_utf_8_whatever_the_terminal_is(imports: Importer) -> None:
     )
     assert done.returncode == 0
     assert "# Küche\n" in done.stdout.decode("utf-8")
+
+
+def test_what_is_given_too_need_not_be_followed(imports: Importer) -> None:
+    folder = imports.folder / "conf.d"
+    folder.mkdir()
+    (folder / "boot.conf").write_text(BOOT)
+    (imports.folder / "given").write_text(f"conf-dir={folder}\ndhcp-host={MAC},set:thin\n")
+    assert imports(imports.folder / "given", folder / "boot.conf").code == 0
+    hosts = folder / "hosts"
+    hosts.write_text(f"host a {{ hardware ethernet {MAC}; next-server 10.20.0.20; }}\n")
+    (imports.folder / "given").write_text(f'include "{hosts}";\ngroup {{ }}\n')
+    result = imports(imports.folder / "given", hosts)
+    assert (result.code, where(result.loaded("default: drop\n"), MAC)) == (0, ("10.20.0.20",))

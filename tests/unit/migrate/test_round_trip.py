@@ -106,7 +106,7 @@ def test_round_trip(case: Case, imports: Importer) -> None:
 def test_hosts_without_a_server_are_counted(imports: Importer) -> None:
     result = imports(SAMPLES / "dnsmasq.conf")
     assert "# Left out, lines of dhcp-host and dhcp-mac with no boot server: 1.\n" in result.out
-    assert "note: Left out, lines of dhcp-host with ignore: 1." in result.err
+    assert "note: Left out, lines of dhcp-host and dhcp-mac with ignore (for a client" in result.err
     assert "Left out, hosts with no next-server or no MAC: 1." in imports(SAMPLES / "dhcpd.conf").err
     assert "Left out, overrides for DHCPv6" in imports(SAMPLES / "overrides.json").err
 
