@@ -20,6 +20,9 @@ _MOST_HOPS = 16
 _THEIR_HOPS = 10
 """What dhcrelay takes for -c."""
 
+_MOST_LINES = 50
+"""Lines that a quoted value may have."""
+
 _UNCHANGED = "nothing to set"
 _FLAGS = {
     "-4": f"{_UNCHANGED}: pxerelay relays DHCPv4.",
@@ -87,15 +90,17 @@ def read(sources: Sequence[Source], found: Found) -> None:
     """Read defaults files; what -ch names is left in `found.settings.hosts_files`."""
     for source in sources:
         settings = dict(_assignments(source, found))
-        if "SERVERS" not in settings:
-            found.fault(source, Word("", 1, 1), 'SERVERS is missing; write SERVERS="10.20.0.10"')
-        _take(source, _command(settings), found)
+        if not _take(source, _command(settings), found):
+            place = next(iter(settings.get("SERVERS", ())), Word("", 1, 1))
+            found.fault(source, place, 'SERVERS names no server; write SERVERS="10.20.0.10"')
 
 
 def read_command(source: Source, words: Sequence[Word], found: Found) -> None:
     """Read the words of a command line, its program's name among them or not."""
     begins = bool(words) and re.fullmatch(r"(.*/)?dhcrelay", words[0].text) is not None
-    _take(source, words[1:] if begins else words, found)
+    if not _take(source, words[1:] if begins else words, found):
+        end = words[-1] if words else Word("", 1, 1)
+        found.fault(source, end, "no server is named; write its address at the end, such as 10.20.0.10")
 
 
 def command_line(arguments: Sequence[str]) -> tuple[Source, list[Word]]:
@@ -132,11 +137,8 @@ def _assignments(source: Source, found: Found) -> Iterator[tuple[str, list[Word]
             continue
         raw = line[match.end() :]
         values = _unquoted(raw)
-        while values is None:
-            _, more = next(lines, (0, None))
-            if more is None:
-                break
-            raw = f"{raw}\n{more}"
+        while values is None and raw.count("\n") < _MOST_LINES and (more := next(lines, None)):
+            raw = f"{raw}\n{more[1]}"
             values = _unquoted(raw)
         if values is None:
             found.fault(source, first, f"the quote of {match[1]} is never closed; write its second quote")
@@ -175,7 +177,8 @@ def _placed(raw: str, texts: Sequence[str], line: int, start: int) -> Iterator[W
         at += len(text)
 
 
-def _take(source: Source, words: Sequence[Word], found: Found) -> None:
+def _take(source: Source, words: Sequence[Word], found: Found) -> bool:
+    """Take all words of a command line, and return whether one is a server."""
     told = _Told()
     remaining = iter(words)
     for word in remaining:
@@ -200,10 +203,8 @@ def _take(source: Source, words: Sequence[Word], found: Found) -> None:
         else:
             hint = did_you_mean(word.text, _KNOWN) if len(word.text) < 16 else ""
             found.fault(source, word, f"{quoted(word.text)} is no option of dhcrelay 4.4{hint}")
-    if not told.servers:
-        end = words[-1] if words else Word("", 1, 1)
-        found.fault(source, end, "no server is named; write its address at the end, such as 10.20.0.10")
     _settle(told, found)
+    return bool(told.servers)
 
 
 def _option(source: Source, option: Word, value: Word, told: _Told, found: Found) -> None:
@@ -248,15 +249,16 @@ def _settle(told: _Told, found: Found) -> None:
     hops = min(max(told.hops - 1, 1), _MOST_HOPS)
     settings.keys["max_hops"] = hops, f"more are dropped; {told.hops_comment}"
     if told.agent:
-        option82 = {"circuit_id": "{interface}"}
+        option82: dict[str, str | bool] = {"circuit_id": "{interface}"}
         comment = "-a: as with dhcrelay the circuit id is the interface's name; the server may go by it"
+        if told.link_selection:
+            option82["link_selection"] = True
+            where = printable(told.link_selection)
+            settings.remarks.append(
+                f"-U {where}: link_selection. For giaddr to be the address of {where}, write giaddr: ADDRESS "
+                "for each interface."
+            )
         settings.keys["option82"] = option82, comment
-    if told.link_selection:
-        where = printable(told.link_selection)
-        settings.keys["option82"] = {"circuit_id": "{interface}", "link_selection": True}, f"-U {where}"
-        settings.remarks.append(
-            f"-U {where}: for giaddr to be the address of {where}, write giaddr: ADDRESS for each interface."
-        )
     for mode in told.modes:
         settings.remarks.append(f"-m {mode}: {_MODES[mode]}")
     settings.remarks.extend((ROUTERS, REPLIES))

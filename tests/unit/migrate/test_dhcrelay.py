@@ -59,7 +59,9 @@ def test_link_selection(imports: Importer) -> None:
     option82 = result.loaded().config.option82
     assert option82 is not None
     assert option82.link_selection
-    assert "# -U lo1: for giaddr to be the address of lo1, write giaddr: ADDRESS" in result.out
+    assert (
+        "# -U lo1: link_selection. For giaddr to be the address of lo1, write giaddr: ADDRESS" in result.out
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,9 @@ def test_what_is_not_understood_is_named(line: str, message: str, imports: Impor
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('INTERFACES="vlan10"\n', "given:1:1: SERVERS is missing"),
+        ('INTERFACES="vlan10"\n', "given:1:1: SERVERS names no server"),
+        ('SERVERS="wds"\n', "given:1:10: 'wds' is no server"),
+        ('SERVERS="' + "\n" * 100_000, "given:1:1: the quote of SERVERS is never closed"),
         ("SERVERS=10.20.0.10 10.20.0.11\n", "write all of it in quotes"),
         ('SERVERS="10.20.0.10\n\n', "the quote of SERVERS is never closed"),
         ('SERVERS="$OLD 10.20.0.10"\n', "a variable or command in it"),
