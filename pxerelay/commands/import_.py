@@ -14,7 +14,7 @@ from pxerelay.findings import ConfigError
 from pxerelay.migrate import dhcrelay, hosts
 from pxerelay.migrate.formats import FORMATS, recognise
 from pxerelay.migrate.found import Found, Servers, server_fault
-from pxerelay.migrate.source import Source, decoded
+from pxerelay.migrate.source import Source, decoded, printable
 from pxerelay.migrate.writer import name_fault, render
 from pxerelay.resolve import DROP
 
@@ -128,7 +128,7 @@ def _default(text: str, found: Found) -> Servers:
 
 def _read_files(arguments: argparse.Namespace, found: Found) -> str:
     """Read files of one format; return in words where all of it comes from."""
-    sources = [_source(name) for name in arguments.files]
+    sources = [_source(name, "-") for name in arguments.files]
     formats = {arguments.format or recognise(source.text) for source in sources}
     if len(formats) > 1 or None in formats:
         names = ", ".join(FORMATS)
@@ -159,16 +159,18 @@ def _read_hosts(found: Found) -> None:
             hosts.read([source], found)
 
 
-def _source(name: str) -> Source:
+def _source(name: str, standard_input: str | None = None) -> Source:
+    """Read a file; `standard_input` is the name that means no file."""
+    piped = name == standard_input
     try:
-        octets = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        octets = sys.stdin.buffer.read() if piped else Path(name).read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise _UnusableError(f"{name} can't be read: {reason}") from None
+        raise _UnusableError(f"{printable(name)} can't be read: {reason}") from None
     text = decoded(octets)
     if text is None:
-        raise _UnusableError(f"{name} is no text: it has NUL octets in it")
-    return Source("standard input" if name == "-" else name, text)
+        raise _UnusableError(f"{printable(name)} is no text: it has NUL octets in it")
+    return Source("standard input" if piped else name, text)
 
 
 def _left_over(text: str, *, complete: bool) -> list[findings.Finding]:

@@ -98,6 +98,8 @@ def test_an_option_without_a_counterpart_is_a_comment(option: str, imports: Impo
         (f"{RIS} -c", "-c needs a value behind it"),
         (f"{RIS} wds", "'wds' is no server"),
         ("-i vlan10", "no server is named"),
+        (f"-ch - {RIS}", "command line:1:5: - can't be read: No such file"),
+        (f"-ch \x1b[2J {RIS}", "\\x1b[2J can't be read"),
         (f"-ch /nonexistent/hosts {RIS}", "command line:1:5: /nonexistent/hosts can't be read: No such file"),
     ],
 )

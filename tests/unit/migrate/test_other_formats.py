@@ -186,6 +186,18 @@ def test_what_could_not_run(arguments: list[str], message: str, imports: Importe
     assert message in result.err
 
 
+def test_standard_input() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pxerelay", "import", "-", "--default", "drop"],
+        capture_output=True,
+        check=False,
+        input=b"x 10.20.0.10\n02:00:00:10:00:01 10.20.0.10\n",
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"standard input:1:1: 'x' is no MAC")
+    assert b"\n  02:00:00:10:00:01: server-10-20-0-10\n" in done.stdout
+
+
 def test_a_binary_file_is_refused(imports: Importer) -> None:
     result = imports.text(b"\x7fELF\0\0\0", "--from", "dhcrelay-hosts")
     assert (result.code, result.out) == (2, "")
