@@ -1,0 +1,182 @@
+"""`pxerelay import`: what other relays and servers are configured by, to a configuration file."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pxerelay import config, document, findings
+from pxerelay.commands.common import FOUND, OK, Commands, fail, tell
+from pxerelay.findings import ConfigError
+from pxerelay.migrate import dhcrelay, hosts
+from pxerelay.migrate.formats import FORMATS, recognise
+from pxerelay.migrate.found import Found, Servers, server_fault
+from pxerelay.migrate.source import Source, decoded, printable
+from pxerelay.migrate.writer import name_fault, render
+from pxerelay.resolve import DROP
+
+_EPILOG = """\
+Comments are kept. A line that was not understood is named with its place and becomes a comment, and the
+exit code is 1; what was understood is printed all the same. With no --default, and none in the files, the
+result says what to add: a main file needs `default:`.
+
+formats:
+{formats}
+
+examples:
+  pxerelay import /etc/dhcrelay.hosts --server ris=10.20.0.10 --default ris > pxerelay.yml
+  pxerelay import /etc/default/isc-dhcp-relay > pxerelay.yml
+  pxerelay import --dhcrelay -- -i eth0 -c 10 -a -ch /etc/dhcrelay.hosts 10.20.0.10 > pxerelay.yml
+  pxerelay check pxerelay.yml
+"""
+
+
+class _UnusableError(Exception):
+    """Nothing can be imported; the message says why."""
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    formats = "\n".join(f"  {name:<15} {format_.meaning}" for name, format_ in FORMATS.items())
+    parser = commands.add_parser(
+        "import",
+        help="make a configuration of what other relays and servers have",
+        description="Print a configuration file with what other programs' files say.",
+        epilog=_EPILOG.format(formats=formats),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("files", nargs="+", metavar="F", help="files of one format; - is standard input")
+    parser.add_argument(
+        "--from", dest="format", choices=FORMATS, help="default: told by what is in the files"
+    )
+    parser.add_argument(
+        "--dhcrelay", action="store_true", help="what stands behind -- is the command line of a dhcrelay"
+    )
+    parser.add_argument(
+        "--server",
+        dest="servers",
+        action="append",
+        default=[],
+        metavar="NAME=ADDRESS",
+        help="a name for a server, or for several: NAME=ADDRESS,ADDRESS",
+    )
+    parser.add_argument(
+        "--default",
+        metavar="SERVER",
+        help="where clients go that no rule names: a name of --server, an address, A,B, or drop",
+    )
+    parser.set_defaults(run=_import)
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    try:
+        found = Found(_servers(arguments.servers))
+        default = _default(arguments.default, found) if arguments.default else ()
+        origin = _read_command(arguments, found) if arguments.dhcrelay else _read_files(arguments, found)
+    except _UnusableError as error:
+        return fail(str(error))
+    default = default or found.default
+    text = render(found, origin, default)
+    found.findings.extend(_left_over(text, complete=bool(default)))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # what configuration files are in, whatever the terminal is
+    tell(text.removesuffix("\n"))
+    for note in found.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if found.findings:
+        return fail(findings.as_text(_in_order(found.findings)), FOUND)
+    return OK
+
+
+def _in_order(found: Sequence[findings.Finding]) -> list[findings.Finding]:
+    """Return findings from top to bottom of each file."""
+    files = {file: at for at, file in enumerate(dict.fromkeys(one.file for one in found))}
+    return sorted(found, key=lambda one: (files[one.file], one.line, one.column))
+
+
+def _servers(texts: Sequence[str]) -> dict[str, Servers]:
+    """Return what --server says."""
+    given: dict[str, Servers] = {}
+    for text in texts:
+        name, sign, addresses = text.partition("=")
+        if not sign:
+            raise _UnusableError(f"--server {text}: write NAME=ADDRESS, such as ris=10.20.0.10")
+        servers = tuple(dict.fromkeys(addresses.split(",")))
+        message = name_fault(name) or next(filter(None, map(server_fault, servers)), "")
+        if not message and name in given:
+            message = "that name stands there twice; give each server its own"
+        if message:
+            raise _UnusableError(f"--server {text}: {message}")
+        given[name] = servers
+    return given
+
+
+def _default(text: str, found: Found) -> Servers:
+    """Return what --default says."""
+    if text == DROP:
+        return (DROP,)
+    servers: dict[str, None] = {}
+    for item in text.split(","):
+        if item not in found.given and server_fault(item):
+            raise _UnusableError(f"--default {text}: {server_fault(item)}, or a name that --server has")
+        servers.update(dict.fromkeys(found.given.get(item, (item,))))
+    return tuple(servers)
+
+
+def _read_files(arguments: argparse.Namespace, found: Found) -> str:
+    """Read files of one format; return in words where all of it comes from."""
+    sources = [_source(name, "-") for name in arguments.files]
+    formats = {arguments.format or recognise(source.text) for source in sources}
+    if len(formats) > 1 or None in formats:
+        names = ", ".join(FORMATS)
+        which = "not all files are in one format" if len(formats) > 1 else "can't tell the format of this"
+        raise _UnusableError(f"{', '.join(arguments.files)}: {which}; say which by --from: {names}")
+    name = formats.pop()
+    FORMATS[str(name)].read(sources, found)
+    if name == "dhcrelay":
+        _read_hosts(found)
+    return f"From {', '.join(source.name for source in sources)} ({name})"
+
+
+def _read_command(arguments: argparse.Namespace, found: Found) -> str:
+    source, words = dhcrelay.command_line(arguments.files)
+    dhcrelay.read_command(source, words, found)
+    _read_hosts(found)
+    return f"From the command line {source.text}"
+
+
+def _read_hosts(found: Found) -> None:
+    """Read what -ch names."""
+    for named_in, word in found.settings.hosts_files:
+        try:
+            source = _source(word.text)
+        except _UnusableError as error:
+            found.fault(named_in, word, f"{error}; put it there, or import it by itself and add its rules")
+        else:
+            hosts.read([source], found)
+
+
+def _source(name: str, standard_input: str | None = None) -> Source:
+    """Read a file; `standard_input` is the name that means no file."""
+    piped = name == standard_input
+    try:
+        octets = sys.stdin.buffer.read() if piped else Path(name).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise _UnusableError(f"{printable(name)} can't be read: {reason}") from None
+    text = decoded(octets)
+    if text is None:
+        raise _UnusableError(f"{printable(name)} is no text: it has NUL octets in it")
+    return Source("standard input" if piped else name, text)
+
+
+def _left_over(text: str, *, complete: bool) -> list[findings.Finding]:
+    """Return what `pxerelay check` will say of the result."""
+    try:
+        config.build(document.parse("(the result)", text if complete else f"{text}default: {DROP}\n"))
+    except ConfigError as error:
+        return list(error.findings)
+    return []
