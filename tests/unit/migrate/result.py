@@ -15,6 +15,10 @@ from pxerelay.review import explain
 SAMPLES = Path(__file__).parent / "samples"
 
 
+TODAY = 1
+"""No imported rule ends."""
+
+
 @dataclass
 class Result:
     """The exit code, what was printed, and where a file with it may be written."""
@@ -34,7 +38,7 @@ class Result:
 
 def where(loaded: Loaded, mac: str) -> tuple[str, ...]:
     """Return the servers that a client gets."""
-    return explain(loaded.config, loaded.documents, parse_mac(mac)).winner.servers
+    return explain(loaded.config, loaded.documents, parse_mac(mac), TODAY).winner.servers
 
 
 @dataclass
