@@ -19,12 +19,13 @@ venv: $(VENV)/.stamp ## the tools: Debian packages and .venv
 
 test: lint unit integration ## everything that is fast: lint, unit and integration tests
 
-lint: $(VENV)/.stamp ## ruff, mypy, yamllint, ansible-lint; is the role's README current
+lint: $(VENV)/.stamp ## ruff, mypy, yamllint, ansible-lint; are the generated pages current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/yamllint --strict .
 	$(BIN)/python ansible/readme.py --check
+	$(BIN)/python schemas/reference.py --check
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/ansible-lint --offline --profile production ansible inventories molecule
 
 unit: $(VENV)/.stamp ## bytes in, decision out; no network
