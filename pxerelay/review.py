@@ -85,7 +85,7 @@ def explain(
             entries = ", ".join(entry.name for entry in config.interfaces) or "none"
             raise LookupError(f"no entry of `interfaces:` means '{interface}'; there are: {entries}")
     client = DescribedClient(chaddr, interface, vendor_class, architectures)
-    origins = _Origins(documents)
+    origins = Origins(documents)
     default = setting.default if setting else None
     choice = config.on(today).policy.choose(client, default).choice
     pxe_only = setting.pxe_only if setting else config.pxe_only
@@ -102,7 +102,7 @@ def explain(
     )
 
 
-def _candidate(match: Match, origins: _Origins, today: int) -> Candidate:
+def _candidate(match: Match, origins: Origins, today: int) -> Candidate:
     choice, entry = match.choice, origins.entry(match)
     return Candidate(
         reason=match.reason.value,
@@ -129,7 +129,7 @@ _RULES = frozenset({Reason.MAC, Reason.OUI, Reason.WILDCARD})
 """What entries of `rules:` are."""
 
 
-class _Origins:
+class Origins:
     """Where the entries of a configuration stand."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
