@@ -19,6 +19,9 @@ _INSTALL = (
 )
 
 
+_LINKS = "what can be read is Ethernet, Linux cooked (tcpdump -i any) and raw IP"
+
+
 class CaptureError(Exception):
     """A capture that can't be read, or not to its end; the message says why."""
 
@@ -51,6 +54,9 @@ def frames(path: Path) -> Iterator[Frame]:
                 _reason(error) if isinstance(error, OSError) else "it is no capture in pcap or pcapng format"
             )
             raise CaptureError(f"{name} can't be read: {why}") from None
+        link = getattr(reader, "linktype", None)
+        if link is not None and link not in LINK_TYPES:
+            raise CaptureError(f"{name} has link type {link}; {_LINKS}")
         number = 0
         while True:
             complaints.clear()
@@ -60,10 +66,11 @@ def frames(path: Path) -> Iterator[Frame]:
                 break
             except (Scapy_Exception, OSError, ValueError, LookupError, zlib.error) as error:
                 raise CaptureError(f"{name} is damaged behind packet {number}: {_reason(error)}") from None
-            if file.is_short:
+            if file.is_short or (file.ended and len(octets) < getattr(told, "caplen", 0)):
+                file.is_short = True
                 break
             number += 1
-            yield _frame(name, number, reader, octets, told)
+            yield _frame(number, reader, octets, told)
         if file.is_short:
             raise CaptureError(f"{name} was cut short: it ends within what follows packet {number}")
         if complaints or not file.ended:
@@ -71,13 +78,9 @@ def frames(path: Path) -> Iterator[Frame]:
             raise CaptureError(f"{name} is damaged behind packet {number}: {why}")
 
 
-def _frame(name: str, number: int, reader: Any, octets: bytes, told: Any) -> Frame:
+def _frame(number: int, reader: Any, octets: bytes, told: Any) -> Frame:
     """Return a packet that scapy read; pcapng has link type and time scale for each, pcap for all."""
     link = getattr(told, "linktype", None) or reader.linktype
-    if link not in LINK_TYPES:
-        raise CaptureError(
-            f"{name}: packet {number} has link type {link}; what can be read is Ethernet, Linux cooked, raw IP"
-        )
     heard_on = getattr(told, "ifname", None)
     if hasattr(told, "tsresol"):
         ticks = (told.tshigh or 0) << 32 | (told.tslow or 0)

@@ -118,6 +118,8 @@ def _ip_packet(frame: Frame) -> tuple[tuple[int, ...], bytes]:
     octets = frame.octets
     if frame.link in _RAW:
         return (), octets
+    if frame.link not in _TYPE_AT:
+        return (), b""
     type_at, start = _TYPE_AT[frame.link]
     tags: list[int] = []
     while len(octets) >= max(start, type_at + 2):
