@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -60,9 +61,8 @@ def dotted(address: bytes) -> str:
     ids=["ethernet", "sll", "sll2"],
 )
 def test_link_types_and_tags(
-    path: Path, link: int, turned: object, tags: tuple[int, ...], order: str
+    path: Path, link: int, turned: Callable[[bytes], bytes], tags: tuple[int, ...], order: str
 ) -> None:
-    assert callable(turned)
     frame = turned(tagged(FRAME, *tags))
     for capture in (written.pcap([frame], link, order), written.pcapng([(link, "")], [(0, frame)], order)):
         (found,) = read(path, capture)
@@ -132,10 +132,12 @@ def counted(path: Path) -> tuple[int, str]:
 @pytest.mark.parametrize("form", ["pcap", "pcapng"])
 def test_a_capture_that_ends_anywhere_is_read_up_to_there(path: Path, form: str) -> None:
     frame = FRAME[:80]
-    make = {
-        "pcap": lambda count: written.pcap([frame] * count),
-        "pcapng": lambda count: written.pcapng([(ETHERNET, "")], [(0, frame)] * count),
-    }[form]
+
+    def make(count: int) -> bytes:
+        if form == "pcap":
+            return written.pcap([frame] * count)
+        return written.pcapng([(ETHERNET, "")], [(0, frame)] * count)
+
     wholes = {len(make(count)): count for count in range(4)}
     three = make(3)
     if form == "pcapng":
