@@ -103,6 +103,10 @@ SERVER_SIDE, FIRST_INDEX = 1, 2
 """Indexes of made-up interfaces: the one that servers and routers are behind, and the first of clients."""
 
 
+UNKNOWN_GIADDR = "?"
+"""In the place of a placeholder."""
+
+
 class Server(NamedTuple):
     """A server: what the configuration calls it, empty if it has no name, and its address or DNS name."""
 
@@ -159,7 +163,7 @@ class Offline:
 
     def giaddr_text(self, port: Port) -> str:
         """Spell a port's giaddr, `?` if it is not known."""
-        return "?" if port.name in self.guessed else str(port.giaddr)
+        return UNKNOWN_GIADDR if port.name in self.guessed else str(port.giaddr)
 
 
 def learnt(datagrams: Sequence[Datagram], where: Whereabouts, config: Config) -> dict[str, IPv4Address]:

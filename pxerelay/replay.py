@@ -101,6 +101,10 @@ class Replayer:
         """Names of all client interfaces that it knows of."""
         return tuple(self._offline.indexes)
 
+    def advice(self, datagram: Datagram) -> str:
+        """Return what to give so that a packet's interface is known."""
+        return self._where.advice(datagram)
+
     def verdict(self, datagram: Datagram) -> Verdict:
         """Return what becomes of a packet."""
         message = datagram.payload
@@ -112,7 +116,7 @@ class Replayer:
             return Verdict(datagram, Subject(), "message", False, Fate.DROPPED, MEANING[drop], drop)
         found = packet.readable_options(message)
         is_reply = message[packet.OP] == packet.BOOTREPLY
-        interface, giaddr = self._place(datagram)
+        interface, giaddr = self.place(datagram)
         mac = format_mac(message[packet.CHADDR][: message[packet.HLEN]]) or NO_ADDRESS
         subject = Subject(mac, interface, giaddr, "" if is_reply else words.client_kind(found))
         name = words.message_name(packet.message_type(found))
@@ -125,7 +129,7 @@ class Replayer:
             return self._reply(verdict)
         return self.request(verdict)
 
-    def _place(self, datagram: Datagram) -> tuple[str | None, str | None]:
+    def place(self, datagram: Datagram) -> tuple[str | None, str | None]:
         """Return the client interface of a packet, and the relay agent's address if it is not ours."""
         giaddr = datagram.payload[packet.GIADDR]
         if giaddr == packet.UNSET:

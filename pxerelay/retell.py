@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from pxerelay import decode, packet
+from pxerelay.offline import UNKNOWN_GIADDR
 from pxerelay.replay import Fate, Group, Subject, Verdict
 
 
@@ -137,6 +139,36 @@ def differences(groups: Iterable[Group]) -> str:
     if not moves:
         return "nothing would differ"
     return "\n".join(text for head, lines in moves.items() for text in (head, *lines))
+
+
+def packet_text(verdict: Verdict) -> str:
+    """Return for people the octets that leave, decoded, next to what came in."""
+    if verdict.sent is None:
+        return f"  nothing leaves: {_fate(verdict)}"
+    to = verdict.target or ", ".join(f"{server} port {packet.SERVER_PORT}" for server in verdict.servers)
+    came = verdict.datagram.payload
+    lines = [f"  {verdict.message} to {to}"]
+    if verdict.giaddr == UNKNOWN_GIADDR:
+        lines.append(
+            f"  giaddr stands for that of {verdict.subject.place}, which is not known here; give --giaddr"
+        )
+    for text in (decode.as_text(came, verdict.sent), "", decode.hexdump(came, verdict.sent)):
+        lines.extend(f"  {line}".rstrip() for line in text.split("\n"))
+    return "\n".join(lines)
+
+
+def packet_plain(verdict: Verdict) -> dict[str, Any]:
+    """Return for programs the same."""
+    found: dict[str, Any] = _outcome(verdict)
+    if verdict.sent is not None:
+        shown, gone = decode.compared(verdict.datagram.payload, verdict.sent)
+        found["octets"] = verdict.sent.hex()
+        found["fields"] = [
+            {"name": field.name, "text": field.text, "was": was or None, "new": new}
+            for field, was, new in shown
+        ]
+        found["gone"] = [{"name": field.name, "text": field.text} for field in gone]
+    return found
 
 
 def difference_json(group: Group) -> str:

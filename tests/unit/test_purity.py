@@ -43,6 +43,7 @@ PURE = (
     "offline",
     "replay",
     "retell",
+    "decode",
     "lint",
     "migrate",
     "migrate.source",
