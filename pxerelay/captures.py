@@ -87,7 +87,8 @@ def _frame(number: int, reader: Any, octets: bytes, told: Any) -> Frame:
         time = ticks / told.tsresol
     else:
         time = told.sec + told.usec / (1e9 if reader.nano else 1e6)
-    interface = heard_on.decode("utf-8", "replace") if heard_on else None
+    text = heard_on.decode("utf-8", "replace").rstrip("\0") if heard_on else ""
+    interface = text if text.isprintable() and text else None
     return Frame(number, time, link, octets, interface)
 
 

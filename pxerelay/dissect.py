@@ -60,6 +60,8 @@ _ETHERNET, _SLL, _SLL2 = 1, 113, 276
 _TYPE_AT = {_ETHERNET: (12, 14), _SLL: (14, 16), _SLL2: (0, 20)}
 """Where the EtherType stands, and where what it tells of begins (tcpdump.org's link-layer header types)."""
 
+_COOKED = frozenset({_SLL, _SLL2})
+
 _RAW = frozenset({12, 14, 101, 228})
 """Link types that are an IP packet and nothing else."""
 
@@ -79,14 +81,19 @@ _MOST_INCOMPLETE = 64
 
 
 def datagrams(frames: Iterable[Frame]) -> Iterator[Datagram | None]:
-    """Yield the UDP datagram that each frame brings, or completes; None for a frame that brings none."""
-    joiner = _Joiner()
+    """Yield the UDP datagram that each frame brings, or completes; None for a frame that brings none.
+
+    `tcpdump -i any` hears a packet of a VLAN twice, on the parent and on the VLAN's interface: the second
+    brings none.
+    """
+    joiner, heard = _Joiner(), _Heard()
     for frame in frames:
-        yield _datagram(frame, joiner)
+        tags, ip = _ip_packet(frame)
+        is_copy = frame.link in _COOKED and heard.before(ip, frame.time)
+        yield None if is_copy else _datagram(frame, tags, ip, joiner)
 
 
-def _datagram(frame: Frame, joiner: _Joiner) -> Datagram | None:
-    tags, ip = _ip_packet(frame)
+def _datagram(frame: Frame, tags: tuple[int, ...], ip: bytes, joiner: _Joiner) -> Datagram | None:
     if len(ip) < _IP_HEADER or ip[0] >> 4 != 4 or ip[9] != _UDP:
         return None
     header = (ip[0] & 0x0F) * 4
@@ -133,6 +140,25 @@ def _ip_packet(frame: Frame) -> tuple[tuple[int, ...], bytes]:
             tags.append(tag & _VLAN_MASK)
         type_at, start = start + 2, start + 4
     return (), b""
+
+
+class _Heard:
+    """The IP packets that were heard last."""
+
+    def __init__(self) -> None:
+        self._times: dict[bytes, float] = {}
+
+    def before(self, ip: bytes, time: float) -> bool:
+        """Whether the same packet was heard just before; and remember this one."""
+        last = self._times.pop(ip, None)
+        if len(self._times) >= _MOST_HEARD:
+            del self._times[next(iter(self._times))]
+        self._times[ip] = time
+        return last is not None and 0 <= time - last < _JUST_BEFORE
+
+
+_MOST_HEARD, _JUST_BEFORE = 64, 0.05
+"""Packets that are kept to be told from their copies, and how many seconds a copy may come later."""
 
 
 @dataclass

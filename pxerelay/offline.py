@@ -7,6 +7,7 @@ the configuration or the capture. Where none tells an interface's giaddr, a plac
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
@@ -170,10 +171,11 @@ def learnt(datagrams: Sequence[Datagram], where: Whereabouts, config: Config) ->
     """Return the giaddr of interfaces as the capture shows it.
 
     What has been relayed of a client tells it, that was heard without one on an interface before; where there
-    is only one interface and no router may relay to us, every reply to a relay agent does.
+    is only one interface and no router may relay to us, every reply to a relay agent does. What most packets
+    say counts.
     """
     heard: dict[packet.Transaction, str] = {}
-    found: dict[str, IPv4Address] = {}
+    seen: dict[str, Counter[bytes]] = {}
     only = where.only if not config.accept_relayed_from else None
     for datagram in datagrams:
         message = datagram.payload
@@ -184,9 +186,16 @@ def learnt(datagrams: Sequence[Datagram], where: Whereabouts, config: Config) ->
             if message[packet.OP] == packet.BOOTREQUEST and (name := where(datagram)):
                 heard.setdefault(packet.transaction(message), name)
             continue
+        if datagram.source_port != packet.SERVER_PORT or any(
+            IPv4Address(giaddr) in network for network in config.accept_relayed_from
+        ):
+            continue
         name = heard.get(packet.transaction(message))
         if name is None and only and datagram.destination == giaddr:
             name = only
-        if name is not None:
-            found.setdefault(name, IPv4Address(giaddr))
-    return found
+        if name is not None and (
+            giaddr in (datagram.source, datagram.destination)
+            or IPv4Address(datagram.destination) in config.mentioned
+        ):
+            seen.setdefault(name, Counter())[giaddr] += 1
+    return {name: IPv4Address(counted.most_common(1)[0][0]) for name, counted in seen.items()}

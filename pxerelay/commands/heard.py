@@ -47,9 +47,8 @@ def add_hints(parser: argparse.ArgumentParser, *, interface: bool = True) -> Non
 
 def hints_of(arguments: argparse.Namespace, config: Config) -> Hints:
     """Return what the options tell; LookupError for what is no such thing."""
-    if arguments.interface is not None and config.setting_for(arguments.interface) is None:
-        entries = ", ".join(entry.name for entry in config.interfaces) or "none"
-        raise LookupError(f"no entry of `interfaces:` means '{arguments.interface}'; there are: {entries}")
+    if arguments.interface is not None:
+        _check(arguments.interface, config)
     vlans = {}
     for text in arguments.vlans:
         tags, sign, name = text.partition("=")
@@ -59,14 +58,21 @@ def hints_of(arguments: argparse.Namespace, config: Config) -> Hints:
         vlans[".".join(str(int(part)) for part in parts)] = name
     giaddrs = {}
     for text in arguments.giaddrs:
-        name, sign, address = text.partition("=")
+        name, _, address = text.partition("=")
         try:
             giaddrs[name] = IPv4Address(address)
         except AddressValueError:
-            raise LookupError(
-                f"--giaddr {text}: write INTERFACE=ADDRESS, such as vlan10=10.10.10.1"
-            ) from None
+            message = f"--giaddr {text}: write INTERFACE=ADDRESS, such as vlan10=10.10.10.1"
+            raise LookupError(message) from None
+        _check(name, config)
     return Hints(arguments.interface, vlans, giaddrs)
+
+
+def _check(interface: str, config: Config) -> None:
+    """Raise LookupError for an interface that no entry of `interfaces` means."""
+    if config.setting_for(interface) is None:
+        entries = ", ".join(entry.name for entry in config.interfaces) or "none"
+        raise LookupError(f"no entry of `interfaces:` means '{interface}'; there are: {entries}")
 
 
 def _is_vlan(text: str) -> bool:

@@ -71,6 +71,16 @@ def test_link_types_and_tags(
         assert int(found.time) == SECONDS
 
 
+def test_any_interface_hears_a_vlan_twice(path: Path) -> None:
+    tagged_, plain = (written.sll2(frame) for frame in (tagged(FRAME, 10), FRAME))
+    first, second, third = read(path, written.pcap([tagged_, plain, plain], SLL2, seconds=(0, 0, 1)))
+    assert first is not None
+    assert first.tags == (10,)
+    assert second is None
+    assert third is not None
+    assert None not in read(path, written.pcap([FRAME, FRAME], seconds=(0, 0)))
+
+
 def test_raw_ip_and_nanoseconds_and_gzip(path: Path) -> None:
     capture = written.pcap([written.raw(FRAME)], RAW, nano=True)
     for octets in (capture, gzip.compress(capture)):

@@ -218,6 +218,21 @@ def test_giaddr_from_the_capture_the_command_and_the_file(
     assert replay(capsys, capture, config).packets == told.packets
 
 
+def test_giaddr_is_not_learnt_from_a_client_or_a_router(
+    config: Path, capture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretends = tagged(asked(request(chaddr=OTHER, giaddr="10.66.6.6")), 10)
+    by_router = from_server(request(chaddr=OTHER, giaddr="10.30.0.1"), "10.30.0.1", "10.20.0.10")
+    capture.write_bytes(written.pcap([on_vlan(10), pretends, by_router]))
+    told = replay(capsys, capture, config)
+    assert [(one["verdict"], one["drop"]) for one in told.packets] == [
+        ("relayed", None),
+        ("dropped", "relay-not-accepted"),
+        ("already relayed", None),
+    ]
+    assert told.packets[0]["set_giaddr"] == "?"
+
+
 def test_replies_that_are_not_relayed(
     config: Path, capture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -294,6 +309,7 @@ def test_a_damaged_capture_is_told_as_far_as_it_goes(
         (["--vlan", "vlan10"], "write TAG=INTERFACE"),
         (["--vlan", "4095=vlan10"], "write TAG=INTERFACE"),
         (["--giaddr", "vlan10=here"], "write INTERFACE=ADDRESS"),
+        (["--giaddr", "vlan99=10.0.0.1"], "means 'vlan99'"),
         (["--against", "nowhere.yml"], "nowhere.yml: can't be read"),
     ],
 )

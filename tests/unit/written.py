@@ -34,11 +34,19 @@ def sll2(frame: bytes) -> bytes:
     return frame[12:14] + bytes(2) + struct.pack("!IHBB", 3, 1, 1, 6) + frame[6:12] + bytes(2) + frame[14:]
 
 
-def pcap(frames: Iterable[bytes], link: int = ETHERNET, order: str = "<", *, nano: bool = False) -> bytes:
-    """Return a capture in libpcap's classic format."""
+def pcap(
+    frames: Iterable[bytes],
+    link: int = ETHERNET,
+    order: str = "<",
+    *,
+    nano: bool = False,
+    seconds: Sequence[int] = (),
+) -> bytes:
+    """Return a capture in libpcap's classic format; `seconds` are the times, else each is a second later."""
     capture = struct.pack(f"{order}IHHiIII", 0xA1B23C4D if nano else 0xA1B2C3D4, 2, 4, 0, 0, 65535, link)
     for at, frame in enumerate(frames):
-        capture += struct.pack(f"{order}IIII", SECONDS + at, 500, len(frame), len(frame)) + frame
+        when = SECONDS + (seconds[at] if seconds else at)
+        capture += struct.pack(f"{order}IIII", when, 500, len(frame), len(frame)) + frame
     return capture
 
 
