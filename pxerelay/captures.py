@@ -14,9 +14,7 @@ from typing import IO, Any
 
 from pxerelay.dissect import LINK_TYPES, Frame
 
-_INSTALL = (
-    "reading captures needs scapy; install it: pip install 'pxerelay[captures]', or Debian's python3-scapy"
-)
+_INSTALL = "reading captures needs scapy; install it: pip install 'pxerelay[captures]'"
 
 
 _LINKS = "what can be read is Ethernet, Linux cooked (tcpdump -i any) and raw IP"

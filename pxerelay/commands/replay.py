@@ -90,13 +90,14 @@ def _tell(heard: Heard, one: Replayer, *, as_json: bool) -> retell.Sum:
 
 
 def _time(seconds: float, *, universal: bool) -> str:
+    """Spell a time: for programs in UTC, for people as it is here."""
     try:
         when = datetime.fromtimestamp(seconds, timezone.utc)
-    except (OverflowError, ValueError, OSError):
+        if universal:
+            return when.isoformat(timespec="microseconds")
+        return when.astimezone().replace(tzinfo=None).isoformat(" ", "microseconds")
+    except (OverflowError, ValueError, OSError):  # a damaged capture's
         return f"{seconds:.6f}"
-    if universal:
-        return when.isoformat(timespec="microseconds")
-    return when.astimezone().isoformat(" ", "microseconds").partition("+")[0][:26]
 
 
 def _finish(heard: Heard, total: retell.Sum) -> int:

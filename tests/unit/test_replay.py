@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pxerelay import document, retell
 from pxerelay.cli import main
+from pxerelay.dissect import Datagram
+from pxerelay.offline import Hints
+from pxerelay.replay import Fate, Replayer, replayer
+from pxerelay.replay import differences as replay_differences
 from tests.firmware.setups import BIOS, PLAIN, SETTINGS, UEFI, configuration
 from tests.lab import frames as ethernet
 from tests.lab import pcap as lab_pcap
 from tests.lab.command import REPOSITORY
 from tests.lab.topology import ALTIRIS, RIS
 from tests.unit import written
-from tests.unit.configs import STANDARD
-from tests.unit.messages import NAK, OFFER, reply, request
+from tests.unit.configs import STANDARD, build
+from tests.unit.messages import NAK, OFFER, ip, reply, request
 from tests.unit.written import ETHERNET, SLL2, asked, tagged
 
 FOLDER = REPOSITORY / "tests" / "captures"
@@ -288,6 +294,15 @@ def test_servers_by_dns_name_are_named_and_not_looked_up(
     assert (told.packets[0]["servers"], told.packets[0]["server_names"]) == (["ris.example.net"], ["ris"])
 
 
+def test_a_time_that_no_calendar_has(config: Path, capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = bytearray(written.pcapng([(ETHERNET, "vlan10")], [(0, asked(request()))]))
+    at = whole.index(b"\x06\0\0\0") + 12
+    whole[at : at + 4] = b"\xff" * 4
+    capture.write_bytes(bytes(whole))
+    for as_json in (False, True):
+        assert replay(capsys, capture, config, json=as_json).code == 0
+
+
 def test_a_damaged_capture_is_told_as_far_as_it_goes(
     config: Path, capture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -446,6 +461,47 @@ def test_against_agrees_with_explain(
     }
     dropped_for_another_reason = {entry for entry in told_of if entry[2] == entry[3] == frozenset()}
     assert told_of - dropped_for_another_reason == moved
+
+
+BUILT = build(STANDARD)
+DOCUMENTS = (document.parse("pxerelay.yml", STANDARD),)
+ADDRESSES = st.sampled_from([ip(text) for text in ("0.0.0.0", "10.20.0.10", "10.30.0.1", "255.255.255.255")])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    start=st.sampled_from([request(), request(giaddr="10.30.0.1"), reply(), request(giaddr="10.10.10.1")]),
+    changes=st.lists(st.tuples(st.integers(0, 299), st.integers(0, 255)), max_size=12),
+    size=st.integers(0, 300),
+    ends=st.tuples(ADDRESSES, ADDRESSES),
+    ports=st.tuples(*[st.sampled_from([67, 68, 4011])] * 2),
+    tags=st.sampled_from([(), (10,), (30,), (100, 20)]),
+)
+def test_whatever_comes_has_a_verdict(
+    start: bytearray,
+    changes: list[tuple[int, int]],
+    size: int,
+    ends: tuple[bytes, bytes],
+    ports: tuple[int, int],
+    tags: tuple[int, ...],
+) -> None:
+    octets = bytearray(start)
+    for place, value in changes:
+        octets[place] = value
+    datagram = Datagram(1, 0.0, None, tags, *ends, *ports, bytes(octets[: max(size, 200)]), 300)
+    for one in (datagram, datagram._replace(size=len(datagram.payload))):
+        replayer = replayer_for([one])
+        verdict = replayer.verdict(one)
+        assert (verdict.sent is not None) is (verdict.fate is Fate.RELAYED)
+        assert bool(verdict.reason) is (verdict.fate is not Fate.RELAYED)
+        assert retell.line(verdict, "now").isprintable()
+        assert json.loads(retell.as_json(verdict, "now"))["verdict"] == verdict.fate.value
+        assert retell.packet_text(verdict)
+        assert replay_differences([one], replayer, replayer_for([one])) == []
+
+
+def replayer_for(datagrams: list[Datagram]) -> Replayer:
+    return replayer(BUILT, DOCUMENTS, datagrams, Hints(giaddrs={"vlan10": IPv4Address("10.10.10.1")}))
 
 
 def test_fragments_and_standard_input(
