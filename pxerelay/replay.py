@@ -21,6 +21,7 @@ from pxerelay.model import Config
 from pxerelay.offline import SERVER_SIDE, Hints, Offline, Server, Whereabouts, learnt
 from pxerelay.relay import BROADCAST, MEANING, Decision, Drop, ToClient, ToServers
 from pxerelay.review import Origins
+from pxerelay.rules import Match
 
 DHCP_PORTS = frozenset({packet.SERVER_PORT, packet.CLIENT_PORT})
 """Packets from or to one of these are DHCP."""
@@ -60,7 +61,7 @@ class Subject(NamedTuple):
 class Verdict:
     """A packet and what becomes of it.
 
-    `reason` tells in words why it is not relayed, `rule` which entry chose, `source` its `file:line`.
+    `reason` tells in words why it is not relayed, `match` which entry chose, `source` its `file:line`.
     `servers` are those that get a request, with `giaddr` in it; `target` is who gets a reply. `sent` are the
     octets that leave.
     """
@@ -72,7 +73,7 @@ class Verdict:
     fate: Fate = Fate.UNDECIDED
     reason: str = ""
     drop: Drop | None = None
-    rule: str = ""
+    match: Match | None = None
     source: str = ""
     servers: tuple[Server, ...] = ()
     giaddr: str = ""
@@ -205,7 +206,7 @@ class Replayer:
             return _dropped(verdict, decision)
         client = Client(datagram.payload, port.name if port else None)
         match = self._config.policy.choose(client, port.setting.default if port else None)
-        verdict = replace(verdict, rule=words.why(match), source=self._origins.of(match))
+        verdict = replace(verdict, match=match, source=self._origins.of(match))
         if isinstance(decision, Drop):
             return _dropped(verdict, decision)
         assert isinstance(decision, ToServers)  # noqa: S101  # a request never goes to clients

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from pxerelay import decode, packet
+from pxerelay import decode, packet, words
 from pxerelay.offline import UNKNOWN_GIADDR
 from pxerelay.replay import Fate, Group, Subject, Verdict
 
@@ -20,7 +20,7 @@ def line(verdict: Verdict, time: str) -> str:
 
 
 def _fate(verdict: Verdict) -> str:
-    chosen = f"{verdict.rule}{f' ({verdict.source})' if verdict.source else ''}"
+    chosen = _rule(verdict)
     if verdict.fate is Fate.RELAYED:
         if verdict.is_reply:
             return f"-> {verdict.target}"
@@ -67,7 +67,8 @@ def _outcome(verdict: Verdict) -> dict[str, Any]:
         "verdict": verdict.fate.value,
         "servers": [server.address for server in verdict.servers],
         "server_names": [server.name or None for server in verdict.servers],
-        "rule": verdict.rule or None,
+        "rule": verdict.match.rule if verdict.match else None,
+        "rule_kind": verdict.match.reason.value if verdict.match else None,
         "source": verdict.source or None,
         "set_giaddr": verdict.giaddr or None,
         "target": verdict.target or None,
@@ -130,7 +131,7 @@ def differences(groups: Iterable[Group]) -> str:
     moves: dict[str, list[str]] = {}
     for group in groups:
         kind = f" ({group.subject.kind})" if group.subject.kind else ""
-        rules = " -> ".join(_rule(verdict) for verdict in (group.before, group.after))
+        rules = " -> ".join(_rule(verdict) or "no rule" for verdict in (group.before, group.after))
         head = f"{_where_to(group.before)} -> {_where_to(group.after)}"
         requests = _many(group.requests, "request")
         moves.setdefault(head, []).append(
@@ -188,4 +189,5 @@ def _where_to(verdict: Verdict) -> str:
 
 
 def _rule(verdict: Verdict) -> str:
-    return f"{verdict.rule} ({verdict.source})" if verdict.rule else "no rule"
+    """Tell which entry chose, and where it stands; nothing if none was asked."""
+    return f"{words.why(verdict.match)} ({verdict.source})" if verdict.match else ""

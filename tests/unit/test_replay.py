@@ -140,11 +140,11 @@ def test_vlans_are_told_by_their_tags(
     capture.write_bytes(written.pcap([on_vlan(10), on_vlan(20), on_vlan(10, THIN), on_vlan(20, DROPPED)]))
     told = replay(capsys, capture, config)
     assert told.code == 0
-    assert [(one["interface"], one["rule"], one["servers"]) for one in told.packets] == [
-        ("vlan10", "the default", ["10.20.0.10"]),
-        ("vlan20", "the default of vlan20", ["10.20.0.20", "10.20.0.21"]),
-        ("vlan10", f"rule {THIN}", ["10.20.0.20", "10.20.0.21"]),
-        ("vlan20", f"rule {DROPPED}", []),
+    assert [(one["interface"], one["rule_kind"], one["rule"], one["servers"]) for one in told.packets] == [
+        ("vlan10", "default", "default", ["10.20.0.10"]),
+        ("vlan20", "interface-default", "vlan20", ["10.20.0.20", "10.20.0.21"]),
+        ("vlan10", "mac", THIN, ["10.20.0.20", "10.20.0.21"]),
+        ("vlan20", "mac", DROPPED, []),
     ]
     assert told.packets[3]["drop"] == "mapped-to-drop"
     assert {one["set_giaddr"] for one in told.packets[:3]} == {"?"}
