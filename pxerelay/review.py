@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +66,7 @@ class Explanation:
 
 def explain(
     config: Config,
-    documents: Sequence[Document],
+    documents: Sequence[Document] | Origins,
     chaddr: bytes,
     today: int,
     interface: str | None = None,
@@ -76,7 +76,8 @@ def explain(
     """Decide as the daemon would for a client with these facts on a day, and tell of what lost.
 
     `interface` is the client interface it would be heard on; with None it comes through a router. A
-    name that no entry of `interfaces` means raises LookupError.
+    name that no entry of `interfaces` means raises LookupError. Who explains many clients makes the
+    `Origins` of the documents once.
     """
     setting = None
     if interface is not None:
@@ -85,24 +86,23 @@ def explain(
             entries = ", ".join(entry.name for entry in config.interfaces) or "none"
             raise LookupError(f"no entry of `interfaces:` means '{interface}'; there are: {entries}")
     client = DescribedClient(chaddr, interface, vendor_class, architectures)
-    origins = _Origins(documents)
+    origins = documents if isinstance(documents, Origins) else Origins(documents)
     default = setting.default if setting else None
-    choice = config.on(today).policy.choose(client, default).choice
+    matches = tuple(config.policy.candidates(client, default))
+    choice = next(match.choice for match in matches if not match.choice.ended(today))
     pxe_only = setting.pxe_only if setting else config.pxe_only
     sent = recipients(config, client, choice, pxe_only=pxe_only)
     targets = () if isinstance(sent, Drop) else sent
     return Explanation(
         mac=format_mac(chaddr),
-        candidates=tuple(
-            _candidate(match, origins, today) for match in config.policy.candidates(client, default)
-        ),
+        candidates=tuple(_candidate(match, origins, today) for match in matches),
         sent_to=tuple(map(str, targets)),
         sent_to_names=tuple(target_text(config, target) for target in targets),
         note=_note(sent, choice),
     )
 
 
-def _candidate(match: Match, origins: _Origins, today: int) -> Candidate:
+def _candidate(match: Match, origins: Origins, today: int) -> Candidate:
     choice, entry = match.choice, origins.entry(match)
     return Candidate(
         reason=match.reason.value,
@@ -129,7 +129,7 @@ _RULES = frozenset({Reason.MAC, Reason.OUI, Reason.WILDCARD})
 """What entries of `rules:` are."""
 
 
-class _Origins:
+class Origins:
     """Where the entries of a configuration stand."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
@@ -159,12 +159,13 @@ class _Origins:
         return f"{self._main.name}:{mark.line}"
 
 
-def as_text(explanation: Explanation) -> str:
-    """Return an explanation for a terminal."""
+def as_text(explanation: Explanation, about: str = "") -> str:
+    """Return an explanation for a terminal; `about` tells more of the client."""
     winner, candidates = explanation.winner, explanation.candidates
     fates = ["ended" if one.ended else "wins" if one is winner else "lost" for one in candidates]
     first, second = max(map(len, fates)), max(len(one.reason) for one in candidates)
-    lines = [f"{explanation.mac} -> {', '.join(explanation.sent_to_names) or 'dropped'}"]
+    who = f"{explanation.mac} {about}".rstrip()
+    lines = [f"{who} -> {', '.join(explanation.sent_to_names) or 'dropped'}"]
     for fate, one in zip(fates, candidates, strict=True):
         lines.append(f"  {fate:{first}}  {one.reason:{second}}  {one.rule}: {one.label}  ({one.source})")
         lines.extend(
@@ -177,19 +178,21 @@ def as_text(explanation: Explanation) -> str:
     return "\n".join(lines)
 
 
-def as_json(explanation: Explanation) -> str:
-    """Return an explanation as one JSON object."""
+def as_json(explanation: Explanation, more: Mapping[str, Any] | None = None) -> str:
+    """Return an explanation as one JSON object; `more` is what else it is to hold."""
     return json.dumps(
-        {
-            "mac": explanation.mac,
-            **_plain(explanation.winner),
-            "sent_to": explanation.sent_to,
-            "note": explanation.note,
-            "lost": [_plain(loser) for loser in explanation.losers],
-            "ended": [_plain(candidate) for candidate in explanation.candidates if candidate.ended],
-        },
+        {"mac": explanation.mac, **_plain(explanation.winner), **_rest(explanation), **(more or {})},
         ensure_ascii=False,
     )
+
+
+def _rest(explanation: Explanation) -> dict[str, Any]:
+    return {
+        "sent_to": explanation.sent_to,
+        "note": explanation.note,
+        "lost": [_plain(loser) for loser in explanation.losers],
+        "ended": [_plain(candidate) for candidate in explanation.candidates if candidate.ended],
+    }
 
 
 def _plain(candidate: Candidate) -> dict[str, Any]:
@@ -204,7 +207,3 @@ def _plain(candidate: Candidate) -> dict[str, Any]:
         "until": candidate.until,
         "rule_note": candidate.note,
     }
-
-
-FORMATS = {"text": as_text, "json": as_json}
-"""The values of `explain --format`."""

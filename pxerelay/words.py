@@ -33,23 +33,14 @@ class Narrator:
             return f"from {sender} on {interface}: dropped, {MEANING[Drop.TRUNCATED]}"
         found = packet.readable_options(message)
         who = format_mac(bytes(message[packet.CHADDR])[: message[packet.HLEN]])
-        what = _message_name(packet.message_type(found))
+        what = message_name(packet.message_type(found))
         if message[packet.OP] == packet.BOOTREPLY:
             return f"{who or '(no address)'}: {self._reply(message, what, found, sender, decision)}"
-        kind = self._kind(found)
+        kind = f" ({client_kind(found)})"
         where = interface if source == packet.UNSET else f"{interface} from {sender}"
         return (
             f"{who or '(no address)'} on {where}: {what}{kind}{self._request(message, interface, decision)}"
         )
-
-    @staticmethod
-    def _kind(found: dict[int, bytes]) -> str:
-        vendor = packet.vendor_class(found)
-        if not packet.is_pxe(vendor):
-            return " (not booting from the network)"
-        names = ", ".join(map(arch_name, packet.architectures(found)))
-        name = next(known.decode() for known in packet.PXE_VENDOR_CLASSES if vendor.startswith(known))
-        return f" ({name}, {names})" if names else f" ({name})"
 
     def _request(self, message: packet.Message, interface: str, decision: Decision) -> str:
         if isinstance(decision, Drop) and decision not in (Drop.MAPPED_TO_DROP, Drop.NOT_PXE):
@@ -66,7 +57,7 @@ class Narrator:
         client = Client(message, port.name if port else None)
         default = port.setting.default if port else None
         match = self._relay.config.policy.choose(client, default)
-        chosen = f", {self._why(match)} says {match.choice.label}"
+        chosen = f", {why(match, self._places)} says {match.choice.label}"
         if not isinstance(decision, ToServers):
             meaning = MEANING[decision] if isinstance(decision, Drop) else ""
             return f"{chosen}; dropped: {meaning}" if decision is Drop.NOT_PXE else f"{chosen}; dropped"
@@ -83,16 +74,6 @@ class Narrator:
     def _server(self, address: bytes) -> str:
         return server_text(self._relay, address)
 
-    def _why(self, match: Match) -> str:
-        if match.reason is Reason.CLASS:
-            return f"class {match.rule}"
-        if match.reason is Reason.INTERFACE_DEFAULT:
-            return f"the default of {match.rule}"
-        if match.reason is Reason.DEFAULT:
-            return "the default"
-        place = self._places.of_text(match.rule) if self._places else None
-        return f"rule {match.rule}{f' ({place.document.name}:{place.mark.line})' if place else ''}"
-
     def _reply(
         self, message: packet.Message, what: str, found: dict[int, bytes], sender: str, decision: Decision
     ) -> str:
@@ -104,11 +85,34 @@ class Narrator:
             offered.append(f"boot file {boot_file}")
         text = ", ".join(offered)
         if isinstance(decision, ToClient):
-            return f"{text}; sent to {_target(decision)} on {decision.port.name}"
+            return f"{text}; sent to {target_of(decision)} on {decision.port.name}"
         return f"{text}; dropped: {MEANING[decision]}" if isinstance(decision, Drop) else text
 
 
-def _message_name(kind: int | None) -> str:
+def why(match: Match, places: RulePlaces | None = None) -> str:
+    """Tell which entry chose, and where it stands if that is known."""
+    if match.reason is Reason.CLASS:
+        return f"class {match.rule}"
+    if match.reason is Reason.INTERFACE_DEFAULT:
+        return f"the default of {match.rule}"
+    if match.reason is Reason.DEFAULT:
+        return "the default"
+    place = places.of_text(match.rule) if places else None
+    return f"rule {match.rule}{f' ({place.document.name}:{place.mark.line})' if place else ''}"
+
+
+def client_kind(found: dict[int, bytes]) -> str:
+    """Tell by its options what a client is: network boot firmware, of which architecture, or neither."""
+    vendor = packet.vendor_class(found)
+    if not packet.is_pxe(vendor):
+        return "not booting from the network"
+    names = map(arch_name, packet.architectures(found))
+    name = next(known.decode() for known in packet.PXE_VENDOR_CLASSES if vendor.startswith(known))
+    return ", ".join([name, *names])
+
+
+def message_name(kind: int | None) -> str:
+    """Name a message by its type, option 53."""
     if kind is None:
         return "BOOTP message"
     return packet.MESSAGE_NAMES.get(kind, f"message of type {kind}")
@@ -142,7 +146,8 @@ def port_text(port: Port) -> str:
     return f"{port.name} active, giaddr {port.giaddr}"
 
 
-def _target(decision: ToClient) -> str:
+def target_of(decision: ToClient) -> str:
+    """Tell who on the link gets a reply."""
     if decision.address == BROADCAST:
         return "everyone"
     address = str(IPv4Address(decision.address))

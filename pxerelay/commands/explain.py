@@ -1,21 +1,72 @@
-"""`pxerelay explain`: which server a client gets, and why."""
+"""`pxerelay explain`: which server clients get, and why; and the packets that would leave."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from pxerelay import clock, review
-from pxerelay.commands.common import OK, Commands, add_config, architecture, fail, tell
+from pxerelay import clock, packet, probe, replay, retell, review, words
+from pxerelay.captures import CaptureError
+from pxerelay.commands.common import FAILED, OK, Commands, add_config, architecture, fail, tell
+from pxerelay.commands.heard import add_hints, hear, hints_of
+from pxerelay.dissect import Datagram
 from pxerelay.findings import ConfigError
-from pxerelay.load import load
-from pxerelay.mac import MacError, parse_mac
+from pxerelay.load import Loaded, load
+from pxerelay.mac import MacError, format_mac, parse_mac
+from pxerelay.model import Config
+from pxerelay.offline import Hints
+from pxerelay.relay import BROADCAST
+from pxerelay.replay import Replayer
+
+_XID = b"\x12\x34\x56\x78"
+"""Of a request that nobody sends."""
+
+_EPILOG = """\
+With --capture the clients are those whose requests it has, or those of them that MACs or --file name; what
+they are and where they were heard is what the capture shows. --packet shows the octets that would leave: *
+marks what the relay changes, + what it adds.
+
+exit codes: 0; 2 if it could not tell of all of them.
+
+examples:
+  pxerelay explain 00:11:22:33:44:55 00:80:64:00:00:01 --interface vlan10
+  pxerelay explain --file inventory.txt --interface vlan10
+  pxerelay explain --capture boot.pcap
+  pxerelay explain 00:11:22:33:44:55 --interface vlan10 --packet
+"""
+
+
+class _Client(NamedTuple):
+    """A client to explain; `request` is one of its own, None for one that nobody has heard."""
+
+    chaddr: bytes
+    interface: str | None
+    vendor_class: bytes
+    architectures: tuple[int, ...]
+    request: Datagram | None = None
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    explain = commands.add_parser("explain", help="which server a client gets, and why")
-    explain.add_argument("macs", nargs="+", metavar="MAC")
+    explain = commands.add_parser(
+        "explain",
+        help="which server a client gets, and why",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    explain.add_argument("macs", nargs="*", metavar="MAC")
+    explain.add_argument(
+        "--file",
+        type=Path,
+        metavar="LIST",
+        help="more MACs, one a line, # begins a comment; - is standard input",
+    )
+    explain.add_argument("--capture", type=Path, metavar="F", help="each client in this pcap or pcapng file")
     add_config(explain)
     explain.add_argument("--interface", metavar="I", help="client interface; default: relayed by a router")
     explain.add_argument(
@@ -23,29 +74,161 @@ def add(commands: Commands) -> None:
     )
     explain.add_argument(
         "--vendor-class",
-        default="PXEClient",
         metavar="S",
         help="option 60; default PXEClient, '' for a client that is not booting from the network",
     )
-    explain.add_argument("--format", choices=review.FORMATS, default="text")
+    explain.add_argument("--packet", action="store_true", help="show the packet that would leave, decoded")
+    add_hints(explain, interface=False)
+    explain.add_argument("--format", choices=("text", "json"), default="text")
     explain.set_defaults(run=_explain)
 
 
 def _explain(arguments: argparse.Namespace) -> int:
+    faults: list[str] = []
     try:
+        _check(arguments)
         loaded = load(arguments.config)
-        numbers = tuple(map(architecture, arguments.arch))
-        for mac in arguments.macs:
-            explanation = review.explain(
-                loaded.config,
-                loaded.documents,
-                parse_mac(mac),
-                clock.today(),
-                arguments.interface,
-                os.fsencode(arguments.vendor_class),
-                numbers,
-            )
-            tell(review.FORMATS[arguments.format](explanation))
-    except (ConfigError, MacError, LookupError) as error:
-        return fail(str(error.args[0] if isinstance(error, LookupError) else error))
-    return OK
+        hints = hints_of(arguments, loaded.config)
+        wanted = dict.fromkeys(_macs(arguments, faults))
+        if arguments.capture:
+            clients, one = _heard(arguments, loaded, hints, wanted, faults)
+        else:
+            clients, one = _described(arguments, wanted), _replayer(loaded, [], hints)
+        origins = review.Origins(loaded.documents)
+        for client in clients:
+            try:
+                _show(arguments, loaded.config, origins, client, one if arguments.packet else None)
+            except LookupError as error:
+                faults.append(str(error.args[0]))
+    except (ConfigError, CaptureError, LookupError, OSError) as error:
+        faults.append(str(error.args[0] if isinstance(error, LookupError) else error))
+    return fail("\n".join(faults), FAILED) if faults else OK
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Raise LookupError for arguments that do not go together."""
+    if not (arguments.macs or arguments.file or arguments.capture):
+        raise LookupError("which clients? give MACs, --file LIST or --capture F")
+    if arguments.capture and (arguments.arch or arguments.vendor_class is not None):
+        raise LookupError("--arch and --vendor-class go without --capture, which shows what its clients are")
+    if arguments.packet and not (arguments.capture or arguments.interface):
+        raise LookupError("--packet needs --interface: the giaddr that is put in is that interface's")
+
+
+def _macs(arguments: argparse.Namespace, faults: list[str]) -> Iterator[bytes]:
+    """Yield the addresses that are named; what is none becomes a fault, with its place."""
+    texts = [("", text) for text in arguments.macs]
+    if arguments.file:
+        piped = str(arguments.file) == "-"
+        octets = sys.stdin.buffer.read() if piped else _read(arguments.file)
+        name = "standard input" if piped else arguments.file
+        for number, line in enumerate(octets.decode("utf-8-sig", "replace").splitlines(), 1):
+            if text := line.partition("#")[0].strip():
+                texts.append((f"{name}:{number}: ", text))
+    for place, text in texts:
+        try:
+            yield parse_mac(text)
+        except MacError as error:
+            faults.append(f"{place}{error}")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise LookupError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _replayer(loaded: Loaded, datagrams: list[Datagram], hints: Hints) -> Replayer:
+    config = loaded.config.on(clock.today())
+    return replay.replayer(config, loaded.documents, datagrams, hints, platform.node())
+
+
+def _described(arguments: argparse.Namespace, wanted: Mapping[bytes, None]) -> list[_Client]:
+    vendor_class = "PXEClient" if arguments.vendor_class is None else arguments.vendor_class
+    numbers = tuple(map(architecture, arguments.arch))
+    octets = os.fsencode(vendor_class)
+    return [_Client(chaddr, arguments.interface, octets, numbers) for chaddr in wanted]
+
+
+def _heard(
+    arguments: argparse.Namespace,
+    loaded: Loaded,
+    hints: Hints,
+    wanted: Mapping[bytes, None],
+    faults: list[str],
+) -> tuple[list[_Client], Replayer]:
+    """Return the clients of a capture, one for each way it shows itself, and what decides on packets."""
+    heard = hear(arguments.capture)
+    one = _replayer(loaded, heard.datagrams, hints)
+    found: dict[_Client, _Client] = {}
+    for datagram in heard.datagrams:
+        message = datagram.payload
+        if not (datagram.is_whole and packet.is_request(message)):
+            continue
+        chaddr = packet.ethernet_chaddr(message)
+        if chaddr is None or (wanted and chaddr not in wanted):
+            continue
+        interface, giaddr = one.place(datagram)
+        if interface is None and giaddr is None:
+            faults.append(f"{format_mac(chaddr)}: {one.advice(datagram)}")
+            continue
+        options = packet.readable_options(message)
+        client = _Client(chaddr, interface, packet.vendor_class(options), packet.architectures(options))
+        known = found.get(client)
+        better = known and known.request and not one.verdict(known.request).is_decided
+        if known is None or (better and one.verdict(datagram).is_decided):
+            found[client] = client._replace(request=datagram)
+    missing = wanted.keys() - {client.chaddr for client in found}
+    faults.extend(
+        f"{format_mac(chaddr)}: no request of it in {arguments.capture}"
+        for chaddr in wanted
+        if chaddr in missing
+    )
+    faults.extend([heard.fault] if heard.fault else [])
+    faults[:] = dict.fromkeys(faults)
+    return list(found.values()), one
+
+
+def _show(
+    arguments: argparse.Namespace,
+    config: Config,
+    origins: review.Origins,
+    client: _Client,
+    one: Replayer | None,
+) -> None:
+    explanation = review.explain(
+        config,
+        origins,
+        client.chaddr,
+        clock.today(),
+        client.interface,
+        client.vendor_class,
+        client.architectures,
+    )
+    verdict = one.verdict(client.request or _made_up(client)) if one else None
+    if arguments.format == "json":
+        more: dict[str, Any] = {}
+        if client.request:
+            more["interface"] = client.interface
+            more["vendor_class"] = client.vendor_class.decode("utf-8", "backslashreplace")
+            more["arch"] = client.architectures
+        if verdict:
+            more["packet"] = retell.packet_plain(verdict)
+        tell(review.as_json(explanation, more))
+        return
+    about = ""
+    if client.request:
+        kind = words.client_kind(packet.readable_options(client.request.payload))
+        place = f"on {client.interface}" if client.interface else "behind a router"
+        about = f"{place} ({kind})"
+    tell(review.as_text(explanation, about))
+    if verdict:
+        tell(retell.packet_text(verdict))
+
+
+def _made_up(client: _Client) -> Datagram:
+    """Return a request that this client would send."""
+    message = bytes(probe.discover(client.chaddr, _XID, client.vendor_class, client.architectures))
+    ports = packet.CLIENT_PORT, packet.SERVER_PORT
+    return Datagram(0, 0.0, client.interface, (), packet.UNSET, BROADCAST, *ports, message, len(message))

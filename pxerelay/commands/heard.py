@@ -1,0 +1,102 @@
+"""What commands that read captures share: their arguments, and the DHCP packets of a capture."""
+
+from __future__ import annotations
+
+import argparse
+from ipaddress import AddressValueError, IPv4Address
+from pathlib import Path
+from typing import NamedTuple
+
+from pxerelay import captures, dissect, replay
+from pxerelay.dissect import Datagram
+from pxerelay.model import Config
+from pxerelay.offline import Hints
+
+
+class Heard(NamedTuple):
+    """A capture's DHCP packets, how many others it has, and why the rest could not be read."""
+
+    datagrams: list[Datagram]
+    others: int
+    fault: str
+
+
+def add_hints(parser: argparse.ArgumentParser, *, interface: bool = True) -> None:
+    """Add the options that tell where a capture was made."""
+    if interface:
+        parser.add_argument(
+            "--interface", metavar="I", help="client interface that all of the capture was heard on"
+        )
+    parser.add_argument(
+        "--vlan",
+        dest="vlans",
+        action="append",
+        default=[],
+        metavar="TAG=I",
+        help="client interface of a VLAN, such as 10=vlan10; OUTER.INNER=I for two tags",
+    )
+    parser.add_argument(
+        "--giaddr",
+        dest="giaddrs",
+        action="append",
+        default=[],
+        metavar="I=ADDRESS",
+        help="giaddr of a client interface; default: the configuration's, else what the capture shows",
+    )
+
+
+def hints_of(arguments: argparse.Namespace, config: Config) -> Hints:
+    """Return what the options tell; LookupError for what is no such thing."""
+    if arguments.interface is not None:
+        _check(arguments.interface, config)
+    vlans = {}
+    for text in arguments.vlans:
+        tags, sign, name = text.partition("=")
+        parts = tags.split(".")
+        if not (sign and name and all(map(_is_vlan, parts))):
+            raise LookupError(f"--vlan {text}: write TAG=INTERFACE, such as 10=vlan10")
+        vlans[".".join(str(int(part)) for part in parts)] = name
+    giaddrs = {}
+    for text in arguments.giaddrs:
+        name, _, address = text.partition("=")
+        try:
+            giaddrs[name] = IPv4Address(address)
+        except AddressValueError:
+            message = f"--giaddr {text}: write INTERFACE=ADDRESS, such as vlan10=10.10.10.1"
+            raise LookupError(message) from None
+        _check(name, config)
+    return Hints(arguments.interface, vlans, giaddrs)
+
+
+def _check(interface: str, config: Config) -> None:
+    """Raise LookupError for an interface that no entry of `interfaces` means."""
+    if config.setting_for(interface) is None:
+        entries = ", ".join(entry.name for entry in config.interfaces) or "none"
+        raise LookupError(f"no entry of `interfaces:` means '{interface}'; there are: {entries}")
+
+
+def _is_vlan(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= _LONGEST_VLAN and 0 < int(text) <= _LAST_VLAN
+
+
+_LONGEST_VLAN, _LAST_VLAN = 4, 4094
+"""Digits of a VLAN's number, and the largest one (IEEE 802.1Q, 9.6)."""
+
+
+def hear(path: Path) -> Heard:
+    """Read a capture to its end or to where it is damaged; CaptureError if nothing of it can be read."""
+    found: list[Datagram] = []
+    others, fault, began = 0, "", False
+    frames = captures.frames(path)
+    try:
+        for datagram in dissect.datagrams(frames):
+            began = True
+            if datagram is not None and replay.is_dhcp(datagram):
+                found.append(datagram)
+            else:
+                others += 1
+    except captures.CaptureError as error:
+        if not began:
+            raise
+        fault = str(error)
+    return Heard(found, others, fault)

@@ -1,0 +1,106 @@
+"""`pxerelay replay`: what the relay would have done with each packet of a capture."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from datetime import datetime, timezone
+from pathlib import Path
+
+from pxerelay import clock, replay, retell
+from pxerelay.captures import CaptureError
+from pxerelay.commands.common import OK, Commands, add_config, fail, tell
+from pxerelay.commands.heard import Heard, add_hints, hear, hints_of
+from pxerelay.findings import ConfigError
+from pxerelay.load import load
+from pxerelay.replay import Replayer
+
+_EPILOG = """\
+A packet's client interface is told by --vlan for its tag, else by --interface, by the name that a pcapng file
+has, by the one interface whose name ends in the tag's number, or by being the only one.
+
+exit codes: 0; 2 if it could not run, or not tell of all packets.
+
+examples:
+  tcpdump -i eth0 -s 0 -w boot.pcap 'udp port 67 or udp port 68 or (vlan and (udp port 67 or udp port 68))'
+  pxerelay replay boot.pcap
+  pxerelay replay boot.pcap --vlan 10=vlan10 --giaddr vlan10=10.10.10.1
+  pxerelay replay boot.pcap --against new.yml
+"""
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "replay",
+        help="what the relay would have done with each packet of a capture",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "capture", type=Path, metavar="CAPTURE", help="a pcap or pcapng file; - is standard input"
+    )
+    add_config(parser)
+    parser.add_argument(
+        "--against", type=Path, metavar="OTHER", help="show only what this other configuration would change"
+    )
+    add_hints(parser)
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.set_defaults(run=_replay)
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    try:
+        loaded = load(arguments.config)
+        hints = hints_of(arguments, loaded.config)
+        other = load(arguments.against) if arguments.against else None
+        heard = hear(arguments.capture)
+    except (ConfigError, CaptureError, LookupError) as error:
+        return fail(str(error.args[0] if isinstance(error, LookupError) else error))
+    today, host = clock.today(), platform.node()
+    config = loaded.config.on(today)
+    one = replay.replayer(config, loaded.documents, heard.datagrams, hints, host)
+    if other is None:
+        return _finish(heard, _tell(heard, one, as_json=arguments.format == "json"))
+    second = replay.replayer(
+        other.config.on(today), other.documents, heard.datagrams, hints, host, one.interfaces
+    )
+    found = replay.differences(heard.datagrams, one, second)
+    if arguments.format == "json":
+        for group in found:
+            tell(retell.difference_json(group))
+    else:
+        tell(retell.differences(found))
+    total = retell.Sum()
+    for datagram in heard.datagrams:
+        total.add(one.verdict(datagram))
+    return _finish(heard, total)
+
+
+def _tell(heard: Heard, one: Replayer, *, as_json: bool) -> retell.Sum:
+    total = retell.Sum()
+    total.others = heard.others
+    for datagram in heard.datagrams:
+        verdict = one.verdict(datagram)
+        total.add(verdict)
+        show = retell.as_json if as_json else retell.line
+        tell(show(verdict, _time(datagram.time, universal=as_json)))
+    tell(total.as_json() if as_json else total.text())
+    return total
+
+
+def _time(seconds: float, *, universal: bool) -> str:
+    """Spell a time: for programs in UTC, for people as it is here."""
+    try:
+        when = datetime.fromtimestamp(seconds, timezone.utc)
+        if universal:
+            return when.isoformat(timespec="microseconds")
+        return when.astimezone().replace(tzinfo=None).isoformat(" ", "microseconds")
+    except (OverflowError, ValueError, OSError):  # a damaged capture's
+        return f"{seconds:.6f}"
+
+
+def _finish(heard: Heard, total: retell.Sum) -> int:
+    """Say what could not be told, and return the exit code."""
+    wrong = [*total.advice, *([heard.fault] if heard.fault else [])]
+    return fail("\n".join(wrong)) if wrong else OK
