@@ -52,6 +52,8 @@ PURE = (
     "migrate.writer",
 )
 ACTING = (
+    "source",
+    "revision",
     "load",
     "loader",
     "tasks",
