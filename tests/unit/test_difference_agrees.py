@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import product
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations, product
 from typing import Any
 
 import yaml
@@ -120,20 +120,31 @@ def _changed(old: Config, new: Config, mac: bytes) -> bool:
     return any(_decision(old, client) != _decision(new, client) for client in clients)
 
 
-def _settled(held: Config, mac: bytes) -> bool:
-    return held.policy.rules.choice(mac) is not None
+def _settled(held: Config, mac: bytes) -> frozenset[str] | None:
+    choice = held.policy.rules.choice(mac)
+    return _servers(choice.servers) if choice else None
 
 
-def _deciding(difference: Difference, mac: bytes) -> list[Pattern]:
-    moved = [parse_pattern(move.key) for move in difference.patterns]
-    return [pattern for pattern in moved if pattern.matches(mac)]
+def _told(difference: Difference, mac: bytes) -> list[tuple[object, object]]:
+    """Return from where to where the diff says that an address with no rule of its own goes."""
+    moves = [move for move in difference.patterns if parse_pattern(move.key).matches(mac)]
+    return [(_servers(move.before.servers), _servers(move.after.servers)) for move in moves]
+
+
+def _servers(servers: Iterable[object] | None) -> frozenset[str] | None:
+    return None if servers is None else frozenset(map(str, servers))
 
 
 def _probes(listed: Sequence[str], filling: int) -> Iterator[bytes]:
     """Yield the listed addresses, and some that wildcards match."""
     yield from map(parse_mac, listed)
-    for text in PATTERNS:
-        mask, value = parse_pattern(text)
+    patterns = [parse_pattern(text) for text in PATTERNS]
+    both = [
+        Pattern(one.mask | other.mask, one.value | other.value)
+        for one, other in combinations(patterns, 2)
+        if one.overlaps(other)
+    ]
+    for mask, value in (*patterns, *both):
         yield (value | (filling & ~mask)).to_bytes(6, "big")
 
 
@@ -142,8 +153,25 @@ def _probes(listed: Sequence[str], filling: int) -> Iterator[bytes]:
 def test_diff_names_exactly_whose_decision_changed(
     pair: tuple[dict[str, Any], dict[str, Any]], filling: int
 ) -> None:
+    _assert_agreement(*pair, filling)
+
+
+CROSSING = ("02:00:00:0?:00:*", "?2:00:00:00:*", "02:?0:00:00:00:*", "02:00:00:00:?0:1?", "02:*")
+few_rules = st.dictionaries(st.sampled_from(CROSSING), st.sampled_from("ab"))
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
+@given(few_rules, few_rules, st.sampled_from("ab"), st.integers(0, 2**48 - 1))
+def test_wildcards_that_cross_are_told_where_they_do(
+    old: dict[str, str], new: dict[str, str], default: str, filling: int
+) -> None:
+    common = {"servers": {"a": "10.0.0.1", "b": "10.0.0.2"}, "default": default}
+    _assert_agreement({**common, "rules": old}, {**common, "rules": new}, filling)
+
+
+def _assert_agreement(before: dict[str, Any], after: dict[str, Any], filling: int) -> None:
     try:
-        (old, old_document), (new, new_document) = _load("old", pair[0]), _load("new", pair[1])
+        (old, old_document), (new, new_document) = _load("old", before), _load("new", after)
     except ConfigError:
         reject()
     difference = compare(old, [old_document], new, [new_document], TODAY)
@@ -155,10 +183,11 @@ def test_diff_names_exactly_whose_decision_changed(
         if mac in exact:
             continue
         changed = _changed(old, new, mac)
-        if not (_settled(old, mac) or _settled(new, mac)):
+        ends = _settled(old, mac), _settled(new, mac)
+        if ends == (None, None):
             assert changed == bool(difference.unlisted)
         elif changed:
-            assert _deciding(difference, mac), mac.hex(":")
+            assert ends in _told(difference, mac)
     for move in difference.patterns:
         example = _generic(parse_pattern(move.key), exact)
         assert example is None or _changed(old, new, example)
@@ -166,7 +195,7 @@ def test_diff_names_exactly_whose_decision_changed(
         assert set(reach.before.servers or ()) != set(reach.after.servers or ())
     for move in difference.moves():
         assert move.before != move.after
-    if pair[0] == pair[1]:
+    if before == after:
         assert not difference
 
 
