@@ -13,7 +13,7 @@ from pxerelay.difference.values import ServerChange, SettingChange
 from pxerelay.document import Document, List, Map
 from pxerelay.mapping import rules_of
 from pxerelay.model import Config, InterfaceSetting
-from pxerelay.rules import ClientClass
+from pxerelay.rules import Choice, ClientClass
 
 OTHER_KEYS = (
     "pxe_only",
@@ -95,7 +95,7 @@ def classes(old: Whole, new: Whole) -> Iterator[SettingChange]:
             texts = (None if some is None else _class_text(some) for some in (one, other))
             yield SettingChange(name, *texts)
             continue
-        if frozenset(one.choice.servers) != frozenset(other.choice.servers):
+        if _moved(one.choice, other.choice):
             yield SettingChange(f"{name}: server", one.choice.label, other.choice.label)
         now = _conditions(other)
         for key, text in _conditions(one).items():
@@ -132,8 +132,10 @@ def interfaces(old: Whole, new: Whole) -> Iterator[SettingChange]:
                 _interface_text(new.config, after) if after else None,
             )
             continue
-        if _default(before) != _default(after):
-            yield SettingChange(f"{shown}: default", *(_default_label(one) for one in (before, after)))
+        one, other = _default(before), _default(after)
+        if _moved(one, other):
+            texts = (choice.label if choice else None for choice in (one, other))
+            yield SettingChange(f"{shown}: default", *texts)
         if before.giaddr != after.giaddr:
             texts = (str(one.giaddr) if one.giaddr else None for one in (before, after))
             yield SettingChange(f"{shown}: giaddr", *texts)
@@ -141,12 +143,15 @@ def interfaces(old: Whole, new: Whole) -> Iterator[SettingChange]:
             yield SettingChange(f"{shown}: pxe_only", *(json.dumps(one.pxe_only) for one in (before, after)))
 
 
-def _default(setting: InterfaceSetting) -> frozenset[object] | None:
-    return frozenset(setting.default.choice.servers) if setting.default else None
+def _default(setting: InterfaceSetting) -> Choice | None:
+    return setting.default.choice if setting.default else None
 
 
-def _default_label(setting: InterfaceSetting) -> str | None:
-    return setting.default.choice.label if setting.default else None
+def _moved(before: Choice | None, after: Choice | None) -> bool:
+    """Whether an entry sends elsewhere by what it says; that a server's address is another is told once."""
+    if before is None or after is None:
+        return before is not after
+    return before.label != after.label and frozenset(before.servers) != frozenset(after.servers)
 
 
 def _interface_text(config: Config, setting: InterfaceSetting) -> str:
@@ -156,7 +161,7 @@ def _interface_text(config: Config, setting: InterfaceSetting) -> str:
 def others(old: Whole, new: Whole) -> Iterator[SettingChange]:
     """Yield the default and the other keys that mean something else."""
     before, after = old.config.policy.default.choice, new.config.policy.default.choice
-    if frozenset(before.servers) != frozenset(after.servers):
+    if _moved(before, after):
         yield SettingChange("default", before.label, after.label)
     for key in OTHER_KEYS:
         if _comparable(getattr(old.config, key)) != _comparable(getattr(new.config, key)):

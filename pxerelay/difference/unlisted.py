@@ -32,6 +32,10 @@ _FILLING = "~"
 """What stands for * and ? in the name of an interface that is meant by a glob and by no name."""
 
 
+_FEW = 3
+"""Interfaces whose defaults are told where somebody fell to them."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What decides about some unlisted client: a class of this name, or a default with an empty one."""
@@ -177,4 +181,6 @@ def server_texts(servers: Sequence[Target]) -> tuple[str, ...]:
 
 def _defaults(config: Config) -> str:
     own = [f"{entry.name}: {entry.default.choice.label}" for entry in config.interfaces if entry.default]
+    if len(own) > _FEW:
+        own = [f"{len(own)} interfaces have their own"]
     return "; ".join([f"default: {config.policy.default.choice.label}", *own])
