@@ -40,6 +40,7 @@ class RuleSide:
         self._masks = sorted(self.by_mask, key=lambda mask: -mask.bit_count())
         self._places = RulePlaces(documents)
         self._servers: dict[int, Servers] = {}
+        self._texts: dict[int, tuple[str, ...]] = {}
 
     def patterns(self) -> Iterator[Pattern]:
         """Yield the wildcards and blocks."""
@@ -81,7 +82,10 @@ class RuleSide:
             return Side(f"{FALLBACK} ({default})", None)
         place = self._places.of(pattern)
         source = f"{place.document.name}:{place.mark.line}"
-        return Side(choice.label, server_texts(choice.servers), place.key, source)
+        texts = self._texts.get(id(choice))
+        if texts is None:
+            texts = self._texts[id(choice)] = server_texts(choice.servers)
+        return Side(choice.label, texts, place.key, source)
 
 
 @dataclass(frozen=True)
