@@ -37,10 +37,11 @@ class Source(Protocol):
 
 
 class Disk(Source):
-    """The files of this machine. `root` is left out where messages name what is below it."""
+    """The files of this machine; where messages name what is below `root`, `called` takes its place."""
 
-    def __init__(self, root: Path | None = None) -> None:
+    def __init__(self, root: Path | None = None, called: str = "") -> None:
         self._root = root
+        self._called = called
 
     def read(self, path: Path) -> bytes:
         """Return a file's octets."""
@@ -64,9 +65,9 @@ class Disk(Source):
         return one.samefile(other)
 
     def name(self, path: Path) -> str:
-        """Return a file's path, below the root if there is one."""
+        """Return a file's path, or what of it is below the root."""
         if self._root is not None and path.is_relative_to(self._root):
-            return f"/{path.relative_to(self._root)}"
+            return f"{self._called}/{path.relative_to(self._root)}"
         return str(path)
 
 

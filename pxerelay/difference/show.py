@@ -20,10 +20,23 @@ _ENTITIES = {ord(sign): f"&#{ord(sign)};" for sign in "&<>|`*_[]@~\\"}
 
 @dataclass(frozen=True)
 class Part:
-    """A difference, and the hosts it is that of; none where two files were compared."""
+    """A difference, and the hosts it is that of; none where two files were compared.
+
+    `note` takes the difference's place where a host is on one side only.
+    """
 
     hosts: tuple[str, ...]
     difference: Difference
+    note: str = ""
+
+    @property
+    def first_line(self) -> str:
+        """What it is about, in one line."""
+        return self.note or headline(self.difference)
+
+    def __bool__(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.note or self.difference)
 
 
 def as_text(parts: Sequence[Part], *, everything: bool = False) -> str:
@@ -32,8 +45,7 @@ def as_text(parts: Sequence[Part], *, everything: bool = False) -> str:
 
 
 def _text_lines(part: Part, *, everything: bool) -> list[str]:
-    first = headline(part.difference)
-    lines = [f"{', '.join(part.hosts)}: {first}" if part.hosts else first]
+    lines = [f"{', '.join(part.hosts)}: {part.first_line}" if part.hosts else part.first_line]
     for section in sections(part.difference):
         lines += ["", printable(section.title)]
         shown, left = _cut(section, None if everything else FEW)
@@ -74,7 +86,7 @@ def as_markdown(parts: Sequence[Part], *, everything: bool = False) -> str:
     blocks = []
     for part in parts:
         hosts = f"{_escaped(', '.join(part.hosts))}: " if part.hosts else ""
-        blocks.append(f"**pxerelay: {hosts}{headline(part.difference)}**")
+        blocks.append(f"**pxerelay: {hosts}{part.first_line}**")
         blocks += [_block(section, everything=everything) for section in sections(part.difference)]
     return "\n\n".join(blocks)
 
@@ -107,15 +119,14 @@ def as_json(parts: Sequence[Part], *, everything: bool = False) -> str:  # noqa:
     """Return differences as one JSON object, or as a list of them with their hosts; always all of it."""
     objects = []
     for part in parts:
-        plain = _plain(part.difference)
-        objects.append({"hosts": part.hosts, **plain} if part.hosts else plain)
+        plain = {"differs": bool(part), **_plain(part.difference)}
+        objects.append({"hosts": part.hosts, "note": part.note, **plain} if part.hosts else plain)
     with_hosts = any(part.hosts for part in parts) or len(parts) != 1
     return json.dumps(objects if with_hosts else objects[0], ensure_ascii=False, indent=2)
 
 
 def _plain(difference: Difference) -> dict[str, Any]:
     return {
-        "differs": bool(difference),
         "unlisted": [asdict(reach) for reach in difference.unlisted],
         "patterns": [_move(move) for move in difference.patterns],
         "addresses": [_move(move) for move in difference.addresses],

@@ -64,6 +64,7 @@ ACTING = (
     "revision",
     "load",
     "loader",
+    "rendered",
     "tasks",
     "log",
     "notify",
