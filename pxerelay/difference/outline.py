@@ -15,6 +15,7 @@ from pxerelay.difference.values import (
     SettingChange,
     Side,
 )
+from pxerelay.mac import parse_pattern
 
 NEW = {"moved": "", "new": "new: ", "fell": "fell to a default: "}
 """What groups of moves are called, by `Move.change`."""
@@ -26,12 +27,11 @@ _FEW = 8
 
 @dataclass(frozen=True)
 class Section:
-    """Rows under a title. Of those that are `many`, the first ones may do; where it is `told`, the title."""
+    """Rows under a title. Of many rows the first ones may do, and where all is `told` by the title, none."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    many: bool = False
     told: bool = False
 
 
@@ -59,7 +59,6 @@ def sections(difference: Difference) -> Iterator[Section]:
         "blocks and wildcards",
         ("which", "from", "to", "decided by"),
         (row for move in difference.patterns for row in _pattern_rows(move)),
-        many=True,
     )
     yield from _groups(difference.addresses)
     yield from _section("servers", ("name", "what"), map(_server_row, difference.servers))
@@ -80,12 +79,10 @@ def ends(before: Side, after: Side) -> tuple[str, str]:
     return one, other
 
 
-def _section(
-    title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, many: bool = False
-) -> Iterator[Section]:
+def _section(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[Section]:
     listed = tuple(rows)
     if listed:
-        yield Section(title, columns, listed, many)
+        yield Section(title, columns, listed)
 
 
 def _count(number: int, one: str, more: str) -> str:
@@ -124,7 +121,8 @@ def _decided_by(move: Move) -> str:
         if side.servers is None:
             sides.append("no rule")
         else:
-            sides.append(side.source if side.rule == move.key else f"{side.rule} in {side.source}")
+            own = side.rule == move.key or parse_pattern(side.rule) == parse_pattern(move.key)
+            sides.append(side.source if own else f"{side.rule} in {side.source}")
     return " -> ".join(dict.fromkeys(sides))
 
 
@@ -136,7 +134,7 @@ def _groups(moves: Iterable[Move]) -> Iterator[Section]:
         title = f"{NEW[change]}{before} -> {after}: {_count(len(some), 'address', 'addresses')}"
         rows = tuple((move.key, _decided_by(move)) for move in some)
         told = some[0].before.label == some[0].after.label  # the server's address is another
-        yield Section(title, ("address", "decided by"), rows, many=True, told=told)
+        yield Section(title, ("address", "decided by"), rows, told=told)
 
 
 def _server_row(change: ServerChange) -> tuple[str, str]:
@@ -173,4 +171,4 @@ def _not_moves(changes: Iterable[RuleChange]) -> Iterator[Section]:
         rows.append((change.key, what, *_texts(change.before, change.after)))
     for (before, after), number in relabelled.items():
         rows.append((_count(number, "rule", "rules"), "same servers", before, after))
-    yield from _section("rules that move nobody", ("rule", "what", "from", "to"), rows, many=True)
+    yield from _section("rules that move nobody", ("rule", "what", "from", "to"), rows)

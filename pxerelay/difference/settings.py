@@ -165,7 +165,9 @@ def others(old: Whole, new: Whole) -> Iterator[SettingChange]:
         yield SettingChange("default", before.label, after.label)
     for key in OTHER_KEYS:
         if _comparable(getattr(old.config, key)) != _comparable(getattr(new.config, key)):
-            yield SettingChange(key, _as_written(old.data, key), _as_written(new.data, key))
+            texts = [_as_written(side.data, key) for side in (old, new)]
+            if texts[0] != texts[1]:  # else a server's address is another, which is told once
+                yield SettingChange(key, *texts)
 
 
 def _comparable(value: Any) -> Any:

@@ -14,6 +14,9 @@ from pxerelay.migrate.source import printable
 FEW, SOME = 20, 100
 """Rows of a section on a terminal and in a comment, which may have 65,536 characters (GitHub)."""
 
+UNFOLDED = 8
+"""Rows that a comment shows without being asked."""
+
 _ENTITIES = {ord(sign): f"&#{ord(sign)};" for sign in "&<>|`*_[]@~\\"}
 """Signs that Markdown or the pages that show it would take for more than they are."""
 
@@ -57,7 +60,7 @@ def _text_lines(part: Part, *, everything: bool) -> list[str]:
 
 def _cut(section: Section, most: int | None) -> tuple[Sequence[tuple[str, ...]], int]:
     """Return the rows to show, and how many are left out."""
-    if most is None or not section.many:
+    if most is None:
         return section.rows, 0
     most = 0 if section.told else most
     return section.rows[:most], max(len(section.rows) - most, 0)
@@ -102,7 +105,7 @@ def _block(section: Section, *, everything: bool) -> str:
         *(_row([_escaped(cell.strip()) for cell in row]) for row in shown),
     ]
     table = "\n".join(lines) + (f"\n\nand {left} more" if left else "")
-    if section.many:
+    if len(section.rows) > UNFOLDED:
         return f"<details><summary>{title}</summary>\n\n{table}\n\n</details>"
     return f"**{title}**\n\n{table}"
 

@@ -163,6 +163,20 @@ def test_other_settings(lab: Lab) -> None:
     assert "  vlan10: pxe_only  false -> true\n" in said
 
 
+def test_a_rule_that_is_spelled_otherwise_is_the_same_one(lab: Lab) -> None:
+    _, said = lab.diff(
+        OLD.replace("00:11:22:33:44:55", "0011.2233.4455"), OLD.replace(": altiris\n", ": wds\n")
+    )
+    assert "  00:11:22:33:44:55  old.yml:5 -> new.yml:5\n" in said
+
+
+def test_another_address_of_a_dhcp_server_is_told_once(lab: Lab) -> None:
+    old = OLD + "dhcp_servers: [wds]\n"
+    code, said = lab.diff(old, old.replace("10.20.0.30", "10.20.0.31"))
+    assert code == 1
+    assert said.splitlines()[2:] == ["servers", "  wds  is now 10.20.0.31, was 10.20.0.30: no rule names it"]
+
+
 def test_an_owner_and_an_end_are_no_move_until_it_has_come(lab: Lab) -> None:
     rule = "{{server: altiris, owner: {}, until: {}}}"
     before = OLD.replace(": altiris\n", f": {rule.format('me', '2990-01-01')}\n")
