@@ -11,7 +11,7 @@ from pxerelay.difference.outline import Section, headline, sections
 from pxerelay.difference.values import Difference, Move
 from pxerelay.migrate.source import printable
 
-FEW, SOME = 20, 100
+FEW, SOME = 20, 50
 """Rows of a section on a terminal and in a comment, which may have 65,536 characters (GitHub)."""
 
 UNFOLDED = 8

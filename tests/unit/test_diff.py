@@ -196,9 +196,11 @@ def test_markdown_is_a_table_that_no_text_gets_out_of(lab: Lab) -> None:
         in said
     )
     _, said = lab.diff(OLD, OLD.replace(": altiris", ": wds"), "--format", "markdown")
-    assert said.startswith(
-        "**pxerelay: goes elsewhere: 1 listed address**\n\n<details><summary>altiris → wds"
-    )
+    assert said.startswith("**pxerelay: goes elsewhere: 1 listed address**\n\n**altiris → wds: 1 address**\n")
+    new = OLD + "".join(f"  02:00:00:00:00:{number:02x}: wds\n" for number in range(120))
+    _, said = lab.diff(OLD, new, "--format", "markdown")
+    assert "<details><summary>new: class or default (default: ris) → wds: 120 addresses</summary>" in said
+    assert "| 02:00:00:00:00:31 | no rule → new.yml:55 |\n\nand 70 more\n\n</details>" in said
 
 
 def test_revisions_and_their_includes(lab: Lab) -> None:
