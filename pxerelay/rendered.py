@@ -76,7 +76,7 @@ def rendered(inventory: Path, revision: str | None) -> dict[str, Rendered]:
 
     Raises RenderError if Ansible can't, RevisionError if git does not have the revision.
     """
-    with tempfile.TemporaryDirectory(prefix="pxerelay-diff-") as folder, _ending_by_exception():
+    with _ending_by_exception(), tempfile.TemporaryDirectory(prefix="pxerelay-diff-") as folder:
         if revision is None:
             return _rendered(inventory.resolve(), _root(inventory), Path(folder))
         root = root_of(Path.cwd())
@@ -99,11 +99,22 @@ def _checked_out(revision: str, root: Path, tree: Path) -> Iterator[Path]:
     commit = commit_of(revision, root)
     quiet = ["-c", "core.hooksPath=/dev/null", "worktree"]
     try:
-        git([*quiet, "add", "--quiet", "--detach", str(tree), commit], root)
+        with _undisturbed():
+            git([*quiet, "add", "--quiet", "--detach", str(tree), commit], root)
         yield tree
     finally:
-        with contextlib.suppress(RevisionError):  # never added; or the folder goes with the one it is in
-            git([*quiet, "remove", "--force", str(tree)], root)
+        with _undisturbed(), contextlib.suppress(RevisionError):  # never added
+            git([*quiet, "remove", "--force", "--force", str(tree)], root)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Have such signals wait: git is not to be killed while it adds or removes a folder."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager

@@ -103,17 +103,21 @@ def test_what_can_not_be_rendered_or_does_not_load(folder: Path) -> None:
     assert "41135085296" in said
 
 
-def test_nothing_is_left_when_it_is_ended(folder: Path) -> None:
-    commit(folder, {"slow.sh": "#!/bin/sh\nsleep 60\n"})
-    (folder / "slow.sh").chmod(0o755)
+@pytest.mark.parametrize("rendering", [False, True])
+def test_nothing_is_left_when_it_is_ended(folder: Path, rendering: bool) -> None:
+    slow = folder / "slow.sh"
+    write(folder, {"slow.sh": '#!/bin/sh\ntouch "$TMPDIR/../reached"\nexec sleep 60\n'})
+    slow.chmod(0o755)
     commit(folder, {})
     command = [str(PXERELAY), "diff", "--inventory", "slow.sh", "HEAD"]
     running = subprocess.Popen(command, cwd=folder, env=_environment(folder))
-    temporary = folder.parent / "temporary"
     deadline = time.monotonic() + 60
-    while git(folder, "worktree", "list").count("\n") == 1 and time.monotonic() < deadline:
-        time.sleep(0.1)
+    while time.monotonic() < deadline:
+        reached = (folder.parent / "reached").exists()
+        if reached if rendering else git(folder, "worktree", "list").count("\n") > 1:
+            break
+        time.sleep(0.02)
     running.send_signal(signal.SIGTERM)
     assert running.wait(30) == 128 + signal.SIGTERM
-    assert list(temporary.iterdir()) == []
+    assert list((folder.parent / "temporary").iterdir()) == []
     assert git(folder, "worktree", "list").count("\n") == 1
