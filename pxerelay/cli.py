@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from pxerelay import __version__
-from pxerelay.commands import check, explain, import_, probe, replay, run, status, unknown
+from pxerelay.commands import check, diff, explain, import_, probe, replay, run, status, unknown
 from pxerelay.commands.common import FAILED, OutputError, fail
 
-COMMANDS = (run, check, explain, replay, status, unknown, probe, import_)
+COMMANDS = (run, check, explain, diff, replay, status, unknown, probe, import_)
 """Their modules, in the order of the help text."""
 
 

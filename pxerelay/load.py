@@ -1,4 +1,4 @@
-"""Configuration files from disk: reading only, all meaning is in `config`."""
+"""Configuration files, from disk or elsewhere: reading only, all meaning is in `config`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from pxerelay import config, document
 from pxerelay.document import Document
 from pxerelay.findings import ConfigError, Finding
-from pxerelay.globs import is_glob
 from pxerelay.model import Config
+from pxerelay.source import DISK, Source
 
 DEFAULT_PATH = Path("/etc/pxerelay/pxerelay.yml")
 
@@ -33,7 +33,7 @@ class Loaded:
     sha256: str
 
 
-def load(path: Path, stands_at: Path | None = None) -> Loaded:
+def load(path: Path, stands_at: Path | None = None, source: Source = DISK) -> Loaded:
     """Read a main file and what it includes.
 
     `stands_at` has the file read as though it stood there: includes are looked up relative to that
@@ -46,56 +46,43 @@ def load(path: Path, stands_at: Path | None = None) -> Loaded:
     files: dict[str, str] = {}
     found: list[Finding] = []
 
-    def read(source: Path, name: Path) -> Document:
-        octets = source.read_bytes()
+    def read(file: Path, stands_at: Path) -> Document:
+        octets, name = source.read(file), source.name(stands_at)
         digest.update(octets)
-        files[str(name)] = hashlib.sha256(octets).hexdigest()
-        return _decoded(str(name), octets)
+        files[name] = hashlib.sha256(octets).hexdigest()
+        return _decoded(name, octets)
 
     try:
         main = read(path, place)
     except OSError as error:
-        raise UnreadableError([Finding(str(place), 0, 0, f"can't be read: {error.strerror}")]) from None
+        raise UnreadableError(
+            [Finding(source.name(place), 0, 0, f"can't be read: {error.strerror}")]
+        ) from None
     rule_files = []
     for include in config.includes(main):
         try:
-            matches = _matches(place, include.path)
+            matches = source.matches(place, include.path)
         except (OSError, ValueError) as error:
             message = f"'{include.path}' is no path or glob that can be looked up: {error}; {_GLOBS}"
             found.append(main.finding(include.mark, message))
             continue
         for match in matches:
             try:
-                if match.samefile(path) or match == place:
+                if source.same(match, path) or match == place:
                     message = "this matches the file itself; keep rule files in a folder of their own"
                     found.append(main.finding(include.mark, message))
-                elif str(match) not in files:
+                elif source.name(match) not in files:
                     rule_files.append(read(match, match))
             except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or str(error)
-                message = f"{match} can't be read: {reason}; mend that or take it out of `include:`"
+                message = (
+                    f"{source.name(match)} can't be read: {reason}; mend that or take it out of `include:`"
+                )
                 found.append(main.finding(include.mark, message))
     return Loaded(config.build(main, rule_files, found), (main, *rule_files), files, digest.hexdigest())
 
 
 _GLOBS = "* and ? stand for parts of a name, ** as a whole part for any folders, as in rules.d/**/*.yml"
-
-
-def _matches(place: Path, pattern: str) -> list[Path]:
-    """Return the files a path or glob stands for, sorted; a plain path always, so that its lack is noticed.
-
-    So are links that lead nowhere. Raises OSError or ValueError for what can't be looked up.
-    """
-    if not is_glob(pattern):
-        return [place.parent / pattern]
-    absolute = Path(pattern).is_absolute()
-    base = Path("/") if absolute else place.parent
-    matches = base.glob(pattern.lstrip("/") if absolute else pattern)
-    return sorted(
-        match
-        for match in matches
-        if not match.name.startswith(".") and (match.is_file() or not match.exists())
-    )
 
 
 def _decoded(name: str, octets: bytes) -> Document:

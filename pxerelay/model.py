@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
 
 from pxerelay import globs
@@ -66,9 +67,16 @@ class Config:
 
     def setting_for(self, interface: str) -> InterfaceSetting | None:
         """Return what applies to an interface: its own name's entry, else the first glob that matches."""
-        globs: Iterator[InterfaceSetting] = (entry for entry in self.interfaces if entry.is_glob)
-        named = (entry for entry in self.interfaces if not entry.is_glob and entry.name == interface)
-        return next(named, None) or next((entry for entry in globs if entry.matches(interface)), None)
+        named = self._named.get(interface)
+        return named or next((entry for entry in self._globs if entry.matches(interface)), None)
+
+    @cached_property
+    def _named(self) -> Mapping[str, InterfaceSetting]:
+        return {entry.name: entry for entry in self.interfaces if not entry.is_glob}
+
+    @cached_property
+    def _globs(self) -> tuple[InterfaceSetting, ...]:
+        return tuple(entry for entry in self.interfaces if entry.is_glob)
 
     @property
     def asks_what_clients_are(self) -> bool:

@@ -1,0 +1,133 @@
+"""`pxerelay diff`: which clients move from which servers to which."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from pxerelay import clock
+from pxerelay.commands.common import FOUND, OK, Commands, fail, tell
+from pxerelay.difference import show
+from pxerelay.difference.compare import compare
+from pxerelay.difference.show import Part
+from pxerelay.difference.values import Difference
+from pxerelay.findings import ConfigError, Finding
+from pxerelay.load import Loaded, load
+from pxerelay.rendered import Rendered, RenderError, rendered
+from pxerelay.revision import Revision, RevisionError, split
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("diff", help="which clients move from which servers to which")
+    parser.add_argument("old", metavar="OLD", help="a file, or REV:PATH of git; with --inventory a revision")
+    parser.add_argument(
+        "new",
+        metavar="NEW",
+        nargs="?",
+        help="the same; with --inventory it may be left out: what is here now",
+    )
+    parser.add_argument(
+        "--inventory",
+        type=Path,
+        metavar="DIR",
+        help="compare what the Ansible role renders for each host of this inventory",
+    )
+    parser.add_argument("--format", choices=show.FORMATS, default="text")
+    parser.add_argument(
+        "--all", action="store_true", help="list every address; JSON always does, text the first ones"
+    )
+    parser.set_defaults(run=_diff)
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    if arguments.new is None and arguments.inventory is None:
+        return fail("name two files to compare, OLD and NEW")
+    try:
+        with _uncollected():
+            if arguments.inventory:
+                parts = _hosts(arguments.inventory, arguments.old, arguments.new)
+            else:
+                parts = [_files(arguments.old, arguments.new)]
+            text = show.FORMATS[arguments.format](parts, everything=arguments.all)
+    except (ConfigError, RevisionError, RenderError) as error:
+        return fail(str(error))
+    tell(text)
+    return FOUND if any(parts) else OK
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Have nothing collected meanwhile: with large mappings that takes a third of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _files(old: str, new: str) -> Part:
+    return Part((), _compared(lambda: _load(old), lambda: _load(new)))
+
+
+def _hosts(inventory: Path, old: str, new: str | None) -> list[Part]:
+    """Compare what is rendered for each host; hosts with the same difference are one part."""
+    sides = rendered(inventory, old), rendered(inventory, new)
+    known: dict[tuple[Rendered, Rendered], Difference] = {}
+    found: dict[Difference | str, list[str]] = {}
+    for host in sorted({*sides[0], *sides[1]}):
+        before, after = (side.get(host) for side in sides)
+        if before is None or after is None:
+            found.setdefault("is no host any more" if before else "is a new host", []).append(host)
+            continue
+        if (before, after) not in known:
+            with _named(host):
+                known[before, after] = _compared(
+                    partial(before.load, f"{old}:"), partial(after.load, f"{new}:" if new else "")
+                )
+        found.setdefault(known[before, after], []).append(host)
+    return [
+        Part(tuple(hosts), Difference(), what) if isinstance(what, str) else Part(tuple(hosts), what)
+        for what, hosts in found.items()
+    ]
+
+
+@contextlib.contextmanager
+def _named(host: str) -> Iterator[None]:
+    """Have findings name a host."""
+    try:
+        yield
+    except ConfigError as error:
+        named = (replace(finding, file=f"{host}: {finding.file}") for finding in error.findings)
+        raise ConfigError(named) from None
+
+
+def _compared(*sides: Callable[[], Loaded]) -> Difference:
+    """Load both sides and compare them; what is wrong with either is told in one go."""
+    loaded: list[Loaded] = []
+    found: list[Finding] = []
+    for load_it in sides:
+        try:
+            loaded.append(load_it())
+        except ConfigError as error:
+            found.extend(error.findings)
+    if found:
+        raise ConfigError(found)
+    before, after = loaded
+    return compare(before.config, before.documents, after.config, after.documents, clock.today())
+
+
+def _load(text: str) -> Loaded:
+    """Load a file, or where there is none of that name, what a revision of git has."""
+    path, parts = Path(text), split(text)
+    if parts is None or path.exists():
+        return load(path)
+    revision = Revision(parts[0], Path.cwd())
+    return load(revision.path(parts[1]), source=revision)

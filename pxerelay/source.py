@@ -1,0 +1,75 @@
+"""Where configuration files come from: the disk, or a revision of git (`revision`).
+
+Paths are what a source makes of a main file and of what it includes; only the source that they come from
+reads them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from pxerelay.globs import is_glob
+
+
+class Source(Protocol):
+    """Reads files and looks globs up."""
+
+    def read(self, path: Path) -> bytes:
+        """Return a file's octets; OSError if it can't be read."""
+        ...
+
+    def matches(self, place: Path, pattern: str) -> list[Path]:
+        """Return the files that a path or glob in the file at `place` stands for, sorted.
+
+        A plain path always stands for itself, so that its lack is noticed. Raises OSError or ValueError for
+        what can't be looked up.
+        """
+        ...
+
+    def same(self, one: Path, other: Path) -> bool:
+        """Whether two paths lead to one file; OSError if one of them leads to none."""
+        ...
+
+    def name(self, path: Path) -> str:
+        """Return what messages call a file."""
+        ...
+
+
+class Disk(Source):
+    """The files of this machine; where messages name what is below `root`, `called` takes its place."""
+
+    def __init__(self, root: Path | None = None, called: str = "") -> None:
+        self._root = root
+        self._called = called
+
+    def read(self, path: Path) -> bytes:
+        """Return a file's octets."""
+        return path.read_bytes()
+
+    def matches(self, place: Path, pattern: str) -> list[Path]:
+        """Return the files a path or glob stands for, links that lead nowhere too."""
+        if not is_glob(pattern):
+            return [place.parent / pattern]
+        absolute = Path(pattern).is_absolute()
+        base = Path("/") if absolute else place.parent
+        matches = base.glob(pattern.lstrip("/") if absolute else pattern)
+        return sorted(
+            match
+            for match in matches
+            if not match.name.startswith(".") and (match.is_file() or not match.exists())
+        )
+
+    def same(self, one: Path, other: Path) -> bool:
+        """Whether two paths lead to one file."""
+        return one.samefile(other)
+
+    def name(self, path: Path) -> str:
+        """Return a file's path, or what of it is below the root."""
+        if self._root is not None and path.is_relative_to(self._root):
+            return f"{self._called}/{path.relative_to(self._root)}"
+        return str(path)
+
+
+DISK = Disk()
+"""All files, by their paths."""
