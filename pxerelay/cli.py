@@ -6,16 +6,16 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from pxerelay import __version__
-from pxerelay.commands import check, diff, explain, import_, probe, replay, run, status, unknown
+from pxerelay.commands import check, completion, diff, explain, import_, probe, replay, run, status, unknown
 from pxerelay.commands.common import FAILED, OutputError, fail
 
-COMMANDS = (run, check, explain, diff, replay, status, unknown, probe, import_)
+COMMANDS = (run, check, explain, diff, replay, status, unknown, probe, import_, completion)
 """Their modules, in the order of the help text."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     run_it: Callable[[argparse.Namespace], int] = arguments.run
     try:
         return run_it(arguments)
@@ -23,12 +23,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fail(str(error)) if str(error) else FAILED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    whole = argparse.ArgumentParser(
         prog="pxerelay", description="DHCP relay agent that chooses the PXE boot server per client."
     )
-    parser.add_argument("--version", action="version", version=f"pxerelay {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    whole.add_argument("--version", action="version", version=f"pxerelay {__version__}")
+    commands = whole.add_subparsers(metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add(commands)
-    return parser
+    return whole
