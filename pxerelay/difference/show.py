@@ -125,7 +125,7 @@ def as_json(parts: Sequence[Part], *, everything: bool = False) -> str:  # noqa:
         plain = {"differs": bool(part), **_plain(part.difference)}
         objects.append({"hosts": part.hosts, "note": part.note, **plain} if part.hosts else plain)
     with_hosts = any(part.hosts for part in parts) or len(parts) != 1
-    return json.dumps(objects if with_hosts else objects[0], ensure_ascii=False, indent=2)
+    return json.dumps(objects if with_hosts else objects[0], ensure_ascii=False)
 
 
 def _plain(difference: Difference) -> dict[str, Any]:
