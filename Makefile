@@ -58,6 +58,11 @@ guest: $(VENV)/.stamp ## 802.1Q, VRFs and checksums on the wire, in a guest kern
 	tests/lab/install-packages kmod systemd dbus-daemon
 	$(BIN)/python -m tests.guest --quiet $(ARGS)
 
+editor: $(VENV)/.stamp ## the schema in a real YAML language server: problems at their lines, completion
+	command -v npm >/dev/null || tests/lab/install-packages npm
+	npm install --silent --no-audit --no-fund --prefix .cache/editor yaml-language-server
+	$(BIN)/pytest --quiet tests/editor
+
 wheelhouse: ## the wheels that relay hosts without internet need, for pxerelay_wheelhouse (WHEELHOUSE=folder PYTHONS="3.11 3.12")
 	$(PYTHON) ansible/wheelhouse.py $(or $(WHEELHOUSE),.cache/wheelhouse) $(addprefix --python ,$(PYTHONS))
 
@@ -71,4 +76,4 @@ demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this 
 molecule: $(VENV)/.stamp ## the role on real systemd hosts; ARGS="--scenario-name rollout" for one scenario
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test $(or $(ARGS),--all)
 
-.PHONY: help venv test lint unit integration differential guest firmware bench fuzz soak wheelhouse collection demo molecule
+.PHONY: help venv test lint unit integration differential guest firmware editor bench fuzz soak wheelhouse collection demo molecule

@@ -1,0 +1,51 @@
+"""The schema in an editor: problems at their lines, keys and values to choose from, and what they mean."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.editor.server import Editor
+from tests.lab.command import REPOSITORY
+
+SCHEMA = REPOSITORY / "schemas" / "pxerelay.schema.json"
+MODELINE = "# yaml-language-server: $schema=pxerelay.schema.json\n"
+GOOD = MODELINE + "servers: {ris: 10.20.0.10}\ndefault: ris\ninterfaces:\n  vlan10: {}\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    shutil.copy(SCHEMA, tmp_path)
+    return tmp_path / "pxerelay.yml"
+
+
+@pytest.fixture
+def editor(file: Path) -> Iterator[Editor]:
+    with closing(Editor(file.parent)) as editor:
+        yield editor
+
+
+def test_a_good_file_has_no_problems(editor: Editor, file: Path) -> None:
+    assert editor.problems(file, GOOD) == []
+
+
+def test_a_problem_is_marked_at_its_line(editor: Editor, file: Path) -> None:
+    problems = editor.problems(file, GOOD + "max_hops: 40\ndefalt: ris\n")
+    assert sorted(line for line, _ in problems) == [6, 7]
+    assert any("defalt" in text for _, text in problems)
+
+
+def test_keys_are_offered_with_what_they_mean(editor: Editor, file: Path) -> None:
+    editor.problems(file, GOOD + "m\n")
+    offered = editor.completions(file, 6, 2)
+    assert "RFC 1542" in offered["max_hops"]
+    assert "default" not in offered  # it is there already
+
+
+def test_keys_of_an_interface_are_offered(editor: Editor, file: Path) -> None:
+    editor.problems(file, MODELINE + "default: 10.20.0.10\ninterfaces:\n  vlan10:\n    \n")
+    assert {"default", "giaddr", "pxe_only"} <= set(editor.completions(file, 5, 5))
