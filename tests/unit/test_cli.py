@@ -321,7 +321,7 @@ def test_what_can_not_be_looked_up_is_a_fault_of_the_file(config: Path, include:
     (config.parent / "broken.yml").symlink_to("nowhere")
     config.write_text(f"default: 10.0.0.1\ninclude: {json.dumps(include)}\n")
     done = pxerelay("check", config, stdout=subprocess.PIPE)
-    if done.returncode:  # what is no mistake here or there is none
+    if done.returncode or include == "rules.d/**.yml":  # what is no mistake here or there is none
         assert done.returncode == 1
         assert f"{config}:2:10: " in done.stdout
     assert done.stderr == ""
