@@ -13,7 +13,7 @@ from pxerelay.mac import MacError, format_mac, parse_mac
 MOST = 32
 """Servers that one survey asks at most."""
 
-_LONGEST = 10.0
+LONGEST = 10.0
 """Seconds that a survey waits at most."""
 
 
@@ -70,7 +70,7 @@ def read(request: Mapping[str, Any]) -> Survey:
             parse_mac(str(request["mac"])),
             str(request["vendor_class"]).encode()[:255],
             tuple(int(number) & 0xFFFF for number in request["architectures"])[:100],
-            min(max(seconds, 0.0), _LONGEST),
+            min(max(seconds, 0.0), LONGEST),
             errands,
         )
     except (KeyError, TypeError, ValueError, OverflowError, MacError) as error:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 
 from pxerelay.commands.common import FOUND, OK, Commands, add_config, add_socket, fail, tell
+from pxerelay.errands import LONGEST
 from pxerelay.findings import ConfigError
 from pxerelay.load import load
 from pxerelay.mac import MacError, parse_mac
@@ -43,6 +44,8 @@ def _doctor(arguments: argparse.Namespace) -> int:
     try:
         loaded = load(arguments.config)
         chaddr = parse_mac(arguments.mac) if arguments.mac else examine.CHADDR
+        if not 0 < arguments.seconds <= LONGEST:
+            return fail(f"--seconds takes a number up to {LONGEST:.0f}")
     except (ConfigError, MacError) as error:
         return fail(str(error))
     wish = examine.Wish(

@@ -120,8 +120,8 @@ async def by_ourselves(relay: Relay, vrfs: Mapping[int, str]) -> AsyncIterator[A
 
 
 _WHY_NOT = {
-    errno.EACCES: "no daemon runs, and this process may not open port 67 itself: run it as root",
-    errno.EADDRINUSE: "no daemon that we can talk to runs, and another process has port 67",
+    errno.EACCES: "this process may not open port 67: run it as root",
+    errno.EADDRINUSE: "another process has port 67, and no daemon can be told to ask",
 }
 
 

@@ -62,8 +62,7 @@ async def examine(loaded: Loaded, path: Path, socket_path: Path, wish: Wish) -> 
     asked: tuple[Asked, ...] = ()
     if wish.probe:
         try:
-            asked, told = await _probe(facts, socket_path, servers, wish)
-            found += told
+            asked = await _probe(facts, socket_path, servers, wish, found)
         except asking.AskError as error:
             found.append(note(Code.NOT_CHECKED, "servers", f"none was asked: {error}"))
     for one in asked:
@@ -72,11 +71,11 @@ async def examine(loaded: Loaded, path: Path, socket_path: Path, wish: Wish) -> 
 
 
 async def _probe(
-    facts: Facts, socket_path: Path, servers: Collection[IPv4Address], wish: Wish
-) -> tuple[tuple[Asked, ...], list[Finding]]:
+    facts: Facts, socket_path: Path, servers: Collection[IPv4Address], wish: Wish, found: list[Finding]
+) -> tuple[Asked, ...]:
+    """Ask the servers, and return what became of that; `found` grows by what could not be done."""
     routed = [one for one in servers if any(not way.refused and not way.local for way in _ways(facts, one))]
     errands = tuple(plan.errands(facts, routed, wish.interface, everywhere=wish.everywhere))
-    found: list[Finding] = []
     left = sorted(set(routed) - {errand.server for errand in errands})
     if left:
         names = ", ".join(network.server_text(facts, server) for server in left)
@@ -102,7 +101,7 @@ async def _probe(
                 pending = tuple(one for one in errands if not rounds.is_done(one))
                 if pending:
                     await rounds.go(Survey(wish.chaddr, kind[0], kind[1], wish.seconds, pending))
-        return tuple([await _with_services(facts, one, wish) for one in rounds.results()]), found
+        return tuple([await _with_services(facts, one, wish) for one in rounds.results()])
 
 
 def _ways(facts: Facts, server: IPv4Address) -> list[Way]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface
 
 from pxerelay.answers import Answers
@@ -44,7 +45,7 @@ class Holder:
     @property
     def is_pxerelay(self) -> bool:
         """Whether the process looks like this program."""
-        return "pxerelay" in self.command
+        return any(word.rpartition("/")[2] == "pxerelay" for word in self.command.split())
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Way:
-    """The way to a server from a VRF, or why there is none. `interface` and `vrf` are names."""
+    """The way to a server from a VRF, given by its index, or why there is none."""
 
     server: IPv4Address
     vrf: int
@@ -90,8 +91,8 @@ class Arrival:
 class Facts:
     """All of it. `refused_clients` and `refused_replies` are packets that the kernel would drop.
 
-    `no_daemon` says why none answers. `capabilities` are those of this process, `newest_file` is when the
-    newest of the configuration's files was written, in seconds as `now`.
+    `no_daemon` says why none answers, `denied` that one may, but not to us. `capabilities` are those of this
+    process. `newest_file` is when the newest of the configuration's files was written, in seconds as `now`.
     """
 
     config: Config
@@ -100,6 +101,7 @@ class Facts:
     answers: Answers
     running: Running | None
     no_daemon: str
+    denied: bool
     capabilities: int
     holders: tuple[Holder, ...]
     links: tuple[Link, ...]
@@ -113,10 +115,25 @@ class Facts:
     now: float = 0.0
     newest_file: float = 0.0
 
-    @property
+    @cached_property
     def active(self) -> tuple[Port, ...]:
         """The client interfaces that requests are relayed from."""
         return tuple(port for port in self.ports if not port.waiting)
+
+    @cached_property
+    def ours(self) -> frozenset[IPv4Address]:
+        """The addresses of this host."""
+        return frozenset(address for link in self.links for address in link.addresses)
+
+    @cached_property
+    def vrf_of(self) -> Mapping[int, int]:
+        """The VRF of each interface, both by index."""
+        return {link.index: link.vrf for link in self.links}
+
+    @cached_property
+    def nic_at(self) -> Mapping[int, Nic]:
+        """The interfaces by index."""
+        return {nic.index: nic for nic in self.nics.values()}
 
     def way(self, server: IPv4Address, vrf: int) -> Way | None:
         """Return the way to a server."""

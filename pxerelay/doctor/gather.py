@@ -63,6 +63,7 @@ async def facts(
         answers=answers,
         running=running,
         no_daemon=no_daemon,
+        denied=running is None and _is_denied(socket_path),
         capabilities=processes.capabilities(os.getpid()) or 0,
         holders=processes.holders(running.pid if running else None),
         links=links,
@@ -95,6 +96,17 @@ def _running(path: Path) -> tuple[Running | None, str, dict[str, Any]]:
         capabilities=processes.capabilities(pid),
     )
     return running, "", status
+
+
+def _is_denied(path: Path) -> bool:
+    """Whether there may be a daemon at a path that does not let us talk to it."""
+    try:
+        path.stat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return not os.access(path, os.W_OK)
 
 
 async def _answers(wanted: frozenset[str], status: dict[str, Any]) -> Answers:

@@ -42,18 +42,19 @@ def _daemon(facts: Facts) -> Iterator[Finding]:
     running = facts.running
     if running is None:
         holder = next((one for one in facts.holders if one.is_pxerelay), None)
-        if holder:
+        if holder or facts.denied:
+            runs = f"pxerelay runs (process {holder.pid}), but " if holder else ""
             yield note(
                 Code.NOT_CHECKED,
                 "daemon",
-                f"pxerelay runs (process {holder.pid}), but {facts.no_daemon}",
+                f"{runs}{facts.no_daemon}",
                 "run this as root or in the group pxerelay, with the daemon's --socket",
             )
         else:
             yield warning(
                 Code.NO_DAEMON,
                 "daemon",
-                f"{facts.no_daemon}; no request is relayed",
+                f"no request is relayed: {facts.no_daemon}",
                 "systemctl start pxerelay, then look at: journalctl -u pxerelay -n 20",
             )
         return
@@ -107,8 +108,10 @@ _AS_ROOT = "run this as root"
 
 def _port(facts: Facts) -> Iterator[Finding]:
     for holder in facts.holders:
-        if holder.ours or (facts.running is None and holder.is_pxerelay):
-            continue
+        if holder.ours or (
+            facts.running is None and (holder.is_pxerelay or (facts.denied and not holder.pid))
+        ):
+            continue  # it is, or may be, the daemon's
         who = f"{holder.command or 'a process'} (process {holder.pid})" if holder.pid else ""
         who = who or f"a process of {holder.user}"
         harm = "takes datagrams away from the daemon" if facts.running else "keeps the daemon from starting"

@@ -65,7 +65,9 @@ async def ways(
 
     In the default VRF that is also so where routers relay to us, or no interface is active.
     """
+    links = tuple(links)
     names = {link.index: link.name for link in links}
+    ours = {address for link in links for address in link.addresses}
     active = [port for port in ports if not port.waiting]
     vrfs = {port.vrf: port.giaddr for port in reversed(active)}
     if config.accept_relayed_from or not vrfs:
@@ -74,7 +76,9 @@ async def ways(
     for server in servers:
         for vrf, giaddr in sorted(vrfs.items()):
             fixed = config.source_address
-            source = giaddr if fixed == GIADDR else fixed if isinstance(fixed, IPv4Address) else None
+            source = giaddr if fixed == GIADDR else None
+            if isinstance(fixed, IPv4Address) and fixed in ours:
+                source = fixed
             try:
                 way = await routes.leaving(lister, server, source, vrf)
             except routes.NoRouteError as error:

@@ -79,10 +79,8 @@ def _missing(facts: Facts, setting: InterfaceSetting) -> Finding:
 
 
 def _interface(facts: Facts, port: Port, nic: Nic) -> Iterator[Finding]:
-    by_index = {one.index: one for one in facts.nics.values()}
-    lower, master = by_index.get(nic.lower), by_index.get(nic.master)
-    vrfs = {link.index for link in facts.links if link.vrf == link.index}
-    vrf = master if master and master.index in vrfs else None
+    lower, master = facts.nic_at.get(nic.lower), facts.nic_at.get(nic.master)
+    vrf = master if master and facts.vrf_of.get(master.index) == master.index else None
     if not nic.up:
         yield error(Code.INTERFACE_DOWN, nic.name, "it is down", f"ip link set {nic.name} up")
     elif not nic.carrier and lower and not lower.up:
@@ -132,8 +130,7 @@ def _interface(facts: Facts, port: Port, nic: Nic) -> Iterator[Finding]:
 
 def _giaddr(facts: Facts, port: Port, nic: Nic) -> Iterator[Finding]:
     giaddr = port.setting.giaddr
-    ours = {address for link in facts.links for address in link.addresses}
-    if giaddr and giaddr not in ours:
+    if giaddr and giaddr not in facts.ours:
         yield error(
             Code.GIADDR_NOT_OURS,
             nic.name,
@@ -142,9 +139,9 @@ def _giaddr(facts: Facts, port: Port, nic: Nic) -> Iterator[Finding]:
         )
         return
     giaddr = giaddr or (nic.addresses[0].ip if nic.addresses else None)
-    home = next((link.vrf for link in facts.links if link.index == nic.index), 0)
-    for other in facts.active:
-        if other.name != port.name and port.waiting and (other.giaddr, other.vrf) == (giaddr, home):
+    home = facts.vrf_of.get(nic.index, 0)
+    for other in facts.active if port.waiting else ():
+        if other.name != port.name and (other.giaddr, other.vrf) == (giaddr, home):
             yield error(
                 Code.GIADDR_SHARED,
                 nic.name,
@@ -156,8 +153,7 @@ def _giaddr(facts: Facts, port: Port, nic: Nic) -> Iterator[Finding]:
 
 def _source(facts: Facts) -> Iterator[Finding]:
     fixed = facts.config.source_address
-    ours = {address for link in facts.links for address in link.addresses}
-    if isinstance(fixed, IPv4Address) and fixed not in ours:
+    if isinstance(fixed, IPv4Address) and fixed not in facts.ours:
         yield error(
             Code.SOURCE_NOT_OURS,
             "configuration",
