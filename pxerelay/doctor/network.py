@@ -81,15 +81,15 @@ def _missing(facts: Facts, setting: InterfaceSetting) -> Finding:
 def _interface(facts: Facts, port: Port, nic: Nic) -> Iterator[Finding]:
     lower, master = facts.nic_at.get(nic.lower), facts.nic_at.get(nic.master)
     vrf = master if master and facts.vrf_of.get(master.index) == master.index else None
-    if not nic.up:
-        yield error(Code.INTERFACE_DOWN, nic.name, "it is down", f"ip link set {nic.name} up")
-    elif not nic.carrier and lower and not lower.up:
+    if lower and not lower.up:
         yield error(
             Code.INTERFACE_DOWN,
             nic.name,
             f"the device beneath it, {lower.name}, is down",
-            f"ip link set {lower.name} up",
+            f"ip link set {lower.name} up; ip link set {nic.name} up",
         )
+    elif not nic.up:
+        yield error(Code.INTERFACE_DOWN, nic.name, "it is down", f"ip link set {nic.name} up")
     elif not nic.carrier:
         yield error(
             Code.NO_CARRIER,
@@ -209,6 +209,16 @@ def _way(facts: Facts, way: Way, subject: str, only: str | None) -> Iterator[Fin
             subject,
             f"the route there leaves by {nic.name}, which is down or has no carrier",
             f"ip link set {nic.name} up, look at its cable; ip route get {way.server}",
+        )
+    if way.vrf and nic and facts.vrf_of.get(nic.index, 0) != way.vrf:
+        vrf = vrf_name(facts, way.vrf)
+        yield warning(
+            Code.ROUTE_LEAVES_VRF,
+            subject,
+            f"VRF {vrf} has no route there, so requests leave by {nic.name}, outside of it, and answers come "
+            "back there, where giaddr is not known",
+            f"ip route add {way.server}/32 via ROUTER vrf {vrf}; or give the interfaces a `giaddr:` in "
+            "the server's VRF",
         )
     port = next((port for port in facts.ports if port.name == way.interface), None)
     if port is None or only not in (None, port.name):

@@ -56,7 +56,7 @@ def holders(daemon: int | None) -> tuple[Holder, ...]:
     found = []
     for address, user, inode in rows:
         pid = owners.get(inode)
-        ours = pid == daemon if pid is not None else user == daemon_user
+        ours = pid == daemon if pid is not None else daemon_user in (None, user)
         command = _command(pid) if pid is not None else ""
         found.append(
             Holder(address, _user_name(user), pid, command, _unit(pid), ours=daemon is not None and ours)

@@ -40,6 +40,7 @@ class Code(Enum):
     NO_ROUTE = "no-route"
     ROUTE_WITHOUT_CARRIER = "route-without-carrier"
     ROUTE_INTO_CLIENT_VLAN = "route-into-client-vlan"
+    ROUTE_LEAVES_VRF = "route-leaves-vrf"
     RP_FILTER = "rp-filter"
     NOT_SENT = "not-sent"
     SERVER_SILENT = "server-silent"

@@ -230,7 +230,7 @@ def test_a_vlan_is_down_with_the_device_beneath_it() -> None:
     given = facts(nics=(*changed("vlan10", carrier=False, lower=3), eth0))
     (finding,) = network.findings(given, ())
     assert finding.code is Code.INTERFACE_DOWN
-    assert finding.advice == ("ip link set eth0 up",)
+    assert finding.advice == ("ip link set eth0 up; ip link set vlan10 up",)
 
 
 def test_a_vrf_that_is_down_takes_its_interfaces_with_it() -> None:
@@ -269,13 +269,15 @@ def way(server: IPv4Address = RIS, vrf: int = 0, interface: str = "core", **more
         ([way(interface="dead")], ["error ris 10.20.0.10 route-without-carrier"]),
         # a VRF without clients that need it
         ([way(), way(vrf=5, refused="no")], []),
-        ([way(refused="no"), way(vrf=5)], ["error ris 10.20.0.10 no-route"]),
+        ([way(vrf=5)], ["warning ris 10.20.0.10 route-leaves-vrf"]),
+        ([way(vrf=5, interface="red-core")], []),
+        ([way(refused="no"), way(vrf=5, interface="red-core")], ["error ris 10.20.0.10 no-route"]),
         ([way(vrf=5, refused="no")], ["error ris 10.20.0.10 no-route"]),
     ],
 )
 def test_routes(ways: list[Way], found: list[str]) -> None:
-    nics = (*NICS, nic(30, "dead", carrier=False), nic(5, "red"))
-    assert of_network(facts(nics=nics, vrfs={5: 5}, ways=tuple(ways))) == found
+    nics = (*NICS, nic(30, "dead", carrier=False), nic(5, "red"), nic(6, "red-core"))
+    assert of_network(facts(nics=nics, vrfs={5: 5, 6: 5}, ways=tuple(ways))) == found
 
 
 @pytest.mark.parametrize(
