@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pxerelay import __version__, clock, figures, memory, names, notify, prober, sockets
+from pxerelay import __version__, clock, errands, figures, memory, names, notify, prober, sockets, survey
 from pxerelay.answers import Answer, Answers
 from pxerelay.clock import Alarm
 from pxerelay.control import ControlServer
@@ -183,6 +183,13 @@ class Daemon:
         except prober.ProbeError as error:
             return {"error": str(error)}
 
+    async def survey(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask servers whatever the mapping says, as `pxerelay doctor` wants it."""
+        try:
+            return {"asked": await survey.ask(self._traffic, self._relay_now, errands.read(request))}
+        except errands.SurveyError as error:
+            return {"error": str(error)}
+
     def status(self) -> dict[str, Any]:
         """Return what `status --json` prints."""
         loaded, relay, traffic = self._held.loaded, self._relay_now, self._traffic
@@ -329,6 +336,7 @@ class Daemon:
                     "status": self._answer_status,
                     "reload": lambda _: self.reload(),
                     "probe": self.probe,
+                    "survey": self.survey,
                     "unknown": lambda _: self.unknown(),
                 },
             )

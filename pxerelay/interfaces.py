@@ -59,14 +59,14 @@ async def _links(lister: Lister, *, strict: bool) -> tuple[Link, ...]:
     """
     addresses: dict[int, list[tuple[bool, IPv4Address]]] = {}
     async for octets in lister.entries(RTM_GETADDR, _IPV4_ADDRESSES, strict=strict):
-        message = _decoded(ifaddrmsg, octets)
+        message = decoded(ifaddrmsg, octets)
         text = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
         if text:
             secondary = bool(message["flags"] & IFA_F_SECONDARY)
             addresses.setdefault(message["index"], []).append((secondary, IPv4Address(text)))
     links = []
     async for octets in lister.entries(RTM_GETLINK, _LINKS_WITHOUT_STATISTICS, strict=strict):
-        message = _decoded(ifinfmsg, octets)
+        message = decoded(ifinfmsg, octets)
         own = sorted(addresses.get(message["index"], []), key=lambda item: item[0])
         links.append(
             Link(
@@ -83,7 +83,7 @@ async def _links(lister: Lister, *, strict: bool) -> tuple[Link, ...]:
     return tuple(link if link.vrf in vrfs else replace(link, vrf=0) for link in links)
 
 
-def _decoded(kind: Any, octets: bytes) -> Any:
+def decoded(kind: Any, octets: bytes) -> Any:
     """Return a message of a type, of which what is used is the same in all versions of pyroute2."""
     message = kind(octets)
     message.decode()
@@ -145,7 +145,7 @@ async def watch() -> AsyncGenerator[tuple[Link, ...], None]:
             with contextlib.closing(_Events()) as events:
                 while True:
                     start = time.monotonic()
-                    links = await _listed()
+                    links = await listed()
                     end = time.monotonic()
                     if links != known:
                         known = links
@@ -156,7 +156,8 @@ async def watch() -> AsyncGenerator[tuple[Link, ...], None]:
             await asyncio.sleep(_RETRY)
 
 
-async def _listed() -> tuple[Link, ...]:
+async def listed() -> tuple[Link, ...]:
+    """Return the interfaces that there are."""
     for remaining in reversed(range(_TRIES)):
         try:
             with contextlib.closing(Lister()) as lister:

@@ -50,7 +50,7 @@ def open_socket(groups: int = 0) -> socket.socket:
 
 
 class Lister:
-    """A netlink socket that asks for one list after the other."""
+    """A netlink socket that asks for one list, or one thing, after the other."""
 
     def __init__(self) -> None:
         self._socket = open_socket()
@@ -68,9 +68,7 @@ class Lister:
         OSError if the kernel can't make it. With `strict`, DisturbedError if it marks the list as
         inconsistent (NLM_F_DUMP_INTR).
         """
-        self._number += 1
-        flags, length = NLM_F_REQUEST | NLM_F_DUMP, _HEADER.size + len(body)
-        self._socket.send(_HEADER.pack(length, kind, flags, self._number, self._port) + body)
+        self._ask(kind, body, NLM_F_REQUEST | NLM_F_DUMP)
         while True:
             part = await asyncio.get_running_loop().sock_recv(self._socket, _PART)
             for message in messages(part):
@@ -83,6 +81,26 @@ class Lister:
                     _pass_success(message)
                     return
                 yield message.octets
+
+    async def answer(self, kind: int, body: bytes) -> bytes:
+        """Ask for one thing with a message of a type, and return the message that tells it.
+
+        OSError with what the kernel has against it.
+        """
+        self._ask(kind, body, NLM_F_REQUEST)
+        while True:
+            part = await asyncio.get_running_loop().sock_recv(self._socket, _PART)
+            for message in messages(part):
+                if (message.number, message.port) != (self._number, self._port):
+                    continue
+                if message.kind == NLMSG_ERROR:
+                    _pass_success(message)
+                return message.octets
+
+    def _ask(self, kind: int, body: bytes, flags: int) -> None:
+        self._number += 1
+        header = _HEADER.pack(_HEADER.size + len(body), kind, flags, self._number, self._port)
+        self._socket.send(header + body)
 
 
 def messages(part: bytes) -> Iterator[Message]:

@@ -199,24 +199,58 @@ class Relay:
         servers = self._servers_for(client, match.choice, port)
         if isinstance(servers, Drop):
             return servers
-        place = None
-        if port and port.info:
-            foreign = agentinfo.carries(message)
-            if foreign and not self._trusts(port):
-                return Drop.FOREIGN_OPTION82
-            place = None if foreign else agentinfo.find_end(message)
+        foreign = port is not None and port.info is not None and agentinfo.carries(message)
+        if foreign and port and not self._trusts(port):
+            return Drop.FOREIGN_OPTION82
         message[packet.HOPS] = hops + 1
-        if port and port.giaddr:
-            vrf, giaddr = port.vrf, port.giaddr.packed
-            message[packet.GIADDR] = giaddr
-            if len(self._by_giaddr[vrf, giaddr]) > 1:
-                self._remember(message, port)
-        source_address = self._source_for(vrf, giaddr)
-        if place is None or port is None or port.info is None:
-            return ToServers(servers, source_address, vrf=vrf, reason=match.reason, returns=port is not None)
+        if port:
+            marked = not foreign
+            return self.addressed(message, port, servers, match.reason, unicast=unicast, marked=marked)
+        sender = self._source_for(vrf, giaddr)
+        return ToServers(servers, sender, vrf=vrf, reason=match.reason, returns=False)
+
+    def addressed(
+        self,
+        message: bytearray | memoryview,
+        port: Port,
+        servers: tuple[bytes, ...],
+        reason: Reason = Reason.DEFAULT,
+        *,
+        unicast: bool = False,
+        marked: bool = True,
+    ) -> ToServers:
+        """Return how a request that was heard on an active port goes to servers; giaddr is patched.
+
+        It gets our option 82 where it is configured, unless it is not to be `marked`.
+        """
+        vrf, giaddr = port.vrf, port.giaddr.packed if port.giaddr else packet.UNSET
+        message[packet.GIADDR] = giaddr
+        if len(self._by_giaddr[vrf, giaddr]) > 1:
+            self._remember(message, port)
+        source = self._source_for(vrf, giaddr)
+        place = agentinfo.find_end(message) if marked and port.info else None
+        if place is None or port.info is None:
+            return ToServers(servers, source, vrf=vrf, reason=reason)
         option = port.info.unicast if unicast else port.info.broadcast
         whole = agentinfo.added(message, place, option, self._mtu)
-        return ToServers(servers, source_address, whole, whole is None, vrf, match.reason)
+        return ToServers(servers, source, whole, whole is None, vrf, reason)
+
+    def from_us(
+        self, message: bytearray, giaddr: IPv4Address, servers: tuple[bytes, ...]
+    ) -> ToServers | None:
+        """Return how our own request goes to servers that answer to an address, None if it is not ours.
+
+        `giaddr` is patched; an address that is ours in several VRFs is taken for that in the first of them.
+        """
+        vrfs = [vrf for vrf, address in self._own if address == giaddr.packed]
+        if not vrfs:
+            return None
+        message[packet.GIADDR] = giaddr.packed
+        return ToServers(servers, self._source_for(min(vrfs), giaddr.packed), vrf=min(vrfs))
+
+    def knows(self, server: IPv4Address) -> bool:
+        """Whether an address is that of a configured server."""
+        return server.packed in self._repliers
 
     def _trusts(self, port: Port) -> bool:
         return self.config.option82 is not None and port.name in self.config.option82.trusted

@@ -27,6 +27,7 @@ from pxerelay.shortcut import Known, Shortcuts
 from pxerelay.tally import Tally
 from pxerelay.transactions import Transactions
 from pxerelay.unknown import Unknown
+from pxerelay.watched import Heard, Watched, heard
 from pxerelay.words import Narrator
 
 _TURN = 0.005
@@ -45,7 +46,8 @@ class Traffic:
     `udp` hears the default VRF and sends everywhere, `link` sends by link layer. `elsewhere` tells which
     interfaces another socket hears. With a `narrator` each decision is logged. Replies to transactions in
     `awaited` go to no client but to the function there, which gets the reply, valid only during the call,
-    and the 4 octets of who sent it.
+    and the 4 octets of who sent it. Those in `watched` are told likewise, also the ones that would be
+    dropped.
     """
 
     def __init__(self, udp: socket.socket, link: socket.socket) -> None:
@@ -63,6 +65,7 @@ class Traffic:
         self.unknown = Unknown()
         self.narrator: Narrator | None = None
         self.awaited: dict[packet.Transaction, Callable[[packet.Message, bytes], None]] = {}
+        self.watched: Watched = {}
         self.names: Mapping[int, str] = {}
         self.elsewhere: AbstractSet[int] = frozenset()
         self.transactions = Transactions()
@@ -148,7 +151,7 @@ class Traffic:
         if self.unknown.looks_again(now):
             shortcuts.meet_anew()
         if self.narrator is None:
-            known, rest = shortcuts.take(batch, replies=not self.awaited)
+            known, rest = shortcuts.take(batch, replies=not (self.awaited or self.watched))
             strangers = known.strangers
             self._known(known, now)
             answered = bool(known.replies)
@@ -161,6 +164,8 @@ class Traffic:
                 continue
             sent: packet.Message = message
             decision = self._decide(batch, at, shortcuts, now)
+            if self.watched and self._was_watched(heard(batch, at, decision)):
+                continue  # it goes nowhere that could be told
             if isinstance(decision, ToServers):
                 sent = decision.message or message
                 self._to_servers([sent], decision)
@@ -219,6 +224,16 @@ class Traffic:
         if tell:
             tell(message, source)
         return tell is not None
+
+    def _was_watched(self, message: Heard | None) -> bool:
+        """Tell whoever watches for a reply, if somebody does."""
+        tell = self.watched.get(packet.transaction(message.message)) if message else None
+        if tell is None or message is None:
+            return False
+        if isinstance(message.decision, ToClient):
+            self.transactions.heard(number(message.source), time.monotonic())
+        tell(message)
+        return True
 
     def _decide(self, batch: Batch, at: int, shortcuts: Shortcuts, now: float) -> Decision:
         """Decide on one message; a client that asks too much is not worth reading its options for."""

@@ -1,0 +1,66 @@
+"""`pxerelay doctor`: what is wrong with this host, and with what the servers answer."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from pxerelay.commands.common import FOUND, OK, Commands, add_config, add_socket, fail, tell
+from pxerelay.errands import LONGEST
+from pxerelay.findings import ConfigError
+from pxerelay.load import load
+from pxerelay.mac import MacError, parse_mac
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "doctor", help="what is wrong with this host, its network and what the servers answer"
+    )
+    add_config(parser)
+    add_socket(parser)
+    parser.add_argument("--interface", metavar="I", help="only this client interface; default: all")
+    parser.add_argument(
+        "--server", action="append", default=[], metavar="S", help="only this server, a name or address"
+    )
+    parser.add_argument(
+        "--every-interface",
+        action="store_true",
+        help="ask each server from every client interface that sends to it; default: from one",
+    )
+    parser.add_argument("--no-probe", action="store_true", help="ask no server: send nothing")
+    parser.add_argument(
+        "--mac", metavar="MAC", help="ask in the name of this client, for servers that answer no others"
+    )
+    parser.add_argument("--seconds", type=float, default=4.0, metavar="S", help="how long to wait; default 4")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.set_defaults(run=_doctor)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from pxerelay.doctor import examine, gather, plan, report
+    from pxerelay.doctor.verdict import Severity
+
+    try:
+        loaded = load(arguments.config)
+        chaddr = parse_mac(arguments.mac) if arguments.mac else examine.CHADDR
+        if not 0 < arguments.seconds <= LONGEST:
+            return fail(f"--seconds takes a number up to {LONGEST:.0f}")
+    except (ConfigError, MacError) as error:
+        return fail(str(error))
+    wish = examine.Wish(
+        interface=arguments.interface,
+        servers=tuple(arguments.server),
+        probe=not arguments.no_probe,
+        everywhere=arguments.every_interface,
+        chaddr=chaddr,
+        seconds=arguments.seconds,
+    )
+    try:
+        found = asyncio.run(examine.examine(loaded, arguments.config, arguments.socket, wish))
+    except (gather.ElsewhereError, plan.UnknownNameError) as error:
+        return fail(str(error))
+    show = report.as_json if arguments.json else report.text
+    tell(show(found.facts, found.asked, found.findings))
+    wrong = any(finding.severity is not Severity.NOTE for finding in found.findings)
+    return FOUND if wrong else OK

@@ -1,0 +1,87 @@
+"""Whom to ask from where: each server from one VLAN that sends to it, or from all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from ipaddress import IPv4Address
+
+from pxerelay.answers import Answers
+from pxerelay.doctor.facts import Facts
+from pxerelay.errands import Errand
+from pxerelay.findings import did_you_mean
+from pxerelay.model import Config
+from pxerelay.ports import Port
+
+
+class UnknownNameError(Exception):
+    """Somebody asks for what the configuration does not have; the message says what it has."""
+
+
+def servers(config: Config, answers: Answers) -> tuple[IPv4Address, ...]:
+    """Return the address of each configured server, in the order of the file, then those without a name."""
+    named = [target for targets in config.servers.values() for target in targets]
+    rest = sorted(map(str, config.mentioned.difference(named)))
+    wanted = {str(target): target for target in config.mentioned}
+    targets = [*named, *(wanted[text] for text in rest)]
+    return tuple(dict.fromkeys(address for target in targets for address in answers.of(target)))
+
+
+def chosen(config: Config, answers: Answers, texts: Sequence[str]) -> tuple[IPv4Address, ...]:
+    """Return the servers that names or addresses stand for, all if none is given; UnknownNameError."""
+    everyone = servers(config, answers)
+    wanted: list[IPv4Address] = []
+    for text in texts:
+        found = [address for target in config.servers.get(text, ()) for address in answers.of(target)]
+        found = found or [address for address in everyone if str(address) == text]
+        if not found and text not in config.servers:
+            hint = did_you_mean(text, [*config.servers, *map(str, everyone)])
+            raise UnknownNameError(f"the configuration has no server '{text}'{hint}")
+        wanted += found
+    return tuple(address for address in everyone if address in wanted) if texts else everyone
+
+
+def check_interface(ports: Sequence[Port], name: str | None) -> None:
+    """Raise UnknownNameError if there is no client interface of a name."""
+    names = [port.name for port in ports]
+    if name is not None and name not in names:
+        raise UnknownNameError(f"{name} is no client interface{did_you_mean(name, names)}")
+
+
+def always(config: Config, answers: Answers, port: Port) -> frozenset[IPv4Address]:
+    """Return the servers that a VLAN's clients are sent to if nothing names them, and the dhcp_servers."""
+    default = port.setting.default or config.policy.default
+    targets = (*default.choice.servers, *config.dhcp_servers)
+    return frozenset(address for target in targets for address in answers.of(target))
+
+
+def needed(facts: Facts, server: IPv4Address, vrf: int) -> bool:
+    """Whether clients in a VRF are sent to a server without a rule that names them."""
+    return any(
+        port.vrf == vrf and server in always(facts.config, facts.answers, port) for port in facts.active
+    )
+
+
+def errands(
+    facts: Facts, asked: Collection[IPv4Address], interface: str | None, *, everywhere: bool
+) -> Iterator[Errand]:
+    """Yield whom to ask from where.
+
+    A server that is some VLANs' default is asked from the first of these, for it may know no others; one that
+    rules name from the first VLAN that a route leads to it from. With `everywhere` it is each such VLAN.
+    Where there is no active client interface, the answer is to come to the address that the route picks.
+    """
+    ports = [port for port in facts.active if interface in (None, port.name)]
+    for server in asked:
+        meant = [port for port in ports if server in always(facts.config, facts.answers, port)] or ports
+        reached = [port for port in meant if _is_reached(facts, server, port.vrf)]
+        for port in (reached or meant) if everywhere else (reached or meant)[:1]:
+            yield Errand(server, port.name)
+        if not facts.active and interface is None:
+            way = facts.way(server, 0)
+            if way and way.source:
+                yield Errand(server, None, way.source)
+
+
+def _is_reached(facts: Facts, server: IPv4Address, vrf: int) -> bool:
+    way = facts.way(server, vrf)
+    return way is not None and not way.refused and not way.local
