@@ -6,10 +6,22 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from pxerelay import __version__
-from pxerelay.commands import check, completion, diff, explain, import_, probe, replay, run, status, unknown
+from pxerelay.commands import (
+    check,
+    completion,
+    diff,
+    explain,
+    import_,
+    probe,
+    replay,
+    run,
+    status,
+    trace,
+    unknown,
+)
 from pxerelay.commands.common import FAILED, OutputError, fail
 
-COMMANDS = (run, check, explain, diff, replay, status, unknown, probe, import_, completion)
+COMMANDS = (run, check, explain, diff, replay, status, unknown, trace, probe, import_, completion)
 """Their modules, in the order of the help text."""
 
 

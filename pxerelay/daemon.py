@@ -14,9 +14,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from pxerelay import __version__, clock, memory, names, notify, prober, sockets
+from pxerelay import __version__, clock, memory, names, notify, prober, sockets, tracing
+from pxerelay.account import Narrator
 from pxerelay.answers import Answer, Answers
 from pxerelay.clock import Alarm
+from pxerelay.control import Answer as ControlAnswer
 from pxerelay.control import ControlServer, TakenError
 from pxerelay.findings import ConfigError
 from pxerelay.held import Held
@@ -32,7 +34,7 @@ from pxerelay.tasks import end
 from pxerelay.traffic import Traffic
 from pxerelay.unknown import described
 from pxerelay.vrfs import VrfSockets
-from pxerelay.words import Narrator, port_text
+from pxerelay.words import port_text
 
 _LONGEST_ERROR = 500
 """Characters of an error that `status` and the service manager are told."""
@@ -161,6 +163,7 @@ class Daemon:
             exc_info=None if expected else error,
         )
         notify.notify("READY=1", f"STATUS=new configuration refused: {self._last_error}")
+        self._traffic.watches.announce({"event": "refused", "error": self._last_error})
         return {"error": text}
 
     async def probe(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,6 +173,20 @@ class Daemon:
         except prober.ProbeError as error:
             return {"error": str(error)}
 
+    async def trace(self, request: Mapping[str, Any]) -> ControlAnswer:
+        """Follow clients, as `pxerelay trace` wants it."""
+        return tracing.begin(self._traffic.watches, request)
+
+    def _which_config(self) -> dict[str, Any]:
+        """Tell which configuration is in force, and since when."""
+        loaded = self._held.loaded
+        return {
+            "path": str(self._config_path),
+            "sha256": loaded.sha256,
+            "files": loaded.files,
+            "loaded_at": self._held.since.isoformat(timespec="seconds"),
+        }
+
     async def status(self) -> dict[str, Any]:
         """Return what `status --json` prints."""
         loaded = self._held.loaded
@@ -177,10 +194,7 @@ class Daemon:
             "version": __version__,
             "prefix": sys.prefix,
             "config": {
-                "path": str(self._config_path),
-                "sha256": loaded.sha256,
-                "files": loaded.files,
-                "loaded_at": self._held.since.isoformat(timespec="seconds"),
+                **self._which_config(),
                 "rules": len(loaded.config.policy.rules),
                 "ended": self._held.ended,
                 "next_end": self._held.next_end_text,
@@ -234,6 +248,7 @@ class Daemon:
         self._traffic.names = {link.index: link.name for link in self._links}
         self._traffic.narrator = Narrator(relay, held.places) if self._debug else None
         self._traffic.obey(relay)
+        self._traffic.watches.obey(relay, self._traffic.names, self._which_config())
         heard = self._vrfs.follow(vrfs_to_hear(config, ports, self._links))
         self._traffic.elsewhere = frozenset(link.index for link in self._links if link.vrf in heard)
         for port in ports:
@@ -297,6 +312,7 @@ class Daemon:
                     "status": lambda _: self.status(),
                     "reload": lambda _: self.reload(),
                     "probe": self.probe,
+                    "trace": self.trace,
                     "unknown": lambda _: self.unknown(),
                 },
             )

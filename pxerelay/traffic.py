@@ -8,13 +8,14 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv4Address
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from pxerelay import packet, sockets
+from pxerelay.account import Account, Narrator
 from pxerelay.batch import NOWHERE, Batch, client_number, number
 from pxerelay.flood import FloodGate
 from pxerelay.frames import Framing, Reply
@@ -25,14 +26,17 @@ from pxerelay.outbox import Failure, LinkOutbox, UdpOutbox
 from pxerelay.pace import Pace
 from pxerelay.relay import MEANING, SUSPICIOUS, Decision, Drop, Relay, ToClient, ToServers
 from pxerelay.shortcut import Known, Shortcuts
+from pxerelay.trace import Watch, Watches
 from pxerelay.unknown import Unknown
-from pxerelay.words import Narrator
 
 _TURN = 0.005
 """Seconds after which the event loop gets its turn for signals, the control socket and reloads."""
 
 _STORM_WINDOW, _STORM = 0.1, 1000
 """Seconds, and datagrams within these that are a storm: more than 10,000 a second, for a while."""
+
+_NOBODY: Mapping[int, Sequence[Watch]] = {}
+"""What of a batch is to be told where nobody follows a client."""
 
 _CROWD = 16
 """Datagrams at once from which on it pays to look whether the kernel had no room for more."""
@@ -43,8 +47,9 @@ class Traffic:
 
     `udp` hears the default VRF and sends everywhere, `link` sends by link layer. `names` tells the names
     of interfaces by index, `elsewhere` which ones another socket hears. With a `narrator` each decision
-    is logged. Replies to transactions in `awaited` go to no client but to the function there, which gets
-    the reply, valid only during the call, and the 4 octets of who sent it.
+    is logged; `watches` are told of those about clients that somebody follows. Replies to transactions in
+    `awaited` go to no client but to the function there, which gets the reply, valid only during the call,
+    and the 4 octets of who sent it.
     """
 
     def __init__(self, udp: socket.socket, link: socket.socket) -> None:
@@ -61,6 +66,7 @@ class Traffic:
         self._drops: WeakKeyDictionary[socket.socket, int] = WeakKeyDictionary()
         self.unknown = Unknown()
         self.narrator: Narrator | None = None
+        self.watches = Watches()
         self.awaited: dict[packet.Transaction, Callable[[packet.Message, bytes], None]] = {}
         self.names: dict[int, str] = {}
         self.elsewhere: AbstractSet[int] = frozenset()
@@ -68,7 +74,7 @@ class Traffic:
         self.without_option82 = self.not_received = self.bad_checksums = 0
         self._damaged_before = sockets.bad_checksums()
         self.dropped: Counter[Drop] = Counter()
-        self._lines: list[tuple[packet.Message, str]] = []
+        self._accounts: list[tuple[packet.Message, Account, Sequence[Watch]]] = []
 
     def obey(self, relay: Relay) -> None:
         """Relay by these rules from now on."""
@@ -132,9 +138,12 @@ class Traffic:
         refused: set[int] = set()
         if self.unknown.looks_again(now):
             shortcuts.meet_anew()
+        watched = self.watches.wanting(batch, now) if self.watches else _NOBODY
         if self.narrator is None:
-            known, rest = shortcuts.take(batch, replies=not self.awaited)
+            known, rest = shortcuts.take(batch, replies=not self.awaited, leave=watched)
             strangers = known.strangers
+            if watched:
+                strangers += shortcuts.strangers(batch, watched)
             self._known(known, now)
         else:
             strangers = shortcuts.strangers(batch)
@@ -157,12 +166,12 @@ class Traffic:
                 self._drop(decision, interface, source)
                 if decision is not Drop.MAPPED_TO_DROP and decision is not Drop.NOT_RESOLVED:
                     refused.add(at)
-            if self.narrator is not None:
-                name = self.names.get(interface, f"interface {interface}")
-                self._lines.append((sent, self.narrator.tell(message, name, source, decision)))
+            if self.narrator is not None or at in watched:
+                account = self.watches.account(message, interface, source, decision)
+                self._accounts.append((sent, account, watched.get(at, ())))
         if strangers:
             self._note(batch, strangers, refused, shortcuts, now)
-        self._flush()
+        self._flush(now)
 
     def _note(
         self, batch: Batch, strangers: list[int], refused: set[int], shortcuts: Shortcuts, now: float
@@ -240,9 +249,9 @@ class Traffic:
             self._warn(reason, f"dropped a message from {sender}: {MEANING[reason]}")
         return reason
 
-    def _flush(self) -> list[str]:
+    def _flush(self, received: float = 0.0) -> list[str]:
         """Send what was collected, take back what was counted too early, tell, and return what failed."""
-        failed: dict[int, Failure] = {}
+        failed: dict[int, list[Failure]] = {}
         for failure in (*self._to_network.flush(self._udp, storm=self._storm), *self._to_link.flush()):
             self._report(failure)
             self.send_failures += len(failure.messages)
@@ -251,12 +260,23 @@ class Traffic:
                     self.sent_to_servers -= 1
                 elif id(message) not in failed:  # one reply may be several fragments
                     self.sent_to_clients -= 1
-                failed[id(message)] = failure
-        for message, line in self._lines:
-            lost = failed.get(id(message))
-            LOGGER.debug("%s%s", line, f"; BUT {_failure_text(lost)}" if lost else "")
-        self._lines.clear()
-        return list(map(_failure_text, failed.values()))
+                failed.setdefault(id(message), []).append(failure)
+        if self._accounts:
+            self._tell(failed, received)
+        return [text for failures in failed.values() for text in _failure_texts(failures)]
+
+    def _tell(self, failed: Mapping[int, Sequence[Failure]], received: float) -> None:
+        """Log what became of messages, and tell who follows their clients."""
+        sent, at = time.monotonic(), time.time()
+        for message, account, watches in self._accounts:
+            failures = _failure_texts(failed.get(id(message), ()))
+            if self.narrator is not None:
+                but = "".join(f"; BUT {failure}" for failure in failures)
+                LOGGER.debug("%s%s", self.narrator.text(account), but, extra=account.fields.extra)
+            for watch in watches:
+                when = sent if account.request else received
+                watch.tell(account, packet.transaction(message), failures, when, at)
+        self._accounts.clear()
 
     def _notice_overflow(self, sock: socket.socket) -> None:
         """Count what the kernel dropped since the last look: damaged on the way, or for want of room."""
@@ -292,6 +312,11 @@ class Traffic:
 
 def _failure_text(failure: Failure) -> str:
     return f"could not send to {IPv4Address(failure.destination)}: {os.strerror(failure.errno)}"
+
+
+def _failure_texts(failures: Iterable[Failure]) -> list[str]:
+    """Return failures of one message, those of its fragments once."""
+    return list(dict.fromkeys(map(_failure_text, failures)))
 
 
 _SERVER_HINTS = {
