@@ -10,12 +10,11 @@ from typing import Any
 from pxerelay import packet
 from pxerelay.client import Client
 from pxerelay.fields import Fields
-from pxerelay.mac import format_mac
 from pxerelay.mapping import RulePlaces
 from pxerelay.ports import Port
 from pxerelay.relay import MEANING, Decision, Drop, Relay, ToClient, ToServers
 from pxerelay.rules import RULES, Match, Reason
-from pxerelay.words import client_kind, entry_text, message_name, server_names, target_of
+from pxerelay.words import client_kind, client_mac, entry_text, message_name, server_names, target_of
 
 _LONGEST = 400
 """Characters that are kept of what a message says of its client or boot file: more than either needs."""
@@ -91,8 +90,9 @@ class Account:
         """What a log line about it is found by."""
         servers = (self.server,) if self.server else self.servers
         spellings = (text for server in servers for text in (server.name, server.address) if text)
-        interface = self.interface if self.request else self.out
-        return Fields(self.mac, interface, tuple(dict.fromkeys(spellings)), self.rule, self.dropped)
+        return Fields(
+            self.mac, self.out or self.interface, tuple(dict.fromkeys(spellings)), self.rule, self.dropped
+        )
 
     def text(self, place: str = "", after: str = "") -> str:
         """Return one line: who asked, on which VLAN, which rule, sent where; or what came back.
@@ -166,7 +166,7 @@ class Narrator:
         found = packet.readable_options(message)
         is_reply = message[packet.OP] == packet.BOOTREPLY
         facts: dict[str, Any] = {
-            "mac": format_mac(bytes(message[packet.CHADDR])[: message[packet.HLEN]]),
+            "mac": client_mac(message),
             "interface": interface,
             "sender": sender,
             "request": not is_reply,

@@ -20,6 +20,7 @@ from pxerelay.answers import Answer, Answers
 from pxerelay.clock import Alarm
 from pxerelay.control import Answer as ControlAnswer
 from pxerelay.control import ControlServer, TakenError
+from pxerelay.fields import Fields
 from pxerelay.findings import ConfigError
 from pxerelay.held import Held
 from pxerelay.interfaces import watch
@@ -253,7 +254,7 @@ class Daemon:
         self._traffic.elsewhere = frozenset(link.index for link in self._links if link.vrf in heard)
         for port in ports:
             if before.get(port.name) != port:
-                LOGGER.info("interface %s", port_text(port))
+                LOGGER.info("interface %s", port_text(port), extra=Fields(interface=port.name).extra)
 
     async def _follow(self, states: AsyncGenerator[tuple[Link, ...], None]) -> None:
         """Keep up with the network."""
@@ -299,10 +300,11 @@ class Daemon:
             if answer == self._answers.by_name.get(name):
                 continue
             addresses = ", ".join(map(str, answer.addresses)) or "no address"
+            extra = Fields(servers=(name, *map(str, answer.addresses))).extra
             if answer.error:
-                LOGGER.warning("server %s: %s; using %s", name, answer.error, addresses)
+                LOGGER.warning("server %s: %s; using %s", name, answer.error, addresses, extra=extra)
             else:
-                LOGGER.info("server %s is %s", name, addresses)
+                LOGGER.info("server %s is %s", name, addresses, extra=extra)
 
     def _open_control(self) -> ControlServer | None:
         try:

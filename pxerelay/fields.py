@@ -24,8 +24,8 @@ class Fields(NamedTuple):
 
     @property
     def extra(self) -> dict[str, Any]:
-        """The same for the `extra` of a log call."""
-        return {ATTRIBUTE: self}
+        """The same for the `extra` of a log call; nothing if nothing is known."""
+        return {ATTRIBUTE: self} if any(self) else {}
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Yield the journal's names for what is known, with values; one name may come several times."""

@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 from pxerelay import packet, sockets
 from pxerelay.account import Account, Narrator
 from pxerelay.batch import NOWHERE, Batch, client_number, number
+from pxerelay.fields import Fields
 from pxerelay.flood import FloodGate
 from pxerelay.frames import Framing, Reply
 from pxerelay.inbox import BATCH, Inbox
@@ -28,6 +29,7 @@ from pxerelay.relay import MEANING, SUSPICIOUS, Decision, Drop, Relay, ToClient,
 from pxerelay.shortcut import Known, Shortcuts
 from pxerelay.trace import Watch, Watches
 from pxerelay.unknown import Unknown
+from pxerelay.words import client_mac, server_names
 
 _TURN = 0.005
 """Seconds after which the event loop gets its turn for signals, the control socket and reloads."""
@@ -163,7 +165,7 @@ class Traffic:
                     continue  # it goes nowhere that could be told
                 self._to_client(sent, decision)
             else:
-                self._drop(decision, interface, source)
+                self._drop(decision, message, interface, source)
                 if decision is not Drop.MAPPED_TO_DROP and decision is not Drop.NOT_RESOLVED:
                     refused.add(at)
             if self.narrator is not None or at in watched:
@@ -214,7 +216,11 @@ class Traffic:
         if excess:
             self.dropped[Drop.FLOOD] += known.leave_out(excess)
             sender = format_mac(next(iter(excess)).to_bytes(8, sys.byteorder)[:MAC_OCTETS])
-            self._warn(Drop.FLOOD, f"dropped a message of {sender}: {MEANING[Drop.FLOOD]}")
+            self._warn(
+                Drop.FLOOD,
+                f"dropped a message of {sender}: {MEANING[Drop.FLOOD]}",
+                lambda: Fields(sender, reason=Drop.FLOOD.value),
+            )
         for way, messages in known.groups.items():
             if messages:
                 self._to_servers(messages, way.decision)
@@ -242,12 +248,21 @@ class Traffic:
         reply = Reply(message, number(decision.address), decision.hardware)
         self._to_link.put([reply], self._framings[index], index)
 
-    def _drop(self, reason: Drop, interface: int, source: bytes) -> Drop:
+    def _drop(self, reason: Drop, message: packet.Message, interface: int, source: bytes) -> Drop:
         self.dropped[reason] += 1
         if reason in SUSPICIOUS:
             sender = f"{IPv4Address(source)} on {self.names.get(interface, interface)}"
-            self._warn(reason, f"dropped a message from {sender}: {MEANING[reason]}")
+            self._warn(
+                reason,
+                f"dropped a message from {sender}: {MEANING[reason]}",
+                lambda: self._dropped_fields(reason, message, interface, source),
+            )
         return reason
+
+    def _dropped_fields(self, reason: Drop, message: packet.Message, interface: int, source: bytes) -> Fields:
+        server = str(IPv4Address(source)) if message[packet.OP] == packet.BOOTREPLY else ""
+        name = self.names.get(interface, "")
+        return Fields(client_mac(message), name, (server,), reason=reason.value)
 
     def _flush(self, received: float = 0.0) -> list[str]:
         """Send what was collected, take back what was counted too early, tell, and return what failed."""
@@ -301,13 +316,21 @@ class Traffic:
         """Warn of a failure: of each server by itself, of clients, who may claim any address, together."""
         hint = (_CLIENT_HINTS if failure.to_client else _SERVER_HINTS).get(failure.errno, "")
         kind = (None if failure.to_client else failure.destination, failure.errno)
-        self._warn(kind, f"{_failure_text(failure)}{hint}")
+        self._warn(kind, f"{_failure_text(failure)}{hint}", lambda: self._failed_fields(failure))
 
-    def _warn(self, kind: object, text: str) -> None:
-        """Log a warning, but each kind at a bounded rate."""
+    def _failed_fields(self, failure: Failure) -> Fields:
+        mac = client_mac(failure.messages[0]) if len(failure.messages) == 1 else ""
+        if failure.to_client:
+            return Fields(mac)
+        names = server_names(self.watches.relay, failure.destination)
+        return Fields(mac, servers=(*names, str(IPv4Address(failure.destination))))
+
+    def _warn(self, kind: object, text: str, about: Callable[[], Fields] = Fields) -> None:
+        """Log a warning, but each kind at a bounded rate; `about` is asked only for those that are logged."""
         held = self._limiter.allow(kind, time.monotonic())
         if held is not None:
-            LOGGER.warning("%s%s", text, f" ({held} more of these since the last)" if held else "")
+            more = f" ({held} more of these since the last)" if held else ""
+            LOGGER.warning("%s%s", text, more, extra=about().extra)
 
 
 def _failure_text(failure: Failure) -> str:

@@ -39,6 +39,13 @@ def client_kind(found: dict[int, bytes]) -> str:
     return ", ".join([name, *names])
 
 
+def client_mac(message: packet.Message) -> str:
+    """Spell the hardware address of a message's client; empty if it has none, or the message is too short."""
+    if len(message) < packet.HEADER_SIZE:
+        return ""
+    return format_mac(bytes(message[packet.CHADDR])[: message[packet.HLEN]])
+
+
 def message_name(kind: int | None) -> str:
     """Name a message by its type, option 53."""
     if kind is None:

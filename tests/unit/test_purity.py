@@ -76,6 +76,7 @@ ACTING = (
     "rendered",
     "tasks",
     "stream",
+    "journal",
     "log",
     "notify",
     "mmsg",
