@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 from pxerelay.days import day_text
 from pxerelay.load import Loaded
@@ -16,7 +18,7 @@ from pxerelay.model import Config
 class Held:
     """A configuration, where its rules stand (only known with `--debug`), and since when we have it.
 
-    `config` is what of it holds on the day `today`.
+    `config` is what of it holds on the day `today`; `took` is the seconds that loading took.
     """
 
     loaded: Loaded
@@ -24,17 +26,27 @@ class Held:
     since: datetime
     config: Config
     today: int
+    took: float
 
     @classmethod
-    def on_day(cls, today: int, loaded: Loaded, places: RulePlaces, since: datetime) -> Held:
+    def on_day(cls, today: int, loaded: Loaded, places: RulePlaces, since: datetime, took: float) -> Held:
         """Return a configuration as it holds on a day."""
-        return cls(loaded, places, since, loaded.config.on(today), today)
+        return cls(loaded, places, since, loaded.config.on(today), today, took)
 
     def on(self, today: int) -> Held:
         """Return the same as it holds on another day."""
         if today == self.today:
             return self
         return replace(self, config=self.loaded.config.on(today), today=today)
+
+    def described(self, path: Path) -> dict[str, Any]:
+        """Tell which configuration this is, loaded from a main file."""
+        return {
+            "path": str(path),
+            "sha256": self.loaded.sha256,
+            "files": self.loaded.files,
+            "loaded_at": self.since.isoformat(timespec="seconds"),
+        }
 
     @property
     def dated(self) -> bool:

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import socket
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from ipaddress import IPv4Address
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from pxerelay import packet, sockets
 from pxerelay.account import Account, Narrator
 from pxerelay.batch import NOWHERE, Batch, client_number, number
-from pxerelay.fields import Fields
 from pxerelay.flood import FloodGate
 from pxerelay.frames import Framing, Reply
 from pxerelay.inbox import BATCH, Inbox
-from pxerelay.log import LOGGER, Limiter
+from pxerelay.log import LOGGER
 from pxerelay.mac import MAC_OCTETS, format_mac
 from pxerelay.outbox import Failure, LinkOutbox, UdpOutbox
 from pxerelay.pace import Pace
-from pxerelay.relay import MEANING, SUSPICIOUS, Decision, Drop, Relay, ToClient, ToServers
+from pxerelay.relay import SUSPICIOUS, Decision, Drop, Relay, ToClient, ToServers
 from pxerelay.shortcut import Known, Shortcuts
+from pxerelay.tally import Tally
 from pxerelay.trace import Watch, Watches
+from pxerelay.transactions import Transactions
+from pxerelay.trouble import Troubles, failure_texts
 from pxerelay.unknown import Unknown
-from pxerelay.words import client_mac, server_names
 
 _TURN = 0.005
 """Seconds after which the event loop gets its turn for signals, the control socket and reloads."""
@@ -47,9 +44,9 @@ _CROWD = 16
 class Traffic:
     """Moves datagrams by the rules of a `Relay`, which may be exchanged for another at any time.
 
-    `udp` hears the default VRF and sends everywhere, `link` sends by link layer. `names` tells the names
-    of interfaces by index, `elsewhere` which ones another socket hears. With a `narrator` each decision
-    is logged; `watches` are told of those about clients that somebody follows. Replies to transactions in
+    `udp` hears the default VRF and sends everywhere, `link` sends by link layer. `elsewhere` tells which
+    interfaces another socket hears. With a `narrator` each decision is logged; `watches` are told of those
+    about clients that somebody follows. Replies to transactions in
     `awaited` go to no client but to the function there, which gets the reply, valid only during the call,
     and the 4 octets of who sent it.
     """
@@ -59,7 +56,7 @@ class Traffic:
         self._inbox = Inbox()
         self._to_network = UdpOutbox()
         self._to_link = LinkOutbox(link)
-        self._limiter = Limiter()
+        self._troubles = Troubles()
         self._gate = FloodGate(0)
         self._pace = Pace(_STORM_WINDOW, _STORM)
         self._storm = False
@@ -70,16 +67,21 @@ class Traffic:
         self.narrator: Narrator | None = None
         self.watches = Watches()
         self.awaited: dict[packet.Transaction, Callable[[packet.Message, bytes], None]] = {}
-        self.names: dict[int, str] = {}
+        self.names: Mapping[int, str] = {}
         self.elsewhere: AbstractSet[int] = frozenset()
-        self.requests = self.replies = self.sent_to_servers = self.sent_to_clients = self.send_failures = 0
-        self.without_option82 = self.not_received = self.bad_checksums = 0
+        self.transactions = Transactions()
+        self._tally = Tally()
+        self._failed_requests = self._failed_replies = self._send_failures = 0
+        self._not_received = self._bad_checksums = 0
         self._damaged_before = sockets.bad_checksums()
-        self.dropped: Counter[Drop] = Counter()
         self._accounts: list[tuple[packet.Message, Account, Sequence[Watch]]] = []
 
-    def obey(self, relay: Relay) -> None:
-        """Relay by these rules from now on."""
+    def obey(self, relay: Relay, names: Mapping[int, str]) -> None:
+        """Relay by these rules from now on; `names` has the names of interfaces by index."""
+        if self._shortcuts:
+            self._shortcuts.settle()
+        self.names = names
+        self._tally.rename(names, (port.name for port in relay.ports))
         if relay.config.max_requests != self._gate.limit:
             self._gate = FloodGate(relay.config.max_requests)
         self._framings = {
@@ -87,22 +89,30 @@ class Traffic:
             for port in relay.ports
             if port.address
         }
-        self._shortcuts = Shortcuts(relay)
+        self._shortcuts = Shortcuts(relay, self._tally)
         self.unknown.obey(relay)
+
+    @property
+    def tally(self) -> Tally:
+        """What was counted by interface and server, up to now."""
+        if self._shortcuts:
+            self._shortcuts.settle()
+        return self._tally
 
     def counters(self) -> dict[str, Any]:
         """Return what was counted since the start; `dropped` has every reason, also those not met yet."""
         self._notice_overflow(self._udp)
+        totals = self.tally.totals()
         return {
-            "requests": self.requests,
-            "replies": self.replies,
-            "sent_to_servers": self.sent_to_servers,
-            "sent_to_clients": self.sent_to_clients,
-            "send_failures": self.send_failures,
-            "not_received": self.not_received,
-            "bad_checksums": self.bad_checksums,
-            "without_option82": self.without_option82,
-            "dropped": {reason.value: self.dropped[reason] for reason in Drop},
+            "requests": totals["requests"],
+            "replies": totals["replies"],
+            "sent_to_servers": totals["copies"] - self._failed_requests,
+            "sent_to_clients": totals["replies"] - self._failed_replies,
+            "send_failures": self._send_failures,
+            "not_received": self._not_received,
+            "bad_checksums": self._bad_checksums,
+            "without_option82": self._tally.without_option82,
+            "dropped": totals["dropped"],
         }
 
     def readable(self, sock: socket.socket) -> int:
@@ -120,7 +130,7 @@ class Traffic:
             try:
                 batch = self._inbox.receive(sock)
             except OSError as error:
-                self._warn(("receive", error.errno), f"could not receive: {error.strerror}")
+                self._troubles.warn(("receive", error.errno), f"could not receive: {error.strerror}")
                 break
             total += len(batch)
             if elsewhere:
@@ -138,6 +148,7 @@ class Traffic:
         rest: Iterable[int] = range(len(batch))
         strangers: list[int]
         refused: set[int] = set()
+        answered = False
         if self.unknown.looks_again(now):
             shortcuts.meet_anew()
         watched = self.watches.wanting(batch, now) if self.watches else _NOBODY
@@ -147,6 +158,7 @@ class Traffic:
             if watched:
                 strangers += shortcuts.strangers(batch, watched)
             self._known(known, now)
+            answered = bool(known.replies)
         else:
             strangers = shortcuts.strangers(batch)
         for at in rest:
@@ -159,11 +171,17 @@ class Traffic:
             if isinstance(decision, ToServers):
                 sent = decision.message or message
                 self._to_servers([sent], decision)
+                self._tally.add_requests(interface, decision, 1)
+                if self.transactions.room(now):
+                    self.transactions.sent([sent], interface, decision, now)
             elif isinstance(decision, ToClient):
                 sent = decision.message or message
+                self.transactions.heard(batch.sources[at], now)
                 if self._was_awaited(sent, source):
                     continue  # it goes nowhere that could be told
+                answered = True
                 self._to_client(sent, decision)
+                self._tally.add_replies(decision.port.index or 0, source, 1)
             else:
                 self._drop(decision, message, interface, source)
                 if decision is not Drop.MAPPED_TO_DROP and decision is not Drop.NOT_RESOLVED:
@@ -173,7 +191,18 @@ class Traffic:
                 self._accounts.append((sent, account, watched.get(at, ())))
         if strangers:
             self._note(batch, strangers, refused, shortcuts, now)
+        if answered:
+            self._match(batch, now)
         self._flush(now)
+
+    def _match(self, batch: Batch, now: float) -> None:
+        """Find the replies of a batch that requests wait for."""
+        pending = self.transactions.pending
+        xids = batch.words(packet.XID.start)
+        if pending and not pending.keys().isdisjoint(xids):
+            for at, xid in enumerate(xids):
+                if xid in pending and batch.messages[at][packet.OP] == packet.BOOTREPLY:
+                    self.transactions.answered(xid, batch.sources[at], now)
 
     def _note(
         self, batch: Batch, strangers: list[int], refused: set[int], shortcuts: Shortcuts, now: float
@@ -195,7 +224,6 @@ class Traffic:
         """Tell whoever awaits a reply, if somebody does."""
         tell = self.awaited.get(packet.transaction(message)) if self.awaited else None
         if tell:
-            self.replies += 1
             tell(message, source)
         return tell is not None
 
@@ -214,77 +242,65 @@ class Traffic:
         """Send what goes its known way, but for floods."""
         excess = self._gate.excess(known.clients, now)
         if excess:
-            self.dropped[Drop.FLOOD] += known.leave_out(excess)
+            for index, count in known.leave_out(excess).items():
+                self._tally.add_drops(index, Drop.FLOOD, count)
             sender = format_mac(next(iter(excess)).to_bytes(8, sys.byteorder)[:MAC_OCTETS])
-            self._warn(
-                Drop.FLOOD,
-                f"dropped a message of {sender}: {MEANING[Drop.FLOOD]}",
-                lambda: Fields(sender, reason=Drop.FLOOD.value),
-            )
+            self._troubles.flood(sender)
+        room = self.transactions.room(now)
         for way, messages in known.groups.items():
             if messages:
                 self._to_servers(messages, way.decision)
-        for interface, replies in known.replies.items():
-            self.replies += len(replies)
-            self.sent_to_clients += len(replies)
-            self._to_link.put(replies, self._framings[interface], interface)
+                way.count += len(messages)
+                if room:
+                    some = messages if len(known.clients) <= room else messages[:1]
+                    self.transactions.sent(some, way.index, way.decision, now)
+                    room -= len(some)
+        for leaves, replies in known.replies.items():
+            leaves.count += len(replies)
+            self._to_link.put(replies, self._framings[leaves.index], leaves.index)
+            self.transactions.heard(number(leaves.source), now)
 
     def _to_servers(self, messages: Sequence[packet.Message], decision: ToServers) -> None:
-        self.requests += len(messages)
-        self.without_option82 += decision.too_large
         control = b""
         if decision.source is not None or decision.vrf:
             control = sockets.packet_info(decision.source or packet.UNSET, decision.vrf)
         for address in decision.servers:
             self._to_network.put(messages, address, control)
-        self.sent_to_servers += len(messages) * len(decision.servers)
 
     def _to_client(self, message: packet.Message, decision: ToClient) -> None:
-        self.replies += 1
         index = decision.port.index
         if index is None:  # a waiting port has no giaddr that a reply could name
             return
-        self.sent_to_clients += 1
         reply = Reply(message, number(decision.address), decision.hardware)
         self._to_link.put([reply], self._framings[index], index)
 
     def _drop(self, reason: Drop, message: packet.Message, interface: int, source: bytes) -> Drop:
-        self.dropped[reason] += 1
+        self._tally.add_drops(interface, reason)
         if reason in SUSPICIOUS:
-            sender = f"{IPv4Address(source)} on {self.names.get(interface, interface)}"
-            self._warn(
-                reason,
-                f"dropped a message from {sender}: {MEANING[reason]}",
-                lambda: self._dropped_fields(reason, message, interface, source),
-            )
+            self._troubles.dropped(reason, message, self.names.get(interface, str(interface)), source)
         return reason
 
-    def _dropped_fields(self, reason: Drop, message: packet.Message, interface: int, source: bytes) -> Fields:
-        server = str(IPv4Address(source)) if message[packet.OP] == packet.BOOTREPLY else ""
-        name = self.names.get(interface, "")
-        return Fields(client_mac(message), name, (server,), reason=reason.value)
-
     def _flush(self, received: float = 0.0) -> list[str]:
-        """Send what was collected, take back what was counted too early, tell, and return what failed."""
+        """Send what was collected, count and tell what failed, and return it."""
         failed: dict[int, list[Failure]] = {}
         for failure in (*self._to_network.flush(self._udp, storm=self._storm), *self._to_link.flush()):
-            self._report(failure)
-            self.send_failures += len(failure.messages)
+            self._troubles.failed(failure, self.watches.relay)
+            self._send_failures += len(failure.messages)
             for message in failure.messages:
                 if not failure.to_client:
-                    self.sent_to_servers -= 1
+                    self._failed_requests += 1
                 elif id(message) not in failed:  # one reply may be several fragments
-                    self.sent_to_clients -= 1
+                    self._failed_replies += 1
                 failed.setdefault(id(message), []).append(failure)
         if self._accounts:
             self._tell(failed, received)
-        return [text for failures in failed.values() for text in _failure_texts(failures)]
+        return [text for failures in failed.values() for text in failure_texts(failures)]
 
     def _tell(self, failed: Mapping[int, Sequence[Failure]], received: float) -> None:
         """Log what became of messages, and tell who follows their clients."""
         sent, at = time.monotonic(), time.time()
         for message, account, watches in self._accounts:
-            failures = _failure_texts(failed.get(id(message), ()))
+            failures = failure_texts(failed.get(id(message), ()))
             if self.narrator is not None:
                 but = "".join(f"; BUT {failure}" for failure in failures)
                 LOGGER.debug("%s%s", self.narrator.text(account), but, extra=account.fields.extra)
@@ -301,58 +317,13 @@ class Traffic:
             return
         self._drops[sock] = total
         damaged = sockets.bad_checksums()
-        self.bad_checksums, before = damaged - self._damaged_before, self.bad_checksums
-        lost = max(dropped - (self.bad_checksums - before), 0)
-        self.not_received += lost
+        self._bad_checksums, before = damaged - self._damaged_before, self._bad_checksums
+        lost = max(dropped - (self._bad_checksums - before), 0)
+        self._not_received += lost
         if lost:
             room = sockets.buffer_size(sock) >> 10
-            self._warn(
+            self._troubles.warn(
                 "overflow",
                 f"the kernel dropped {lost} datagrams that came faster than we relay: the receive buffer of "
                 f"{room} KiB was full; net.core.rmem_max bounds it",
             )
-
-    def _report(self, failure: Failure) -> None:
-        """Warn of a failure: of each server by itself, of clients, who may claim any address, together."""
-        hint = (_CLIENT_HINTS if failure.to_client else _SERVER_HINTS).get(failure.errno, "")
-        kind = (None if failure.to_client else failure.destination, failure.errno)
-        self._warn(kind, f"{_failure_text(failure)}{hint}", lambda: self._failed_fields(failure))
-
-    def _failed_fields(self, failure: Failure) -> Fields:
-        mac = client_mac(failure.messages[0]) if len(failure.messages) == 1 else ""
-        if failure.to_client:
-            return Fields(mac)
-        names = server_names(self.watches.relay, failure.destination)
-        return Fields(mac, servers=(*names, str(IPv4Address(failure.destination))))
-
-    def _warn(self, kind: object, text: str, about: Callable[[], Fields] = Fields) -> None:
-        """Log a warning, but each kind at a bounded rate; `about` is asked only for those that are logged."""
-        held = self._limiter.allow(kind, time.monotonic())
-        if held is not None:
-            more = f" ({held} more of these since the last)" if held else ""
-            LOGGER.warning("%s%s", text, more, extra=about().extra)
-
-
-def _failure_text(failure: Failure) -> str:
-    return f"could not send to {IPv4Address(failure.destination)}: {os.strerror(failure.errno)}"
-
-
-def _failure_texts(failures: Iterable[Failure]) -> list[str]:
-    """Return failures of one message, those of its fragments once."""
-    return list(dict.fromkeys(map(_failure_text, failures)))
-
-
-_SERVER_HINTS = {
-    errno.ENETUNREACH: "; add a route to it on this host, in the clients' VRF if they are in one",
-    errno.EACCES: "; it is a broadcast address here, requests go to servers' own addresses only",
-    errno.EINVAL: "; is `source_address` or `giaddr` an address of this host?",
-    errno.EAGAIN: "; the send buffer is full: of requests to servers that do not answer ARP, or for a slow "
-    "link; net.core.wmem_max bounds it",
-}
-"""What to do about an errno of a request."""
-
-_CLIENT_HINTS = {
-    errno.EMSGSIZE: "; the interface's MTU became smaller",
-    errno.EAGAIN: "; the link is too slow, and the send buffer full; net.core.wmem_max bounds it",
-}
-"""What an errno of a reply means."""

@@ -113,20 +113,17 @@ def test_a_boot_is_followed_from_the_first_message_to_the_last(
     answer = (
         rf"from ris {RIS} after \d+\.\d ms, address {lease.address}, boot file {BOOT_FILES[RIS]}; sent to "
     )
-    for line, expected in zip(
-        told,
-        [
-            rf"{UNLISTED} on vlan10: DISCOVER \(PXEClient, x86 BIOS\), the default \({daemon.config}:3\) "
-            rf"says ris; sent to ris {RIS} with giaddr 10\.10\.10\.1$",
-            rf"{UNLISTED}: OFFER {answer}",
-            rf"{UNLISTED} on vlan10: REQUEST ",
-            rf"{UNLISTED}: ACK {answer}",
-        ],
-        strict=True,
+    rest = iter(told)  # a client on a busy machine may ask twice
+    for expected in (
+        rf"{UNLISTED} on vlan10: DISCOVER \(PXEClient, x86 BIOS\), the default \({daemon.config}:3\) "
+        rf"says ris; sent to ris {RIS} with giaddr 10\.10\.10\.1$",
+        rf"{UNLISTED}: OFFER {answer}",
+        rf"{UNLISTED} on vlan10: REQUEST ",
+        rf"{UNLISTED}: ACK {answer}",
     ):
-        assert re.match(expected, line), line
+        assert any(re.match(expected, line) for line in rest), f"{expected}\n{told}"
     counters = daemon.status()["counters"]
-    assert (counters["requests"], counters["replies"]) == (4, 4)
+    assert counters["requests"] == counters["replies"] >= 4
 
 
 def test_only_whom_one_asks_for_is_told_and_others_go_their_way(
