@@ -67,11 +67,11 @@ class Way:
 
 
 class Exit:
-    """Where replies of one server leave: an interface. `count` is as that of a `Way`."""
+    """Where replies of one server, given as a number, leave: an interface. `count` is as that of a `Way`."""
 
     __slots__ = ("count", "index", "source")
 
-    def __init__(self, index: int, source: bytes) -> None:
+    def __init__(self, index: int, source: int) -> None:
         self.index, self.source = index, source
         self.count = 0
 
@@ -147,7 +147,7 @@ class Shortcuts:
                 way.count = 0
         for leaves in self._exits.values():
             if leaves.count:
-                self._tally.add_replies(leaves.index, leaves.source, leaves.count)
+                self._tally.add_replies(leaves.index, leaves.source.to_bytes(4, sys.byteorder), leaves.count)
                 leaves.count = 0
 
     def take(
@@ -284,7 +284,7 @@ class Shortcuts:
                     self.settle()
                 if len(self._exits) >= _WAYS:
                     self._exits.clear()
-                self._exits[leaves] = Exit(decision.port.index, source)
+                self._exits[leaves] = Exit(decision.port.index, batch.sources[at])
         return decision
 
     def _key(self, message: memoryview, index: int, source: int) -> Key | None:
