@@ -70,12 +70,19 @@ class Watch:
         ports = (port.giaddr for port in relay.ports if port.name == self.place and port.giaddr)
         self._giaddrs = frozenset(giaddr.packed for giaddr in (*ports, *_address(self.place)))
 
-    def wants(self, batch: Batch, at: int, client: int) -> bool:
-        """Whether a message is to be told of; `client` is its number in `Batch.clients`."""
-        if client & self._mask != self._value or batch.sizes[at] < packet.HEADER_SIZE:
-            return False
+    def wanting(self, batch: Batch, clients: Sequence[int]) -> list[int]:
+        """Return the positions of messages that are to be told of; `clients` is the column of the batch."""
+        mask, value = self._mask, self._value
+        found = [at for at, client in enumerate(clients) if client & mask == value]
+        return [at for at in found if self._wants(batch, at)] if found else found
+
+    def _wants(self, batch: Batch, at: int) -> bool:
         message = batch.messages[at]
-        if message[packet.HLEN] != MAC_OCTETS or batch.indexes[at] == NOWHERE:
+        if (
+            len(message) < packet.HEADER_SIZE
+            or message[packet.HLEN] != MAC_OCTETS
+            or batch.indexes[at] == NOWHERE
+        ):
             return False
         if self.place is None or bytes(message[packet.GIADDR]) in self._giaddrs:
             return True
@@ -187,9 +194,8 @@ class Watches:
         found: dict[int, list[Watch]] = {}
         clients = batch.clients()
         for watch in self._watches:
-            for at, client in enumerate(clients):
-                if watch.wants(batch, at, client):
-                    found.setdefault(at, []).append(watch)
+            for at in watch.wanting(batch, clients):
+                found.setdefault(at, []).append(watch)
         return self._bounded(found, now) if found else found
 
     def _bounded(self, found: dict[int, list[Watch]], now: float) -> dict[int, list[Watch]]:
