@@ -47,8 +47,16 @@ def event(**more: Any) -> dict[str, Any]:
     return {"event": "message", "failures": [], **account.plain}
 
 
-ASKED = event(message="DISCOVER", xid="1", giaddr="10.10.10.1", client="PXEClient", servers=(RIS,), choice="ris",
-              reason="wildcard", rule="02:*")  # fmt: skip
+ASKED = event(
+    message="DISCOVER",
+    xid="1",
+    giaddr="10.10.10.1",
+    client="PXEClient",
+    servers=(RIS,),
+    choice="ris",
+    reason="wildcard",
+    rule="02:*",
+)
 
 
 def test_the_head_tells_what_is_watched_and_what_the_mapping_says() -> None:
