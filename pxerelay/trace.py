@@ -219,9 +219,9 @@ class Watches:
 def mapping_of(relay: Relay, pattern: Pattern, place: str | None) -> list[Event]:
     """Return what the mapping says of a client that boots from the network, by where it is heard.
 
-    Nothing for a pattern of many. Places where it says the same are one entry, `where` has their names; a
-    client behind a router is nowhere of ours, which is the name None. `lost` are the entries that would have
-    chosen if that one did not.
+    Nothing for a pattern of many. Places where the same entry chooses are one item, `where` has their names;
+    a client behind a router is nowhere of ours, which is the name None. `lost` are the entries that would
+    have chosen if that one did not, at all of these places.
     """
     if not pattern.exact:
         return []
@@ -229,16 +229,14 @@ def mapping_of(relay: Relay, pattern: Pattern, place: str | None) -> list[Event]
     ports: list[Port | None] = [port for port in relay.ports if place in (None, port.name)]
     if relay.config.accept_relayed_from and (place is None or not ports):
         ports.append(None)
-    said: list[Event] = []
+    said: dict[tuple[Any, ...], Event] = {}
     for port in ports:
         verdict = _verdict(relay, chaddr, port)
-        name = port.name if port else None
-        like = next((one for one in said if {**one, "where": None} == {**verdict, "where": None}), None)
-        if like:
-            like["where"].append(name)
-        else:
-            said.append({**verdict, "where": [name]})
-    return said
+        key = (verdict["reason"], verdict["rule"], tuple(verdict["servers"]), verdict["dropped"])
+        known = said.setdefault(key, verdict)
+        known["where"].append(port.name if port else None)
+        known["lost"] = [entry for entry in known["lost"] if entry in verdict["lost"]]
+    return list(said.values())
 
 
 def _verdict(relay: Relay, chaddr: bytes, port: Port | None) -> Event:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pxerelay.account import Account
@@ -11,6 +11,9 @@ from pxerelay.words import entry_text
 
 QUIET, STILL_QUIET = 10.0, 60.0
 """Seconds of silence until it is told of, and told of again."""
+
+_SHOWN = 8
+"""Names that are shown of many."""
 
 Place = Callable[[Reason, str], str]
 """Returns the `file:line` of an entry, given by its kind and its name; empty if that is not known."""
@@ -33,8 +36,10 @@ def mapping_text(mapping: Iterable[Mapping[str, Any]], place: Place) -> list[str
     return lines
 
 
-def _where(names: Iterable[str | None]) -> str:
-    return ", ".join(name or "behind a router" for name in names)
+def _where(names: Sequence[str | None]) -> str:
+    shown = [name or "behind a router" for name in names[:_SHOWN]]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def _entry(entry: Mapping[str, Any], place: Place) -> str:
@@ -139,7 +144,3 @@ class Silence:
 def _heard_where(start: Mapping[str, Any]) -> str:
     routers = [f"routers in {text}" for text in start["routers"]]
     return ", ".join([*start["active"][:_SHOWN], *routers[:_SHOWN]]) or "nowhere"
-
-
-_SHOWN = 8
-"""Names that are shown of many."""

@@ -182,6 +182,12 @@ def test_what_the_mapping_says_is_told_by_place(watches: Watches) -> None:
     assert Peer(watches, "02:00:*").first["mapping"] == []
 
 
+def test_places_where_one_rule_chooses_are_told_once(watches: Watches) -> None:
+    (everywhere,) = Peer(watches, "00:80:64:00:00:01").first["mapping"]
+    assert (everywhere["where"], everywhere["rule"]) == (["vlan10", "vlan20", None], "00:80:64")
+    assert everywhere["lost"] == [{"reason": "default", "rule": "default", "choice": "ris"}]
+
+
 def test_traces_are_few_and_places_must_be_some(watches: Watches) -> None:
     with pytest.raises(TraceError, match="vlan99 is no client interface of this relay; there are: vlan10"):
         Peer(watches, place="vlan99")

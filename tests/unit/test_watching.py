@@ -69,6 +69,9 @@ def test_the_head_tells_what_is_watched_and_what_the_mapping_says() -> None:
         "  vlan20: class uefi says drop -> dropped: the mapping says drop",
         "interface vlan30 waiting: the interface is not there",
     ]
+    many = {**START["mapping"][1], "where": [f"vlan{number}" for number in range(20)]}
+    lines = state_text({**START, "mapping": [START["mapping"][0], many]}, nowhere)
+    assert lines[3].startswith("  vlan0, vlan1, vlan2, vlan3, vlan4, vlan5, vlan6, vlan7 and 12 more: class")
     nothing = {**START, "mapping": [], "waiting": [], "active": [], "routers": []}
     assert state_text(nothing, nowhere) == ["no client interface is active, so nothing can be heard"]
 
