@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
+import os
+import threading
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -143,16 +146,27 @@ class _Places:
     """Where the entries of the daemon's configuration stand.
 
     The daemon does not keep that: for a large mapping it is memory for nothing. The files say it, as long as
-    they are those that the daemon loaded; what can't be read so has no place, and `remarks` say why.
+    they are those that the daemon loaded; what can't be read so has no place, and `remarks` say why. A large
+    mapping is read besides, while messages are told without.
     """
 
     def __init__(self, event: Mapping[str, Any]) -> None:
         self._origins: Origins | None = None
         self.remarks: list[str] = []
-        documents = []
+        reading = threading.Thread(target=self._read, args=(event["config"]["files"],), daemon=True)
+        reading.start()
+        reading.join(_PATIENCE)
+        if reading.is_alive():
+            self.remarks = ["where rules stand is told in a while: the mapping is large"]
+
+    def _read(self, files: Mapping[str, str]) -> None:
+        with contextlib.suppress(OSError):
+            os.nice(_NICE)  # this thread alone (sched(7)): it gives way to the daemon
         try:
-            documents = [_document(name, digest) for name, digest in event["config"]["files"].items()]
-            self._origins = Origins(documents)
+            origins = Origins([_document(name, digest) for name, digest in files.items()])
+            with contextlib.suppress(KeyError):
+                origins.of(Match(Reason.MAC, _NOBODY, _ANY))  # the first time takes the longest
+            self._origins = origins
         except OSError as error:
             self.remarks = [f"where rules stand is not told: {error.filename}: {error.strerror}"]
         except ValueError as error:
@@ -162,6 +176,14 @@ class _Places:
         """Return the `file:line` of an entry, empty if that is not known."""
         return self._origins.of(Match(reason, rule, _ANY)) if self._origins else ""
 
+
+_PATIENCE = 1.0
+"""Seconds that messages wait for their places: enough for 50,000 rules."""
+
+_NICE = 10
+"""As the daemon's loader."""
+
+_NOBODY = "00:00:00:00:00:00"
 
 _ANY = Choice("", ())
 

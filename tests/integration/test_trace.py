@@ -102,7 +102,7 @@ def test_a_boot_is_followed_from_the_first_message_to_the_last(
         udhcpc(client)  # what is known already is told all the same
         followed = trace(daemon, UNLISTED, "--interface", "vlan10")
         assert followed.lines[0] == f"watching {UNLISTED} on vlan10; Ctrl-C ends it"
-        assert f"  the default ({daemon.config}:3) says ris -> ris {RIS}" in followed.lines
+        followed.wait_for(f"  the default ({daemon.config}:3) says ris -> ris {RIS}")
         lease = udhcpc(client)
         assert lease is not None
         followed.wait_for("ACK")
@@ -215,7 +215,33 @@ def test_a_trace_survives_a_reload_and_tells_of_it(
     assert followed.end() == 0
     again = trace(daemon, OTHER, "--interface", "vlan10")
     again.wait_for(f"where rules stand is not told: {daemon.config} is not as the daemon loaded it")
-    assert f"  rule {OTHER} says altiris -> altiris 10.20.0.20" in again.lines
+    again.wait_for(f"  rule {OTHER} says altiris -> altiris 10.20.0.20")
+
+
+def test_a_large_mapping_holds_no_message_up(
+    start: Start, station: Station, server: FakeServer, trace: Callable[..., Trace]
+) -> None:
+    """A place is told as soon as the files are read, messages at once."""
+    many = "".join(
+        f'  "06:00:00:{n >> 16:02x}:{n >> 8 & 255:02x}:{n & 255:02x}": ris\n' for n in range(300_000)
+    )
+    daemon = start(options=())
+    assert "error" not in daemon.reload(BASE + many)
+    followed = trace(daemon, LISTED)
+    followed.wait_for("where rules stand is told in a while: the mapping is large")
+    station.send(asked(LISTED))
+    followed.wait_for(f"rule {LISTED} says altiris; sent to")
+
+    def known() -> bool:
+        station.send(asked(LISTED))
+        time.sleep(0.2)
+        return any(
+            f"rule {LISTED} ({daemon.config}:8) says altiris; sent to" in line for line in followed.lines
+        )
+
+    daemon.wait_for(known, 60)
+    assert followed.end() == 0
+    assert server.receive(0.1) is None
 
 
 def test_an_interface_that_goes_away_is_told(
