@@ -17,11 +17,12 @@ from pxerelay.commands import (
     replay,
     run,
     status,
+    trace,
     unknown,
 )
 from pxerelay.commands.common import FAILED, OutputError, fail
 
-COMMANDS = (run, check, explain, diff, replay, status, unknown, probe, doctor, import_, completion)
+COMMANDS = (run, check, explain, diff, replay, status, unknown, trace, probe, doctor, import_, completion)
 """Their modules, in the order of the help text."""
 
 

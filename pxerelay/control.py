@@ -2,24 +2,31 @@
 
 One request a connection: a line of JSON, `{"command": "status"}`, answered by a line of JSON. What else a
 command needs to know stands in the same object. An answer has `error` if the command could not be
-carried out.
+carried out. Some commands are answered by a line after another until the peer hangs up (`Stream`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import json
 import os
+import select
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pxerelay.localsocket import LocalSocket, check_length
 from pxerelay.log import LOGGER
+from pxerelay.stream import Stream, follow
 from pxerelay.tasks import end
 
-Handler = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any] | bytes]]
+Answer = dict[str, Any] | bytes | Stream
+
+Handler = Callable[[Mapping[str, Any]], Awaitable[Answer]]
 """Carries out a command, given the whole request; returns the answer, or one that is JSON already."""
 
 _REQUEST_LIMIT = 4096
@@ -88,16 +95,34 @@ class ControlServer:
         except OSError:
             peer.close()
             return
+        handed_over = False
         try:
             reply = await self._answer(reader)
+            if isinstance(reply, Stream):
+                handed_over = True
+                self._follow(reply, reader, writer)
+                return
             writer.write((reply if isinstance(reply, bytes) else json.dumps(reply).encode()) + b"\n")
             await asyncio.wait_for(writer.drain(), _PEER_TIMEOUT)
         except (OSError, asyncio.TimeoutError):
             pass  # the peer went away, or said or took nothing: its own loss
         finally:
-            writer.close()
+            if not handed_over:
+                writer.close()
 
-    async def _answer(self, reader: asyncio.StreamReader) -> dict[str, Any] | bytes:
+    def _follow(self, stream: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a stream in a task of its own: its place is free for the next peer."""
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            writer.transport.abort()  # what the peer did not take is for nobody
+            stream.closed()
+
+        task = asyncio.get_running_loop().create_task(follow(stream, reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(done)
+
+    async def _answer(self, reader: asyncio.StreamReader) -> Answer:
         try:
             line = await asyncio.wait_for(reader.readline(), _PEER_TIMEOUT)
             request = json.loads(line)
@@ -107,24 +132,65 @@ class ControlServer:
         return await handler(request)
 
 
+class Answers:
+    """The lines of JSON that a daemon answers with."""
+
+    def __init__(self, path: Path, sock: socket.socket) -> None:
+        self._path = path
+        self._socket = sock
+        self._octets = bytearray()
+
+    def next(self, seconds: float) -> dict[str, Any] | None:
+        """Return the next one; None if it does not come in time, NoDaemonError if none will come any more."""
+        end, searched = time.monotonic() + seconds, 0
+        try:
+            while (line := self._octets.find(b"\n", searched)) < 0:
+                searched = len(self._octets)
+                left = max(end - time.monotonic(), 0.0)
+                if not select.select([self._socket], [], [], left)[0]:
+                    return None
+                octets = self._socket.recv(1 << 16)
+                if not octets:
+                    raise ConnectionResetError(errno.ECONNRESET, "it hung up")
+                self._octets += octets
+            found: dict[str, Any] = json.loads(self._octets[:line])
+        except (OSError, ValueError) as error:
+            raise _no_daemon(self._path, error) from None
+        del self._octets[: line + 1]
+        return found
+
+
+@contextlib.contextmanager
+def asking(path: Path, command: str, **more: object) -> Iterator[Answers]:
+    """Send a command, and what more it takes, for the block that takes the answers.
+
+    Raises NoDaemonError if nobody is there.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
+        try:
+            check_length(path)
+            sock.settimeout(ANSWER_TIMEOUT)
+            sock.connect(str(path))
+            sock.sendall(json.dumps({"command": command, **more}).encode() + b"\n")
+        except OSError as error:
+            raise _no_daemon(path, error) from None
+        yield Answers(path, sock)
+
+
 def ask(path: Path, command: str, **more: object) -> dict[str, Any]:
     """Send a command, and what more it takes, to the daemon and return its answer.
 
     Raises NoDaemonError if there is none.
     """
-    try:
-        check_length(path)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
-            sock.settimeout(ANSWER_TIMEOUT)
-            sock.connect(str(path))
-            sock.sendall(json.dumps({"command": command, **more}).encode() + b"\n")
-            with sock.makefile("rb") as answer:
-                reply: dict[str, Any] = json.loads(answer.readline())
-                return reply
-    except PermissionError:
-        raise NoDaemonError(
-            f"{path}: permission denied; run this as root or in the service's group"
-        ) from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise NoDaemonError(f"no daemon answers at {path} ({reason}); is the service running?") from None
+    with asking(path, command, **more) as answers:
+        answer = answers.next(ANSWER_TIMEOUT)
+    if answer is None:
+        raise _no_daemon(path, TimeoutError(errno.ETIMEDOUT, "timed out"))
+    return answer
+
+
+def _no_daemon(path: Path, error: OSError | ValueError) -> NoDaemonError:
+    if isinstance(error, PermissionError):
+        return NoDaemonError(f"{path}: permission denied; run this as root or in the service's group")
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return NoDaemonError(f"no daemon answers at {path} ({reason}); is the service running?")

@@ -14,10 +14,25 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pxerelay import __version__, clock, errands, figures, memory, names, notify, prober, sockets, survey
+from pxerelay import (
+    __version__,
+    clock,
+    errands,
+    figures,
+    memory,
+    names,
+    notify,
+    prober,
+    sockets,
+    survey,
+    tracing,
+)
+from pxerelay.account import Narrator
 from pxerelay.answers import Answer, Answers
 from pxerelay.clock import Alarm
+from pxerelay.control import Answer as ControlAnswer
 from pxerelay.control import ControlServer
+from pxerelay.fields import Fields
 from pxerelay.findings import ConfigError
 from pxerelay.held import Held
 from pxerelay.interfaces import watch
@@ -33,7 +48,7 @@ from pxerelay.tasks import end
 from pxerelay.traffic import Traffic
 from pxerelay.unknown import described
 from pxerelay.vrfs import VrfSockets
-from pxerelay.words import Narrator, port_text
+from pxerelay.words import port_text
 
 if TYPE_CHECKING:
     from pxerelay.exporter import Exporter
@@ -174,6 +189,7 @@ class Daemon:
             exc_info=None if expected else error,
         )
         notify.notify("READY=1", f"STATUS=new configuration refused: {self._last_error}")
+        self._traffic.watches.announce({"event": "refused", "error": self._last_error})
         return {"error": text}
 
     async def probe(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,6 +206,10 @@ class Daemon:
         except errands.SurveyError as error:
             return {"error": str(error)}
 
+    async def trace(self, request: Mapping[str, Any]) -> ControlAnswer:
+        """Follow clients, as `pxerelay trace` wants it."""
+        return tracing.begin(self._traffic.watches, request)
+
     def status(self) -> dict[str, Any]:
         """Return what `status --json` prints."""
         loaded, relay, traffic = self._held.loaded, self._relay_now, self._traffic
@@ -198,10 +218,7 @@ class Daemon:
             "version": __version__,
             "prefix": sys.prefix,
             "config": {
-                "path": str(self._config_path),
-                "sha256": loaded.sha256,
-                "files": loaded.files,
-                "loaded_at": self._held.since.isoformat(timespec="seconds"),
+                **self._held.described(self._config_path),
                 "load_seconds": round(self._held.took, 3),
                 "last_reload_at": self._last_reload_at.isoformat(timespec="seconds"),
                 "rules": len(loaded.config.policy.rules),
@@ -273,11 +290,12 @@ class Daemon:
         self._held, self._answers, self._ports, self._relay_now = held, answers, ports, relay
         self._traffic.narrator = Narrator(relay, held.places) if self._debug else None
         self._traffic.obey(relay, {link.index: link.name for link in self._links})
+        self._traffic.watches.obey(relay, self._traffic.names, held.described(self._config_path))
         heard = self._vrfs.follow(vrfs_to_hear(config, ports, self._links))
         self._traffic.elsewhere = frozenset(link.index for link in self._links if link.vrf in heard)
         for port in ports:
             if before.get(port.name) != port:
-                LOGGER.info("interface %s", port_text(port))
+                LOGGER.info("interface %s", port_text(port), extra=Fields(interface=port.name).extra)
 
     async def _follow(self, states: AsyncGenerator[tuple[Link, ...], None]) -> None:
         """Keep up with the network."""
@@ -323,10 +341,11 @@ class Daemon:
             if answer == self._answers.by_name.get(name):
                 continue
             addresses = ", ".join(map(str, answer.addresses)) or "no address"
+            extra = Fields(servers=(name, *map(str, answer.addresses))).extra
             if answer.error:
-                LOGGER.warning("server %s: %s; using %s", name, answer.error, addresses)
+                LOGGER.warning("server %s: %s; using %s", name, answer.error, addresses, extra=extra)
             else:
-                LOGGER.info("server %s is %s", name, addresses)
+                LOGGER.info("server %s is %s", name, addresses, extra=extra)
 
     def _open_control(self) -> ControlServer | None:
         try:
@@ -337,6 +356,7 @@ class Daemon:
                     "reload": lambda _: self.reload(),
                     "probe": self.probe,
                     "survey": self.survey,
+                    "trace": self.trace,
                     "unknown": lambda _: self.unknown(),
                 },
             )

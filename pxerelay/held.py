@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 from pxerelay.days import day_text
 from pxerelay.load import Loaded
@@ -36,6 +38,15 @@ class Held:
         if today == self.today:
             return self
         return replace(self, config=self.loaded.config.on(today), today=today)
+
+    def described(self, path: Path) -> dict[str, Any]:
+        """Tell which configuration this is, loaded from a main file."""
+        return {
+            "path": str(path),
+            "sha256": self.loaded.sha256,
+            "files": self.loaded.files,
+            "loaded_at": self.since.isoformat(timespec="seconds"),
+        }
 
     @property
     def dated(self) -> bool:

@@ -1,5 +1,8 @@
 """Log lines to stderr: with journald's priority prefix, or without one on a terminal (sd-daemon(3)).
 
+Where journald reads stderr, messages about a client, an interface or a server go to it with fields that say
+so (`fields`, `journal`).
+
 Logging must never hold up packets: where stderr is a pipe or a socket that nobody empties, lines are
 dropped and counted.
 """
@@ -12,9 +15,9 @@ import select
 import stat
 import sys
 
-LOGGER = logging.getLogger("pxerelay")
+from pxerelay import journal
 
-_PRIORITY = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
+LOGGER = logging.getLogger("pxerelay")
 
 _STDERR = 2
 
@@ -38,7 +41,7 @@ class _Formatter(logging.Formatter):
             text = f"{text[:_LONGEST]}\n... and {len(text) - _LONGEST} characters more"
         if not self._journal:
             return text
-        prefix = f"<{_PRIORITY.get(record.levelno, 6)}>"
+        prefix = f"<{journal.PRIORITY.get(record.levelno, 6)}>"
         return "\n".join(prefix + line for line in text.splitlines())
 
 
@@ -92,6 +95,9 @@ def set_up(*, debug: bool) -> None:
     else:
         handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(journal=not os.isatty(_STDERR)))
+    if journal.is_journal(_STDERR):
+        handler = journal.JournalHandler(handler)
+        handler.setFormatter(_Formatter(journal=False))
     logging.getLogger().addHandler(handler)  # so that what asyncio has to say does not wait for stderr either
     LOGGER.setLevel(logging.DEBUG if debug else logging.INFO)
 

@@ -15,7 +15,7 @@ from pxerelay.mac import format_mac
 from pxerelay.mapping import RulePlaces
 from pxerelay.model import Config
 from pxerelay.relay import MEANING, Drop, recipients
-from pxerelay.rules import Choice, Match, Reason
+from pxerelay.rules import RULES, Choice, Match, Reason
 from pxerelay.words import target_text
 
 
@@ -125,10 +125,6 @@ def _note(sent: tuple[Target, ...] | Drop, choice: Choice) -> str:
     return ""
 
 
-_RULES = frozenset({Reason.MAC, Reason.OUI, Reason.WILDCARD})
-"""What entries of `rules:` are."""
-
-
 class Origins:
     """Where the entries of a configuration stand."""
 
@@ -150,7 +146,7 @@ class Origins:
 
     def entry(self, match: Match) -> Map:
         """Return the mapping that a rule is, an empty one for what is none."""
-        if match.reason not in _RULES:
+        if match.reason not in RULES:
             return Map()
         value = self._rules.of_text(match.rule).value
         return value if isinstance(value, Map) else Map()

@@ -38,6 +38,10 @@ class Reason(Enum):
     DEFAULT = "default"
 
 
+RULES = frozenset({Reason.MAC, Reason.OUI, Reason.WILDCARD})
+"""What entries of `rules:` are."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """Where a client's requests go: each of `servers` gets a copy, and with none they are dropped.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from pxerelay import packet
 from pxerelay.batch import Batch, client_number, number
@@ -39,6 +39,9 @@ _ETHERNET = bytes((packet.HTYPE_ETHERNET, MAC_OCTETS))
 
 _REPLIES = frozenset(number(bytes((packet.BOOTREPLY, *_ETHERNET, hops))) for hops in range(256))
 """How a reply to an Ethernet client begins."""
+
+_UNKNOWN = 0
+"""How neither a request nor a reply begins."""
 
 _TYPE_FIRST = packet.MAGIC_COOKIE + bytes((packet.MESSAGE_TYPE, 1))
 
@@ -147,22 +150,29 @@ class Shortcuts:
                 self._tally.add_replies(leaves.index, leaves.source.to_bytes(4, sys.byteorder), leaves.count)
                 leaves.count = 0
 
-    def take(self, batch: Batch, *, replies: bool = True) -> tuple[Known, list[int]]:
-        """Return what is known of a batch, patched, and the positions of the rest; no reply if so wanted."""
-        known = Known()
-        rest = self._take_requests(batch, known)
+    def take(
+        self, batch: Batch, *, replies: bool = True, leave: Collection[int] = ()
+    ) -> tuple[Known, list[int]]:
+        """Return what is known of a batch, patched, and the positions of the rest.
+
+        Nothing that stands at the positions `leave`, and no reply if so wanted, is known.
+        """
+        known, heads = Known(), batch.words(packet.OP)
+        for at in leave:
+            heads[at] = _UNKNOWN
+        rest = self._take_requests(batch, heads, known)
         if rest and replies:
-            rest = self._take_replies(batch, rest, known)
+            rest = self._take_replies(batch, heads, rest, known)
         return known, rest
 
-    def _take_requests(self, batch: Batch, known: Known) -> list[int]:
+    def _take_requests(self, batch: Batch, heads: list[int], known: Known) -> list[int]:
         rest, groups, clients, sources = [], known.groups, known.clients, batch.sources
         next_hops, rules, ways, layouts = self._next_hops, self._rules, self._ways, self._layouts
         strangers = known.strangers
         columns = zip(
             batch.messages,
             batch.sizes,
-            batch.words(packet.OP),
+            heads,
             batch.words(packet.GIADDR.start),
             batch.clients(),
             batch.indexes,
@@ -192,12 +202,13 @@ class Shortcuts:
             self._rules.clear()
         self._rules = {client: rule for client, rule in self._rules.items() if rule != _NO_RULE}
 
-    def strangers(self, batch: Batch) -> list[int]:
-        """Return what `take` finds as `Known.strangers`, where it is not asked."""
+    def strangers(self, batch: Batch, among: Iterable[int] | None = None) -> list[int]:
+        """Return what `take` finds as `Known.strangers`, where it is not asked, or not about some."""
         found: list[int] = []
-        for at, (head, client) in enumerate(zip(batch.words(packet.OP), batch.clients(), strict=True)):
-            if head in self._next_hops and batch.sizes[at] >= packet.HEADER_SIZE:
-                self._rules.get(client) or self._rule_for(client, at, found)
+        heads, clients = batch.words(packet.OP), batch.clients()
+        for at in range(len(batch)) if among is None else among:
+            if heads[at] in self._next_hops and batch.sizes[at] >= packet.HEADER_SIZE:
+                self._rules.get(clients[at]) or self._rule_for(clients[at], at, found)
         return found
 
     def forget(self, client: int) -> None:
@@ -222,8 +233,8 @@ class Shortcuts:
         self._rules[client] = found
         return found
 
-    def _take_replies(self, batch: Batch, rest: Iterable[int], known: Known) -> list[int]:
-        heads, sizes, messages = batch.words(packet.OP), batch.sizes, batch.messages
+    def _take_replies(self, batch: Batch, heads: list[int], rest: Iterable[int], known: Known) -> list[int]:
+        sizes, messages = batch.sizes, batch.messages
         flags = batch.octets(packet.FLAGS)
         ciaddrs, yiaddrs = batch.words(packet.CIADDR.start), batch.words(packet.YIADDR.start)
         giaddrs, clients = batch.words(packet.GIADDR.start), batch.clients()

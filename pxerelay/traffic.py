@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from ipaddress import IPv4Address
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from pxerelay import packet, sockets
+from pxerelay.account import Account, Narrator
 from pxerelay.batch import NOWHERE, Batch, client_number, number
 from pxerelay.flood import FloodGate
 from pxerelay.frames import Framing, Reply
 from pxerelay.inbox import BATCH, Inbox
-from pxerelay.log import LOGGER, Limiter
+from pxerelay.log import LOGGER
 from pxerelay.mac import MAC_OCTETS, format_mac
 from pxerelay.outbox import Failure, LinkOutbox, UdpOutbox
 from pxerelay.pace import Pace
-from pxerelay.relay import MEANING, SUSPICIOUS, Decision, Drop, Relay, ToClient, ToServers
+from pxerelay.relay import SUSPICIOUS, Decision, Drop, Relay, ToClient, ToServers
 from pxerelay.shortcut import Known, Shortcuts
 from pxerelay.tally import Tally
+from pxerelay.trace import Watch, Watches
 from pxerelay.transactions import Transactions
+from pxerelay.trouble import Troubles, failure_texts
 from pxerelay.unknown import Unknown
 from pxerelay.watched import Heard, Watched, heard
-from pxerelay.words import Narrator
 
 _TURN = 0.005
 """Seconds after which the event loop gets its turn for signals, the control socket and reloads."""
 
 _STORM_WINDOW, _STORM = 0.1, 1000
 """Seconds, and datagrams within these that are a storm: more than 10,000 a second, for a while."""
+
+_NOBODY: Mapping[int, Sequence[Watch]] = {}
+"""What of a batch is to be told where nobody follows a client."""
 
 _CROWD = 16
 """Datagrams at once from which on it pays to look whether the kernel had no room for more."""
@@ -44,7 +46,8 @@ class Traffic:
     """Moves datagrams by the rules of a `Relay`, which may be exchanged for another at any time.
 
     `udp` hears the default VRF and sends everywhere, `link` sends by link layer. `elsewhere` tells which
-    interfaces another socket hears. With a `narrator` each decision is logged. Replies to transactions in
+    interfaces another socket hears. With a `narrator` each decision is logged; `watches` are told of those
+    about clients that somebody follows. Replies to transactions in
     `awaited` go to no client but to the function there, which gets the reply, valid only during the call,
     and the 4 octets of who sent it. Those in `watched` are told likewise, also the ones that would be
     dropped.
@@ -55,7 +58,7 @@ class Traffic:
         self._inbox = Inbox()
         self._to_network = UdpOutbox()
         self._to_link = LinkOutbox(link)
-        self._limiter = Limiter()
+        self._troubles = Troubles()
         self._gate = FloodGate(0)
         self._pace = Pace(_STORM_WINDOW, _STORM)
         self._storm = False
@@ -64,6 +67,7 @@ class Traffic:
         self._drops: WeakKeyDictionary[socket.socket, int] = WeakKeyDictionary()
         self.unknown = Unknown()
         self.narrator: Narrator | None = None
+        self.watches = Watches()
         self.awaited: dict[packet.Transaction, Callable[[packet.Message, bytes], None]] = {}
         self.watched: Watched = {}
         self.names: Mapping[int, str] = {}
@@ -73,7 +77,7 @@ class Traffic:
         self._failed_requests = self._failed_replies = self._send_failures = 0
         self._not_received = self._bad_checksums = 0
         self._damaged_before = sockets.bad_checksums()
-        self._lines: list[tuple[packet.Message, str]] = []
+        self._accounts: list[tuple[packet.Message, Account, Sequence[Watch]]] = []
 
     def obey(self, relay: Relay, names: Mapping[int, str]) -> None:
         """Relay by these rules from now on; `names` has the names of interfaces by index."""
@@ -129,7 +133,7 @@ class Traffic:
             try:
                 batch = self._inbox.receive(sock)
             except OSError as error:
-                self._warn(("receive", error.errno), f"could not receive: {error.strerror}")
+                self._troubles.warn(("receive", error.errno), f"could not receive: {error.strerror}")
                 break
             total += len(batch)
             if elsewhere:
@@ -150,9 +154,13 @@ class Traffic:
         answered = False
         if self.unknown.looks_again(now):
             shortcuts.meet_anew()
+        watched = self.watches.wanting(batch, now) if self.watches else _NOBODY
         if self.narrator is None:
-            known, rest = shortcuts.take(batch, replies=not (self.awaited or self.watched))
+            alone = bool(self.awaited or self.watched)
+            known, rest = shortcuts.take(batch, replies=not alone, leave=watched)
             strangers = known.strangers
+            if watched:
+                strangers += shortcuts.strangers(batch, watched)
             self._known(known, now)
             answered = bool(known.replies)
         else:
@@ -181,17 +189,17 @@ class Traffic:
                 self._to_client(sent, decision)
                 self._tally.add_replies(decision.port.index or 0, source, 1)
             else:
-                self._drop(decision, interface, source)
+                self._drop(decision, message, interface, source)
                 if decision is not Drop.MAPPED_TO_DROP and decision is not Drop.NOT_RESOLVED:
                     refused.add(at)
-            if self.narrator is not None:
-                name = self.names.get(interface, f"interface {interface}")
-                self._lines.append((sent, self.narrator.tell(message, name, source, decision)))
+            if self.narrator is not None or at in watched:
+                account = self.watches.account(message, interface, source, decision)
+                self._accounts.append((sent, account, watched.get(at, ())))
         if strangers:
             self._note(batch, strangers, refused, shortcuts, now)
         if answered and self.transactions.pending:
             self._match(batch, now)
-        self._flush()
+        self._flush(now)
 
     def _match(self, batch: Batch, now: float) -> None:
         """Find the replies of a batch that requests wait for."""
@@ -253,7 +261,7 @@ class Traffic:
             for index, count in known.leave_out(excess).items():
                 self._tally.add_drops(index, Drop.FLOOD, count)
             sender = format_mac(next(iter(excess)).to_bytes(8, sys.byteorder)[:MAC_OCTETS])
-            self._warn(Drop.FLOOD, f"dropped a message of {sender}: {MEANING[Drop.FLOOD]}")
+            self._troubles.flood(sender)
         room = self.transactions.room(now)
         for way, messages in known.groups.items():
             if messages:
@@ -282,30 +290,40 @@ class Traffic:
         reply = Reply(message, number(decision.address), decision.hardware)
         self._to_link.put([reply], self._framings[index], index)
 
-    def _drop(self, reason: Drop, interface: int, source: bytes) -> Drop:
+    def _drop(self, reason: Drop, message: packet.Message, interface: int, source: bytes) -> Drop:
         self._tally.add_drops(interface, reason)
         if reason in SUSPICIOUS:
-            sender = f"{IPv4Address(source)} on {self.names.get(interface, interface)}"
-            self._warn(reason, f"dropped a message from {sender}: {MEANING[reason]}")
+            self._troubles.dropped(reason, message, self.names.get(interface, str(interface)), source)
         return reason
 
-    def _flush(self) -> list[str]:
+    def _flush(self, received: float = 0.0) -> list[str]:
         """Send what was collected, count and tell what failed, and return it."""
-        failed: dict[int, Failure] = {}
+        failed: dict[int, list[Failure]] = {}
         for failure in (*self._to_network.flush(self._udp, storm=self._storm), *self._to_link.flush()):
-            self._report(failure)
+            self._troubles.failed(failure, self.watches.relay)
             self._send_failures += len(failure.messages)
             for message in failure.messages:
                 if not failure.to_client:
                     self._failed_requests += 1
                 elif id(message) not in failed:  # one reply may be several fragments
                     self._failed_replies += 1
-                failed[id(message)] = failure
-        for message, line in self._lines:
-            lost = failed.get(id(message))
-            LOGGER.debug("%s%s", line, f"; BUT {_failure_text(lost)}" if lost else "")
-        self._lines.clear()
-        return list(map(_failure_text, failed.values()))
+                failed.setdefault(id(message), []).append(failure)
+        if self._accounts:
+            self._tell(failed, received)
+        return [text for failures in failed.values() for text in failure_texts(failures)]
+
+    def _tell(self, failed: Mapping[int, Sequence[Failure]], received: float) -> None:
+        """Log what became of messages, and tell who follows their clients."""
+        sent, at = time.monotonic(), time.time()
+        for message, account, watches in self._accounts:
+            failures = failure_texts(failed.get(id(message), ()))
+            if self.narrator is not None:
+                but = "".join(f"; BUT {failure}" for failure in failures)
+                LOGGER.debug("%s%s", self.narrator.text(account), but, extra=account.fields.extra)
+            for watch in watches:
+                when = sent if account.request else received
+                watch.tell(account, packet.transaction(message), failures, when, at)
+        self._accounts.clear()
 
     def _notice_overflow(self, sock: socket.socket) -> None:
         """Count what the kernel dropped since the last look: damaged on the way, or for want of room."""
@@ -320,40 +338,8 @@ class Traffic:
         self._not_received += lost
         if lost:
             room = sockets.buffer_size(sock) >> 10
-            self._warn(
+            self._troubles.warn(
                 "overflow",
                 f"the kernel dropped {lost} datagrams that came faster than we relay: the receive buffer of "
                 f"{room} KiB was full; net.core.rmem_max bounds it",
             )
-
-    def _report(self, failure: Failure) -> None:
-        """Warn of a failure: of each server by itself, of clients, who may claim any address, together."""
-        hint = (_CLIENT_HINTS if failure.to_client else _SERVER_HINTS).get(failure.errno, "")
-        kind = (None if failure.to_client else failure.destination, failure.errno)
-        self._warn(kind, f"{_failure_text(failure)}{hint}")
-
-    def _warn(self, kind: object, text: str) -> None:
-        """Log a warning, but each kind at a bounded rate."""
-        held = self._limiter.allow(kind, time.monotonic())
-        if held is not None:
-            LOGGER.warning("%s%s", text, f" ({held} more of these since the last)" if held else "")
-
-
-def _failure_text(failure: Failure) -> str:
-    return f"could not send to {IPv4Address(failure.destination)}: {os.strerror(failure.errno)}"
-
-
-_SERVER_HINTS = {
-    errno.ENETUNREACH: "; add a route to it on this host, in the clients' VRF if they are in one",
-    errno.EACCES: "; it is a broadcast address here, requests go to servers' own addresses only",
-    errno.EINVAL: "; is `source_address` or `giaddr` an address of this host?",
-    errno.EAGAIN: "; the send buffer is full: of requests to servers that do not answer ARP, or for a slow "
-    "link; net.core.wmem_max bounds it",
-}
-"""What to do about an errno of a request."""
-
-_CLIENT_HINTS = {
-    errno.EMSGSIZE: "; the interface's MTU became smaller",
-    errno.EAGAIN: "; the link is too slow, and the send buffer full; net.core.wmem_max bounds it",
-}
-"""What an errno of a reply means."""

@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/pxerelay
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_pxerelay_subparsers=(run check explain diff replay status reload unknown probe doctor import completion)
+_shtab_pxerelay_subparsers=(run check explain diff replay status reload unknown trace probe doctor import completion)
 
 _shtab_pxerelay_run_option_strings=(-h --help --config --socket --debug)
 _shtab_pxerelay_check_option_strings=(-h --help --format --as --strict)
@@ -15,6 +15,7 @@ _shtab_pxerelay_replay_option_strings=(-h --help --config --against --interface 
 _shtab_pxerelay_status_option_strings=(-h --help --json --watch --socket)
 _shtab_pxerelay_reload_option_strings=(-h --help --socket)
 _shtab_pxerelay_unknown_option_strings=(-h --help --interface --since --pxe --json --socket)
+_shtab_pxerelay_trace_option_strings=(-h --help --interface --json --seconds --count --socket)
 _shtab_pxerelay_probe_option_strings=(-h --help --interface --arch --vendor-class --seconds --expect --json --socket)
 _shtab_pxerelay_doctor_option_strings=(-h --help --config --socket --interface --server --every-interface --no-probe --mac --seconds --json)
 _shtab_pxerelay_import_option_strings=(-h --help --from --dhcrelay --server --default)
@@ -35,6 +36,7 @@ _shtab_pxerelay_replay___against_COMPGEN=_shtab_compgen_files
 _shtab_pxerelay_status___socket_COMPGEN=_shtab_compgen_files
 _shtab_pxerelay_reload___socket_COMPGEN=_shtab_compgen_files
 _shtab_pxerelay_unknown___socket_COMPGEN=_shtab_compgen_files
+_shtab_pxerelay_trace___socket_COMPGEN=_shtab_compgen_files
 _shtab_pxerelay_probe___socket_COMPGEN=_shtab_compgen_files
 _shtab_pxerelay_doctor___config_COMPGEN=_shtab_compgen_files
 _shtab_pxerelay_doctor___socket_COMPGEN=_shtab_compgen_files
@@ -45,7 +47,7 @@ _shtab_pxerelay_diff___format_choices=(text markdown json)
 _shtab_pxerelay_replay___format_choices=(text json)
 _shtab_pxerelay_import___from_choices=(dhcrelay-hosts dnsmasq isc-dhcpd dhcplb dhcrelay)
 _shtab_pxerelay_completion_pos_0_choices=(bash zsh)
-_shtab_pxerelay_pos_0_choices=(run check explain diff replay status reload unknown probe doctor import completion)
+_shtab_pxerelay_pos_0_choices=(run check explain diff replay status reload unknown trace probe doctor import completion)
 
 _shtab_pxerelay_run__h_nargs=0
 _shtab_pxerelay_run___help_nargs=0
@@ -73,6 +75,9 @@ _shtab_pxerelay_unknown__h_nargs=0
 _shtab_pxerelay_unknown___help_nargs=0
 _shtab_pxerelay_unknown___pxe_nargs=0
 _shtab_pxerelay_unknown___json_nargs=0
+_shtab_pxerelay_trace__h_nargs=0
+_shtab_pxerelay_trace___help_nargs=0
+_shtab_pxerelay_trace___json_nargs=0
 _shtab_pxerelay_probe__h_nargs=0
 _shtab_pxerelay_probe___help_nargs=0
 _shtab_pxerelay_probe___json_nargs=0

@@ -11,12 +11,12 @@ import re
 from ipaddress import IPv4Address, IPv4Network
 
 from pxerelay import agentinfo, packet
+from pxerelay.account import Narrator
 from pxerelay.batch import number
 from pxerelay.frames import ETHERNET, IP_HEADER, TASK, UDP_HEADER, Framing, Reply
 from pxerelay.ports import Link, Port
 from pxerelay.relay import Decision, Drop, Relay, ToClient, ToServers
 from pxerelay.shortcut import Shortcuts
-from pxerelay.words import Narrator
 from tests.unit.batches import Arrival, outcomes
 from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay
 from tests.unit.messages import ip, reply, request

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tests.lab.command import CommandError
-from tests.lab.endure import boot_through, watch
+from tests.lab.endure import ask_too_often, boot_through, watch
 from tests.lab.image import RELEASE, RELEASES
 from tests.lab.network import Host, Lab, LabError
 from tests.lab.relayhost import RelayHost
@@ -27,6 +27,7 @@ def main() -> int:
         ("kill", "one relay host of a pair loses its power"),
         ("revive", "it has power again"),
         ("watch", "ask again and again while a command runs, and tell how long nobody answered"),
+        ("flood", "let a client ask far too often, and tell its address"),
         ("boot-through", "let a client get an offer, run a command, and let the client go on"),
     ):
         actions.add_parser(action, help=meaning).add_argument("name", help="the lab's name")
@@ -53,6 +54,10 @@ def main() -> int:
     actions.choices["watch"].add_argument("--longer", type=float, default=5, help="seconds to go on after it")
     arguments = parser.parse_args()
     try:
+        if arguments.action == "flood":
+            network = Network(Lab.existing(arguments.name))
+            print(json.dumps(ask_too_often(network, client=CLIENTS[-1].name)))
+            return 0
         if arguments.action in ("watch", "boot-through"):
             network = Network(Lab.existing(arguments.name))
             if arguments.action == "watch":

@@ -20,6 +20,9 @@ CLIENTS = 10
 RETRIES = (4, 8, 16, 32)
 """Seconds that firmware waits for an answer after each try (PXE 2.1, 2.2.3)."""
 
+_TOO_OFTEN = 300
+"""Questions at once; a relay takes 50 in a second."""
+
 _XID, _FLAGS, _YIADDR = slice(4, 8), slice(10, 12), slice(16, 20)
 _BROADCAST = b"\x80\0"
 _SERVER_ID, _WANTED = 54, 50
@@ -83,6 +86,17 @@ def _silence(sent: dict[bytes, float], answered: set[bytes], code: int) -> Silen
         raise LabError("the last questions had no answer, so the silence had no end")
     lost = sum(xid not in answered for xid in sent)
     return Silence(len(sent), lost, round(longest, 2), code)
+
+
+def ask_too_often(network: Network, *, client: str) -> dict[str, str]:
+    """Let a client ask far more often than a relay allows (`max_requests`), and tell its address."""
+    station = Station(network.client(client))
+    try:
+        for _ in range(_TOO_OFTEN):
+            station.send(request(chaddr=station.mac.hex(":")))
+    finally:
+        station.close()
+    return {"mac": station.mac.hex(":")}
 
 
 def boot_through(network: Network, command: Sequence[str], *, client: str) -> dict[str, float]:

@@ -220,3 +220,25 @@ def test_clients_without_a_rule_are_strangers_once() -> None:
     assert [strangers(), strangers()] == [[2], []]
     short.meet_anew()
     assert [short.strangers(batch_of(coming)), strangers()] == [[1, 2], []]
+
+
+def test_what_is_to_be_left_is_left_and_decided_alike() -> None:
+    """Known requests and replies of clients that somebody follows; nobody is a stranger less for it."""
+    short, plain = Shortcuts(relay()), relay()
+    coming: list[Arrival] = [
+        *((request(chaddr=f"02:00:00:00:00:0{last}"), VLAN10, ip("0.0.0.0"), False) for last in (1, 2)),
+        *((reply(yiaddr=f"10.10.10.{last}"), CORE, ip(RIS), True) for last in (71, 72)),
+    ]
+    for _ in range(2):
+        outcomes(short, coming)
+    batch = batch_of(coming)
+    assert short.take(batch)[1] == []
+    short.meet_anew()
+    batch = batch_of(coming)
+    known, rest = short.take(batch, leave=[1, 2])
+    assert (known.strangers, rest, short.strangers(batch, [1, 2])) == ([0], [1, 2], [1])
+    for at in rest:
+        octets, index, source, unicast = coming[at]
+        patched = bytearray(octets)
+        assert short.decide(batch, at) == plain.decide(patched, index, source, unicast)
+        assert batch.messages[at] == patched

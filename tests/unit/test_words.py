@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pxerelay import document, packet
+from pxerelay.account import Narrator
 from pxerelay.mapping import RulePlaces
-from pxerelay.words import Narrator, port_text
+from pxerelay.words import port_text
 from tests.unit.configs import CORE, STANDARD, VLAN10, VLAN20, relay
 from tests.unit.messages import ACK, NAK, ip, message, option, reply, request
 

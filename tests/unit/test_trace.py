@@ -1,0 +1,216 @@
+"""Which messages those who follow clients are told of, and what."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from typing import Any
+
+import pytest
+
+from pxerelay import packet, trace
+from pxerelay.account import Account, Server
+from pxerelay.mac import parse_pattern
+from pxerelay.ports import Link
+from pxerelay.trace import TraceError, Watch, Watches
+from tests.unit.batches import Arrival, batch_of
+from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay
+from tests.unit.messages import ip, reply, request
+
+NAMES = {link.index: link.name for link in LINKS}
+NOBODY, RIS, ROUTER = ip("0.0.0.0"), ip("10.20.0.10"), ip("10.30.0.1")
+CONFIG = {"sha256": "1"}
+MINE, OTHER = "02:00:00:00:00:01", "02:00:00:00:00:02"
+
+
+class Peer:
+    """Who watches: what it was told, and how much it lost."""
+
+    def __init__(self, watches: Watches, pattern: str = MINE, place: str | None = None) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.lost = 0
+        self.watch = Watch(parse_pattern(pattern), place, self.events.append, self._lose)
+        self.first = watches.add(self.watch)
+
+    def _lose(self, count: int) -> None:
+        self.lost += count
+
+
+@pytest.fixture
+def watches() -> Watches:
+    made = Watches()
+    made.obey(relay(), NAMES, CONFIG)
+    return made
+
+
+def pass_on(watches: Watches, arrivals: list[Arrival], now: float = 0.0, at: float = 1000.0) -> list[int]:
+    """Do with a batch what traffic does, and return the positions that somebody wants."""
+    batch = batch_of(arrivals)
+    wanted = watches.wanting(batch, now)
+    for position, who in wanted.items():
+        message, index, source, unicast = batch.arrival(position)
+        decision = watches.relay.decide(message, index, source, unicast)
+        account = watches.account(message, index, source, decision)
+        for watch in who:
+            watch.tell(account, packet.transaction(message), [], now, at)
+    return sorted(wanted)
+
+
+def asked(chaddr: str = MINE, index: int = VLAN10, **more: Any) -> Arrival:
+    return request(chaddr=chaddr, **more), index, NOBODY, False
+
+
+def test_only_messages_of_the_clients_that_are_followed_are_wanted(watches: Watches) -> None:
+    assert not watches
+    Peer(watches, "02:00:00:00:00:0?")
+    assert watches
+    arrivals: list[Arrival] = [
+        asked(),
+        asked("02:00:00:00:00:10"),
+        (reply(), CORE, RIS, True),
+        (b"\1\1\6", VLAN10, NOBODY, False),
+        asked(OTHER),
+        asked(hlen=8),
+        asked(htype=6),
+    ]
+    assert pass_on(watches, arrivals) == [0, 2, 4, 6]
+
+
+def test_several_may_follow_one_client(watches: Watches) -> None:
+    one, two = Peer(watches), Peer(watches, "*")
+    pass_on(watches, [asked(), asked(OTHER)])
+    assert [event["mac"] for event in one.events] == [MINE]
+    assert [event["mac"] for event in two.events] == [MINE, OTHER]
+    watches.remove(one.watch)
+    watches.remove(one.watch)
+    pass_on(watches, [asked()])
+    assert (len(one.events), len(two.events)) == (1, 3)
+
+
+def test_a_place_is_an_interface_or_a_router(watches: Watches) -> None:
+    vlan10, vlan20 = Peer(watches, "*", "vlan10"), Peer(watches, "*", "vlan20")
+    router = Peer(watches, "*", "10.30.0.1")
+    arrivals: list[Arrival] = [
+        asked(),
+        asked(index=VLAN20),
+        (request(giaddr="10.30.0.1"), CORE, ROUTER, True),
+        (request(giaddr="10.30.0.9"), CORE, ROUTER, True),
+        (reply(), CORE, RIS, True),
+        (reply(giaddr="10.10.20.1"), CORE, RIS, True),
+    ]
+    pass_on(watches, arrivals)
+    seen = [[event["giaddr"] for event in peer.events] for peer in (vlan10, vlan20, router)]
+    assert seen == [["10.10.10.1"] * 2, ["10.10.20.1"] * 2, ["10.30.0.1"]]
+    assert router.events[0]["router"] == "10.30.0.1"
+
+
+def test_replies_of_a_giaddr_that_interfaces_share_are_told_where_they_leave() -> None:
+    made = Watches()
+    text = STANDARD.replace("vlan10: {}", "vlan10: {giaddr: 10.20.0.1}").replace(
+        "{default: altiris}", "{default: altiris, giaddr: 10.20.0.1}"
+    )
+    made.obey(relay(text + "option82: {circuit_id: '{interface}'}\n"), NAMES, CONFIG)
+    here, there = Peer(made, "*", "vlan10"), Peer(made, "*", "vlan20")
+    pass_on(made, [asked(), (reply(giaddr="10.20.0.1"), CORE, RIS, True)])
+    assert [event["message"] for event in here.events] == ["DISCOVER", "OFFER"]
+    assert there.events == []
+
+
+def test_the_time_to_the_reply_is_told(watches: Watches) -> None:
+    peer = Peer(watches)
+    pass_on(watches, [(reply(), CORE, RIS, True)], 1.0)
+    pass_on(watches, [asked()], 2.0)
+    pass_on(watches, [(reply(), CORE, RIS, True)], 2.0125)
+    pass_on(watches, [asked()], 6.0)
+    pass_on(watches, [(reply(), CORE, RIS, True)], 6.001)
+    times = [event["milliseconds"] for event in peer.events if not event["request"]]
+    assert times == [None, 12.5, 1.0]
+
+
+def test_memory_of_requests_has_a_bound(watches: Watches) -> None:
+    peer = Peer(watches, "*")
+    for number in range(1000):
+        pass_on(watches, [asked(f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}")], float(number))
+    assert len(peer.watch._asked) <= 256
+
+
+def test_more_than_can_be_told_goes_its_way_and_is_counted(
+    watches: Watches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace, "RATE", 5)
+    peer, other = Peer(watches, "*"), Peer(watches, OTHER)
+    assert pass_on(watches, [asked()] * 3, 100.0) == [0, 1, 2]
+    assert pass_on(watches, [asked(OTHER)] * 3, 100.5) == [0, 1]
+    assert pass_on(watches, [asked(OTHER)], 100.9) == []
+    assert (peer.lost, other.lost) == (2, 2)
+    assert pass_on(watches, [asked()] * 5, 101.1) == [0, 1, 2, 3, 4]
+
+
+def test_what_changes_is_told(watches: Watches) -> None:
+    peer, many = Peer(watches, MINE, "vlan10"), Peer(watches, "*")
+    assert peer.first["mapping"] == [
+        {
+            "where": ["vlan10"],
+            "reason": "default",
+            "rule": "default",
+            "choice": "ris",
+            "servers": ["ris 10.20.0.10"],
+            "dropped": "",
+            "lost": [],
+        }
+    ]
+    watches.obey(relay(), NAMES, CONFIG)
+    assert peer.events == many.events == []
+    watches.obey(relay(STANDARD.replace("default: ris", "default: dhcp")), NAMES, CONFIG)
+    assert [event["event"] for event in peer.events] == ["mapping"]
+    assert many.events == []
+    watches.obey(relay(), NAMES, {"sha256": "2"})
+    assert [event["event"] for event in peer.events[1:]] == ["reload"]
+    assert [event["event"] for event in many.events] == ["reload"]
+    down = tuple(Link(link.index, link.name, False, link.mtu, link.addresses) for link in LINKS)
+    watches.obey(relay(links=down), NAMES, {"sha256": "2"})
+    assert [event["text"].split(":")[0] for event in peer.events[2:]] == ["vlan10 waiting"]
+    assert [event["name"] for event in many.events[1:]] == ["vlan10", "vlan20"]
+
+
+def test_what_the_mapping_says_is_told_by_place(watches: Watches) -> None:
+    default, vlan20 = Peer(watches).first["mapping"]
+    assert (default["where"], default["servers"]) == (["vlan10", None], ["ris 10.20.0.10"])
+    assert (vlan20["where"], vlan20["reason"], vlan20["rule"]) == (["vlan20"], "interface-default", "vlan20")
+    assert vlan20["lost"] == [{"reason": "default", "rule": "default", "choice": "ris"}]
+    (dropped,) = Peer(watches, "de:ad:be:ef:00:01", "vlan10").first["mapping"]
+    assert (dropped["servers"], dropped["dropped"]) == ([], "the mapping says drop")
+    assert Peer(watches, "02:00:*").first["mapping"] == []
+
+
+def test_places_where_one_rule_chooses_are_told_once(watches: Watches) -> None:
+    (everywhere,) = Peer(watches, "00:80:64:00:00:01").first["mapping"]
+    assert (everywhere["where"], everywhere["rule"]) == (["vlan10", "vlan20", None], "00:80:64")
+    assert everywhere["lost"] == [{"reason": "default", "rule": "default", "choice": "ris"}]
+
+
+def test_traces_are_few_and_places_must_be_some(watches: Watches) -> None:
+    with pytest.raises(TraceError, match="vlan99 is no client interface of this relay; there are: vlan10"):
+        Peer(watches, place="vlan99")
+    peers = [Peer(watches, f"0{number}:*") for number in range(4)]
+    with pytest.raises(TraceError, match=r"4 traces are running already \(00:\*, 01:\*"):
+        Peer(watches)
+    watches.remove(peers[0].watch)
+    Peer(watches)
+
+
+def test_an_account_goes_through_json() -> None:
+    account = Account(
+        *(MINE, "vlan10", "0.0.0.0", True),
+        servers=(Server("ris", "10.20.0.10"), Server("", "10.20.0.11")),
+        server=Server("", str(IPv4Address(RIS))),
+        rule="02:00:*",
+        dropped="flood",
+    )
+    assert Account.of_plain({**account.plain, "else": 1}) == account
+    assert account.fields._asdict() == {
+        "mac": MINE,
+        "interface": "vlan10",
+        "servers": ("10.20.0.10",),
+        "rule": "02:00:*",
+        "reason": "flood",
+    }
