@@ -24,6 +24,7 @@ from pxerelay.interfaces import watch
 from pxerelay.listener import Listener
 from pxerelay.loader import LoadError, load_apart
 from pxerelay.log import LOGGER
+from pxerelay.lookout import Lookout
 from pxerelay.mapping import RulePlaces
 from pxerelay.model import Config
 from pxerelay.ports import Link, Port, assign, vrfs_to_hear
@@ -102,6 +103,8 @@ class Daemon:
         self._vrfs = VrfSockets(udp, self._traffic.readable)
         stack.callback(self._vrfs.close)
         stack.callback(self._alarm.close)
+        self._lookout = Lookout(self._traffic, lambda: self._apply(self._held, self._answers))
+        stack.callback(self._lookout.close)
         states = watch()
         self._links = await anext(states)
         self._apply(held, await self._ask_names(held.loaded.config))
@@ -199,6 +202,7 @@ class Daemon:
                 for name, answer in self._answers.by_name.items()
             },
             "counters": self._traffic.counters(),
+            "servers": self._lookout.states(),
         }
 
     async def unknown(self) -> bytes:
@@ -220,7 +224,8 @@ class Daemon:
         held = held.on(clock.today())
         config = held.config
         ports = assign(config, self._links, socket.gethostname())
-        relay = Relay(config, ports, self._links, answers)
+        lookout = self._lookout
+        relay = Relay(config, ports, self._links, answers, lookout.standing, lookout.boots(config))
         if held.dated:
             self._alarm.set(None if held.next_end is None else held.next_end + 1)
         else:
@@ -234,6 +239,7 @@ class Daemon:
         self._traffic.names = {link.index: link.name for link in self._links}
         self._traffic.narrator = Narrator(relay, held.places) if self._debug else None
         self._traffic.obey(relay)
+        lookout.follow(relay)
         heard = self._vrfs.follow(vrfs_to_hear(config, ports, self._links))
         self._traffic.elsewhere = frozenset(link.index for link in self._links if link.vrf in heard)
         for port in ports:

@@ -82,6 +82,9 @@ BOOT_FILE = 67
 CLIENT_ARCH = 93
 """Client system architecture types, 16-bit numbers in network order (RFC 4578, 2.1)."""
 
+DHCPDISCOVER = 1
+"""The message type of a client that looks for servers (RFC 2132, 9.6)."""
+
 DHCPNAK = 6
 """The message type of a refusal (RFC 2132, 9.6)."""
 
@@ -214,6 +217,21 @@ def ethernet_chaddr(message: Message) -> bytes | None:
     if message[HTYPE] == HTYPE_ETHERNET and message[HLEN] == MAC_OCTETS:
         return bytes(message[CHADDR_START : CHADDR_START + MAC_OCTETS])
     return None
+
+
+def client_octets(message: Message) -> bytes:
+    """Return what tells a client from others: its hardware address.
+
+    A client without one, as on InfiniBand, is told by its client identifier (RFC 4390, 2).
+    """
+    size = message[HLEN] if len(message) >= HEADER_SIZE else 0
+    address = bytes(message[CHADDR_START : CHADDR_START + size])
+    return address or legible_options(message).get(CLIENT_IDENTIFIER, b"")
+
+
+def begins_anew(message: Message) -> bool:
+    """Whether a request looks for servers: a DISCOVER, or one of BOOTP, which has no other kind."""
+    return message_type(legible_options(message)) in (DHCPDISCOVER, None)
 
 
 def vendor_class(found: dict[int, bytes]) -> bytes:

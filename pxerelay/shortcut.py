@@ -2,8 +2,9 @@
 
 What decides about a client's request is where it is heard, what the rules say of its MAC, and options 60 and
 93. `Shortcuts` remembers what `Relay` decided for these three, so that it need not be asked about other
-clients that have them in common. Of a batch it takes what it knows, patches hops and giaddr, and puts
-together what goes the same way. Of replies it takes those that most are: to a client that has been given
+clients that have them in common (`alike`); a client in the middle of a boot (`boots`) has nothing in common
+with anybody. Of a batch it takes what it knows, patches hops and giaddr, and puts together what goes the same
+way. Of replies it takes those that most are: to a client that has been given
 an address, which goes to it by link layer. Everything else is the `Relay`'s to decide. So all packet rules
 stay there, and a property test holds the two equal.
 """
@@ -12,9 +13,10 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from pxerelay import packet
+from pxerelay.alike import Alike
 from pxerelay.batch import Batch, client_number, number
 from pxerelay.frames import Reply
 from pxerelay.layout import Layout, Layouts
@@ -29,6 +31,9 @@ _SIFTED = 1 << 14
 
 _WAYS = 1 << 14
 """Ways that are remembered; there are as many as servers, kinds of firmware and routers make."""
+
+_ALONE = 0
+"""In the place of a rule's number, for a client that is in the middle of a boot: no way has it."""
 
 _ETHERNET = bytes((packet.HTYPE_ETHERNET, MAC_OCTETS))
 
@@ -111,6 +116,8 @@ class Shortcuts:
         self._layouts = Layouts() if relay.config.asks_what_clients_are else None
         self._choice = relay.config.policy.rules.choice
         self._rules: dict[int, int] = {}
+        self._boots = relay.boots
+        self._alike = Alike(relay)
         self._ways: dict[Key, Way] = {}
         self._exits: dict[tuple[int, int, int], int] = {}
 
@@ -151,14 +158,24 @@ class Shortcuts:
                     groups[way].append(message)
                     continue
             rest.append(at)
+        if self._boots and clients:
+            self._boots.met(clients)
+            if self._boots.wanted:
+                for way, messages in groups.items():
+                    self._show(way.decision, messages)
         return rest
+
+    def _show(self, decision: ToServers, messages: Sequence[packet.Message]) -> None:
+        """Show those who look for a DISCOVER what was decided on."""
+        if self._boots and decision.pools:
+            self._boots.look(decision.pools, messages, decision.source, decision.vrf)
 
     def meet_anew(self) -> None:
         """Forget the clients that no rule names, so that each of them is a stranger again."""
         if len(self._rules) > _SIFTED:
             self._rules.clear()
-        no_rule = id(None)
-        self._rules = {client: rule for client, rule in self._rules.items() if rule != no_rule}
+        no_rule = self._alike.no_rule
+        self._rules = {client: rule for client, rule in self._rules.items() if rule not in no_rule}
 
     def strangers(self, batch: Batch) -> list[int]:
         """Return what `take` finds as `Known.strangers`, where it is not asked."""
@@ -175,16 +192,26 @@ class Shortcuts:
     def _rule_for(self, client: int, at: int, strangers: list[int]) -> int:
         """Return a number that stands for what the rules say of a client not met yet, and remember it.
 
-        If they say nothing its position goes to `strangers`.
+        If they say nothing its position goes to `strangers`. The number is 0, and is not remembered, for a
+        client that is to be decided about by itself.
         """
+        if self._boots and self._boots.standing_for(client):
+            return _ALONE
         chaddr = client.to_bytes(8, sys.byteorder)[:MAC_OCTETS]
-        if len(self._rules) >= _CLIENTS:
-            self._rules.clear()
+        if len(self._rules) >= _CLIENTS or self._alike.full:
+            self._forget_clients()
         choice = self._choice(chaddr)
         if choice is None:
             strangers.append(at)
-        found = self._rules[client] = id(choice)
+        found = self._rules[client] = self._alike.number(choice, chaddr)
         return found
+
+    def _forget_clients(self) -> None:
+        """Forget all clients, and the ways that are known by what numbers stood for, if these begin anew."""
+        self._rules.clear()
+        if self._alike.full:
+            self._alike.clear()
+            self._ways.clear()
 
     def _take_replies(self, batch: Batch, rest: Iterable[int], known: Known) -> list[int]:
         heads, sizes, messages = batch.words(packet.OP), batch.sizes, batch.messages
@@ -221,9 +248,15 @@ class Shortcuts:
             if way is not None:
                 message[packet.HOPS] += 1
                 message[packet.GIADDR] = way.giaddr
+                if self._boots:
+                    self._boots.met((client_number(message),))
                 return way.decision
         decision = self._relay.decide(message, index, source, unicast)
         if isinstance(decision, ToServers):
+            if self._boots:
+                self._boots.met((client_number(message),))
+                if self._boots.wanted:
+                    self._show(decision, (decision.message or message,))
             if key is not None:
                 if len(self._ways) >= _WAYS:
                     self._ways.clear()
@@ -245,4 +278,6 @@ class Shortcuts:
         giaddr = number(bytes(message[packet.GIADDR]))
         client = client_number(message)
         rule = self._rules.get(client) or self._rule_for(client, 0, [])
+        if rule == _ALONE:
+            return None
         return (index, giaddr, source) if giaddr else index, rule, form

@@ -153,6 +153,8 @@ class Traffic:
                 if self._was_awaited(sent, source):
                     continue  # it goes nowhere that could be told
                 self._to_client(sent, decision)
+            elif decision is Drop.NOT_OUR_GIADDR and self._was_awaited(message, source):
+                continue  # it answers what was asked by an address that no clients are behind
             else:
                 self._drop(decision, interface, source)
                 if decision is not Drop.MAPPED_TO_DROP and decision is not Drop.NOT_RESOLVED:

@@ -254,7 +254,7 @@ def _unquoted(key: str, value: object) -> Iterator[str]:
         for name, below in value.items():
             if not isinstance(name, str):
                 yield f"{_called(name)} where a name should be; quote it"
-            elif key == "servers":
+            elif key == "servers" or (key == "default" and name == "addresses"):
                 yield from _unquoted("default", below)
     elif isinstance(value, list):
         if key != "classes":
