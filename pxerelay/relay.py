@@ -20,7 +20,7 @@ from pxerelay.client import Client
 from pxerelay.model import GIADDR, Config
 from pxerelay.pools import ALL_UP, Standing, chosen
 from pxerelay.ports import Link, Port
-from pxerelay.rules import Choice
+from pxerelay.rules import Choice, Match, Reason
 
 BROADCAST = b"\xff\xff\xff\xff"
 """The limited broadcast address (RFC 919, 7)."""
@@ -75,6 +75,7 @@ class ToServers(NamedTuple):
     `vrf` is the index of the VRF that they are in, 0 for the default one. `message` is what to send in
     place of the one received, if option 82 was added; `too_large` says that it was not, for want of room.
     `pools` are those that some of the servers were chosen of, if their answers come this way.
+    `reason` is what kind of entry chose, `returns` whether giaddr is ours, so that answers come this way.
     """
 
     servers: tuple[bytes, ...]
@@ -82,6 +83,8 @@ class ToServers(NamedTuple):
     message: bytes | None = None
     too_large: bool = False
     vrf: int = 0
+    reason: Reason = Reason.DEFAULT
+    returns: bool = True
     pools: tuple[Pool, ...] = ()
 
 
@@ -122,8 +125,8 @@ class Relay:
 
     Built anew when one of them changes. The configuration is one as it holds on a day (`Config.on`), and
     `answers` are for servers' DNS names. `boots` has the clients that keep the `standing` before this one;
-    without it nobody does. `vrfs` tells the names of VRFs by index. Only where interfaces share a giaddr is it
-    remembered who asked, for a reply that does not bring our circuit id back.
+    without it nobody does. `vrfs` tells the names of VRFs by index. Only where interfaces share a giaddr is
+    it remembered who asked, for a reply that does not bring our circuit id back.
     """
 
     def __init__(
@@ -207,7 +210,8 @@ class Relay:
         elif (port := self._by_index.get(index)) is None or port.giaddr is None:
             return Drop.INTERFACE_WAITING if index in self._waiting_indexes else Drop.NOT_A_CLIENT_INTERFACE
         client = Client(message, port.name if port else None)
-        targets = self._targets_for(client, self.choose(client, port), port)
+        match = self.choose(client, port)
+        targets = self._targets_for(client, match.choice, port)
         if isinstance(targets, Drop):
             return targets
         servers = self._decided(targets, message) if self._pools else self._packed(targets)
@@ -230,17 +234,24 @@ class Relay:
                 self._remember(message, port)
         source_address = self.source_for(vrf, giaddr)
         if place is None or port is None or port.info is None:
-            return ToServers(servers, source_address, vrf=vrf, pools=pools)
+            return ToServers(
+                servers,
+                source_address,
+                vrf=vrf,
+                reason=match.reason,
+                returns=port is not None,
+                pools=pools,
+            )
         option = port.info.unicast if unicast else port.info.broadcast
         whole = agentinfo.added(message, place, option, self._mtu)
-        return ToServers(servers, source_address, whole, whole is None, vrf, pools)
+        return ToServers(servers, source_address, whole, whole is None, vrf, match.reason, pools=pools)
 
     def _trusts(self, port: Port) -> bool:
         return self.config.option82 is not None and port.name in self.config.option82.trusted
 
-    def choose(self, client: Client, port: Port | None) -> Choice:
+    def choose(self, client: Client, port: Port | None) -> Match:
         """Return what the mapping says of a client that was heard on a port, or relayed to us."""
-        return self.config.policy.choose(client, port.setting.default if port else None).choice
+        return self.config.policy.choose(client, port.setting.default if port else None)
 
     def _targets_for(self, client: Client, choice: Choice, port: Port | None) -> tuple[Target, ...] | Drop:
         pxe_only = port.setting.pxe_only if port else self.config.pxe_only

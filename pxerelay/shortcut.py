@@ -12,7 +12,7 @@ stay there, and a property test holds the two equal.
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from pxerelay import packet
@@ -22,6 +22,7 @@ from pxerelay.frames import Reply
 from pxerelay.layout import Layout, Layouts
 from pxerelay.mac import MAC_OCTETS
 from pxerelay.relay import Decision, Relay, ToClient, ToServers
+from pxerelay.tally import Tally
 
 _CLIENTS = 1 << 16
 """Clients whose rule is remembered; when there are more, it starts anew."""
@@ -51,19 +52,33 @@ _TYPED_SIZE = packet.HEADER_SIZE + 7
 
 
 class Way:
-    """Where requests go that need no change but in hops and giaddr, which becomes `giaddr`."""
+    """Where requests of an interface go that need no change but in hops and giaddr, which becomes `giaddr`.
 
-    __slots__ = ("decision", "giaddr")
+    `count` is how many went so that the tally was not told of yet.
+    """
 
-    def __init__(self, decision: ToServers, giaddr: bytes) -> None:
-        self.decision = decision
-        self.giaddr = giaddr
+    __slots__ = ("count", "decision", "giaddr", "index")
+
+    def __init__(self, decision: ToServers, giaddr: bytes, index: int) -> None:
+        self.decision, self.giaddr, self.index = decision, giaddr, index
+        self.count = 0
+
+
+class Exit:
+    """Where replies of one server leave: an interface. `count` is as that of a `Way`."""
+
+    __slots__ = ("count", "index", "source")
+
+    def __init__(self, index: int, source: bytes) -> None:
+        self.index, self.source = index, source
+        self.count = 0
 
 
 class Known:
     """What of a batch is known.
 
-    `groups` holds requests of one length by their way, `replies` those that leave by one interface.
+    `groups` holds requests of one length by their way, `replies` those of one server that leave by one
+    interface.
     `clients` has the number of the client for each request (`batch.client_number`). `strangers` are the
     positions in the batch, known or not, of requests whose client no rule names, one for each client that
     was not met since `Shortcuts.meet_anew`.
@@ -75,11 +90,11 @@ class Known:
         self.strangers: list[int] = []
         self.groups: defaultdict[Way, list[memoryview]] = defaultdict(list)
         self.clients: list[int] = []
-        self.replies: defaultdict[int, list[Reply]] = defaultdict(list)
+        self.replies: defaultdict[Exit, list[Reply]] = defaultdict(list)
 
-    def leave_out(self, excess: Mapping[int, int]) -> int:
-        """Take out so many messages of these clients, and return how many there were."""
-        left = dict(excess)
+    def leave_out(self, excess: Mapping[int, int]) -> Counter[int]:
+        """Take out so many messages of these clients, and return how many there were by interface."""
+        left, out = dict(excess), Counter[int]()
         for way, messages in self.groups.items():
             kept = []
             for message in messages:
@@ -88,8 +103,9 @@ class Known:
                     left[client] -= 1
                 else:
                     kept.append(message)
+            out[way.index] += len(messages) - len(kept)
             self.groups[way] = kept
-        return sum(excess.values())
+        return out
 
 
 Heard = int | tuple[int, int, int]
@@ -104,25 +120,38 @@ Key = tuple[Heard, int, Form]
 
 
 class Shortcuts:
-    """The memory of one `Relay`; made anew with it."""
+    """The memory of one `Relay`; made anew with it. What goes its known way is counted by `tally`."""
 
-    def __init__(self, relay: Relay) -> None:
+    def __init__(self, relay: Relay, tally: Tally | None = None) -> None:
         self._relay = relay
+        self._tally = Tally() if tally is None else tally
         self._next_hops = {
             number(bytes((packet.BOOTREQUEST, *_ETHERNET, hops))): hops + 1
             for hops in range(relay.config.max_hops + 1)
         }
         self._adding = {port.index for port in relay.ports if port.info}
         self._layouts = Layouts() if relay.config.asks_what_clients_are else None
-        self._choice = relay.config.policy.rules.choice
+        self._first = relay.config.policy.rules.first
         self._rules: dict[int, int] = {}
         self._boots = relay.boots
         self._alike = Alike(relay)
         self._ways: dict[Key, Way] = {}
-        self._exits: dict[tuple[int, int, int], int] = {}
+        self._exits: dict[tuple[int, int, int], Exit] = {}
+
+    def settle(self) -> None:
+        """Tell the tally what it was not told of yet."""
+        for way in self._ways.values():
+            if way.count:
+                self._tally.add_requests(way.index, way.decision, way.count)
+                way.count = 0
+        for leaves in self._exits.values():
+            if leaves.count:
+                self._tally.add_replies(leaves.index, leaves.source, leaves.count)
+                leaves.count = 0
 
     def take(self, batch: Batch, *, replies: bool = True) -> tuple[Known, list[int]]:
         """Return what is known of a batch, patched, and the positions of the rest; no reply if so wanted."""
+        self._begin_anew_if_full()
         known = Known()
         rest = self._take_requests(batch, known)
         if rest and replies:
@@ -179,6 +208,7 @@ class Shortcuts:
 
     def strangers(self, batch: Batch) -> list[int]:
         """Return what `take` finds as `Known.strangers`, where it is not asked."""
+        self._begin_anew_if_full()
         found: list[int] = []
         for at, (head, client) in enumerate(zip(batch.words(packet.OP), batch.clients(), strict=True)):
             if head in self._next_hops and batch.sizes[at] >= packet.HEADER_SIZE:
@@ -198,20 +228,21 @@ class Shortcuts:
         if self._boots and self._boots.standing_for(client):
             return _ALONE
         chaddr = client.to_bytes(8, sys.byteorder)[:MAC_OCTETS]
-        if len(self._rules) >= _CLIENTS or self._alike.full:
-            self._forget_clients()
-        choice = self._choice(chaddr)
-        if choice is None:
+        if len(self._rules) >= _CLIENTS:
+            self._rules.clear()
+        rule = self._first(chaddr)
+        if rule is None:
             strangers.append(at)
-        found = self._rules[client] = self._alike.number(choice, chaddr)
+        found = self._rules[client] = self._alike.number(rule, chaddr)
         return found
 
-    def _forget_clients(self) -> None:
-        """Forget all clients, and the ways that are known by what numbers stood for, if these begin anew."""
-        self._rules.clear()
+    def _begin_anew_if_full(self) -> None:
+        """Forget what numbers stand for, and so all that is known by them, when there are too many."""
         if self._alike.full:
+            self.settle()
+            for memory in (self._rules, self._ways):
+                memory.clear()
             self._alike.clear()
-            self._ways.clear()
 
     def _take_replies(self, batch: Batch, rest: Iterable[int], known: Known) -> list[int]:
         heads, sizes, messages = batch.words(packet.OP), batch.sizes, batch.messages
@@ -259,13 +290,15 @@ class Shortcuts:
                     self._show(decision, (decision.message or message,))
             if key is not None:
                 if len(self._ways) >= _WAYS:
+                    self.settle()
                     self._ways.clear()
-                self._ways[key] = Way(decision, bytes(message[packet.GIADDR]))
+                self._ways[key] = Way(decision, bytes(message[packet.GIADDR]), index)
         elif isinstance(decision, ToClient) and decision.port.index and not decision.port.info:
             if len(self._exits) >= _WAYS:
+                self.settle()
                 self._exits.clear()
             giaddr = number(bytes(message[packet.GIADDR]))
-            self._exits[index, batch.sources[at], giaddr] = decision.port.index
+            self._exits[index, batch.sources[at], giaddr] = Exit(decision.port.index, source)
         return decision
 
     def _key(self, message: memoryview, index: int, source: int) -> Key | None:

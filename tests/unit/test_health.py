@@ -40,13 +40,13 @@ class Scene:
         self.health.follow({"altiris": pool}, Answers(), now)
 
     def asked(self, server: bytes, now: float) -> None:
-        """A client boots."""
+        """Have a client boot."""
         seen = self.seen[server]
         seen.silent += 1
         seen.silent_since = now if seen.silent_since is None else seen.silent_since
 
     def answered(self, server: bytes, now: float) -> None:
-        """The server says something."""
+        """Have the server say something."""
         self.seen[server] = Seen(now)
 
     def at(self, now: float) -> Standing:

@@ -12,6 +12,7 @@ from pxerelay.boots import Boots
 from pxerelay.pools import ALL_UP, Standing
 from pxerelay.ports import Link
 from pxerelay.relay import Relay, ToClient, ToServers
+from pxerelay.rules import Reason
 from pxerelay.shortcut import Shortcuts
 from tests.unit.batches import MOST, Arrival, batch_of, outcomes
 from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay
@@ -260,9 +261,9 @@ def test_a_hash_is_asked_once_for_each_client(monkeypatch: pytest.MonkeyPatch) -
         (request(chaddr=f"00:80:64:00:00:{last:02x}"), VLAN10, ip("0.0.0.0"), False) for last in range(20)
     ]
     first, _ = outcomes(short, asking)
+    altiris = short._relay.config.pools["altiris"]
     assert {decision for decision, _ in first if isinstance(decision, ToServers)} == {
-        ToServers((ip(f"10.20.0.{last}"),), None, pools=(short._relay.config.pools["altiris"],))
-        for last in (20, 21)
+        ToServers((ip(f"10.20.0.{last}"),), None, reason=Reason.OUI, pools=(altiris,)) for last in (20, 21)
     }
     monkeypatch.delattr(Relay, "decide")
     monkeypatch.setattr("pxerelay.pools._weight", None)
@@ -279,7 +280,7 @@ def test_what_is_left_out_is_what_is_too_much() -> None:
     known, rest = short.take(batch_of(batch))
     assert not rest
     client = client_number(batch[0][0])
-    assert known.leave_out({client: 2}) == 2
+    assert known.leave_out({client: 2}) == {VLAN10: 2}
     left = [bytes(message[28:34]).hex() for messages in known.groups.values() for message in messages]
     assert sorted(left) == ["020000000001", "020000000002", "020000000003"]
 
