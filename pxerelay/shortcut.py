@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from pxerelay import packet
 from pxerelay.alike import Alike
@@ -191,13 +191,17 @@ class Shortcuts:
             self._boots.met(clients)
             if self._boots.wanted:
                 for way, messages in groups.items():
-                    self._show(way.decision, messages)
+                    self._note((), way.decision, messages)
         return rest
 
-    def _show(self, decision: ToServers, messages: Sequence[packet.Message]) -> None:
-        """Show those who look for a DISCOVER what was decided on."""
-        if self._boots and decision.pools:
-            self._boots.look(decision.pools, messages, decision.source, decision.vrf)
+    def _note(
+        self, clients: Collection[int], decision: ToServers, messages: Sequence[packet.Message]
+    ) -> None:
+        """Note who is booting, and show what was decided on to those who look for a DISCOVER."""
+        if self._boots:
+            self._boots.met(clients)
+            if self._boots.wanted and decision.pools:
+                self._boots.look(decision.pools, messages, decision.source, decision.vrf)
 
     def meet_anew(self) -> None:
         """Forget the clients that no rule names, so that each of them is a stranger again."""
@@ -279,15 +283,11 @@ class Shortcuts:
             if way is not None:
                 message[packet.HOPS] += 1
                 message[packet.GIADDR] = way.giaddr
-                if self._boots:
-                    self._boots.met((client_number(message),))
+                self._note((client_number(message),), way.decision, (message,))
                 return way.decision
         decision = self._relay.decide(message, index, source, unicast)
         if isinstance(decision, ToServers):
-            if self._boots:
-                self._boots.met((client_number(message),))
-                if self._boots.wanted:
-                    self._show(decision, (decision.message or message,))
+            self._note((client_number(message),), decision, (decision.message or message,))
             if key is not None:
                 if len(self._ways) >= _WAYS:
                     self.settle()
