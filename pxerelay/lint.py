@@ -100,13 +100,13 @@ class _Lint:
                 message = (
                     f"'{name}' has one address, so there is nothing to choose by {strategy}; add the others"
                 )
-                yield _warning(Kind.LONE_SERVER, main, path, message)
+                yield _warning(Kind.LONE_SERVER, main, path, message, key=False)
             elif not self._config.interfaces and pool.probing is None:
                 message = (
                     f"answers of '{name}' go to the routers and not through this relay, which can't "
                     "see whether its servers are up; add `probe: true`"
                 )
-                yield _warning(Kind.UNSEEN_SERVERS, main, path, message)
+                yield _warning(Kind.UNSEEN_SERVERS, main, path, message, key=False)
 
     def _ends(self) -> Iterator[Finding]:
         if not self._config.policy.rules.ends:

@@ -314,7 +314,7 @@ def test_behind_routers_probes_decide(network: Network, start: Start, both: dict
 
 def test_a_daemon_without_pools_does_not_wake_up(start: Start) -> None:
     """Its process sleeps: no switch of context by itself in two seconds."""
-    daemon = start(config("all"), options=(), options=())
+    daemon = start(config("all"), options=())
 
     def switches() -> int:
         status = Path(f"/proc/{daemon.process.pid}/status").read_text()
