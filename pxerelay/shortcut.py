@@ -65,11 +65,11 @@ class Way:
 
 
 class Exit:
-    """Where replies of one server leave: an interface. `count` is as that of a `Way`."""
+    """Where replies of one server, given as a number, leave: an interface. `count` is as that of a `Way`."""
 
     __slots__ = ("count", "index", "source")
 
-    def __init__(self, index: int, source: bytes) -> None:
+    def __init__(self, index: int, source: int) -> None:
         self.index, self.source = index, source
         self.count = 0
 
@@ -146,7 +146,7 @@ class Shortcuts:
                 way.count = 0
         for leaves in self._exits.values():
             if leaves.count:
-                self._tally.add_replies(leaves.index, leaves.source, leaves.count)
+                self._tally.add_replies(leaves.index, leaves.source.to_bytes(4, sys.byteorder), leaves.count)
                 leaves.count = 0
 
     def take(self, batch: Batch, *, replies: bool = True) -> tuple[Known, list[int]]:
@@ -298,7 +298,7 @@ class Shortcuts:
                 self.settle()
                 self._exits.clear()
             giaddr = number(bytes(message[packet.GIADDR]))
-            self._exits[index, batch.sources[at], giaddr] = Exit(decision.port.index, source)
+            self._exits[index, batch.sources[at], giaddr] = Exit(decision.port.index, batch.sources[at])
         return decision
 
     def _key(self, message: memoryview, index: int, source: int) -> Key | None:

@@ -186,7 +186,7 @@ class Traffic:
                 self._lines.append((sent, self.narrator.tell(message, name, source, decision)))
         if strangers:
             self._note(batch, strangers, refused, shortcuts, now)
-        if answered:
+        if answered and self.transactions.pending:
             self._match(batch, now)
         self._flush()
 
@@ -194,7 +194,7 @@ class Traffic:
         """Find the replies of a batch that requests wait for."""
         pending = self.transactions.pending
         xids = batch.words(packet.XID.start)
-        if pending and not pending.keys().isdisjoint(xids):
+        if not pending.keys().isdisjoint(xids):
             for at, xid in enumerate(xids):
                 if xid in pending and batch.messages[at][packet.OP] == packet.BOOTREPLY:
                     self.transactions.answered(xid, batch.sources[at], now)
@@ -253,7 +253,7 @@ class Traffic:
         for leaves, replies in known.replies.items():
             leaves.count += len(replies)
             self._to_link.put(replies, self._framings[leaves.index], leaves.index)
-            self.transactions.heard(number(leaves.source), now)
+            self.transactions.heard(leaves.source, now)
 
     def _to_servers(self, messages: Sequence[packet.Message], decision: ToServers) -> None:
         control = b""

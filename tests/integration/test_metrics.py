@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import http.client
+import os
+import pty
+import select
+import signal
 import socket
 import stat
+import struct
+import subprocess
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pxerelay import packet
 from pxerelay.metrics import NAMES
 from tests.integration.conftest import BASE
-from tests.lab.daemon import Daemon
+from tests.lab.daemon import PXERELAY, Daemon
 from tests.lab.topology import Network
 from tests.lab.wire import FakeServer, Station, inside
 from tests.unit.messages import mac, reply, request
@@ -192,3 +200,65 @@ def test_peers_that_say_nothing_hold_up_neither_packets_nor_for_long_other_peers
         one.close()
     daemon.wait_for(lambda: len(list(descriptors.iterdir())) <= before + 1, 15)
     assert of(scraped(network), "pxerelay_replies_total", interface="vlan10") == 9
+
+
+def test_a_peer_that_says_nothing_does_not_hold_up_the_end(start: Start, network: Network) -> None:
+    daemon = start(TCP, options=())
+    with inside(network.relay), socket.create_connection(("127.0.0.1", PORT)):
+        time.sleep(0.3)
+        began = time.monotonic()
+        daemon.process.terminate()
+        assert daemon.process.wait(10) == 0
+        assert time.monotonic() - began < 2.5, "well before the peer's time is up"
+
+
+def test_status_tells_people_what_became_of_requests(
+    start: Start, station: Station, server: FakeServer
+) -> None:
+    daemon = start(BASE, options=())
+    send(station, server, "02:00:00:20:00:01")
+    daemon.wait_for(lambda: daemon.status()["counters"]["replies"] == 1)
+    command = [*PXERELAY, "status", "--socket", str(daemon.socket)]
+    text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+    (line,) = [line for line in text.splitlines() if line.startswith("answers    ris ")]
+    assert line.startswith(
+        "answers    ris 10.20.0.10, 1 requests, 1 replies, 100% of DISCOVERs answered, half of them within "
+    )
+    assert "answers    altiris 10.20.0.20, 0 requests, 0 replies\n" in text
+
+
+def test_status_watch_draws_on_a_terminal_through_a_restart_until_interrupted(
+    start: Start, station: Station, server: FakeServer
+) -> None:
+    daemon = start(BASE, options=())
+    command = [*PXERELAY, "status", "--watch", "--socket", str(daemon.socket)]
+    no_terminal = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert (no_terminal.returncode, no_terminal.stdout) == (2, "")
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 120, 0, 0))
+    environment = {**os.environ, "TERM": "xterm-256color"}
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        drawn = b""
+
+        def until(text: bytes) -> None:
+            nonlocal drawn
+            end = time.monotonic() + 20
+            while text not in drawn:
+                assert select.select([ours], [], [], end - time.monotonic())[0], drawn
+                drawn += os.read(ours, 65536)
+
+        until(b"vlan10")
+        send(station, server, "02:00:00:20:00:01")
+        until(b"02:00:00:20:00:01")
+        daemon.stop()
+        until(b"no daemon answers")
+        process.send_signal(signal.SIGINT)
+        while select.select([ours], [], [], 0.5)[0]:
+            try:
+                if not os.read(ours, 65536):
+                    break
+            except OSError:
+                break  # the other end is gone
+        assert process.wait(20) == 0
+    os.close(ours)
