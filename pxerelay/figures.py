@@ -69,9 +69,10 @@ def servers(
             "replies": came.get(server, 0),
             **_answers(asked.get(server, _NEVER_ASKED), now),
         }
-    for name, addresses in states.items():
-        for address, state in addresses.items():
-            rows.setdefault(name, {}).setdefault(address, {}).update(state)
+    thought = {address: state for found in states.values() for address, state in found.items()}
+    for addresses in rows.values():
+        for address, row in addresses.items():
+            row.update(thought.get(address, {}))
     return rows
 
 

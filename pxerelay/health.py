@@ -13,6 +13,7 @@ where it does not:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Protocol
@@ -112,6 +113,11 @@ class Health:
         }
         for address in self._asked:
             self._servers[address].doubtful = False
+
+    @property
+    def addresses(self) -> AbstractSet[IPv4Address]:
+        """Who is judged."""
+        return self._servers.keys()
 
     def judge(self, seen: Callable[[bytes], Seen | None], now: float) -> None:
         """Think anew by what was seen of clients' requests."""

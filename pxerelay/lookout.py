@@ -58,6 +58,9 @@ class Lookout:
         loop = asyncio.get_running_loop()
         self._relay = relay
         self._health.follow(relay.config.pools, relay.answers, loop.time())
+        for times in (self._asked_at, self._tried_at):
+            for address in times.keys() - self._health.addresses:
+                del times[address]
         if not relay.config.pools:
             self.close()
         elif self._timer is None:
@@ -151,7 +154,7 @@ class Lookout:
         self, message: bytearray, decision: ToServers, seconds: float, tell: Callable[[bool], None]
     ) -> None:
         """Send a message and tell whether an answer came in time."""
-        transaction, awaited = packet.transaction(message), self._traffic.awaited
+        transaction, awaited = packet.transaction(message), self._traffic.questions
 
         def take(_reply: packet.Message, _source: bytes) -> None:
             if awaited.pop(transaction, None):

@@ -44,8 +44,8 @@ class Traffic:
 
     `udp` hears the default VRF and sends everywhere, `link` sends by link layer. `elsewhere` tells which
     interfaces another socket hears. With a `narrator` each decision is logged. Replies to transactions in
-    `awaited` go to no client but to the function there, which gets the reply, valid only during the call,
-    and the 4 octets of who sent it.
+    `awaited` and `questions` go to no client but to the function there, which gets the reply, valid only
+    during the call, and the 4 octets of who sent it.
     """
 
     def __init__(self, udp: socket.socket, link: socket.socket) -> None:
@@ -63,6 +63,7 @@ class Traffic:
         self.unknown = Unknown()
         self.narrator: Narrator | None = None
         self.awaited: dict[packet.Transaction, Callable[[packet.Message, bytes], None]] = {}
+        self.questions: dict[packet.Transaction, Callable[[packet.Message, bytes], None]] = {}
         self.names: Mapping[int, str] = {}
         self.elsewhere: AbstractSet[int] = frozenset()
         self.transactions = Transactions()
@@ -148,7 +149,7 @@ class Traffic:
         if self.unknown.looks_again(now):
             shortcuts.meet_anew()
         if self.narrator is None:
-            known, rest = shortcuts.take(batch, replies=not self.awaited)
+            known, rest = shortcuts.take(batch, replies=not (self.awaited or self.questions))
             strangers = known.strangers
             self._known(known, now)
             answered = bool(known.replies)
@@ -217,7 +218,10 @@ class Traffic:
 
     def _was_awaited(self, message: packet.Message, source: bytes) -> bool:
         """Tell whoever awaits a reply, if somebody does."""
-        tell = self.awaited.get(packet.transaction(message)) if self.awaited else None
+        if not (self.awaited or self.questions):
+            return False
+        transaction = packet.transaction(message)
+        tell = self.awaited.get(transaction) or self.questions.get(transaction)
         if tell:
             tell(message, source)
         return tell is not None

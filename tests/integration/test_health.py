@@ -158,7 +158,7 @@ def test_of_many_clients_each_is_answered_at_its_second_try_at_the_latest(
         assert f"<4>server boot {A} is down: " in daemon.log
 
 
-def test_a_client_in_the_middle_of_a_boot_stays_when_its_server_returns(
+def test_rule_08_a_client_in_the_middle_of_a_boot_stays_when_its_server_returns(
     start: Start, both: dict[str, Dnsmasq], station: Station
 ) -> None:
     crowd = Crowd(station, requests=True)
@@ -232,7 +232,7 @@ def test_a_server_that_comes_and_goes_does_not_take_its_clients_along(
     assert {tuple(who(client)) for client in late} == {(B,)}
 
 
-def test_a_hash_keeps_each_client_on_its_server(
+def test_rule_08_a_hash_keeps_each_client_on_its_server(
     start: Start,
     both: dict[str, Dnsmasq],  # noqa: ARG001  # they run
     station: Station,

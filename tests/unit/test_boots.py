@@ -59,7 +59,7 @@ class Scene:
             self._boots.pass_time(self.now)
 
 
-def test_a_boot_goes_on_where_it_began_though_the_server_is_down() -> None:
+def test_rule_08_a_boot_goes_on_where_it_began_though_the_server_is_down() -> None:
     scene = Scene()
     assert scene.ask(DISCOVER) == (A,)
     scene.think(A_DOWN)
@@ -67,7 +67,7 @@ def test_a_boot_goes_on_where_it_began_though_the_server_is_down() -> None:
     assert scene.ask(DISCOVER, OTHER) == (B,)
 
 
-def test_a_new_try_goes_where_somebody_answers_and_stays_there() -> None:
+def test_rule_08_a_new_try_goes_where_somebody_answers_and_stays_there() -> None:
     scene = Scene()
     scene.ask(DISCOVER)
     scene.think(A_DOWN)
@@ -99,7 +99,7 @@ def test_a_client_of_a_doubted_server_tries_the_next_one_too() -> None:
     assert scene.ask(DISCOVER, OTHER) == (A,)
 
 
-def test_it_is_the_first_of_several_changes_that_counts() -> None:
+def test_rule_08_it_is_the_first_of_several_changes_that_counts() -> None:
     scene = Scene()
     scene.ask(DISCOVER)
     scene.think(A_DOWN)

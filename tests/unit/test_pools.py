@@ -68,7 +68,7 @@ def test_somebody_gets_each_request_and_nobody_twice(pool: Pool, client: bytes, 
 
 
 @given(clients, st.sampled_from(THREE))
-def test_only_the_clients_of_a_server_that_goes_move(client: bytes, gone: bytes) -> None:
+def test_rule_08_only_the_clients_of_a_server_that_goes_move(client: bytes, gone: bytes) -> None:
     before = chosen(HASH, THREE, client, ALL_UP)
     after = chosen(HASH, THREE, client, Standing(down=of(gone)))
     assert (before == after) is (before != (gone,))
