@@ -1,13 +1,15 @@
 """What is thought of servers: which answer and which do not.
 
-Seen are clients' requests and the answers to them (`Seen`); of a server that is asked on purpose, only
-whether it answered that. What is thought follows at once where a server answers, and with some patience
-where it does not:
+Seen are clients' requests and the answers to them (`Seen`). What is thought follows at once where a server
+answers, and with some patience where it does not:
 
 - it is doubtful when a client that boots from the network has had no answer for 3 seconds, and nobody else
   has; the next one's copy is then there before firmware asks again, after 4 seconds (PXE 2.1, 2.2.3);
 - it is down when the second try of such a client has waited as long, or so many clients have;
 - it is up when it says anything at all, and returns to its clients once it has stayed so for a while.
+
+Of a server that is asked on purpose only the answer to that says whether it is up, and two questions in a
+row without one that it is down; it is doubtful after the first, or for what clients see.
 """
 
 from __future__ import annotations
@@ -111,8 +113,6 @@ class Health:
         self._asked = {
             address for pool, addresses in self._pools.values() if pool.probing for address in addresses
         }
-        for address in self._asked:
-            self._servers[address].doubtful = False
 
     @property
     def addresses(self) -> AbstractSet[IPv4Address]:
@@ -122,19 +122,21 @@ class Health:
     def judge(self, seen: Callable[[bytes], Seen | None], now: float) -> None:
         """Think anew by what was seen of clients' requests."""
         for address, server in self._servers.items():
-            record = seen(address.packed)
-            if address in self._asked or record is None:
-                continue
+            record, asked = seen(address.packed), address in self._asked
             if not server.up:
-                if record.last_reply is not None and record.last_reply > server.since:
+                last = record.last_reply if record and not asked else None
+                if last is not None and last > server.since:
                     self._rise(address, server, now)
                 continue
-            silence = 0.0 if record.silent_since is None else now - record.silent_since
-            if _is_proof(record.silent, silence):
-                self._fall(address, server, now, f"{record.silent} requests in {silence:.0f} s, no answer")
-            elif (silence >= DOUBTED_AFTER) is not server.doubtful:
-                server.doubtful = silence >= DOUBTED_AFTER
-                self._tell(address, server, _DOUBT if server.doubtful else "answers again", warn=False)
+            silent, since = (record.silent, record.silent_since) if record else (0, None)
+            silence = 0.0 if since is None else now - since
+            if not asked and _is_proof(silent, silence):
+                self._fall(address, server, now, f"{silent} requests in {silence:.0f} s, no answer")
+                continue
+            doubtful = silence >= DOUBTED_AFTER or (asked and server.failures > 0)
+            if doubtful is not server.doubtful:
+                server.doubtful = doubtful
+                self._tell(address, server, _DOUBT if doubtful else "answers again", warn=False)
 
     def asked(self, address: IPv4Address, now: float, *, answered: bool) -> None:
         """Note whether a server has answered a question of ours."""
@@ -163,11 +165,11 @@ class Health:
             if len(down) < len(addresses):
                 yield from ((pool, address) for address in down if address not in self._asked)
 
-    def to_ask(self) -> Iterator[tuple[Pool, IPv4Address]]:
-        """Yield the servers that are judged by questions."""
+    def to_ask(self) -> Iterator[tuple[Pool, IPv4Address, bool]]:
+        """Yield the servers that are judged by questions, and whether the answer would settle a doubt."""
         for pool, addresses in self._pools.values():
             if pool.probing:
-                yield from ((pool, address) for address in addresses)
+                yield from ((pool, address, self._servers[address].doubtful) for address in addresses)
 
     def told(self, now: float) -> dict[str, dict[IPv4Address, Told]]:
         """Return the state of each server of each pool, by the pool's name."""
@@ -193,7 +195,7 @@ class Health:
         self.news.append((warn, f"server {server.name} {address} {what}"))
 
 
-_DOUBT = f"has not answered for {DOUBTED_AFTER:.0f} s: the next one gets a copy"
+_DOUBT = "does not answer: the next one gets a copy"
 
 
 def _is_proof(silent: int, silence: float) -> bool:

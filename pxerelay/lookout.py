@@ -47,6 +47,7 @@ class Lookout:
         self._relay: Relay
         self._timer: asyncio.TimerHandle | None = None
         self._asked_at: dict[IPv4Address, float] = {}
+        self._asking: set[IPv4Address] = set()
         self._tried_at: dict[IPv4Address, float] = {}
 
     def boots(self, config: Config) -> Boots | None:
@@ -130,10 +131,12 @@ class Lookout:
         self._send(message, ToServers((address.packed,), sample.source, vrf=sample.vrf), _TRY_TAKES, _ignore)
 
     def _ask(self, now: float) -> None:
-        """Ask the servers that are due."""
-        for pool, address in self._health.to_ask():
+        """Ask the servers that are due, those that are in doubt at once."""
+        for pool, address, urgent in self._health.to_ask():
             probing = pool.probing
-            if probing and now - self._asked_at.get(address, -probing.every) >= probing.every:
+            if probing is None or address in self._asking:
+                continue
+            if urgent or now - self._asked_at.get(address, -probing.every) >= probing.every:
                 self._asked_at[address] = now
                 self._ask_one(pool, address, probing)
 
@@ -141,8 +144,10 @@ class Lookout:
         loop = asyncio.get_running_loop()
 
         def tell(answered: bool) -> None:
+            self._asking.discard(address)
             self._health.asked(address, loop.time(), answered=answered)
 
+        self._asking.add(address)
         try:
             message, decision = _question(self._relay, pool, address, probing.chaddr)
         except OSError:

@@ -78,7 +78,7 @@ def test_a_lone_client_is_doubted_for_in_time_for_its_second_try() -> None:
     assert scene.at(106.9) == Standing(doubtful=frozenset({A}))
     assert scene.at(107.0) == Standing(down=frozenset({A}))
     assert scene.told == [
-        "10.20.0.20 has not answered for 3 s: the next one gets a copy",
+        "10.20.0.20 does not answer: the next one gets a copy",
         "10.20.0.20 is down: 2 requests in 7 s, no answer",
     ]
 
@@ -162,20 +162,34 @@ def test_a_probed_server_is_down_after_two_questions_in_a_row(failures: int) -> 
     scene = Scene(PROBED)
     for number in range(failures):
         scene.health.asked(ADDRESSES[0], 10.0 * number, answered=False)
-    assert scene.at(100.0) == (ALL_UP if failures == 1 else Standing(down=frozenset({A})))
+    doubtful = Standing(doubtful=frozenset({A}))
+    assert scene.at(100.0) == (doubtful if failures == 1 else Standing(down=frozenset({A})))
     scene.health.asked(ADDRESSES[0], 101.0, answered=True)
     assert scene.at(101.0).down == frozenset()
+    assert scene.at(101.0).doubtful == frozenset()
     scene.health.asked(ADDRESSES[0], 111.0, answered=False)
-    assert scene.at(111.0).down == frozenset(), "one that fails is no two in a row"
+    assert scene.at(111.0).doubtful == {A}, "one that fails is no two in a row"
 
 
-def test_with_a_probe_clients_requests_decide_nothing() -> None:
+def test_with_a_probe_clients_requests_are_a_reason_to_ask_at_once() -> None:
     scene = Scene(PROBED)
+    assert list(scene.health.to_ask()) == [(PROBED, address, False) for address in ADDRESSES]
     for number in range(100):
         scene.asked(A, float(number))
-    assert scene.at(100.0) == ALL_UP
+    assert scene.at(100.0) == Standing(doubtful=frozenset({A})), "however many, it is not down for that"
+    assert list(scene.health.to_ask()) == [(PROBED, ADDRESSES[0], True), (PROBED, ADDRESSES[1], False)]
+    scene.answered(A, 100.1)
+    scene.health.asked(ADDRESSES[0], 100.1, answered=True)
+    assert scene.at(100.5) == ALL_UP
     assert list(scene.health.to_try()) == []
-    assert list(scene.health.to_ask()) == [(PROBED, address) for address in ADDRESSES]
+
+
+def test_with_a_probe_a_reply_to_a_client_does_not_end_a_fall() -> None:
+    scene = Scene(PROBED)
+    for when in (0.0, 1.0):
+        scene.health.asked(ADDRESSES[0], when, answered=False)
+    scene.answered(A, 2.0)
+    assert scene.at(3.0) == Standing(down=frozenset({A}))
 
 
 def test_a_question_decides_nothing_without_a_probe() -> None:
@@ -210,14 +224,6 @@ def test_a_reload_forgets_nothing_about_servers_that_stay() -> None:
     assert scene.at(62.0) == ALL_UP
     scene.follow(POOL, 63.0)
     assert scene.at(63.0).down == {A}, "what was seen of it holds"
-
-
-def test_doubt_ends_where_a_probe_begins_to_decide() -> None:
-    scene = Scene()
-    scene.asked(A, 0.0)
-    assert scene.at(3.0).doubtful == {A}
-    scene.follow(PROBED, 4.0)
-    assert scene.at(4.0) == ALL_UP
 
 
 def test_a_name_stands_for_all_its_addresses() -> None:
