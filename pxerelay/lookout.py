@@ -16,6 +16,7 @@ from typing import Any
 
 from pxerelay import agentinfo, packet, probe, sockets
 from pxerelay.answers import Pool, Probing
+from pxerelay.batch import number
 from pxerelay.boots import Boots, Sample
 from pxerelay.health import Health
 from pxerelay.log import LOGGER
@@ -128,7 +129,15 @@ class Lookout:
         message = bytearray(sample.message)
         message[packet.XID] = secrets.token_bytes(4)
         message[packet.FLAGS] |= packet.BROADCAST_FLAG
-        self._send(message, ToServers((address.packed,), sample.source, vrf=sample.vrf), _TRY_TAKES, _ignore)
+        decision = ToServers((address.packed,), sample.source, vrf=sample.vrf)
+
+        def tell(answered: bool) -> None:
+            """Count for the server that was asked, also if it answers from another address."""
+            if answered:
+                now = asyncio.get_running_loop().time()
+                self._traffic.transactions.heard(number(address.packed), now)
+
+        self._send(message, decision, _TRY_TAKES, tell)
 
     def _ask(self, now: float) -> None:
         """Ask the servers that are due, those that are in doubt at once."""
@@ -172,10 +181,6 @@ class Lookout:
         awaited[transaction] = take
         self._traffic.send(message, decision)
         asyncio.get_running_loop().call_later(seconds, give_up)
-
-
-def _ignore(answered: bool) -> None:
-    """Leave it to what is seen of all replies."""
 
 
 def _question(relay: Relay, pool: Pool, address: IPv4Address, chaddr: bytes) -> tuple[bytearray, ToServers]:
