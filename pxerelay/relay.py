@@ -126,7 +126,8 @@ class Relay:
     Built anew when one of them changes. The configuration is one as it holds on a day (`Config.on`), and
     `answers` are for servers' DNS names. `boots` has the clients that keep the `standing` before this one;
     without it nobody does. `vrfs` tells the names of VRFs by index. Only where interfaces share a giaddr is
-    it remembered who asked, for a reply that does not bring our circuit id back.
+    it remembered who asked, for a reply that does not bring our circuit id back. `repliers` has the 4 octets
+    of every server that may get requests.
     """
 
     def __init__(
@@ -168,7 +169,7 @@ class Relay:
             if link.name in self._waiting:
                 self._waiting_indexes.add(link.index)
         self._relays = _masks(config.accept_relayed_from)
-        self._repliers = frozenset(self._packed(config.mentioned))
+        self.repliers = frozenset(self._packed(config.mentioned))
         self._replying_networks = _masks(config.accept_replies_from)
         fixed = config.source_address
         self._source = fixed.packed if isinstance(fixed, IPv4Address) else None
@@ -298,7 +299,7 @@ class Relay:
         return self._source
 
     def _reply(self, message: bytearray | memoryview, index: int, source: bytes) -> ToClient | Drop:
-        if source not in self._repliers and not _within(source, self._replying_networks):
+        if source not in self.repliers and not _within(source, self._replying_networks):
             return Drop.NOT_A_SERVER
         ports = self._by_giaddr.get((self._vrf_of.get(index, 0), bytes(message[packet.GIADDR])))
         if ports is None:

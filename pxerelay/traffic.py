@@ -86,6 +86,7 @@ class Traffic:
             for port in relay.ports
             if port.address
         }
+        self.transactions.servers = frozenset(map(number, relay.repliers))
         self._shortcuts = Shortcuts(relay, self._tally)
         self.unknown.obey(relay)
 

@@ -163,6 +163,21 @@ def test_of_many_clients_each_is_answered_at_its_second_try_at_the_latest(
         assert f"<4>server boot {A} is down: " in daemon.log
 
 
+def test_a_classroom_that_is_switched_on_when_its_server_is_dead(
+    start: Start, both: dict[str, Dnsmasq], crowd: Crowd
+) -> None:
+    """300 clients in a second, of whom the relay knows nobody yet."""
+    daemon = start(config(), options=())
+    with killed(both[A]):
+        room = crowd.stream(1000, 1 / 300, 1.0)
+        crowd.run(7.0)
+        assert {tuple(who(client)) for client in room} == {(B,)}
+        longest = max(client.waited or 0.0 for client in room)
+        print(f"a classroom of {len(room)}: the longest wait was {longest:.2f} s")
+        assert longest < 5.0
+        assert state(daemon, A) == "down"
+
+
 def test_rule_08_a_client_in_the_middle_of_a_boot_stays_when_its_server_returns(
     start: Start, both: dict[str, Dnsmasq], station: Station
 ) -> None:
