@@ -156,8 +156,8 @@ class Transactions:
         """Note a reply to a transaction that is in `pending`.
 
         It may come from another address than the one that was asked (`accept_replies_from`): then it is the
-        answer of the only one that has not answered yet. One that comes from another server is not: the client
-        asked that one with the same xid, later.
+        answer of the only one that has not answered yet. One from another server is not: the client asked
+        that one with the same xid, later.
         """
         followed = self.pending.get(xid)
         if followed is None:
