@@ -21,7 +21,7 @@ TURN = 60.0
 HELD = 120.0
 """Seconds for which a client keeps a standing that is not in force any more."""
 
-_MOST = 1 << 15
+_MOST = 1 << 14
 """Clients that are remembered between two turns; when there are more, it is turned early."""
 
 _MOST_STANDINGS = 8

@@ -75,15 +75,17 @@ class Crowd:
     def __init__(self, station: Station, *, requests: bool = False) -> None:
         self._station = station
         self._requests = requests
-        self._due: list[tuple[float, int, int]] = []
+        self._due: list[tuple[float, int, Client]] = []
+        self._pushed = 0
         self.clients: dict[int, Client] = {}
 
     def begin(self, number: int, at: float | None = None) -> Client:
-        """Switch a client on, now or at a monotonic time."""
+        """Switch a client on, now or at a monotonic time; one of this number that is on has been switched off."""
         began = time.monotonic() if at is None else at
         client = self.clients[number] = Client(number, began)
-        for attempt, seconds in enumerate(TRIES):
-            heapq.heappush(self._due, (began + seconds, number, attempt))
+        for seconds in TRIES:
+            self._pushed += 1
+            heapq.heappush(self._due, (began + seconds, self._pushed, client))
         return client
 
     def stream(self, first: int, every: float, seconds: float) -> list[Client]:
@@ -103,9 +105,9 @@ class Crowd:
     def _passing(self, end: float) -> Iterator[None]:
         while (now := time.monotonic()) < end:
             while self._due and self._due[0][0] <= now:
-                _, number, _ = heapq.heappop(self._due)
-                if not self.clients[number].offers:
-                    self._send(self.clients[number], _DISCOVER)
+                _, _, client = heapq.heappop(self._due)
+                if self.clients[client.number] is client and not client.offers:
+                    self._send(client, _DISCOVER)
             following = min(end, self._due[0][0]) if self._due else end
             if select.select([self._station.fileno()], [], [], max(following - time.monotonic(), 0))[0]:
                 for datagram in self._station.arrivals():
