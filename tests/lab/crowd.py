@@ -80,7 +80,7 @@ class Crowd:
         self.clients: dict[int, Client] = {}
 
     def begin(self, number: int, at: float | None = None) -> Client:
-        """Switch a client on, now or at a monotonic time; one of this number that is on has been switched off."""
+        """Switch a client on, now or at a monotonic time; the one of this number that was on is off."""
         began = time.monotonic() if at is None else at
         client = self.clients[number] = Client(number, began)
         for seconds in TRIES:
