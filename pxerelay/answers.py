@@ -8,10 +8,51 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from ipaddress import IPv4Address
 
-Target = IPv4Address | str
+Host = IPv4Address | str
 """A server as the configuration names it: an address or a DNS name."""
+
+
+class Strategy(Enum):
+    """How one of several servers is chosen; the values are what the file says."""
+
+    FAILOVER = "failover"
+    HASH = "hash"
+
+
+@dataclass(frozen=True)
+class Probing:
+    """To ask servers in the name of a client of this address, in seconds: how often, and how long to wait."""
+
+    every: int
+    timeout: int
+    chaddr: bytes
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Servers one of which gets a client's requests.
+
+    Pools are equal if they send each client to the same server: whatever they are called, and however
+    their servers' health is found out. Of a failover the order means something, else `hosts` are sorted.
+    """
+
+    name: str = field(compare=False)
+    strategy: Strategy
+    hosts: tuple[Host, ...]
+    probing: Probing | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        """Spell the servers and how one of them is chosen."""
+        if self.strategy is Strategy.FAILOVER:
+            return " else ".join(map(str, self.hosts))
+        return f"{' or '.join(map(str, self.hosts))} by hash"
+
+
+Target = Host | Pool
+"""Who gets requests: a server, or one of several."""
 
 
 def can_be_server(address: IPv4Address) -> bool:
@@ -34,9 +75,11 @@ class Answers:
     by_name: Mapping[str, Answer] = field(default_factory=dict)
 
     def of(self, target: Target) -> tuple[IPv4Address, ...]:
-        """Return the addresses of a target; none for a name that was never resolved."""
+        """Return the addresses of a target, of a pool all; none for a name that was never resolved."""
         if isinstance(target, IPv4Address):
             return (target,)
+        if isinstance(target, Pool):
+            return tuple(dict.fromkeys(address for host in target.hosts for address in self.of(host)))
         return self.by_name.get(target, Answer()).addresses
 
     def renewed(self, fresh: Mapping[str, Answer]) -> Answers:

@@ -154,15 +154,11 @@ _ADDRESS = number(b"\xff" * MAC_OCTETS + bytes(8 - MAC_OCTETS))
 
 
 def client_number(message: packet.Message) -> int:
-    """Return what tells a client from others: its hardware address as a number.
+    """Return what tells a client from others as a number: `packet.client_octets`.
 
-    That of 6 octets is the one in the column of `Batch.clients`; others are negative. A client without
-    an address, as on InfiniBand, is told by its client identifier (RFC 4390, 2).
+    That of 6 octets is the one in the column of `Batch.clients`; others are negative.
     """
-    size = message[packet.HLEN] if len(message) >= packet.HEADER_SIZE else 0
-    address = bytes(message[packet.CHADDR_START : packet.CHADDR_START + size])
-    if size == MAC_OCTETS:
-        return number(address.ljust(8, b"\0"))
-    if not address:
-        address = packet.legible_options(message).get(packet.CLIENT_IDENTIFIER, b"")
-    return -1 - number(address)
+    octets = packet.client_octets(message)
+    if len(octets) == MAC_OCTETS == message[packet.HLEN]:
+        return number(octets.ljust(8, b"\0"))
+    return -1 - number(octets)

@@ -40,6 +40,7 @@ from pxerelay.listener import Listener
 from pxerelay.loader import LoadError, load_apart
 from pxerelay.localsocket import TakenError
 from pxerelay.log import LOGGER
+from pxerelay.lookout import Lookout
 from pxerelay.mapping import RulePlaces
 from pxerelay.model import Config
 from pxerelay.ports import Link, Port, assign, vrfs_to_hear
@@ -123,6 +124,8 @@ class Daemon:
         self._vrfs = VrfSockets(udp, self._traffic.readable)
         stack.callback(self._vrfs.close)
         stack.callback(self._alarm.close)
+        self._lookout = Lookout(self._traffic, lambda: self._apply(self._held, self._answers))
+        stack.callback(self._lookout.close)
         stack.callback(self._export, None)
         states = watch()
         self._links = await anext(states)
@@ -240,7 +243,9 @@ class Daemon:
             },
             "counters": traffic.counters(),
             "traffic": figures.traffic(relay, traffic.tally),
-            "servers": figures.servers(relay, traffic.tally, traffic.transactions, now),
+            "servers": figures.servers(
+                relay, traffic.tally, traffic.transactions, now, self._lookout.states()
+            ),
             "clients": figures.last_clients(relay, traffic.names, traffic.transactions, now),
             "unknown": len(traffic.unknown),
         }
@@ -277,7 +282,8 @@ class Daemon:
         held = held.on(clock.today())
         config = held.config
         ports = assign(config, self._links, socket.gethostname())
-        relay = Relay(config, ports, self._links, answers)
+        lookout = self._lookout
+        relay = Relay(config, ports, self._links, answers, lookout.standing, lookout.boots(config))
         if held.dated:
             self._alarm.set(None if held.next_end is None else held.next_end + 1)
         else:
@@ -291,6 +297,7 @@ class Daemon:
         self._traffic.narrator = Narrator(relay, held.places) if self._debug else None
         self._traffic.obey(relay, {link.index: link.name for link in self._links})
         self._traffic.watches.obey(relay, self._traffic.names, held.described(self._config_path))
+        lookout.follow(relay)
         heard = self._vrfs.follow(vrfs_to_hear(config, ports, self._links))
         self._traffic.elsewhere = frozenset(link.index for link in self._links if link.vrf in heard)
         for port in ports:

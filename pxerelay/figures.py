@@ -38,10 +38,17 @@ def traffic(relay: Relay, tally: Tally) -> dict[str, Any]:
     }
 
 
-def servers(relay: Relay, tally: Tally, transactions: Transactions, now: float) -> dict[str, Any]:
+def servers(
+    relay: Relay,
+    tally: Tally,
+    transactions: Transactions,
+    now: float,
+    states: Mapping[str, Mapping[str, Mapping[str, Any]]],
+) -> dict[str, Any]:
     """Return by server and address what was sent there, what came back, and how fast.
 
     All addresses of `servers:` are there, also those that were never asked. `now` is monotonic seconds.
+    `states` has what is thought of some (`Lookout.states`).
     """
     transactions.settle(now)
     sent, came = dict[bytes, int](), dict[bytes, int]()
@@ -62,6 +69,10 @@ def servers(relay: Relay, tally: Tally, transactions: Transactions, now: float) 
             "replies": came.get(server, 0),
             **_answers(asked.get(server, _NEVER_ASKED), now),
         }
+    thought = {address: state for found in states.values() for address, state in found.items()}
+    for addresses in rows.values():
+        for address, row in addresses.items():
+            row.update(thought.get(address, {}))
     return rows
 
 

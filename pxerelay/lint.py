@@ -18,6 +18,7 @@ from pxerelay.findings import Finding, Severity
 from pxerelay.mac import MAC_OCTETS, Pattern, format_mac
 from pxerelay.mapping import RulePlaces, last_day, rules_of
 from pxerelay.model import Config
+from pxerelay.resolve import ALL
 from pxerelay.rules import Choice, PatternRule, RuleTable
 
 SOON = 14
@@ -39,6 +40,8 @@ class Kind(Enum):
     EXPIRED_RULE = "expired-rule"
     ENDING_RULE = "ending-rule"
     COVERABLE_RULES = "coverable-rules"
+    LONE_SERVER = "lone-server"
+    UNSEEN_SERVERS = "unseen-servers"
 
 
 def warnings(config: Config, documents: Sequence[Document], today: int) -> list[Finding]:
@@ -61,6 +64,7 @@ class _Lint:
 
     def found(self) -> Iterator[Finding]:
         yield from self._unused_servers()
+        yield from self._strategies()
         yield from self._ends()
         yield from self._shadowed_addresses()
         yield from self._shadowed_patterns()
@@ -82,6 +86,27 @@ class _Lint:
             if name not in named:
                 message = f"nothing in this configuration names the server '{name}'; take it out, or use it"
                 yield _warning(Kind.UNUSED_SERVER, main, ("servers", name), message)
+
+    def _strategies(self) -> Iterator[Finding]:
+        """Yield the servers whose strategy does nothing."""
+        main = self._documents[0]
+        servers = main.data.get("servers")
+        for name, entry in servers.items() if isinstance(servers, Map) else ():
+            if not isinstance(entry, Map) or entry.get("strategy", ALL) == ALL:
+                continue
+            strategy, path = entry["strategy"], ("servers", name, "strategy")
+            pool = self._config.pools.get(name)
+            if pool is None:
+                message = (
+                    f"'{name}' has one address, so there is nothing to choose by {strategy}; add the others"
+                )
+                yield _warning(Kind.LONE_SERVER, main, path, message, key=False)
+            elif not self._config.interfaces and pool.probing is None:
+                message = (
+                    f"answers of '{name}' go to the routers and not through this relay, which can't "
+                    "see whether its servers are up; add `probe: true`"
+                )
+                yield _warning(Kind.UNSEEN_SERVERS, main, path, message, key=False)
 
     def _ends(self) -> Iterator[Finding]:
         if not self._config.policy.rules.ends:

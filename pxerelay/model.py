@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from pxerelay import globs
 from pxerelay.agentinfo import AgentInfoSetting
-from pxerelay.answers import Target
+from pxerelay.answers import Host, Pool, Target
 from pxerelay.rules import Default, Policy
 
 ROUTE, GIADDR = "route", "giaddr"
@@ -39,7 +39,7 @@ class InterfaceSetting:
 class Config:
     """Everything the file says.
 
-    `servers` holds the addresses or DNS names behind each name, `mentioned` all that it sends to.
+    `servers` holds what is behind each name, `mentioned` every host that it may send to.
     `max_requests` bounds what one client may ask in a second, 0 is no bound.
     `source_address` is `route`, `giaddr` or an address. `metrics` is where they are served: `ADDRESS:PORT`
     or a path.
@@ -52,7 +52,7 @@ class Config:
     interfaces: tuple[InterfaceSetting, ...]
     accept_relayed_from: tuple[IPv4Network, ...]
     accept_replies_from: tuple[IPv4Network, ...]
-    mentioned: frozenset[Target]
+    mentioned: frozenset[Host]
     max_hops: int
     max_requests: int
     source_address: str | IPv4Address
@@ -85,6 +85,16 @@ class Config:
         """Whether options 60 and 93 of a request have a say in where it goes."""
         asking = self.pxe_only or any(entry.pxe_only for entry in self.interfaces)
         return asking or bool(self.policy.classes)
+
+    @cached_property
+    def pools(self) -> Mapping[str, Pool]:
+        """The names that stand for several servers one of which is asked."""
+        return {
+            name: target
+            for name, targets in self.servers.items()
+            for target in targets
+            if isinstance(target, Pool)
+        }
 
     @property
     def dns_names(self) -> frozenset[str]:

@@ -219,6 +219,21 @@ def ethernet_chaddr(message: Message) -> bytes | None:
     return None
 
 
+def client_octets(message: Message) -> bytes:
+    """Return what tells a client from others: its hardware address.
+
+    A client without one, as on InfiniBand, is told by its client identifier (RFC 4390, 2).
+    """
+    size = message[HLEN] if len(message) >= HEADER_SIZE else 0
+    address = bytes(message[CHADDR_START : CHADDR_START + size])
+    return address or legible_options(message).get(CLIENT_IDENTIFIER, b"")
+
+
+def begins_anew(message: Message) -> bool:
+    """Whether a request looks for servers: a DISCOVER, or one of BOOTP, which has no other kind."""
+    return message_type(legible_options(message)) in (DHCPDISCOVER, None)
+
+
 def vendor_class(found: dict[int, bytes]) -> bytes:
     """Return option 60, empty if absent."""
     return found.get(VENDOR_CLASS, b"")

@@ -13,9 +13,12 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
 from pxerelay import agentinfo, packet
-from pxerelay.answers import Answers, Target
+from pxerelay.answers import Answers, Pool, Target
+from pxerelay.batch import client_number
+from pxerelay.boots import Boots
 from pxerelay.client import Client
 from pxerelay.model import GIADDR, Config
+from pxerelay.pools import ALL_UP, Standing, chosen
 from pxerelay.ports import Link, Port
 from pxerelay.rules import Choice, Match, Reason
 
@@ -71,6 +74,7 @@ class ToServers(NamedTuple):
 
     `vrf` is the index of the VRF that they are in, 0 for the default one. `message` is what to send in
     place of the one received, if option 82 was added; `too_large` says that it was not, for want of room.
+    `pools` are those that some of the servers were chosen of, if their answers come this way.
     `reason` is what kind of entry chose, `returns` whether giaddr is ours, so that answers come this way.
     """
 
@@ -81,6 +85,7 @@ class ToServers(NamedTuple):
     vrf: int = 0
     reason: Reason = Reason.DEFAULT
     returns: bool = True
+    pools: tuple[Pool, ...] = ()
 
 
 class ToClient(NamedTuple):
@@ -116,18 +121,29 @@ _ASKED = 1 << 16
 
 
 class Relay:
-    """The rules for one configuration, one state of the network, and the answers for servers' DNS names.
+    """The rules for one configuration, one state of the network, and what is known and thought of servers.
 
-    Built anew when one of them changes. The configuration is one as it holds on a day (`Config.on`). `vrfs`
-    tells the names of VRFs by index. Only where interfaces share a giaddr is it remembered who asked, for a
-    reply that does not bring our circuit id back.
+    Built anew when one of them changes. The configuration is one as it holds on a day (`Config.on`), and
+    `answers` are for servers' DNS names. `boots` has the clients that keep the `standing` before this one;
+    without it nobody does. `vrfs` tells the names of VRFs by index. Only where interfaces share a giaddr is
+    it remembered who asked, for a reply that does not bring our circuit id back. `repliers` has the 4 octets
+    of every server that may get requests.
     """
 
     def __init__(
-        self, config: Config, ports: Iterable[Port], links: Iterable[Link], answers: Answers = _NO_ANSWERS
+        self,
+        config: Config,
+        ports: Iterable[Port],
+        links: Iterable[Link],
+        answers: Answers = _NO_ANSWERS,
+        standing: Standing = ALL_UP,
+        boots: Boots | None = None,
     ) -> None:
         self.config = config
         self.answers = answers
+        self.boots = boots
+        self._standing = standing
+        self._pools = {pool: self._packed((pool,)) for pool in config.pools.values()}
         self.ports = tuple(ports)
         self._by_index: dict[int, Port] = {}
         self._waiting: set[str] = {port.name for port in self.ports if port.waiting}
@@ -153,7 +169,7 @@ class Relay:
             if link.name in self._waiting:
                 self._waiting_indexes.add(link.index)
         self._relays = _masks(config.accept_relayed_from)
-        self._repliers = frozenset(self._packed(config.mentioned))
+        self.repliers = frozenset(self._packed(config.mentioned))
         self._replying_networks = _masks(config.accept_replies_from)
         fixed = config.source_address
         self._source = fixed.packed if isinstance(fixed, IPv4Address) else None
@@ -196,25 +212,28 @@ class Relay:
             return Drop.INTERFACE_WAITING if index in self._waiting_indexes else Drop.NOT_A_CLIENT_INTERFACE
         client = Client(message, port.name if port else None)
         match = self.choose(client, port)
-        servers = self._servers_for(client, match.choice, port)
-        if isinstance(servers, Drop):
-            return servers
+        targets = self._targets_for(client, match.choice, port)
+        if isinstance(targets, Drop):
+            return targets
+        servers = self._decided(targets, message) if self._pools else self._packed(targets)
+        if not servers:
+            return Drop.NOT_RESOLVED
         foreign = port is not None and port.info is not None and agentinfo.carries(message)
         if foreign and port and not self._trusts(port):
             return Drop.FOREIGN_OPTION82
         message[packet.HOPS] = hops + 1
-        if port:
-            marked = not foreign
-            return self.addressed(message, port, servers, match.reason, unicast=unicast, marked=marked)
-        sender = self._source_for(vrf, giaddr)
-        return ToServers(servers, sender, vrf=vrf, reason=match.reason, returns=False)
+        if port is None:
+            sender = self.source_for(vrf, giaddr)
+            return ToServers(servers, sender, vrf=vrf, reason=match.reason, returns=False)
+        pools = tuple(target for target in targets if isinstance(target, Pool)) if self._pools else ()
+        decision = self.addressed(message, port, servers, unicast=unicast, marked=not foreign)
+        return decision._replace(reason=match.reason, pools=pools)
 
     def addressed(
         self,
         message: bytearray | memoryview,
         port: Port,
         servers: tuple[bytes, ...],
-        reason: Reason = Reason.DEFAULT,
         *,
         unicast: bool = False,
         marked: bool = True,
@@ -227,13 +246,13 @@ class Relay:
         message[packet.GIADDR] = giaddr
         if len(self._by_giaddr[vrf, giaddr]) > 1:
             self._remember(message, port)
-        source = self._source_for(vrf, giaddr)
+        source = self.source_for(vrf, giaddr)
         place = agentinfo.find_end(message) if marked and port.info else None
         if place is None or port.info is None:
-            return ToServers(servers, source, vrf=vrf, reason=reason)
+            return ToServers(servers, source, vrf=vrf)
         option = port.info.unicast if unicast else port.info.broadcast
         whole = agentinfo.added(message, place, option, self._mtu)
-        return ToServers(servers, source, whole, whole is None, vrf, reason)
+        return ToServers(servers, source, whole, whole is None, vrf)
 
     def from_us(
         self, message: bytearray, giaddr: IPv4Address, servers: tuple[bytes, ...]
@@ -246,11 +265,11 @@ class Relay:
         if not vrfs:
             return None
         message[packet.GIADDR] = giaddr.packed
-        return ToServers(servers, self._source_for(min(vrfs), giaddr.packed), vrf=min(vrfs))
+        return ToServers(servers, self.source_for(min(vrfs), giaddr.packed), vrf=min(vrfs))
 
     def knows(self, server: IPv4Address) -> bool:
         """Whether an address is that of a configured server."""
-        return server.packed in self._repliers
+        return server.packed in self.repliers
 
     def _trusts(self, port: Port) -> bool:
         return self.config.option82 is not None and port.name in self.config.option82.trusted
@@ -259,25 +278,52 @@ class Relay:
         """Return what the mapping says of a client that was heard on a port, or relayed to us."""
         return self.config.policy.choose(client, port.setting.default if port else None)
 
-    def _servers_for(self, client: Client, choice: Choice, port: Port | None) -> tuple[bytes, ...] | Drop:
+    def _targets_for(self, client: Client, choice: Choice, port: Port | None) -> tuple[Target, ...] | Drop:
         pxe_only = port.setting.pxe_only if port else self.config.pxe_only
-        targets = recipients(self.config, client, choice, pxe_only=pxe_only)
-        if isinstance(targets, Drop):
-            return targets
-        return self._packed(targets) or Drop.NOT_RESOLVED
+        return recipients(self.config, client, choice, pxe_only=pxe_only)
+
+    def _decided(self, targets: Iterable[Target], message: packet.Message) -> tuple[bytes, ...]:
+        """Return the servers that targets stand for, of each pool the one that is this client's.
+
+        A client in the middle of a boot stays where that began. When it begins anew it does so only if its
+        servers are thought to answer: its second DISCOVER, iPXE's say, has to reach the same one.
+        """
+        octets = packet.client_octets(message)
+        now = self._of(targets, octets, self._standing)
+        kept = self.boots.standing_for(client_number(message)) if self.boots else None
+        if self.boots is None or kept is None:
+            return now
+        before = self._of(targets, octets, kept)
+        if before == now or (not self._standing.trusts(before) and packet.begins_anew(message)):
+            self.boots.release(client_number(message))
+            return now
+        return before
+
+    def _of(self, targets: Iterable[Target], octets: bytes, standing: Standing) -> tuple[bytes, ...]:
+        found: dict[bytes, None] = {}
+        for target in targets:
+            if isinstance(target, Pool):
+                found.update(dict.fromkeys(self.members(target, octets, standing)))
+            else:
+                found.update(dict.fromkeys(self._packed((target,))))
+        return tuple(found)
+
+    def members(self, pool: Pool, octets: bytes, standing: Standing | None = None) -> tuple[bytes, ...]:
+        """Return which of a pool get a client's requests, by its octets and what is thought now, or was."""
+        return chosen(pool, self._pools[pool], octets, standing or self._standing)
 
     def _packed(self, targets: Iterable[Target]) -> tuple[bytes, ...]:
         found = (address.packed for target in targets for address in self.answers.of(target))
         return tuple(dict.fromkeys(found))
 
-    def _source_for(self, vrf: int, giaddr: bytes) -> bytes | None:
+    def source_for(self, vrf: int, giaddr: bytes) -> bytes | None:
         """Return the source address of a relayed request; a router's giaddr is none of ours to use."""
         if self._source_is_giaddr:
             return giaddr if (vrf, giaddr) in self._own else None
         return self._source
 
     def _reply(self, message: bytearray | memoryview, index: int, source: bytes) -> ToClient | Drop:
-        if source not in self._repliers and not _within(source, self._replying_networks):
+        if source not in self.repliers and not _within(source, self._replying_networks):
             return Drop.NOT_A_SERVER
         ports = self._by_giaddr.get((self._vrf_of.get(index, 0), bytes(message[packet.GIADDR])))
         if ports is None:

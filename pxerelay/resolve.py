@@ -7,27 +7,36 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from pxerelay import schema
-from pxerelay.answers import Target, can_be_server
+from pxerelay.answers import Host, Pool, Probing, Strategy, Target, can_be_server
 from pxerelay.document import Document, List, Map
 from pxerelay.findings import Finding, did_you_mean
+from pxerelay.mac import MacError, parse_mac
 from pxerelay.rules import Choice
 
 DROP = "drop"
 """The choice that is no server."""
 
+ALL = "all"
+"""The strategy by which each server of a list gets a copy; the others are members of `Strategy`."""
+
+NOBODY = bytes.fromhex("027078650000")
+"""Whom servers are asked for where the file does not say: an address that no hardware has (locally
+administered, IEEE 802, 8.4), with `pxe` in it."""
+
 
 class Resolver:
     """Knows the `servers:` of the main file, and notes every fault that it is told of or meets.
 
-    `servers` holds the addresses and DNS names behind each name; `mentioned` all that requests may go to;
-    `findings` grows. Values of a shape that the schema refuses resolve to nothing, without a fault.
+    `servers` holds the addresses, DNS names or the pool behind each name; `mentioned` every host that
+    requests may go to; `findings` grows. Values of a shape that the schema refuses
+    resolve to nothing, without a fault.
     """
 
     def __init__(self, main: Document) -> None:
         self.main = main
         self.findings: list[Finding] = []
         self.servers: dict[str, tuple[Target, ...]] = {}
-        self.mentioned: set[Target] = set()
+        self.mentioned: set[Host] = set()
         self._choices: dict[str, Choice | None] = {}
         servers = main.data.get("servers") if isinstance(main.data, Map) else None
         if isinstance(servers, Map):
@@ -92,15 +101,61 @@ class Resolver:
 
     def _read_servers(self, servers: Map) -> None:
         for name, value in servers.items():
-            items = value if isinstance(value, List) else [value]
-            found: list[Target] = []
-            for at, item in enumerate(items):
-                path = ("servers", name, at) if isinstance(value, List) else ("servers", name)
-                if isinstance(item, str) and schema.pattern_of("hostname").search(item):
-                    found.append(item.rstrip(".").lower())
-                    continue
-                address = self._address(self.main, item, path)
-                if address is not None:
-                    found.append(address)
-            self.servers[name] = tuple(found)
+            path: tuple[str | int, ...] = ("servers", name)
+            if isinstance(value, Map):
+                found = self._hosts(value.get("addresses"), (*path, "addresses"))
+                self.servers[name] = self._strategic(name, value, found)
+            else:
+                found = self._hosts(value, path)
+                self.servers[name] = tuple(found)
             self.mentioned.update(found)
+
+    def _hosts(self, value: Any, path: tuple[str | int, ...]) -> list[Host]:
+        found: list[Host] = []
+        for at, item in enumerate(value if isinstance(value, List) else [value]):
+            if isinstance(item, str) and schema.pattern_of("hostname").search(item):
+                found.append(item.rstrip(".").lower())
+                continue
+            address = self._address(self.main, item, (*path, at) if isinstance(value, List) else path)
+            if address is not None:
+                found.append(address)
+        return found
+
+    def _strategic(self, name: str, entry: Map, hosts: Sequence[Host]) -> tuple[Target, ...]:
+        """Return what an entry with a strategy stands for; of one address there is nothing to choose."""
+        text = entry.get("strategy", ALL)
+        probing = self._probing(entry, ("servers", name, "probe"))
+        if text == ALL:
+            if probing is not None:
+                message = (
+                    "`probe` has a say with `strategy: failover` or `hash` only; take it out, or set one"
+                )
+                self.fault(self.main, ("servers", name, "probe"), message, key=True)
+            return tuple(hosts)
+        if text not in [strategy.value for strategy in Strategy] or not hosts:
+            return tuple(hosts)
+        if len(hosts) == 1 and isinstance(hosts[0], IPv4Address):
+            return tuple(hosts)
+        strategy = Strategy(text)
+        members = tuple(sorted(hosts, key=str) if strategy is Strategy.HASH else hosts)
+        return (Pool(name, strategy, members, probing),)
+
+    def _probing(self, entry: Map, path: tuple[str | int, ...]) -> Probing | None:
+        value = entry.get("probe", False)
+        if isinstance(value, bool):
+            value = Map() if value else None
+        if not isinstance(value, Map):
+            return None
+        defaults = schema.schema()["$defs"]["probe"]["properties"]
+        seconds = [value.get(key, defaults[key]["default"]) for key in ("every", "timeout")]
+        every, timeout = (int(number) if isinstance(number, int | float) else 0 for number in seconds)
+        if timeout > every > 0:
+            message = f"{timeout} s is longer than {every} s, after which the server is asked again"
+            self.fault(self.main, (*path, "timeout") if "timeout" in value else path, message)
+        chaddr = NOBODY
+        if isinstance(value.get("mac"), str):
+            try:
+                chaddr = parse_mac(value["mac"])
+            except MacError as error:
+                self.fault(self.main, (*path, "mac"), str(error))
+        return Probing(every, timeout, chaddr)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import Any
 
-from pxerelay.answers import Target
+from pxerelay.answers import Pool, Strategy, Target
 from pxerelay.client import DescribedClient
 from pxerelay.days import FOREVER, day_text
 from pxerelay.document import Document, Map, Mark
 from pxerelay.mac import format_mac
 from pxerelay.mapping import RulePlaces
 from pxerelay.model import Config
+from pxerelay.pools import ranked
 from pxerelay.relay import MEANING, Drop, recipients
 from pxerelay.rules import RULES, Choice, Match, Reason
 from pxerelay.words import target_text
@@ -23,6 +25,7 @@ from pxerelay.words import target_text
 class Candidate:
     """An entry that applies to a client, or did so until it ended; `source` is its `file:line`.
 
+    `servers` are addresses or DNS names, those of a pool in the order in which they are the client's.
     `owner`, `until` and `note` are what the file says of a rule.
     """
 
@@ -38,11 +41,39 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Member:
+    """A pool for one client: its servers, the client's own first; `known` says that their order is known.
+
+    With `hash` it is not known beforehand which of a DNS name's addresses is a client's.
+    """
+
+    name: str
+    strategy: str
+    servers: tuple[str, ...]
+    known: bool
+
+    @property
+    def first(self) -> tuple[str, ...]:
+        """Who gets the client's requests while all are up."""
+        return self.servers[:1] if self.known else self.servers
+
+    @property
+    def text(self) -> str:
+        """The same in words."""
+        if not self.known:
+            return f"{self.name} {' or '.join(self.servers)} ({self.strategy})"
+        return (
+            f"{self.name} {self.servers[0]} ({'; then '.join((self.strategy, ', '.join(self.servers[1:])))})"
+        )
+
+
+@dataclass(frozen=True)
 class Explanation:
     """Where a client's requests go. `candidates` has what names it in the order of precedence.
 
-    `sent_to` holds every address or DNS name that gets its requests, dhcp_servers included, and `note`
-    says in words what else has a say.
+    `sent_to` holds every address or DNS name that gets its requests while all servers are up, dhcp_servers
+    included, and `note` says in words what else has a say. `pools` tells of which pools they are, and what
+    comes next there.
     """
 
     mac: str
@@ -50,6 +81,7 @@ class Explanation:
     sent_to: tuple[str, ...]
     sent_to_names: tuple[str, ...]
     note: str
+    pools: tuple[Member, ...] = ()
 
     @property
     def winner(self) -> Candidate:
@@ -95,20 +127,42 @@ def explain(
     targets = () if isinstance(sent, Drop) else sent
     return Explanation(
         mac=format_mac(chaddr),
-        candidates=tuple(_candidate(match, origins, today) for match in matches),
-        sent_to=tuple(map(str, targets)),
-        sent_to_names=tuple(target_text(config, target) for target in targets),
+        candidates=tuple(_candidate(match, origins, today, chaddr) for match in matches),
+        sent_to=tuple(dict.fromkeys(text for target in targets for text in _first(target, chaddr))),
+        sent_to_names=tuple(
+            _member(target, chaddr).text if isinstance(target, Pool) else target_text(config, target)
+            for target in targets
+        ),
         note=_note(sent, choice),
+        pools=tuple(_member(target, chaddr) for target in targets if isinstance(target, Pool)),
     )
 
 
-def _candidate(match: Match, origins: Origins, today: int) -> Candidate:
+def _member(pool: Pool, chaddr: bytes) -> Member:
+    addresses = [host for host in pool.hosts if isinstance(host, IPv4Address)]
+    servers = tuple(map(str, pool.hosts))
+    if pool.strategy is Strategy.HASH and len(addresses) == len(servers):
+        order = ranked(pool.strategy, [address.packed for address in addresses], chaddr)
+        servers = tuple(str(IPv4Address(octets)) for octets in order)
+    known = pool.strategy is Strategy.FAILOVER or len(addresses) == len(servers)
+    return Member(pool.name, pool.strategy.value, servers, known)
+
+
+def _first(target: Target, chaddr: bytes) -> tuple[str, ...]:
+    return _member(target, chaddr).first if isinstance(target, Pool) else (str(target),)
+
+
+def _all(target: Target, chaddr: bytes) -> tuple[str, ...]:
+    return _member(target, chaddr).servers if isinstance(target, Pool) else (str(target),)
+
+
+def _candidate(match: Match, origins: Origins, today: int, chaddr: bytes) -> Candidate:
     choice, entry = match.choice, origins.entry(match)
     return Candidate(
         reason=match.reason.value,
         rule=match.rule,
         label=choice.label,
-        servers=tuple(map(str, choice.servers)),
+        servers=tuple(text for target in choice.servers for text in _all(target, chaddr)),
         source=origins.of(match),
         ended=choice.ended(today),
         owner=entry.get("owner"),
@@ -185,6 +239,10 @@ def as_json(explanation: Explanation, more: Mapping[str, Any] | None = None) -> 
 def _rest(explanation: Explanation) -> dict[str, Any]:
     return {
         "sent_to": explanation.sent_to,
+        "pools": [
+            {"name": pool.name, "strategy": pool.strategy, "servers": pool.servers}
+            for pool in explanation.pools
+        ],
         "note": explanation.note,
         "lost": [_plain(loser) for loser in explanation.losers],
         "ended": [_plain(candidate) for candidate in explanation.candidates if candidate.ended],

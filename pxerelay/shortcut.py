@@ -2,8 +2,9 @@
 
 What decides about a client's request is where it is heard, what the rules say of its MAC, and options 60 and
 93. `Shortcuts` remembers what `Relay` decided for these three, so that it need not be asked about other
-clients that have them in common. Of a batch it takes what it knows, patches hops and giaddr, and puts
-together what goes the same way. Of replies it takes those that most are: to a client that has been given
+clients that have them in common (`alike`); a client in the middle of a boot (`boots`) has nothing in common
+with anybody. Of a batch it takes what it knows, patches hops and giaddr, and puts together what goes the same
+way. Of replies it takes those that most are: to a client that has been given
 an address, which goes to it by link layer. Everything else is the `Relay`'s to decide. So all packet rules
 stay there, and a property test holds the two equal.
 """
@@ -12,15 +13,15 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from pxerelay import packet
+from pxerelay.alike import Alike
 from pxerelay.batch import Batch, client_number, number
 from pxerelay.frames import Reply
 from pxerelay.layout import Layout, Layouts
 from pxerelay.mac import MAC_OCTETS
 from pxerelay.relay import Decision, Relay, ToClient, ToServers
-from pxerelay.rules import PatternRule, Reason
 from pxerelay.tally import Tally
 
 _CLIENTS = 1 << 16
@@ -29,11 +30,11 @@ _CLIENTS = 1 << 16
 _SIFTED = 1 << 14
 """Clients that are gone through to forget some, in a millisecond or two; of more, all are forgotten."""
 
-_NO_RULE = 1
-"""The number that stands for no rule; those above it for what rules say, and of what kind they are."""
-
 _WAYS = 1 << 14
 """Ways that are remembered; there are as many as servers, kinds of firmware and routers make."""
+
+_ALONE = 0
+"""In the place of a rule's number, for a client that is in the middle of a boot: no way has it."""
 
 _ETHERNET = bytes((packet.HTYPE_ETHERNET, MAC_OCTETS))
 
@@ -135,7 +136,8 @@ class Shortcuts:
         self._layouts = Layouts() if relay.config.asks_what_clients_are else None
         self._first = relay.config.policy.rules.first
         self._rules: dict[int, int] = {}
-        self._numbers: dict[tuple[int, Reason], int] = {}
+        self._boots = relay.boots
+        self._alike = Alike(relay)
         self._ways: dict[Key, Way] = {}
         self._exits: dict[tuple[int, int, int], Exit] = {}
 
@@ -157,6 +159,7 @@ class Shortcuts:
 
         Nothing that stands at the positions `leave`, and no reply if so wanted, is known.
         """
+        self._begin_anew_if_full()
         known, heads = Known(), batch.words(packet.OP)
         for at in leave:
             heads[at] = _UNKNOWN
@@ -194,16 +197,32 @@ class Shortcuts:
                     groups[way].append(message)
                     continue
             rest.append(at)
+        if self._boots and clients:
+            self._boots.met(clients)
+            if self._boots.wanted:
+                for way, messages in groups.items():
+                    self._note((), way.decision, messages)
         return rest
+
+    def _note(
+        self, clients: Collection[int], decision: ToServers, messages: Sequence[packet.Message]
+    ) -> None:
+        """Note who is booting, and show what was decided on to those who look for a DISCOVER."""
+        if self._boots:
+            self._boots.met(clients)
+            if self._boots.wanted and decision.pools:
+                self._boots.look(decision.pools, messages, decision.source, decision.vrf)
 
     def meet_anew(self) -> None:
         """Forget the clients that no rule names, so that each of them is a stranger again."""
         if len(self._rules) > _SIFTED:
             self._rules.clear()
-        self._rules = {client: rule for client, rule in self._rules.items() if rule != _NO_RULE}
+        no_rule = self._alike.no_rule
+        self._rules = {client: rule for client, rule in self._rules.items() if rule not in no_rule}
 
     def strangers(self, batch: Batch, among: Iterable[int] | None = None) -> list[int]:
         """Return what `take` finds as `Known.strangers`, where it is not asked, or not about some."""
+        self._begin_anew_if_full()
         found: list[int] = []
         heads, clients = batch.words(packet.OP), batch.clients()
         for at in range(len(batch)) if among is None else among:
@@ -218,20 +237,27 @@ class Shortcuts:
     def _rule_for(self, client: int, at: int, strangers: list[int]) -> int:
         """Return a number that stands for what the rules say of a client not met yet, and remember it.
 
-        If they say nothing its position goes to `strangers`.
+        If they say nothing its position goes to `strangers`. The number is 0, and is not remembered, for a
+        client that is to be decided about by itself.
         """
+        if self._boots and self._boots.standing_for(client):
+            return _ALONE
         chaddr = client.to_bytes(8, sys.byteorder)[:MAC_OCTETS]
         if len(self._rules) >= _CLIENTS:
             self._rules.clear()
         rule = self._first(chaddr)
         if rule is None:
             strangers.append(at)
-            found = _NO_RULE
-        else:
-            kind = (id(rule.choice), rule.reason) if isinstance(rule, PatternRule) else (id(rule), Reason.MAC)
-            found = self._numbers.setdefault(kind, _NO_RULE + 1 + len(self._numbers))
-        self._rules[client] = found
+        found = self._rules[client] = self._alike.number(rule, chaddr)
         return found
+
+    def _begin_anew_if_full(self) -> None:
+        """Forget what numbers stand for, and so all that is known by them, when there are too many."""
+        if self._alike.full:
+            self.settle()
+            for memory in (self._rules, self._ways):
+                memory.clear()
+            self._alike.clear()
 
     def _take_replies(self, batch: Batch, heads: list[int], rest: Iterable[int], known: Known) -> list[int]:
         sizes, messages = batch.sizes, batch.messages
@@ -268,9 +294,11 @@ class Shortcuts:
             if way is not None:
                 message[packet.HOPS] += 1
                 message[packet.GIADDR] = way.giaddr
+                self._note((client_number(message),), way.decision, (message,))
                 return way.decision
         decision = self._relay.decide(message, index, source, unicast)
         if isinstance(decision, ToServers):
+            self._note((client_number(message),), decision, (decision.message or message,))
             if key is not None:
                 if len(self._ways) >= _WAYS:
                     self.settle()
@@ -295,4 +323,6 @@ class Shortcuts:
         giaddr = number(bytes(message[packet.GIADDR]))
         client = client_number(message)
         rule = self._rules.get(client) or self._rule_for(client, 0, [])
+        if rule == _ALONE:
+            return None
         return (index, giaddr, source) if giaddr else index, rule, form

@@ -116,6 +116,16 @@ def _udp() -> socket.socket:
     return sock
 
 
+def route_source(address: str) -> bytes:
+    """Return the 4 octets of our address that a datagram to another one leaves from; OSError without a route.
+
+    Nothing is sent: connecting a UDP socket asks the routing table (udp(7)).
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        sock.connect((address, SERVER_PORT))
+        return socket.inet_aton(sock.getsockname()[0])
+
+
 def open_link() -> socket.socket:
     """Return a packet socket that sends frames as `frames` makes them; OSError EPERM without CAP_NET_RAW."""
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)

@@ -47,10 +47,9 @@ class Traffic:
 
     `udp` hears the default VRF and sends everywhere, `link` sends by link layer. `elsewhere` tells which
     interfaces another socket hears. With a `narrator` each decision is logged; `watches` are told of those
-    about clients that somebody follows. Replies to transactions in
-    `awaited` go to no client but to the function there, which gets the reply, valid only during the call,
-    and the 4 octets of who sent it. Those in `watched` are told likewise, also the ones that would be
-    dropped.
+    about clients that somebody follows. Replies to transactions in `awaited` and `questions` go to no client
+    but to the function there, which gets the reply, valid only during the call, and the 4 octets of who sent
+    it. Those in `watched` are told likewise, also the ones that would be dropped.
     """
 
     def __init__(self, udp: socket.socket, link: socket.socket) -> None:
@@ -70,6 +69,7 @@ class Traffic:
         self.watches = Watches()
         self.awaited: dict[packet.Transaction, Callable[[packet.Message, bytes], None]] = {}
         self.watched: Watched = {}
+        self.questions: dict[packet.Transaction, Callable[[packet.Message, bytes], None]] = {}
         self.names: Mapping[int, str] = {}
         self.elsewhere: AbstractSet[int] = frozenset()
         self.transactions = Transactions()
@@ -92,6 +92,7 @@ class Traffic:
             for port in relay.ports
             if port.address
         }
+        self.transactions.servers = frozenset(map(number, relay.repliers))
         self._shortcuts = Shortcuts(relay, self._tally)
         self.unknown.obey(relay)
 
@@ -156,7 +157,7 @@ class Traffic:
             shortcuts.meet_anew()
         watched = self.watches.wanting(batch, now) if self.watches else _NOBODY
         if self.narrator is None:
-            alone = bool(self.awaited or self.watched)
+            alone = bool(self.awaited or self.watched or self.questions)
             known, rest = shortcuts.take(batch, replies=not alone, leave=watched)
             strangers = known.strangers
             if watched:
@@ -188,6 +189,8 @@ class Traffic:
                 answered = True
                 self._to_client(sent, decision)
                 self._tally.add_replies(decision.port.index or 0, source, 1)
+            elif decision is Drop.NOT_OUR_GIADDR and self._was_awaited(message, source):
+                continue  # it answers what was asked by an address that no clients are behind
             else:
                 self._drop(decision, message, interface, source)
                 if decision is not Drop.MAPPED_TO_DROP and decision is not Drop.NOT_RESOLVED:
@@ -228,7 +231,10 @@ class Traffic:
 
     def _was_awaited(self, message: packet.Message, source: bytes) -> bool:
         """Tell whoever awaits a reply, if somebody does."""
-        tell = self.awaited.get(packet.transaction(message)) if self.awaited else None
+        if not (self.awaited or self.questions):
+            return False
+        transaction = packet.transaction(message)
+        tell = self.awaited.get(transaction) or self.questions.get(transaction)
         if tell:
             tell(message, source)
         return tell is not None

@@ -86,11 +86,12 @@ class Transactions:
     """Follows requests, within bounds.
 
     `pending` has those that wait, by xid as a number (`batch.number`); `last` the newest ones, the last of
-    them at the end.
+    them at the end. `servers` are all that requests may go to, as numbers.
     """
 
     def __init__(self) -> None:
         self.pending: dict[int, Followed] = {}
+        self.servers: frozenset[int] = frozenset()
         self.last: deque[Followed] = deque(maxlen=_LAST)
         self._records: dict[int, Record] = {}
         self._room = float(_BURST)
@@ -155,13 +156,16 @@ class Transactions:
         """Note a reply to a transaction that is in `pending`.
 
         It may come from another address than the one that was asked (`accept_replies_from`): then it is the
-        answer of the only one that has not answered yet.
+        answer of the only one that has not answered yet. One from another server is not: the client asked
+        that one with the same xid, later.
         """
         followed = self.pending.get(xid)
         if followed is None:
             return
         if source not in followed.waiting:
-            if len(followed.waiting) != 1 or source.to_bytes(4, _ORDER) in followed.decision.servers:
+            if len(followed.waiting) != 1 or source in self.servers:
+                return
+            if source.to_bytes(4, _ORDER) in followed.decision.servers:
                 return
             (source,) = followed.waiting
             self.heard(source, now)

@@ -60,19 +60,23 @@ class Reference:
             yield from rows
             yield ""
 
-    def _rows(self, whole: Mapping[str, Any]) -> Iterator[str]:
-        """Yield a row for each key of the mappings that a value is, has or is a list of."""
+    def _rows(self, whole: Mapping[str, Any], above: str = "") -> Iterator[str]:
+        """Yield a row for each key of the mappings that a value is, has or is a list of.
+
+        `above` are the keys that lead to them, with dots.
+        """
         below = whole.get("properties")
         if below is None:
             for nested in (whole.get("items"), whole.get("additionalProperties"), *whole.get("anyOf", ())):
                 if isinstance(nested, Mapping):
-                    yield from self._rows(self._whole(nested))
+                    yield from self._rows(self._whole(nested), above)
             return
         for key, part in below.items():
             value = self._whole(part)
             needed = ", required" if key in whole.get("required", ()) else ""
-            cells = (f"`{key}`{needed}", value["x-expected"], value["description"])
+            cells = (f"`{above}{key}`{needed}", value["x-expected"], value["description"])
             yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+            yield from self._rows(value, f"{above}{key}.")
 
     def _whole(self, part: Mapping[str, Any]) -> dict[str, Any]:
         """Return a part with what its `$ref` says, of which its own words win."""

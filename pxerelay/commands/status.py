@@ -74,7 +74,7 @@ def _status_text(answer: dict[str, Any]) -> str:
 
 def _server_text(address: str, row: Mapping[str, Any]) -> str:
     """Tell what a server did with what it was sent."""
-    parts = [address, f"{row['requests']} requests", f"{row['replies']} replies"]
+    parts = [f"{address}{_state_text(row)}", f"{row['requests']} requests", f"{row['replies']} replies"]
     share, typical = share_answered(row), median(row["answers_within"])
     if share is not None:
         parts.append(f"{share:.0%} of DISCOVERs answered")
@@ -83,6 +83,16 @@ def _server_text(address: str, row: Mapping[str, Any]) -> str:
     if row["last_reply_ago"] is not None:
         parts.append(f"last heard {row['last_reply_ago']:.0f} s ago")
     return ", ".join(parts)
+
+
+def _state_text(row: Mapping[str, Any]) -> str:
+    """Tell what is thought of a server that is one of several to choose from."""
+    if "state" not in row:
+        return ""
+    if row["doubtful"]:
+        return f" {row['state']}, but has not answered lately: the next one gets a copy"
+    returns = f", clients return in {row['returns_in']} s" if row["returns_in"] else ""
+    return f" {row['state']} since {row['since']}{returns}"
 
 
 def _reload(arguments: argparse.Namespace) -> int:

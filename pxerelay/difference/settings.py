@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pxerelay.answers import Pool, Target
 from pxerelay.difference.unlisted import representatives, server_texts
 from pxerelay.difference.values import ServerChange, SettingChange
 from pxerelay.document import Document, List, Map
+from pxerelay.mac import format_mac
 from pxerelay.mapping import rules_of
 from pxerelay.model import Config, InterfaceSetting
 from pxerelay.rules import Choice, ClientClass
@@ -55,15 +57,15 @@ def servers(old: Whole, new: Whole) -> Iterator[ServerChange]:
             renamed[name] = twin
             fresh.remove(twin)
     for name in (*before, *fresh):
-        if name in after and name in before and _set(before[name]) == _set(after[name]):
+        if name in after and name in before and _same(before[name], after[name]):
             continue
         side = new if name in after else old
         if id(side) not in used:
             used[id(side)] = _rules_naming(side.documents)
         yield ServerChange(
             name,
-            server_texts(before[name]) if name in before else None,
-            server_texts(after[name]) if name in after else None,
+            _server_texts(before[name]) if name in before else None,
+            _server_texts(after[name]) if name in after else None,
             used[id(side)][name],
             renamed.get(name),
         )
@@ -71,6 +73,20 @@ def servers(old: Whole, new: Whole) -> Iterator[ServerChange]:
 
 def _set(targets: Sequence[object]) -> frozenset[object]:
     return frozenset(targets)
+
+
+def _same(before: Sequence[Target], after: Sequence[Target]) -> bool:
+    return _set(before) == _set(after) and _probing(before) == _probing(after)
+
+
+def _probing(targets: Sequence[Target]) -> list[str]:
+    """Return in words how servers are probed."""
+    found = (target.probing for target in targets if isinstance(target, Pool))
+    return [f"asked every {one.every} s for {format_mac(one.chaddr)}" for one in found if one]
+
+
+def _server_texts(targets: Sequence[Target]) -> tuple[str, ...]:
+    return (*server_texts(targets), *_probing(targets))
 
 
 def _rules_naming(documents: Sequence[Document]) -> Counter[str]:

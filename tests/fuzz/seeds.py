@@ -25,6 +25,12 @@ _CLASS = option(60, b"PXEClient")
 SEEDS = {
     "discover": first_octet(PLAIN, CLIENT) + request(),
     "discover-option82": first_octet(IDS, CLIENT) + request(arch=7),
+    "discover-one-of-two": first_octet(PLAIN, CLIENT20, pooled=True) + request(),
+    "discover-one-of-two-listed": first_octet(PLAIN, CLIENT, pooled=True)
+    + request(chaddr="00:11:22:33:44:55"),
+    "request-one-of-two-option82": first_octet(IDS, CLIENT20, pooled=True) + request(3, arch=0),
+    "relayed-one-of-two": first_octet(PLAIN, ROUTER, pooled=True)
+    + request(giaddr="10.30.7.1", chaddr="00:80:64:00:00:01"),
     "discover-unicast": first_octet(IDS, CLIENT, unicast=True) + request(),
     "discover-shared-giaddr": first_octet(SHARED, CLIENT20) + request(),
     "discover-unresolved": first_octet(BARE, CLIENT) + request(),

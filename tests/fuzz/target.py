@@ -1,6 +1,7 @@
 """What must hold for any octets that arrive at port 67, and relays to hold it against.
 
-The first octet of an input chooses the relay and where the datagram comes from (see `first_octet`); the
+The first octet of an input chooses the relay, whether clients have one of several servers, and where the
+datagram comes from (see `first_octet`); the
 rest is the datagram. The rules are written down here a second time, in other words than the relay's.
 """
 
@@ -12,8 +13,10 @@ from ipaddress import IPv4Address, IPv4Network
 
 from pxerelay import agentinfo, packet
 from pxerelay.account import Narrator
-from pxerelay.batch import number
+from pxerelay.batch import client_number, number
+from pxerelay.boots import Boots
 from pxerelay.frames import ETHERNET, IP_HEADER, TASK, UDP_HEADER, Framing, Reply
+from pxerelay.pools import Standing
 from pxerelay.ports import Link, Port
 from pxerelay.relay import Decision, Drop, Relay, ToClient, ToServers
 from pxerelay.shortcut import Shortcuts
@@ -37,16 +40,17 @@ option82: {circuit_id: "{interface}", link_selection: true, relay_id: 00:03:00:0
 """
 _BARE = "option82: {link_selection: true, server_override: true}\nsource_address: giaddr"
 
-RELAYS = (
-    relay(),
-    relay(STANDARD + _SELECTIVE),
-    relay(
+_CONFIGS = (
+    (STANDARD, LINKS),
+    (STANDARD + _SELECTIVE, LINKS),
+    (
         STANDARD.replace("vlan10: {}", "vlan10: {giaddr: 10.20.0.1}").replace(
             "default: altiris}", "default: altiris, giaddr: 10.20.0.1}"
         )
-        + _SHARED
+        + _SHARED,
+        LINKS,
     ),
-    relay(
+    (
         STANDARD.replace("ris: 10.20.0.10", "ris: wds.example.net").replace(
             "vlan10: {}", "vlan10: {}\n  vlan30: {}"
         )
@@ -54,7 +58,15 @@ RELAYS = (
         WAITING_LINKS,
     ),
 )
+RELAYS = tuple(relay(text, links) for text, links in _CONFIGS)
 """Without option 82; with ids; for VLANs that share a giaddr; without ids, and a server not resolved yet."""
+
+_ALTIRIS = "[10.20.0.20, 10.20.0.21]"
+POOLED = tuple(
+    relay(text.replace(_ALTIRIS, f"{{addresses: {_ALTIRIS}, strategy: hash}}"), links)
+    for text, links in _CONFIGS
+)
+"""The same, but each client has one of two servers."""
 
 _WITH_IDS, _SHARING, _UNRESOLVED = 1, 2, 3
 
@@ -71,15 +83,15 @@ ARRIVALS = (
 """Interface and sender: clients, servers, a router, a stranger, a waiting interface, one of nobody."""
 
 _NAMES = {link.index: link.name for link in WAITING_LINKS}
-_NARRATORS = tuple(map(Narrator, RELAYS))
-_UNICAST = 0x80
+_NARRATORS = {id(one): Narrator(one) for one in (*RELAYS, *POOLED)}
+_POOLED, _UNICAST = 0x40, 0x80
 _MTU = 576
 _IP_AND_UDP = IP_HEADER.size + UDP_HEADER.size
 
 
-def first_octet(relay_: int, arrival: int, *, unicast: bool = False) -> bytes:
+def first_octet(relay_: int, arrival: int, *, unicast: bool = False, pooled: bool = False) -> bytes:
     """Return the octet that chooses a relay and an arrival."""
-    return bytes((relay_ + len(RELAYS) * arrival + _UNICAST * unicast,))
+    return bytes((relay_ + len(RELAYS) * arrival + _UNICAST * unicast + _POOLED * pooled,))
 
 
 def check(octets: bytes) -> Decision | None:
@@ -91,12 +103,14 @@ def check(octets: bytes) -> Decision | None:
         return None
     which = octets[0] % len(RELAYS)
     index, sender = ARRIVALS[octets[0] // len(RELAYS) % len(ARRIVALS)]
-    one, before = RELAYS[which], octets[1:]
+    pooled = bool(octets[0] & _POOLED)
+    one, before = (POOLED if pooled else RELAYS)[which], octets[1:]
     one._asked.clear()
+    one.boots = _booting() if pooled else None
     message = bytearray(before)
     unicast = octets[0] >= _UNICAST
     decision = one.decide(memoryview(message), index, ip(sender), unicast)
-    line = _NARRATORS[which].tell(message, _NAMES.get(index, "eth9"), ip(sender), decision)
+    line = _NARRATORS[id(one)].tell(message, _NAMES.get(index, "eth9"), ip(sender), decision)
     assert line.isprintable(), "nothing a client sends may shape the log"
     _check_shortcuts(one, (before, index, ip(sender), unicast), decision, bytes(message))
     if isinstance(decision, Drop):
@@ -110,6 +124,9 @@ def check(octets: bytes) -> Decision | None:
     if isinstance(decision, ToServers):
         assert before[packet.OP] == packet.BOOTREQUEST
         expected = {ip(address) for address in recipients(which, before, index)}
+        if pooled and expected >= _TWO:
+            assert len(_TWO & set(decision.servers)) == 1, "it goes to one of several"
+            expected -= _TWO - set(decision.servers)
         assert set(decision.servers) == expected, "each request goes to just the servers of its client"
         _check_request(one, before, bytes(message), decision, index, sender)
         _check_agent_info(one, before, bytes(message), decision, index, unicast)
@@ -118,6 +135,17 @@ def check(octets: bytes) -> Decision | None:
         assert message == before, "nothing of a reply is patched"
         _check_reply(one, before, decision, sender)
     return decision
+
+
+_TWO = {ip("10.20.0.20"), ip("10.20.0.21")}
+
+
+def _booting() -> Boots:
+    """Return two clients in the middle of a boot that began when one of two servers was down."""
+    boots = Boots()
+    boots.met(client_number(request(chaddr=chaddr)) for chaddr in ("02:00:00:00:00:01", "00:11:22:33:44:55"))
+    boots.keep(Standing(down=frozenset({ip("10.20.0.20")})), 0.0)
+    return boots
 
 
 _OF_THE_MAPPING = {Drop.MAPPED_TO_DROP, Drop.NOT_PXE, Drop.NOT_RESOLVED}

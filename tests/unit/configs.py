@@ -6,7 +6,9 @@ from ipaddress import IPv4Address
 from textwrap import dedent
 
 from pxerelay import config, document
+from pxerelay.boots import Boots
 from pxerelay.model import Config
+from pxerelay.pools import ALL_UP, Standing
 from pxerelay.ports import Link, assign
 from pxerelay.relay import Decision, Relay, ToServers
 from pxerelay.rules import Reason
@@ -51,7 +53,12 @@ def build(text: str) -> Config:
     return config.build(document.parse("pxerelay.yml", dedent(text)))
 
 
-def relay(text: str = STANDARD, links: tuple[Link, ...] = LINKS) -> Relay:
+def relay(
+    text: str = STANDARD,
+    links: tuple[Link, ...] = LINKS,
+    standing: Standing = ALL_UP,
+    boots: Boots | None = None,
+) -> Relay:
     """Return a relay with a configuration on the standard interfaces."""
     built = build(text)
-    return Relay(built, assign(built, links), links)
+    return Relay(built, assign(built, links), links, standing=standing, boots=boots)

@@ -233,3 +233,49 @@ def test_what_does_not_load_could_not_be_compared(lab: Lab) -> None:
     )
     code, said = lab.run("HEAD:new.yml", "old.yml")
     assert (code, said.splitlines()[0][:17]) == (2, "HEAD:new.yml:5:22")
+
+
+POOLED = OLD.replace(
+    "altiris: 10.20.0.20", "altiris: {addresses: [10.20.0.20, 10.20.0.21], strategy: failover}"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "failover",
+            "hash",
+            "is now 10.20.0.20 or 10.20.0.21 by hash, was 10.20.0.20 else 10.20.0.21: 1 rule",
+        ),
+        (
+            "20, 10.20.0.21",
+            "21, 10.20.0.20",
+            "is now 10.20.0.21 else 10.20.0.20, was 10.20.0.20 else 10.20.0.21",
+        ),
+        ("failover", "all", "is now 10.20.0.20, 10.20.0.21, was 10.20.0.20 else 10.20.0.21"),
+    ],
+)
+def test_another_strategy_or_order_moves_clients(lab: Lab, old: str, new: str, told: str) -> None:
+    code, said = lab.diff(POOLED, POOLED.replace(old, new))
+    assert code == 1
+    assert said.startswith("goes elsewhere: 1 listed address\n")
+    assert told in said
+
+
+def test_the_order_of_a_hash_moves_nobody(lab: Lab) -> None:
+    old = POOLED.replace("failover", "hash")
+    code, said = lab.diff(old, old.replace("20, 10.20.0.21", "21, 10.20.0.20"))
+    assert (code, said) == (0, "no difference: every client goes where it went\n")
+
+
+def test_a_probe_is_told_and_moves_nobody(lab: Lab) -> None:
+    found = lab.json(POOLED, POOLED.replace("failover}", "failover, probe: {every: 30}}"))
+    assert (found["addresses"], found["patterns"], found["unlisted"]) == ([], [], [])
+    (change,) = found["servers"]
+    assert change["after"] == ["10.20.0.20 else 10.20.0.21", "asked every 30 s for 02:70:78:65:00:00"]
+
+
+def test_one_address_with_a_strategy_is_that_address(lab: Lab) -> None:
+    one = "altiris: {addresses: [10.20.0.20], strategy: failover}"
+    assert lab.diff(OLD, OLD.replace("altiris: 10.20.0.20", one))[0] == 0

@@ -40,6 +40,15 @@ VENDORS = (b"", b"PXEClient", b"PXEClient:Arch", b"HTTPClient")
 ARCHITECTURES = ((), (0,), (7,), (11,), (0, 7), (7, 11), (0, 7, 11), (99,))
 TODAY, PAST, FUTURE = 738000, "2000-01-01", "2999-01-01"
 
+POOLS: tuple[dict[str, Any], ...] = (
+    {"addresses": ["10.0.0.2"], "strategy": "hash"},
+    {"addresses": ["10.0.0.1", "10.0.0.2"], "strategy": "all"},
+    {"addresses": ["10.0.0.1", "10.0.0.2"], "strategy": "failover"},
+    {"addresses": ["10.0.0.2", "10.0.0.1"], "strategy": "failover"},
+    {"addresses": ["10.0.0.1", "10.0.0.2"], "strategy": "hash"},
+    {"addresses": ["10.0.0.2", "10.0.0.1"], "strategy": "hash", "probe": {"every": 5}},
+)
+
 servers = st.sampled_from(SERVERS)
 said = servers | st.fixed_dictionaries(
     {"server": servers}, optional={"until": st.sampled_from((PAST, FUTURE)), "owner": st.just("me")}
@@ -68,7 +77,7 @@ mappings = st.fixed_dictionaries(
         "servers": st.fixed_dictionaries(
             {
                 "a": st.sampled_from(("10.0.0.1", "10.0.0.2")),
-                "b": st.just("10.0.0.2"),
+                "b": st.sampled_from(("10.0.0.2", *POOLS)),
                 "c": st.sampled_from(([*("10.0.0.3", "10.0.0.4")], ["10.0.0.4", "10.0.0.3"], "10.0.0.3")),
             }
         ),

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from pxerelay.cli import main
+from pxerelay.relay import ToServers
 from tests.firmware.setups import BIOS, PLAIN, UEFI, configuration
 from tests.lab.command import REPOSITORY
 from tests.unit import written
-from tests.unit.configs import STANDARD
-from tests.unit.messages import message, request
+from tests.unit.configs import STANDARD, VLAN10, relay
+from tests.unit.messages import ip, message, request
 from tests.unit.written import asked, tagged
 
 FOLDER = REPOSITORY / "tests" / "captures"
@@ -170,3 +171,52 @@ def test_no_packet_leaves_for_a_dropped_client(config: Path, capsys: pytest.Capt
     )
     code, (one,), _ = explain(capsys, config, *arguments)
     assert (code, one["packet"]["drop"], "octets" in one["packet"]) == (0, "mapped-to-drop", False)
+
+
+POOLED = """\
+servers:
+  altiris: {addresses: [10.20.0.20, 10.20.0.21], strategy: failover}
+  wds: {addresses: [10.20.0.30, 10.20.0.31, 10.20.0.32], strategy: hash, probe: true}
+  fog: {addresses: [fog.example.net, 10.20.0.40], strategy: hash}
+default: [altiris, fog]
+rules: {00:80:64: wds}
+"""
+
+
+def test_of_several_servers_the_client_s_own_comes_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`sent_to` is who gets the requests while all are up, and what the daemon sends."""
+    path = tmp_path / "pxerelay.yml"
+    path.write_text(POOLED)
+    code, (one,), _ = explain(capsys, path, OTHER)
+    assert code == 0
+    assert one["sent_to"] == ["10.20.0.20", "10.20.0.40", "fog.example.net"]
+    assert one["servers"] == ["10.20.0.20", "10.20.0.21", "10.20.0.40", "fog.example.net"]
+    assert one["pools"][0] == {
+        "name": "altiris",
+        "strategy": "failover",
+        "servers": ["10.20.0.20", "10.20.0.21"],
+    }
+    for last in range(5):
+        mac = f"00:80:64:00:00:0{last}"
+        code, (one,), _ = explain(capsys, path, mac)
+        (sent,) = one["sent_to"]
+        order = one["pools"][0]["servers"]
+        assert order[0] == sent
+        assert sorted(order) == ["10.20.0.30", "10.20.0.31", "10.20.0.32"]
+        decision = relay(POOLED + "interfaces: {vlan10: {}}\n").decide(
+            request(chaddr=mac), VLAN10, ip("0.0.0.0")
+        )
+        assert isinstance(decision, ToServers)
+        assert decision.servers == (ip(sent),)
+
+
+def test_who_comes_next_is_told_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "pxerelay.yml"
+    path.write_text(POOLED)
+    assert main(["explain", OTHER, "--config", str(path)]) == 0
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first == (
+        f"{OTHER} -> altiris 10.20.0.20 (failover; then 10.20.0.21), fog 10.20.0.40 or fog.example.net (hash)"
+    )

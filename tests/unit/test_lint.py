@@ -203,3 +203,19 @@ def test_warnings_alone_are_no_findings_unless_they_are_to_be(
     assert capsys.readouterr().out.startswith(f"::warning file={path},line=1,col=24,title=unused-server::")
     path.write_text("default: 10.0.0.1\n")
     assert main(["check", "--strict", str(path)]) == 0
+
+
+def test_a_strategy_that_does_nothing() -> None:
+    text = """\
+servers:
+  a: {addresses: 10.0.0.1, strategy: failover}
+  b: {addresses: [10.0.0.1, 10.0.0.2], strategy: hash}
+  c: {addresses: [10.0.0.1, 10.0.0.2], strategy: failover, probe: true}
+  d: {addresses: d.example.net, strategy: hash, probe: true}
+  e: {addresses: [10.0.0.1, 10.0.0.2], strategy: all}
+default: [a, b, c, d, e]
+"""
+    routers, vlans = "accept_relayed_from: [10.0.0.0/8]\n", "interfaces: {vlan10: {}}\n"
+    lone, unseen = (2, 38, "lone-server"), (3, 50, "unseen-servers")
+    assert [(f.line, f.column, f.code) for f in warnings(text + routers)] == [lone, unseen]
+    assert [(f.line, f.column, f.code) for f in warnings(text + routers + vlans)] == [lone]

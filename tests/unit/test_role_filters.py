@@ -258,6 +258,16 @@ def test_what_yaml_made_of_a_rule_is_said_in_words(text: str, said: str) -> None
         ("pxerelay_servers", "{off: 10.20.0.10}", "the truth value false where a name should be"),
         ("pxerelay_servers", "{ris: 10.2}", "the number 10.2 where a name or an address should be"),
         ("pxerelay_servers", "{ris: [10.20.0.10, 7]}", "the number 7 where a name or an address should be"),
+        (
+            "pxerelay_servers",
+            "{ris: {addresses: [10.20.0.10, 7]}}",
+            "the number 7 where a name or an address should be",
+        ),
+        (
+            "pxerelay_servers",
+            "{ris: {addresses: a.example, probe: {every: 5, mac: 52:54:00:12:34:56}}}",
+            "the number 41135085296 where a MAC should be",
+        ),
         ("pxerelay_interfaces", "{10: {}}", "the number 10 where a name should be"),
         ("pxerelay_default", "no", "the truth value false where a name or an address should be"),
         ("pxerelay_dhcp_servers", "[5]", "the number 5 where a name or an address should be"),

@@ -8,8 +8,11 @@ from ipaddress import IPv4Address
 import pytest
 
 from pxerelay.batch import client_number
+from pxerelay.boots import Boots
+from pxerelay.pools import ALL_UP, Standing
 from pxerelay.ports import Link
 from pxerelay.relay import Relay, ToClient, ToServers
+from pxerelay.rules import Reason
 from pxerelay.shortcut import Shortcuts
 from tests.unit.batches import MOST, Arrival, batch_of, outcomes
 from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay
@@ -32,6 +35,28 @@ CONFIGS = {
     + " {name: b, vendor_class: PXE, interfaces: [vlan10], server: altiris}]\n",
     "source": STANDARD + "source_address: giaddr\nmax_hops: 16\n",
 }
+
+FAILOVER = STANDARD.replace(
+    "[10.20.0.20, 10.20.0.21]", "{addresses: [10.20.0.20, 10.20.0.21], strategy: failover}"
+)
+HASH = FAILOVER.replace("failover", "hash")
+HASHES = HASH.replace(
+    "ris: 10.20.0.10", "ris: {addresses: [10.20.0.10, 10.20.0.11, 10.20.0.20], strategy: hash}"
+)
+POOLS = {
+    "failover": FAILOVER,
+    "hash": HASH,
+    "a hash by default": HASHES + "pxe_only: true\ndhcp_servers: [dhcp]\n",
+    "a hash for all": HASHES + "dhcp_servers: [altiris]\n",
+    "both": HASHES.replace(
+        "[10.20.0.20, 10.20.0.21], strategy: hash", "[10.20.0.20, 10.20.0.21], strategy: failover"
+    )
+    + "classes: [{name: uefi, vendor_class: HTTPClient, arch: [7, 16], server: altiris},"
+    + " {name: two, vendor_class: PXE, server: [ris, altiris]}]\n",
+    "a failover of all with option 82": FAILOVER
+    + "dhcp_servers: [altiris]\noption82: {circuit_id: '{interface}'}\n",
+}
+CONFIGS.update(POOLS)
 
 CLIENTS = [
     *("00:11:22:33:44:55", "00:80:64:00:00:01", "52:54:00:12:34:56"),
@@ -178,6 +203,71 @@ def test_memory_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
         answer = reply(giaddr="10.10.20.1" if last % 2 else "10.10.10.1")
         outcomes(short, [(asking, CORE, ip(f"10.30.0.{last}"), True), (answer, 100 + last, ip(RIS), True)])
         assert max(len(short._rules), len(short._ways), len(short._exits)) <= 10
+
+
+POOLED = [ip(address) for address in (RIS, "10.20.0.11", "10.20.0.20", "10.20.0.21")]
+
+
+@pytest.mark.parametrize("name", POOLS)
+@pytest.mark.parametrize("turns_early", [False, True])
+def test_shortcuts_decide_as_the_relay_does_while_servers_come_and_go(
+    name: str, turns_early: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And clients stay where their boot began, or do not."""
+    if turns_early:
+        monkeypatch.setattr("pxerelay.boots._MOST", 3)
+        monkeypatch.setattr("pxerelay.alike._MOST", 3)
+    chance = random.Random(f"{name} {turns_early}")
+    known = stayed = 0
+    for _ in range(6):
+        plain_boots, boots = Boots(), Boots()
+        standing, now = ALL_UP, 0.0
+        for _ in range(12):
+            plain = relay(POOLS[name], LINKS, standing, plain_boots)
+            short = Shortcuts(relay(POOLS[name], LINKS, standing, boots))
+            met = arrivals(chance, MOST // 2)
+            for _ in range(3):
+                batch = [*chance.choices(met, k=MOST // 2), *arrivals(chance, MOST // 2)]
+                expected, clients = [], []
+                for octets, index, source, unicast in batch:
+                    patched = bytearray(octets)
+                    decision = plain.decide(patched, index, source, unicast)
+                    expected.append((decision, bytes(patched)))
+                    if isinstance(decision, ToServers):
+                        clients.append(client_number(octets))
+                stayed += sum(boots.standing_for(client) is not None for client in clients)
+                found, taken = outcomes(short, batch)
+                assert found == expected
+                known += len(taken)
+                if not turns_early:
+                    plain_boots.met(clients)
+            now += chance.choice([10.0, 50.0, 130.0])
+            for one in (plain_boots, boots):
+                one.pass_time(now)
+                one.keep(standing, now)
+            if turns_early:
+                plain_boots._kept = [kept._replace(clients=set(kept.clients)) for kept in boots._kept]
+            down, doubtful, returning = (
+                frozenset(chance.sample(POOLED, chance.choice([0, 0, 1, 2]))) for _ in range(3)
+            )
+            standing = Standing(down, doubtful, returning)
+    assert known > 50 or "option 82" in name, "shortcuts are taken"
+    assert stayed > 50, "clients are in the middle of a boot"
+
+
+def test_a_hash_is_asked_once_for_each_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    short = Shortcuts(relay(HASH))
+    asking = [
+        (request(chaddr=f"00:80:64:00:00:{last:02x}"), VLAN10, ip("0.0.0.0"), False) for last in range(20)
+    ]
+    first, _ = outcomes(short, asking)
+    altiris = short._relay.config.pools["altiris"]
+    assert {decision for decision, _ in first if isinstance(decision, ToServers)} == {
+        ToServers((ip(f"10.20.0.{last}"),), None, reason=Reason.OUI, pools=(altiris,)) for last in (20, 21)
+    }
+    monkeypatch.delattr(Relay, "decide")
+    monkeypatch.setattr("pxerelay.pools._weight", None)
+    assert outcomes(short, asking)[0] == first
 
 
 def test_what_is_left_out_is_what_is_too_much() -> None:

@@ -122,6 +122,15 @@ def test_an_answer_from_another_address_is_that_of_the_only_server_that_is_missi
     assert (record(found).answered, record(found, B).answered) == (0, 0)
 
 
+def test_another_server_s_answer_to_a_second_try_does_not_bring_the_first_one_to_life() -> None:
+    """The second try has the same xid, went to the next server, and in a storm nobody followed it."""
+    found = asked(discover(1))
+    found.servers = frozenset({number(A), number(B)})
+    answer(found, 1, B, 4.0)
+    assert record(found).last_reply is None
+    assert record(found).silent == 1
+
+
 def test_of_a_storm_a_sample_is_followed() -> None:
     found = Transactions()
     assert found.room(100.0) == 64

@@ -255,8 +255,12 @@ def _unquoted(key: str, value: object) -> Iterator[str]:
         for name, below in value.items():
             if not isinstance(name, str):
                 yield f"{_called(name)} where a name should be; quote it"
-            elif key == "servers":
+            elif key == "servers" or name == "addresses":
                 yield from _unquoted("default", below)
+            elif name == "probe":
+                yield from _unquoted("probe", below)
+            elif key == "probe" and name == "mac" and not isinstance(below, str):
+                yield f"{_called(below)} where a MAC should be; quote it"
     elif isinstance(value, list):
         if key != "classes":
             for below in value:
