@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import json
 import signal
 import socket
 import sys
@@ -14,24 +13,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pxerelay import (
-    __version__,
-    clock,
-    errands,
-    figures,
-    memory,
-    names,
-    notify,
-    prober,
-    sockets,
-    survey,
-    tracing,
-)
+from pxerelay import __version__, clock, figures, memory, names, notify, sockets
 from pxerelay.account import Narrator
 from pxerelay.answers import Answer, Answers
 from pxerelay.clock import Alarm
-from pxerelay.control import Answer as ControlAnswer
 from pxerelay.control import ControlServer
+from pxerelay.desk import Desk
 from pxerelay.fields import Fields
 from pxerelay.findings import ConfigError
 from pxerelay.held import Held
@@ -47,7 +34,6 @@ from pxerelay.ports import Link, Port, assign, vrfs_to_hear
 from pxerelay.relay import Relay
 from pxerelay.tasks import end
 from pxerelay.traffic import Traffic
-from pxerelay.unknown import described
 from pxerelay.vrfs import VrfSockets
 from pxerelay.words import port_text
 
@@ -56,10 +42,6 @@ if TYPE_CHECKING:
 
 _LONGEST_ERROR = 500
 """Characters of an error that `status` and the service manager are told."""
-
-
-_PIECE = 32
-"""Clients that are told of at once: less than a millisecond's work."""
 
 
 class StartError(Exception):
@@ -195,24 +177,6 @@ class Daemon:
         self._traffic.watches.announce({"event": "refused", "error": self._last_error})
         return {"error": text}
 
-    async def probe(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Ask servers in the name of a client, as `pxerelay probe` wants it."""
-        try:
-            return await prober.ask(self._traffic, self._relay_now, prober.question(request))
-        except prober.ProbeError as error:
-            return {"error": str(error)}
-
-    async def survey(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Ask servers whatever the mapping says, as `pxerelay doctor` wants it."""
-        try:
-            return {"asked": await survey.ask(self._traffic, self._relay_now, errands.read(request))}
-        except errands.SurveyError as error:
-            return {"error": str(error)}
-
-    async def trace(self, request: Mapping[str, Any]) -> ControlAnswer:
-        """Follow clients, as `pxerelay trace` wants it."""
-        return tracing.begin(self._traffic.watches, request)
-
     def status(self) -> dict[str, Any]:
         """Return what `status --json` prints."""
         loaded, relay, traffic = self._held.loaded, self._relay_now, self._traffic
@@ -262,20 +226,6 @@ class Daemon:
 
             self._exporter = Exporter(self.status)
         self._exporter.listen(at)
-
-    async def unknown(self) -> bytes:
-        """Return what `pxerelay unknown` asks for, as JSON; between its pieces packets have their turn."""
-        found, loop, relay = self._traffic.unknown, asyncio.get_running_loop(), self._relay_now
-        strangers = found.newest_first()
-        pieces: list[str] = []
-        for start in range(0, len(strangers), _PIECE):
-            here = (described(relay, one, loop.time()) for one in strangers[start : start + _PIECE])
-            pieces.extend(json.dumps(client) for client in here if client)
-            await asyncio.sleep(0)
-        return (
-            f'{{"clients": [{", ".join(pieces)}], "most": {found.most}, '
-            f'"forgotten": {found.forgotten}, "overlooked": {found.overlooked}}}'
-        ).encode()
 
     def _apply(self, held: Held, answers: Answers) -> None:
         """Put a configuration, a new state of the network or new answers into force: build, then swap."""
@@ -361,10 +311,7 @@ class Daemon:
                 {
                     "status": self._answer_status,
                     "reload": lambda _: self.reload(),
-                    "probe": self.probe,
-                    "survey": self.survey,
-                    "trace": self.trace,
-                    "unknown": lambda _: self.unknown(),
+                    **Desk(self._traffic, lambda: self._relay_now).handlers(),
                 },
             )
         except TakenError as error:

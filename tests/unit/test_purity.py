@@ -129,6 +129,7 @@ ACTING = (
     "metrics",
     "exporter",
     "vrfs",
+    "desk",
     "daemon",
     "commands",
     "commands.check",
