@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pxerelay.log import LOGGER
+from pxerelay.log import LOGGER, Limiter
 from pxerelay.tasks import end
 
 Handler = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any] | bytes]]
@@ -70,6 +70,7 @@ class ControlServer:
         found = path.lstat()
         self._inode = found.st_dev, found.st_ino
         self._slots = asyncio.Semaphore(_CONNECTIONS)
+        self._limiter = Limiter()
         self._tasks = {asyncio.get_running_loop().create_task(self._accept())}
 
     async def close(self) -> None:
@@ -88,7 +89,8 @@ class ControlServer:
             try:
                 peer, _ = await loop.sock_accept(self._socket)
             except OSError as error:
-                LOGGER.warning("could not take a connection to the control socket: %s", error.strerror)
+                if self._limiter.allow(error.errno, loop.time()) is not None:
+                    LOGGER.warning("could not take a connection to the control socket: %s", error.strerror)
                 self._slots.release()
                 await asyncio.sleep(_ACCEPT_RETRY)
                 continue
@@ -108,10 +110,11 @@ class ControlServer:
             return
         try:
             reply = await self._answer(reader)
+            writer.transport.set_write_buffer_limits(0)  # drain() then waits until all is written
             writer.write((reply if isinstance(reply, bytes) else json.dumps(reply).encode()) + b"\n")
             await asyncio.wait_for(writer.drain(), _PEER_TIMEOUT)
         except (OSError, asyncio.TimeoutError):
-            pass  # the peer went away, or said or took nothing: its own loss
+            writer.transport.abort()  # the peer went away, or said or took nothing: its own loss
         finally:
             writer.close()
 

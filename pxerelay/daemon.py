@@ -38,6 +38,9 @@ _LONGEST_ERROR = 500
 """Characters of an error that `status` and the service manager are told."""
 
 
+_TRY_AGAIN = 5.0
+"""Seconds until a VRF that could not be listened in is tried again."""
+
 _PIECE = 32
 """Clients that are told of at once: less than a millisecond's work."""
 
@@ -63,6 +66,7 @@ class Daemon:
         self._links: tuple[Link, ...] = ()
         self._ports: tuple[Port, ...] = ()
         self._loading = asyncio.Lock()
+        self._trying_again: asyncio.TimerHandle | None = None
         self._next_reload: asyncio.Task[dict[str, Any]] | None = None
         self._reloads: set[asyncio.Task[dict[str, Any]]] = set()
 
@@ -99,6 +103,7 @@ class Daemon:
             raise StartError(str(error)) from error
         udp, link = stack.enter_context(_open_sockets())
         self._traffic = Traffic(udp, link)
+        stack.callback(self._traffic.close)
         self._vrfs = VrfSockets(udp, self._traffic.readable)
         stack.callback(self._vrfs.close)
         stack.callback(self._alarm.close)
@@ -151,7 +156,7 @@ class Daemon:
 
     def _refuse(self, error: Exception) -> dict[str, Any]:
         """Tell everybody that the new configuration is not in force."""
-        expected = isinstance(error, ConfigError | LoadError)
+        expected = isinstance(error, ConfigError | LoadError | OSError)
         text = str(error) if expected else repr(error)
         summary = error.summary() if isinstance(error, ConfigError) else text
         self._last_error = " ".join(summary.split())[:_LONGEST_ERROR]
@@ -236,9 +241,19 @@ class Daemon:
         self._traffic.obey(relay)
         heard = self._vrfs.follow(vrfs_to_hear(config, ports, self._links))
         self._traffic.elsewhere = frozenset(link.index for link in self._links if link.vrf in heard)
+        self._try_again_later()
         for port in ports:
             if before.get(port.name) != port:
                 LOGGER.info("interface %s", port_text(port))
+
+    def _try_again_later(self) -> None:
+        """Have what could not be opened, for want of descriptors perhaps, tried again in a while."""
+        if self._trying_again:
+            self._trying_again.cancel()
+            self._trying_again = None
+        if self._vrfs.failed:
+            later = asyncio.get_running_loop().call_later
+            self._trying_again = later(_TRY_AGAIN, lambda: self._apply(self._held, self._answers))
 
     async def _follow(self, states: AsyncGenerator[tuple[Link, ...], None]) -> None:
         """Keep up with the network."""

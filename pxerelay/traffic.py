@@ -66,9 +66,15 @@ class Traffic:
         self.elsewhere: AbstractSet[int] = frozenset()
         self.requests = self.replies = self.sent_to_servers = self.sent_to_clients = self.send_failures = 0
         self.without_option82 = self.not_received = self.bad_checksums = 0
-        self._damaged_before = sockets.bad_checksums()
+        self._checksums = sockets.Checksums()
+        self._damaged_before = self._checksums.bad()
         self.dropped: Counter[Drop] = Counter()
         self._lines: list[tuple[packet.Message, str]] = []
+
+    def close(self) -> None:
+        """Close what was opened to send by, but for the sockets that were given."""
+        self._to_network.close()
+        self._checksums.close()
 
     def obey(self, relay: Relay) -> None:
         """Relay by these rules from now on."""
@@ -265,7 +271,7 @@ class Traffic:
         if not dropped:
             return
         self._drops[sock] = total
-        damaged = sockets.bad_checksums()
+        damaged = self._checksums.bad()
         self.bad_checksums, before = damaged - self._damaged_before, self.bad_checksums
         lost = max(dropped - (self.bad_checksums - before), 0)
         self.not_received += lost
