@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,8 +66,14 @@ def clients(network: Network, servers: Servers) -> None:  # noqa: ARG001  # they
 def relay(start: Callable[..., Daemon]) -> Callable[..., Daemon]:
     """Start a daemon as the role runs it."""
 
-    def run(config: str = BASE, *, command: Sequence[str] = BARE, options: Sequence[str] = ()) -> Daemon:
-        return start(config, command=command, options=options)
+    def run(
+        config: str = BASE,
+        *,
+        command: Sequence[str] = BARE,
+        options: Sequence[str] = (),
+        file: str = "pxerelay.yml",
+    ) -> Daemon:
+        return start(config, command=command, options=options, file=file)
 
     return run
 
@@ -149,3 +157,11 @@ def survives(daemon: Daemon, *, growth: int = _GROWTH) -> Iterator[None]:
     counters = daemon.status()["counters"]
     assert counters["not_received"] == 0
     assert "Traceback" not in daemon.log
+
+
+def answer_of(ask: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
+    """Have somebody ask who waits, and whose answer comes when there is one."""
+    answers: list[Any] = []
+    thread = threading.Thread(target=lambda: answers.append(ask()), daemon=True)
+    thread.start()
+    return thread, answers
