@@ -63,6 +63,7 @@ class Daemon:
         self._answers = Answers()
         self._has_names = asyncio.Event()
         self._questioner = names.Questioner(self._take_late_answer)
+        self._teller = names.Teller()
         self._links: tuple[Link, ...] = ()
         self._ports: tuple[Port, ...] = ()
         self._loading = asyncio.Lock()
@@ -282,27 +283,16 @@ class Daemon:
 
     async def _ask_names(self, config: Config) -> Answers:
         fresh = self._answers.renewed(await self._questioner.resolve(config.dns_names))
-        self._tell_answers(fresh)
+        self._teller.tell(fresh, self._answers)
         return fresh
 
     def _take_late_answer(self, name: str, answer: Answer) -> None:
         """Put an answer into force that came after its round, if the name is still one of a server."""
         if name in self._answers.by_name:
             fresh = self._answers.updated(name, answer)
-            self._tell_answers(fresh)
+            self._teller.tell(fresh, self._answers)
             if fresh != self._answers:
                 self._apply(self._held, fresh)
-
-    def _tell_answers(self, fresh: Answers) -> None:
-        """Log what differs from the answers in force."""
-        for name, answer in fresh.by_name.items():
-            if answer == self._answers.by_name.get(name):
-                continue
-            addresses = ", ".join(map(str, answer.addresses)) or "no address"
-            if answer.error:
-                LOGGER.warning("server %s: %s; using %s", name, answer.error, addresses)
-            else:
-                LOGGER.info("server %s is %s", name, addresses)
 
     def _open_control(self) -> ControlServer | None:
         try:
