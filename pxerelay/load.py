@@ -62,7 +62,7 @@ def load(path: Path, stands_at: Path | None = None, source: Source = DISK) -> Lo
     for include in config.includes(main):
         try:
             matches = _looked_up(source, place, include.path)
-        except PermissionError as error:
+        except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
             message = f"{source.name(Path(error.filename))} can't be read: {error.strerror}; {_MEND}"
             found.append(main.finding(include.mark, message))
             continue

@@ -82,14 +82,18 @@ class Disk(Source):
 
 
 def _pass_readable(base: Path, pattern: str) -> None:
-    """Raise OSError for a folder in the way of a glob that can't be read: `Path.glob` would leave it out."""
+    """Raise OSError for a folder in the way of a glob that can't be read, and if the first one is not there.
+
+    `Path.glob` would leave them out, and with them all rules in there.
+    """
     parts = pattern.split("/")
     fixed = next(at for at, part in enumerate(parts) if is_glob(part))
     base = base.joinpath(*parts[:fixed])
-    for end in range(fixed, len(parts)):
-        for folder in base.glob("/".join(parts[fixed:end])) if end > fixed else [base]:
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder):
-                pass
+    os.scandir(base).close()
+    for end in range(fixed + 1, len(parts)):
+        for folder in base.glob("/".join(parts[fixed:end])):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # a file, a dead link
+                os.scandir(folder).close()
 
 
 DISK = Disk()

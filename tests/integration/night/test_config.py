@@ -66,6 +66,7 @@ NIGHTS = (
     ("pxerelay.yml", a_pipe, "can't be read: it is a named pipe, not a file"),
     ("pxerelay.yml", half_written, "pxerelay.yml:12:"),
     ("rules.d", unreadable, f"rules.d {DENIED}; mend that or take it out of `include:`"),
+    ("rules.d", removed, f"rules.d {MISSING}; mend that or take it out of `include:`"),
     ("rules.d/more.yml", unreadable, f"more.yml {DENIED}; mend that"),
     ("rules.d/more.yml", a_folder, "more.yml can't be read: Is a directory; mend that"),
     ("rules.d/more.yml", a_pipe, "more.yml can't be read: it is a named pipe, not a file; mend that"),
@@ -81,7 +82,7 @@ def test_the_configuration_can_not_be_read(relay: Relay, network: Network) -> No
     reload is refused at once, with an error that names the file; `status` shows it, the old
     configuration runs, and no packet is lost. When all is right again, the next reload is taken.
     """
-    daemon = relay(MAIN, file="etc/pxerelay.yml")
+    daemon = relay(file="etc/pxerelay.yml")
     folder = daemon.config.parent
     whole(folder)
     assert daemon.ask("reload")["rules"] == 5
