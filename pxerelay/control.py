@@ -14,6 +14,7 @@ import json
 import os
 import socket
 import stat
+import struct
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ _CONNECTIONS = 16
 """Peers that are served at once; others wait until one of them is done."""
 
 _BACKLOG = 128
-"""Peers that may wait for their turn (listen(2)); beyond that connecting fails."""
+"""Peers that may wait for their turn (listen(2)); others wait until they may."""
 
 _ACCEPT_RETRY = 1.0
 """Seconds until the next connection is taken after one could not be, for want of descriptors."""
@@ -43,7 +44,10 @@ _LONGEST_PATH = 107
 """Octets of a socket's path (unix(7))."""
 
 ANSWER_TIMEOUT = 60.0
-"""Seconds a command waits for its answer: a reload reads and checks every rule."""
+"""Seconds a command waits for its turn, and again for its answer: a reload reads and checks every rule."""
+
+_TIMEVAL = struct.Struct("@ll")
+"""Seconds and microseconds (SO_SNDTIMEO, socket(7))."""
 
 
 class NoDaemonError(Exception):
@@ -114,9 +118,11 @@ class ControlServer:
             writer.write((reply if isinstance(reply, bytes) else json.dumps(reply).encode()) + b"\n")
             await asyncio.wait_for(writer.drain(), _PEER_TIMEOUT)
         except (OSError, asyncio.TimeoutError):
-            writer.transport.abort()  # the peer went away, or said or took nothing: its own loss
+            pass  # the peer went away, or said or took nothing: its own loss
         finally:
-            writer.close()
+            writer.transport.abort()  # close() would wait for a peer that takes nothing
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     async def _answer(self, reader: asyncio.StreamReader) -> dict[str, Any] | bytes:
         try:
@@ -180,8 +186,9 @@ def ask(path: Path, command: str, **more: object) -> dict[str, Any]:
     try:
         _check_length(path)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIMEVAL.pack(int(ANSWER_TIMEOUT), 0))
+            sock.connect(str(path))  # which waits for its turn; with Python's timeout it would not
             sock.settimeout(ANSWER_TIMEOUT)
-            sock.connect(str(path))
             sock.sendall(json.dumps({"command": command, **more}).encode() + b"\n")
             with sock.makefile("rb") as answer:
                 reply: dict[str, Any] = json.loads(answer.readline())
