@@ -14,13 +14,14 @@ import json
 import os
 import select
 import socket
+import struct
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pxerelay.localsocket import LocalSocket, check_length
-from pxerelay.log import LOGGER
+from pxerelay.log import LOGGER, Limiter
 from pxerelay.stream import Stream, follow
 from pxerelay.tasks import end
 
@@ -42,7 +43,10 @@ _ACCEPT_RETRY = 1.0
 """Seconds until the next connection is taken after one could not be, for want of descriptors."""
 
 ANSWER_TIMEOUT = 60.0
-"""Seconds a command waits for its answer: a reload reads and checks every rule."""
+"""Seconds a command waits for its turn, and again for its answer: a reload reads and checks every rule."""
+
+_TIMEVAL = struct.Struct("@ll")
+"""Seconds and microseconds (SO_SNDTIMEO, socket(7))."""
 
 
 class NoDaemonError(Exception):
@@ -62,6 +66,7 @@ class ControlServer:
         self._handlers = handlers
         self._local = LocalSocket(path)
         self._slots = asyncio.Semaphore(_CONNECTIONS)
+        self._limiter = Limiter()
         self._tasks = {asyncio.get_running_loop().create_task(self._accept())}
 
     async def close(self) -> None:
@@ -77,7 +82,8 @@ class ControlServer:
             try:
                 peer, _ = await loop.sock_accept(self._local.socket)
             except OSError as error:
-                LOGGER.warning("could not take a connection to the control socket: %s", error.strerror)
+                if self._limiter.allow(error.errno, loop.time()) is not None:
+                    LOGGER.warning("could not take a connection to the control socket: %s", error.strerror)
                 self._slots.release()
                 await asyncio.sleep(_ACCEPT_RETRY)
                 continue
@@ -102,13 +108,16 @@ class ControlServer:
                 handed_over = True
                 self._follow(reply, reader, writer)
                 return
+            writer.transport.set_write_buffer_limits(0)  # drain() then waits until all is written
             writer.write((reply if isinstance(reply, bytes) else json.dumps(reply).encode()) + b"\n")
             await asyncio.wait_for(writer.drain(), _PEER_TIMEOUT)
         except (OSError, asyncio.TimeoutError):
             pass  # the peer went away, or said or took nothing: its own loss
         finally:
             if not handed_over:
-                writer.close()
+                writer.transport.abort()  # close() would wait for a peer that takes nothing
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
 
     def _follow(self, stream: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a stream in a task of its own: its place is free for the next peer."""
@@ -169,8 +178,9 @@ def asking(path: Path, command: str, **more: object) -> Iterator[Answers]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
         try:
             check_length(path)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIMEVAL.pack(int(ANSWER_TIMEOUT), 0))
+            sock.connect(str(path))  # which waits for its turn; with Python's timeout it would not
             sock.settimeout(ANSWER_TIMEOUT)
-            sock.connect(str(path))
             sock.sendall(json.dumps({"command": command, **more}).encode() + b"\n")
         except OSError as error:
             raise _no_daemon(path, error) from None

@@ -44,6 +44,10 @@ _LONGEST_ERROR = 500
 """Characters of an error that `status` and the service manager are told."""
 
 
+_TRY_AGAIN = 5.0
+"""Seconds until a VRF that could not be listened in is tried again."""
+
+
 class StartError(Exception):
     """The daemon can't start for a reason outside its configuration; the message says what to do."""
 
@@ -64,9 +68,11 @@ class Daemon:
         self._answers = Answers()
         self._has_names = asyncio.Event()
         self._questioner = names.Questioner(self._take_late_answer)
+        self._teller = names.Teller()
         self._links: tuple[Link, ...] = ()
         self._ports: tuple[Port, ...] = ()
         self._loading = asyncio.Lock()
+        self._trying_again: asyncio.TimerHandle | None = None
         self._next_reload: asyncio.Task[dict[str, Any]] | None = None
         self._reloads: set[asyncio.Task[dict[str, Any]]] = set()
 
@@ -103,6 +109,7 @@ class Daemon:
             raise StartError(str(error)) from error
         udp, link = stack.enter_context(_open_sockets())
         self._traffic = Traffic(udp, link)
+        stack.callback(self._traffic.close)
         self._vrfs = VrfSockets(udp, self._traffic.readable)
         stack.callback(self._vrfs.close)
         stack.callback(self._alarm.close)
@@ -163,7 +170,7 @@ class Daemon:
 
     def _refuse(self, error: Exception) -> dict[str, Any]:
         """Tell everybody that the new configuration is not in force."""
-        expected = isinstance(error, ConfigError | LoadError)
+        expected = isinstance(error, ConfigError | LoadError | OSError)
         text = str(error) if expected else repr(error)
         summary = error.summary() if isinstance(error, ConfigError) else text
         self._last_error = " ".join(summary.split())[:_LONGEST_ERROR]
@@ -250,9 +257,19 @@ class Daemon:
         lookout.follow(relay)
         heard = self._vrfs.follow(vrfs_to_hear(config, ports, self._links))
         self._traffic.elsewhere = frozenset(link.index for link in self._links if link.vrf in heard)
+        self._try_again_later()
         for port in ports:
             if before.get(port.name) != port:
                 LOGGER.info("interface %s", port_text(port), extra=Fields(interface=port.name).extra)
+
+    def _try_again_later(self) -> None:
+        """Have what could not be opened, for want of descriptors perhaps, tried again in a while."""
+        if self._trying_again:
+            self._trying_again.cancel()
+            self._trying_again = None
+        if self._vrfs.failed:
+            later = asyncio.get_running_loop().call_later
+            self._trying_again = later(_TRY_AGAIN, lambda: self._apply(self._held, self._answers))
 
     async def _follow(self, states: AsyncGenerator[tuple[Link, ...], None]) -> None:
         """Keep up with the network."""
@@ -281,28 +298,16 @@ class Daemon:
 
     async def _ask_names(self, config: Config) -> Answers:
         fresh = self._answers.renewed(await self._questioner.resolve(config.dns_names))
-        self._tell_answers(fresh)
+        self._teller.tell(fresh, self._answers)
         return fresh
 
     def _take_late_answer(self, name: str, answer: Answer) -> None:
         """Put an answer into force that came after its round, if the name is still one of a server."""
         if name in self._answers.by_name:
             fresh = self._answers.updated(name, answer)
-            self._tell_answers(fresh)
+            self._teller.tell(fresh, self._answers)
             if fresh != self._answers:
                 self._apply(self._held, fresh)
-
-    def _tell_answers(self, fresh: Answers) -> None:
-        """Log what differs from the answers in force."""
-        for name, answer in fresh.by_name.items():
-            if answer == self._answers.by_name.get(name):
-                continue
-            addresses = ", ".join(map(str, answer.addresses)) or "no address"
-            extra = Fields(servers=(name, *map(str, answer.addresses))).extra
-            if answer.error:
-                LOGGER.warning("server %s: %s; using %s", name, answer.error, addresses, extra=extra)
-            else:
-                LOGGER.info("server %s is %s", name, addresses, extra=extra)
 
     def _open_control(self) -> ControlServer | None:
         try:

@@ -22,7 +22,7 @@ from pyroute2.netlink.rtnl import RTM_GETADDR, RTM_GETLINK, RTMGRP_IPV4_IFADDR, 
 from pyroute2.netlink.rtnl.ifaddrmsg import IFA_F_SECONDARY, ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import IFF_LOWER_UP, IFF_UP, ifinfmsg
 
-from pxerelay.log import LOGGER
+from pxerelay.log import LOGGER, Limiter
 from pxerelay.mac import MAC_OCTETS
 from pxerelay.netlink import DisturbedError, Lister, open_socket
 from pxerelay.ports import Link
@@ -137,9 +137,10 @@ def _pass_overflow(error: OSError) -> None:
 async def watch() -> AsyncGenerator[tuple[Link, ...], None]:
     """Yield the interfaces that there are, and again after each burst of changes; never end.
 
-    Whatever fails is logged and tried again.
+    Whatever fails is logged, at a bounded rate, and tried again.
     """
     known: tuple[Link, ...] | None = None
+    limiter = Limiter()
     while True:
         try:
             with contextlib.closing(_Events()) as events:
@@ -152,7 +153,8 @@ async def watch() -> AsyncGenerator[tuple[Link, ...], None]:
                         yield links
                     await events.burst(end + min((end - start) * _REST, _LONGEST_REST))
         except Exception as error:  # noqa: BLE001  # whatever pyroute2 raises, relaying goes on
-            LOGGER.warning("netlink failed (%r), listing the interfaces again", error)
+            if limiter.allow(repr(error), time.monotonic()) is not None:
+                LOGGER.warning("netlink failed (%r), listing the interfaces again", error)
             await asyncio.sleep(_RETRY)
 
 

@@ -62,6 +62,10 @@ def load(path: Path, stands_at: Path | None = None, source: Source = DISK) -> Lo
     for include in config.includes(main):
         try:
             matches = _looked_up(source, place, include.path)
+        except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+            message = f"{source.name(Path(error.filename))} can't be read: {error.strerror}; {_MEND}"
+            found.append(main.finding(include.mark, message))
+            continue
         except (OSError, ValueError) as error:
             message = f"'{include.path}' is no path or glob that can be looked up: {error}; {_GLOBS}"
             found.append(main.finding(include.mark, message))
@@ -75,9 +79,7 @@ def load(path: Path, stands_at: Path | None = None, source: Source = DISK) -> Lo
                     rule_files.append(read(match, match))
             except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or str(error)
-                message = (
-                    f"{source.name(match)} can't be read: {reason}; mend that or take it out of `include:`"
-                )
+                message = f"{source.name(match)} can't be read: {reason}; {_MEND}"
                 found.append(main.finding(include.mark, message))
     return Loaded(config.build(main, rule_files, found), (main, *rule_files), files, digest.hexdigest())
 
@@ -88,6 +90,8 @@ def _looked_up(source: Source, place: Path, pattern: str) -> list[Path]:
         raise ValueError("** is not a part of its own there")
     return source.matches(place, pattern)
 
+
+_MEND = "mend that or take it out of `include:`"
 
 _GLOBS = "* and ? stand for parts of a name, ** as a whole part for any folders, as in rules.d/**/*.yml"
 

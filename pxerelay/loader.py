@@ -35,6 +35,11 @@ try:
     os.nice(10)
 except OSError:
     pass
+try:
+    with open('/proc/self/oom_score_adj', 'w') as file:
+        file.write('1000')
+except OSError:
+    pass
 sys.path[:] = sys.argv[3:]
 from pxerelay import loader
 loader.main(sys.argv[1:3])
@@ -43,7 +48,8 @@ loader.main(sys.argv[1:3])
 
 It finds the same modules as the daemon, and none in the folder it happens to be started in. A SIGHUP
 that was sent to the whole service asks for another reload and must not end this one. Packets come first,
-also where the daemon has one processor and shares it with this, if the child may be nice.
+also where the daemon has one processor and shares it with this, if the child may be nice. Where memory runs
+out the kernel takes this process and leaves the daemon (oom_score_adj, proc(5)).
 """
 
 
@@ -57,15 +63,7 @@ async def load_apart(path: Path, *, documents: bool) -> Loaded:
     Raises ConfigError as `load` does, LoadError or OSError if it could not be done. Cancelling this
     ends the child.
     """
-    command = [sys.executable, "-I", "-c", _BOOTSTRAP, str(path), "documents" if documents else "bare"]
-    # Not asyncio's subprocess: to cancel that while it starts one may wait forever (Python 3.11.7).
-    with subprocess.Popen(
-        [*command, *filter(None, sys.path)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C is for the daemon alone, which ends the child
-    ) as process:
+    with _started([str(path), "documents" if documents else "bare"]) as process:
         try:
             out, said = await asyncio.wait_for(_outputs(process), LIMIT)
             code = process.wait()  # both streams have ended, and so has the child
@@ -82,6 +80,20 @@ async def load_apart(path: Path, *, documents: bool) -> Loaded:
     if isinstance(result, Loaded):
         return result
     raise ConfigError(result)
+
+
+def _started(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    # Not asyncio's subprocess: to cancel that while it starts one may wait forever (Python 3.11.7).
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-c", _BOOTSTRAP, *arguments, *filter(None, sys.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the daemon alone, which ends the child
+        )
+    except OSError as error:
+        raise LoadError(f"the loader can't be started: {error.strerror}") from error
 
 
 async def _outputs(process: subprocess.Popen[bytes]) -> Sequence[bytes]:

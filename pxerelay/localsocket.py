@@ -10,7 +10,7 @@ import stat
 from pathlib import Path
 
 _BACKLOG = 128
-"""Peers that may wait for their turn (listen(2)); beyond that connecting fails."""
+"""Peers that may wait for their turn (listen(2)); others wait until they may."""
 
 _LONGEST_PATH = 107
 """Octets of a socket's path (unix(7))."""

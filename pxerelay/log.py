@@ -3,8 +3,8 @@
 Where journald reads stderr, messages about a client, an interface or a server go to it with fields that say
 so (`fields`, `journal`).
 
-Logging must never hold up packets: where stderr is a pipe or a socket that nobody empties, lines are
-dropped and counted.
+Logging must never hold up packets: where stderr is a pipe or a socket that nobody empties, or a file on a
+disk that is full, lines are dropped and counted.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from __future__ import annotations
 import logging
 import os
 import select
-import stat
-import sys
 
 from pxerelay import journal
 
@@ -46,7 +44,7 @@ class _Formatter(logging.Formatter):
 
 
 class PatientHandler(logging.Handler):
-    """Writes to a pipe or socket what it takes without waiting; drops and counts messages beyond that."""
+    """Writes what a pipe, socket or file takes without waiting; drops and counts messages beyond that."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
@@ -55,6 +53,7 @@ class PatientHandler(logging.Handler):
         self._poll.register(descriptor, select.POLLOUT)
         self._rest = b""
         self._dropped = 0
+        self._reason = ""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a message, or count it if one before it is not through yet."""
@@ -63,7 +62,7 @@ class PatientHandler(logging.Handler):
             return
         lost = ""
         if self._dropped:
-            text = f"{self._dropped} messages were not logged: nobody was reading them"
+            text = f"{self._dropped} messages were not logged: {self._reason}"
             lost = (
                 self.format(logging.LogRecord(LOGGER.name, logging.WARNING, "", 0, text, None, None)) + "\n"
             )
@@ -75,10 +74,12 @@ class PatientHandler(logging.Handler):
         """Write what is left of the last message; whether all of it is written."""
         while self._rest:
             if not any(event & select.POLLOUT for _, event in self._poll.poll(0)):
+                self._reason = "nobody was reading them"
                 return False
             try:
                 self._rest = self._rest[os.write(self._descriptor, self._rest[:_PIECE]) :]
-            except OSError:  # nobody will ever read it
+            except OSError as error:
+                self._reason = os.strerror(error.errno or 0)
                 return False
         return True
 
@@ -86,14 +87,7 @@ class PatientHandler(logging.Handler):
 def set_up(*, debug: bool) -> None:
     """Log to stderr; with `debug` each decision too."""
     _open_standard_streams()
-    kind = os.fstat(_STDERR).st_mode
-    handler: logging.Handler
-    if stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind):
-        handler = PatientHandler(_STDERR)
-    elif sys.stderr is None:  # it was closed when we were started
-        handler = logging.NullHandler()
-    else:
-        handler = logging.StreamHandler(sys.stderr)
+    handler: logging.Handler = PatientHandler(_STDERR)
     handler.setFormatter(_Formatter(journal=not os.isatty(_STDERR)))
     if journal.is_journal(_STDERR):
         handler = journal.JournalHandler(handler)

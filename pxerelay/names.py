@@ -14,7 +14,9 @@ import threading
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address
 
-from pxerelay.answers import Answer, can_be_server
+from pxerelay.answers import Answer, Answers, can_be_server
+from pxerelay.fields import Fields
+from pxerelay.log import LOGGER
 
 INTERVAL = 60.0
 """Seconds from one round of questions to the next."""
@@ -87,3 +89,27 @@ def _answer(name: str) -> Answer:
         told = ", ".join(map(str, sorted(addresses)))
         return Answer(error=f"the answer is {told}, which can't be a server")
     return Answer(usable)
+
+
+class Teller:
+    """Logs what becomes of names; an error once, until the name is resolved again.
+
+    A resolver that nobody answers fails each round in two ways in turn: late, and then for good.
+    """
+
+    def __init__(self) -> None:
+        self._told: dict[str, set[Answer]] = {}
+
+    def tell(self, fresh: Answers, before: Answers) -> None:
+        """Log what differs from the answers before."""
+        for name, answer in fresh.by_name.items():
+            if answer == before.by_name.get(name):
+                continue
+            addresses = ", ".join(map(str, answer.addresses)) or "no address"
+            extra = Fields(servers=(name, *map(str, answer.addresses))).extra
+            if not answer.error:
+                self._told.pop(name, None)
+                LOGGER.info("server %s is %s", name, addresses, extra=extra)
+            elif answer not in self._told.setdefault(name, set()):
+                self._told[name].add(answer)
+                LOGGER.warning("server %s: %s; using %s", name, answer.error, addresses, extra=extra)

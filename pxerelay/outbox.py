@@ -21,9 +21,9 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pxerelay import mmsg
+from pxerelay import mmsg, sockets
 from pxerelay.frames import Framing, Reply
-from pxerelay.packet import SERVER_PORT, Message
+from pxerelay.packet import SERVER_PORT, UNSET, Message
 from pxerelay.sockets import IP_PKTINFO
 
 _UDP_SEGMENT = 103
@@ -54,12 +54,25 @@ class Failure(NamedTuple):
 Group = tuple[bytes, bytes, int]
 """A server's address, control message, octets of each datagram."""
 
+_MOST_LANES = 64
+"""Servers with a lane: more than are dark at a time and asked that much; each is a descriptor."""
+
+_LEFT_TO_ROUTE = sockets.packet_info(UNSET)
+"""The control message of a datagram whose address is that of the interface that it leaves by."""
+
 
 class UdpOutbox:
     """Collects requests for servers; they must stay as they are until `flush`."""
 
     def __init__(self) -> None:
         self._groups: dict[Group, list[Message]] = {}
+        self._lanes: dict[bytes, socket.socket] = {}
+
+    def close(self) -> None:
+        """Close the lanes."""
+        for lane in self._lanes.values():
+            lane.close()
+        self._lanes.clear()
 
     def put(self, messages: Sequence[Message], address: bytes, control: bytes = b"") -> None:
         """Add requests of one length to a server's 4 octets; `control` is from `sockets.packet_info`."""
@@ -69,13 +82,43 @@ class UdpOutbox:
         """Send everything by a socket, groups at once in a storm, and return what failed."""
         failures: list[Failure] = []
         for group, messages in self._groups.items():
-            most = max(1, min(_SEGMENTS, _SEGMENTED_OCTETS // max(group[2], 1)))
-            for start in range(0, len(messages), most):
-                some = messages[start : start + most]
-                if not (storm and len(some) >= _WORTH and _send_at_once(sock, group, some, failures)):
-                    _send_singly(sock, group, some, failures)
+            lane = self._lanes.get(group[0])
+            if lane:
+                failures += _send(lane, _in_lane(group), messages, storm=storm)
+            elif failed := _send(sock, group, messages, storm=storm):
+                failures += self._send_beside(sock, group, failed, storm=storm)
         self._groups.clear()
         return failures
+
+    def _send_beside(
+        self, main: socket.socket, group: Group, failures: list[Failure], *, storm: bool
+    ) -> list[Failure]:
+        """Send in a lane what found the buffer full, and return what failed for good."""
+        full = [message for one in failures if one.errno == errno.EAGAIN for message in one.messages]
+        if not full or len(self._lanes) == _MOST_LANES:
+            return failures
+        try:
+            lane = sockets.open_lane(len(self._lanes) + 1, main)
+        except OSError:
+            return failures
+        self._lanes[group[0]] = lane
+        others = [one for one in failures if one.errno != errno.EAGAIN]
+        return others + _send(lane, _in_lane(group), full, storm=storm)
+
+
+def _in_lane(group: Group) -> Group:
+    address, control, length = group
+    return address, control or _LEFT_TO_ROUTE, length
+
+
+def _send(sock: socket.socket, group: Group, messages: Sequence[Message], *, storm: bool) -> list[Failure]:
+    failures: list[Failure] = []
+    most = max(1, min(_SEGMENTS, _SEGMENTED_OCTETS // max(group[2], 1)))
+    for start in range(0, len(messages), most):
+        some = messages[start : start + most]
+        if not (storm and len(some) >= _WORTH and _send_at_once(sock, group, some, failures)):
+            _send_singly(sock, group, some, failures)
+    return failures
 
 
 def _send_at_once(

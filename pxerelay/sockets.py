@@ -8,6 +8,8 @@
 
 Per VRF that is to be heard there is one more UDP socket, for the first does not hear it (the kernel's
 Documentation/networking/vrf.rst). It sends into all of them: IP_PKTINFO names the VRF.
+
+Where the first socket's send buffer was full, a server may get a further one that only sends (`outbox`).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import socket
 import struct
 from functools import lru_cache
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from pxerelay.packet import SERVER_PORT
@@ -35,8 +38,11 @@ _MEMINFO = struct.Struct("@9I")
 _SOL_PACKET, _PACKET_VNET_HDR = 263, 15
 """Not in Python's socket module; linux/if_packet.h."""
 
-IP_PKTINFO = 8
-"""Not in Python's socket module before 3.14; linux/in.h."""
+IP_PKTINFO, _IP_FREEBIND = 8, 15
+"""Not in Python's socket module, the first not before 3.14; linux/in.h."""
+
+_LANES = IPv4Address("127.67.0.0")
+"""What lanes' addresses are counted from."""
 
 _PKTINFO = struct.Struct("@i4s4s")
 
@@ -56,13 +62,21 @@ def drops(sock: socket.socket) -> int:
     return int(_MEMINFO.unpack(told)[-1])
 
 
-def bad_checksums() -> int:
-    """Return how many UDP datagrams with a wrong checksum came to this network namespace (RFC 4113)."""
-    rows = [line.split() for line in _SNMP.read_text().splitlines() if line.startswith("Udp:")]
-    return int(dict(zip(*rows, strict=True))["InCsumErrors"]) if len(rows) == 2 else 0
+class Checksums:
+    """The kernel's count of wrong ones, kept open: it is asked for when much goes wrong."""
 
+    def __init__(self) -> None:
+        self._file = Path("/proc/thread-self/net/snmp").open("rb", buffering=0)  # noqa: SIM115  # see close
 
-_SNMP = Path("/proc/self/net/snmp")
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def bad(self) -> int:
+        """Return how many UDP datagrams with a wrong one came to this network namespace (RFC 4113)."""
+        self._file.seek(0)
+        rows = [line.split() for line in self._file.read().splitlines() if line.startswith(b"Udp:")]
+        return int(dict(zip(*rows, strict=True))[b"InCsumErrors"]) if len(rows) == 2 else 0
 
 
 def buffer_size(sock: socket.socket) -> int:
@@ -92,20 +106,44 @@ def open_udp_in(vrf: int, main: socket.socket) -> socket.socket:
     the second is bound (SO_REUSEADDR, socket(7)). Before and after that the port is ours alone, in all VRFs.
     """
     sock = _udp()
-    both = (main, sock)
     try:
         sock.setsockopt(socket.SOL_SOCKET, _SO_BINDTOIFINDEX, vrf)
-        for one in both:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(("", SERVER_PORT))
+        _bind_beside(main, sock, "")
     except OSError:
         sock.close()
         raise
+    return sock
+
+
+def open_lane(number: int, main: socket.socket) -> socket.socket:
+    """Return a socket that sends from port 67 as `main` does, out of its own buffer; OSError if it can't.
+
+    It hears nothing of the network: it has one of the loopback addresses, the `number`th of a block. So the
+    address that a datagram leaves with must be given for each one, or left to the route (`packet_info`).
+    """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)  # also where the loopback interface is down
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
+        _grow_send_buffer(sock)
+        _bind_beside(main, sock, str(_LANES + number))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _bind_beside(main: socket.socket, sock: socket.socket, address: str) -> None:
+    """Bind a socket to port 67, which `main` has already."""
+    both = (main, sock)
+    try:
+        for one in both:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((address, SERVER_PORT))
     finally:
         for one in both:
-            if one.fileno() >= 0:
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
-    return sock
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
 
 
 def _udp() -> socket.socket:
@@ -137,11 +175,16 @@ def open_link() -> socket.socket:
 
 def _grow(sock: socket.socket) -> None:
     """Ask for buffers that hold a burst; beyond the host's limit only where we may."""
-    for force, plain, size in (
-        (_SO_RCVBUFFORCE, socket.SO_RCVBUF, RECEIVE_BUFFER),
-        (_SO_SNDBUFFORCE, socket.SO_SNDBUF, SEND_BUFFER),
-    ):
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, force, size)
-        except PermissionError:
-            sock.setsockopt(socket.SOL_SOCKET, plain, size)
+    _set_buffer(sock, _SO_RCVBUFFORCE, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    _grow_send_buffer(sock)
+
+
+def _grow_send_buffer(sock: socket.socket) -> None:
+    _set_buffer(sock, _SO_SNDBUFFORCE, socket.SO_SNDBUF, SEND_BUFFER)
+
+
+def _set_buffer(sock: socket.socket, force: int, plain: int, size: int) -> None:
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, force, size)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, plain, size)

@@ -6,6 +6,9 @@ reads them.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 from pathlib import Path
 from typing import Protocol
 
@@ -44,20 +47,27 @@ class Disk(Source):
         self._called = called
 
     def read(self, path: Path) -> bytes:
-        """Return a file's octets."""
+        """Return a file's octets; OSError for a named pipe too, which nobody may ever write to."""
+        if Path(os.path.realpath(path)).is_fifo():  # which a pipe of the shell, /dev/fd/63, has no path for
+            raise OSError(errno.EINVAL, "it is a named pipe, not a file", str(path))
         return path.read_bytes()
 
     def matches(self, place: Path, pattern: str) -> list[Path]:
-        """Return the files a path or glob stands for, links that lead nowhere too."""
+        """Return the files a path or glob stands for, and what is named like one: folders, pipes, dead links.
+
+        Folders are left out where the last part of the glob has only wildcards.
+        """
         if not is_glob(pattern):
             return [place.parent / pattern]
         absolute = Path(pattern).is_absolute()
         base = Path("/") if absolute else place.parent
-        matches = base.glob(pattern.lstrip("/") if absolute else pattern)
+        relative = pattern.lstrip("/") if absolute else pattern
+        _pass_readable(base, relative)
+        bare = not relative.rpartition("/")[2].strip("*?")
         return sorted(
             match
-            for match in matches
-            if not match.name.startswith(".") and (match.is_file() or not match.exists())
+            for match in base.glob(relative)
+            if not match.name.startswith(".") and not (bare and match.is_dir())
         )
 
     def same(self, one: Path, other: Path) -> bool:
@@ -69,6 +79,21 @@ class Disk(Source):
         if self._root is not None and path.is_relative_to(self._root):
             return f"{self._called}/{path.relative_to(self._root)}"
         return str(path)
+
+
+def _pass_readable(base: Path, pattern: str) -> None:
+    """Raise OSError for a folder in the way of a glob that can't be read, and if the first one is not there.
+
+    `Path.glob` would leave them out, and with them all rules in there.
+    """
+    parts = pattern.split("/")
+    fixed = next(at for at, part in enumerate(parts) if is_glob(part))
+    base = base.joinpath(*parts[:fixed])
+    os.scandir(base).close()
+    for end in range(fixed + 1, len(parts)):
+        for folder in base.glob("/".join(parts[fixed:end])):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # a file, a dead link
+                os.scandir(folder).close()
 
 
 DISK = Disk()

@@ -76,8 +76,14 @@ class Traffic:
         self._tally = Tally()
         self._failed_requests = self._failed_replies = self._send_failures = 0
         self._not_received = self._bad_checksums = 0
-        self._damaged_before = sockets.bad_checksums()
+        self._checksums = sockets.Checksums()
+        self._damaged_before = self._checksums.bad()
         self._accounts: list[tuple[packet.Message, Account, Sequence[Watch]]] = []
+
+    def close(self) -> None:
+        """Close what was opened to send by, but for the sockets that were given."""
+        self._to_network.close()
+        self._checksums.close()
 
     def obey(self, relay: Relay, names: Mapping[int, str]) -> None:
         """Relay by these rules from now on; `names` has the names of interfaces by index."""
@@ -338,7 +344,7 @@ class Traffic:
         if not dropped:
             return
         self._drops[sock] = total
-        damaged = sockets.bad_checksums()
+        damaged = self._checksums.bad()
         self._bad_checksums, before = damaged - self._damaged_before, self._bad_checksums
         lost = max(dropped - (self._bad_checksums - before), 0)
         self._not_received += lost

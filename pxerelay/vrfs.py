@@ -18,7 +18,7 @@ class VrfSockets:
     """UDP sockets on port 67 by VRF; `readable` is called with the one that has something to read.
 
     `main` is the socket of the default VRF. A socket that can't be opened is tried again with each
-    `follow`, and its error is logged once.
+    `follow`, and its error is logged once; `failed` says that there is one.
     """
 
     def __init__(self, main: socket.socket, readable: Readable) -> None:
@@ -38,6 +38,11 @@ class VrfSockets:
         self._names = dict(vrfs)
         self._failed = {index: code for index, code in self._failed.items() if index in vrfs}
         return self._open.keys()
+
+    @property
+    def failed(self) -> bool:
+        """Whether a VRF that should be heard is not."""
+        return bool(self._failed)
 
     def close(self) -> None:
         """Close all sockets."""

@@ -65,11 +65,15 @@ def start(network: Network, tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
     started: list[Daemon] = []
 
     def run(
-        config: str = BASE, *, command: Sequence[str] = PXERELAY, options: Sequence[str] = ("--debug",)
+        config: str = BASE,
+        *,
+        command: Sequence[str] = PXERELAY,
+        options: Sequence[str] = ("--debug",),
+        file: str = "pxerelay.yml",
     ) -> Daemon:
         folder = tmp_path / f"daemon{len(started)}"
         folder.mkdir()
-        daemon = Daemon(network, folder, config, command=command, options=options)
+        daemon = Daemon(network, folder, config, command=command, options=options, file=file)
         started.append(daemon)
         return daemon
 

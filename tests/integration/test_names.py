@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +13,7 @@ import pytest
 
 from tests.integration.conftest import BASE
 from tests.lab.daemon import Daemon
+from tests.lab.dns import Dns
 from tests.lab.topology import Network
 from tests.lab.wire import FakeServer, Station
 from tests.unit.messages import request
@@ -29,60 +28,12 @@ sys.exit(cli.main())
 HASTY = FAST.replace("names.INTERVAL = 0.3", "names.TIMEOUT = 0.5")
 
 
-class Dns:
-    """dnsmasq as a DNS server on a host of its own, and the relay host's resolver pointed at it."""
-
-    def __init__(self, network: Network) -> None:
-        self._host = network.lab.host("dns")
-        self._host.attach(network.segments["core"], "eth0", addresses=["10.20.0.53/24"])
-        self._process: subprocess.Popen[str] | None = None
-        self.etc = Path("/etc/netns", network.relay.namespace)
-        self.etc.mkdir(parents=True)
-        self.point(timeout=1)
-
-    def point(self, timeout: int) -> None:
-        """Have the resolver ask here, once, and wait for so many seconds."""
-        options = f"options timeout:{timeout} attempts:1"
-        (self.etc / "resolv.conf").write_text(f"nameserver 10.20.0.53\n{options}\n")
-
-    def point_first_at_nobody(self) -> None:
-        """Have the resolver ask a name server that is not there, and after a second the one that is."""
-        servers = "nameserver 10.20.0.54\nnameserver 10.20.0.53\n"
-        (self.etc / "resolv.conf").write_text(f"{servers}options timeout:1 attempts:1\n")
-
-    def serve(self, address: str) -> None:
-        """Answer with an address from now on."""
-        self.stop()
-        command = ["dnsmasq", "--keep-in-foreground", "--user=root", "--conf-file=/dev/null", "--pid-file"]
-        options = [
-            "--no-resolv",
-            "--no-hosts",
-            f"--host-record=wds.example.net,{address}",
-            "--log-facility=-",
-        ]
-        self._process = self._host.popen([*command, *options], log="dns.log")
-
-    def silence(self) -> FakeServer:
-        """Take questions and answer none; the resolver asks for half a minute before it gives up."""
-        self.stop()
-        self.point(timeout=30)
-        return FakeServer(self._host, port=53)
-
-    def stop(self) -> None:
-        """Answer nothing any more."""
-        if self._process:
-            self._process.terminate()
-            self._process.wait(5)
-            self._process = None
-
-
 @pytest.fixture(scope="module")
 def dns(network: Network) -> Iterator[Dns]:
     dns = Dns(network)
     network.add_client("probe", "02:00:00:00:00:01")
     yield dns
-    dns.stop()
-    shutil.rmtree(dns.etc)
+    dns.close()
 
 
 @pytest.fixture

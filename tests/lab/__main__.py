@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tests.lab.command import CommandError
+from tests.lab.command import CommandError, run
 from tests.lab.endure import ask_too_often, boot_through, watch
 from tests.lab.image import RELEASE, RELEASES
 from tests.lab.network import Host, Lab, LabError
@@ -63,7 +63,7 @@ def main() -> int:
             if arguments.action == "watch":
                 told = watch(network, arguments.command, client=arguments.client, longer=arguments.longer)
             else:
-                told = boot_through(network, arguments.command, client=arguments.client)
+                told = boot_through(network, lambda: run(arguments.command), client=arguments.client)
             print(json.dumps(told))
             return 0
         if arguments.action in ("kill", "revive"):

@@ -28,8 +28,10 @@ class Daemon:
         *,
         command: Sequence[str] = PXERELAY,
         options: Sequence[str] = ("--debug",),
+        file: str = "pxerelay.yml",
     ) -> None:
-        self.config = folder / "pxerelay.yml"
+        self.config = folder / file
+        self.config.parent.mkdir(exist_ok=True)
         self.socket = folder / "control.sock"
         self.log_path = folder / "log"
         self.config.write_text(config)
@@ -54,12 +56,16 @@ class Daemon:
 
     def status(self) -> dict[str, Any]:
         """Ask the daemon over its control socket."""
-        return control.ask(self.socket, "status")
+        return self.ask("status")
+
+    def ask(self, command: str) -> dict[str, Any]:
+        """Send a command over its control socket, and return the answer."""
+        return control.ask(self.socket, command)
 
     def reload(self, config: str) -> dict[str, Any]:
         """Exchange the configuration file and have the daemon load it."""
         self.config.write_text(config)
-        return control.ask(self.socket, "reload")
+        return self.ask("reload")
 
     def interface(self, name: str) -> dict[str, Any]:
         """Return what `status` says of a client interface."""

@@ -1,21 +1,15 @@
 """What clients notice while something happens to the relay hosts."""
 
 import subprocess
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from tests.lab.network import LabError
+from tests.lab.steady import Steady
 from tests.lab.topology import Network
 from tests.lab.wire import Station
 from tests.unit.messages import DISCOVER, REQUEST, option, request
-
-EVERY = 0.02
-"""Seconds between two questions: less than any gap that matters, and no load."""
-
-CLIENTS = 10
-"""As many ask in turn, so that none asks too often for the relay (`max_requests`)."""
 
 RETRIES = (4, 8, 16, 32)
 """Seconds that firmware waits for an answer after each try (PXE 2.1, 2.2.3)."""
@@ -23,7 +17,7 @@ RETRIES = (4, 8, 16, 32)
 _TOO_OFTEN = 300
 """Questions at once; a relay takes 50 in a second."""
 
-_XID, _FLAGS, _YIADDR = slice(4, 8), slice(10, 12), slice(16, 20)
+_FLAGS, _YIADDR = slice(10, 12), slice(16, 20)
 _BROADCAST = b"\x80\0"
 _SERVER_ID, _WANTED = 54, 50
 _ASKER = "02:00:00:aa:01:01"
@@ -43,49 +37,10 @@ class Silence:
 
 def watch(network: Network, command: Sequence[str], *, client: str, longer: float) -> dict[str, float]:
     """Ask again and again while a command runs, and some seconds longer; tell how long nobody answered."""
-    station = Station(network.client(client))
-    sent: dict[bytes, float] = {}
-    answered: set[bytes] = set()
-    ended = threading.Event()
-
-    def listen() -> None:
-        while not ended.is_set():
-            answered.update(bytes(datagram.payload[_XID]) for datagram in station.datagrams(0.2))
-
-    listener = threading.Thread(target=listen)
-    listener.start()
-    try:
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-            start, until = time.monotonic(), None
-            while until is None or time.monotonic() < until:
-                number = len(sent)
-                message = request(chaddr=f"02:00:00:aa:00:{number % CLIENTS:02x}")
-                xid = number.to_bytes(4, "big")
-                message[_XID], message[_FLAGS] = xid, _BROADCAST
-                sent[xid] = time.monotonic()
-                station.send(message)
-                time.sleep(max(0.0, start + len(sent) * EVERY - time.monotonic()))
-                if until is None and process.poll() is not None:
-                    until = time.monotonic() + longer
-        time.sleep(1)  # for what is on its way
-    finally:
-        ended.set()
-        listener.join()
-        station.close()
-    return asdict(_silence(sent, answered, process.returncode))
-
-
-def _silence(sent: dict[bytes, float], answered: set[bytes], code: int) -> Silence:
-    longest, since = 0.0, None
-    for xid, when in sent.items():
-        if xid in answered:
-            longest, since = max(longest, when - since if since is not None else 0.0), None
-        elif since is None:
-            since = when
-    if since is not None:
-        raise LabError("the last questions had no answer, so the silence had no end")
-    lost = sum(xid not in answered for xid in sent)
-    return Silence(len(sent), lost, round(longest, 2), code)
+    with Steady(network.client(client)) as asking:
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+        time.sleep(longer)
+    return asdict(Silence(asking.sent, asking.lost, round(asking.longest, 2), done.returncode))
 
 
 def ask_too_often(network: Network, *, client: str) -> dict[str, str]:
@@ -99,8 +54,8 @@ def ask_too_often(network: Network, *, client: str) -> dict[str, str]:
     return {"mac": station.mac.hex(":")}
 
 
-def boot_through(network: Network, command: Sequence[str], *, client: str) -> dict[str, float]:
-    """Let a client get an offer, run a command to its end, and let the client go on as firmware does.
+def boot_through(network: Network, meanwhile: Callable[[], object], *, client: str) -> dict[str, float]:
+    """Let a client get an offer, have something happen, and let the client go on as firmware does.
 
     Tells how many times it asked for what it was offered until it had it, and after how many seconds.
     """
@@ -111,7 +66,7 @@ def boot_through(network: Network, command: Sequence[str], *, client: str) -> di
         if not offers:
             raise LabError("nobody makes the client an offer")
         offer = offers[0]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        meanwhile()
         start = time.monotonic()
         chosen = option(_WANTED, bytes(offer[_YIADDR])) + option(_SERVER_ID, _option(offer, _SERVER_ID))
         for tries, patience in enumerate(RETRIES, 1):

@@ -65,6 +65,19 @@ def test_a_pipe_that_nobody_has_any_more_is_no_error() -> None:
     os.close(writing)
 
 
+def test_a_full_disk_loses_whole_messages_and_says_how_many_and_why(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    full = os.open("/dev/full", os.O_WRONLY)
+    handler = PatientHandler(full)
+    for number in range(10):
+        handler.handle(record(str(number)))
+    os.dup2(writing, full)
+    handler.handle(record("after"))
+    os.close(full)
+    missing = b"9 messages were not logged: No space left on device"
+    assert os.read(reading, 1 << 20).splitlines() == [b"0", missing, b"after"]
+
+
 def test_a_limiter_tells_how_many_it_kept_back() -> None:
     limiter = Limiter(10)
     assert [limiter.allow("a", now) for now in (0.0, 1.0, 9.9, 10.0, 10.1)] == [0, None, None, 2, None]

@@ -39,7 +39,6 @@ TREE = {
         "[rules.d/b.yml, rules.d/*.yml]",
         "linked/*.yml",
         "link.yml",
-        "nowhere/*.yml",
     ],
 )
 def test_includes_are_those_of_a_checkout(include: str, tmp_path: Path) -> None:
@@ -52,6 +51,16 @@ def test_includes_are_those_of_a_checkout(include: str, tmp_path: Path) -> None:
     in_git = load(revision.path("etc/pxerelay.yml"), source=revision)
     assert in_git.sha256 == on_disk.sha256
     assert in_git.documents[0].name == "HEAD:etc/pxerelay.yml"
+
+
+def test_a_folder_that_is_not_there_is_one_that_git_would_not_keep(tmp_path: Path) -> None:
+    """On the disk it is a fault: it may have been taken away, and its rules with it."""
+    commit(tmp_path, {"pxerelay.yml": MAIN.format(include="nowhere/*.yml")})
+    assert not load(Path("pxerelay.yml"), source=Revision("HEAD", tmp_path)).config.policy.rules
+    with pytest.raises(ConfigError, match="nowhere can't be read: No such file or directory"):
+        load(tmp_path / "pxerelay.yml")
+    (tmp_path / "nowhere").mkdir()
+    assert not load(tmp_path / "pxerelay.yml").config.policy.rules
 
 
 def test_paths_begin_at_the_root_or_here(tmp_path: Path) -> None:
