@@ -23,6 +23,8 @@ from pxerelay.model import ROUTE, Config, InterfaceSetting
 from pxerelay.resolve import Resolver
 from pxerelay.rules import ClientClass, Default, Policy, Reason
 
+_LAST_PORT = 0xFFFF
+
 
 @dataclass(frozen=True)
 class Include:
@@ -105,6 +107,7 @@ class _Builder:
             max_requests=self._number("max_requests"),
             source_address=source,
             option82=option82,
+            metrics=self._metrics(),
         )
 
     def _interfaces(self) -> Iterator[InterfaceSetting]:
@@ -166,6 +169,14 @@ class _Builder:
         if isinstance(value, str) and value[:1].isdigit():
             return self._host_address(value, ("source_address",)) or ROUTE
         return str(value)
+
+    def _metrics(self) -> str | None:
+        value = self.data.get("metrics")
+        if not isinstance(value, str) or not schema.pattern_of("endpoint").search(value):
+            return None
+        if not value.startswith("/") and not 0 < int(value.rpartition(":")[2]) <= _LAST_PORT:
+            self.fault(("metrics",), f"there is no such port; write one from 1 to {_LAST_PORT}")
+        return value
 
     def _option82(self, interfaces: set[str]) -> AgentInfoSetting | None:
         value = self.data.get("option82")

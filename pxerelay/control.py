@@ -8,16 +8,14 @@ carried out.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import errno
 import json
 import os
 import socket
-import stat
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pxerelay.localsocket import LocalSocket, check_length
 from pxerelay.log import LOGGER
 from pxerelay.tasks import end
 
@@ -33,14 +31,8 @@ _PEER_TIMEOUT = 5.0
 _CONNECTIONS = 16
 """Peers that are served at once; others wait until one of them is done."""
 
-_BACKLOG = 128
-"""Peers that may wait for their turn (listen(2)); beyond that connecting fails."""
-
 _ACCEPT_RETRY = 1.0
 """Seconds until the next connection is taken after one could not be, for want of descriptors."""
-
-_LONGEST_PATH = 107
-"""Octets of a socket's path (unix(7))."""
 
 ANSWER_TIMEOUT = 60.0
 """Seconds a command waits for its answer: a reload reads and checks every rule."""
@@ -48,10 +40,6 @@ ANSWER_TIMEOUT = 60.0
 
 class NoDaemonError(Exception):
     """Nobody listens at the control socket; the message says what to look at."""
-
-
-class TakenError(Exception):
-    """Somebody else listens at the control socket's path."""
 
 
 def default_path() -> Path:
@@ -64,29 +52,23 @@ class ControlServer:
 
     def __init__(self, path: Path, handlers: Mapping[str, Handler]) -> None:
         """Listen; TakenError if another daemon does so there, OSError if it can't be done."""
-        self._path = path
         self._handlers = handlers
-        self._socket = _listening(path)
-        found = path.lstat()
-        self._inode = found.st_dev, found.st_ino
+        self._local = LocalSocket(path)
         self._slots = asyncio.Semaphore(_CONNECTIONS)
         self._tasks = {asyncio.get_running_loop().create_task(self._accept())}
 
     async def close(self) -> None:
         """Stop, hang up on everybody, and remove the socket if it is still ours."""
-        with contextlib.suppress(OSError):
-            found = self._path.lstat()
-            if (found.st_dev, found.st_ino) == self._inode:
-                self._path.unlink()
+        self._local.unlink()
         await end(self._tasks)
-        self._socket.close()
+        self._local.close()
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await self._slots.acquire()
             try:
-                peer, _ = await loop.sock_accept(self._socket)
+                peer, _ = await loop.sock_accept(self._local.socket)
             except OSError as error:
                 LOGGER.warning("could not take a connection to the control socket: %s", error.strerror)
                 self._slots.release()
@@ -125,57 +107,13 @@ class ControlServer:
         return await handler(request)
 
 
-def _listening(path: Path) -> socket.socket:
-    _check_length(path)
-    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    _remove_leftover(path)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    before = os.umask(0o117)
-    try:
-        sock.bind(str(path))
-        sock.listen(_BACKLOG)
-    except OSError:
-        sock.close()
-        raise
-    finally:
-        os.umask(before)
-    return sock
-
-
-def _remove_leftover(path: Path) -> None:
-    """Remove a socket that nobody listens at any more, and nothing else."""
-    try:
-        kind = path.lstat().st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(kind):
-        raise OSError(errno.EEXIST, "something else than a socket is there")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
-        try:
-            probe.connect(str(path))
-        except (ConnectionRefusedError, FileNotFoundError):
-            path.unlink(missing_ok=True)
-            return
-        except BlockingIOError:
-            pass  # there is one, with more peers waiting than it takes
-    raise TakenError(f"another daemon answers at {path}: give this one a `--socket` of its own")
-
-
-def _check_length(path: Path) -> None:
-    size = len(os.fsencode(path))
-    if size > _LONGEST_PATH:
-        raise OSError(
-            errno.ENAMETOOLONG, f"the path has {size} octets and a socket's may have {_LONGEST_PATH}"
-        )
-
-
 def ask(path: Path, command: str, **more: object) -> dict[str, Any]:
     """Send a command, and what more it takes, to the daemon and return its answer.
 
     Raises NoDaemonError if there is none.
     """
     try:
-        _check_length(path)
+        check_length(path)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
             sock.settimeout(ANSWER_TIMEOUT)
             sock.connect(str(path))

@@ -12,17 +12,18 @@ import sys
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pxerelay import __version__, clock, memory, names, notify, prober, sockets
+from pxerelay import __version__, clock, figures, memory, names, notify, prober, sockets
 from pxerelay.answers import Answer, Answers
 from pxerelay.clock import Alarm
-from pxerelay.control import ControlServer, TakenError
+from pxerelay.control import ControlServer
 from pxerelay.findings import ConfigError
 from pxerelay.held import Held
 from pxerelay.interfaces import watch
 from pxerelay.listener import Listener
 from pxerelay.loader import LoadError, load_apart
+from pxerelay.localsocket import TakenError
 from pxerelay.log import LOGGER
 from pxerelay.mapping import RulePlaces
 from pxerelay.model import Config
@@ -33,6 +34,9 @@ from pxerelay.traffic import Traffic
 from pxerelay.unknown import described
 from pxerelay.vrfs import VrfSockets
 from pxerelay.words import Narrator, port_text
+
+if TYPE_CHECKING:
+    from pxerelay.exporter import Exporter
 
 _LONGEST_ERROR = 500
 """Characters of an error that `status` and the service manager are told."""
@@ -53,9 +57,11 @@ class Daemon:
         self._config_path = config_path
         self._control_path = control_path
         self._debug = debug
+        self._exporter: Exporter | None = None
         self._held: Held
         self._relay_now: Relay
         self._last_error: str | None = None
+        self._last_reload_at = datetime.now(timezone.utc)
         self._alarm = Alarm(self._follow_clock)
         self._answers = Answers()
         self._has_names = asyncio.Event()
@@ -102,6 +108,7 @@ class Daemon:
         self._vrfs = VrfSockets(udp, self._traffic.readable)
         stack.callback(self._vrfs.close)
         stack.callback(self._alarm.close)
+        stack.callback(self._export, None)
         states = watch()
         self._links = await anext(states)
         self._apply(held, await self._ask_names(held.loaded.config))
@@ -109,15 +116,18 @@ class Daemon:
         server = self._open_control()
         if server:
             stack.push_async_callback(server.close)
+        self._export(held.config.metrics)
         self._report_start()
         memory.settle()
         notify.notify("READY=1", self._status_text())
         return states
 
     async def _load(self) -> Held:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
         loaded = await load_apart(self._config_path, documents=self._debug)
         places, since = RulePlaces(loaded.documents), datetime.now(timezone.utc)
-        return Held.on_day(clock.today(), loaded, places, since)
+        return Held.on_day(clock.today(), loaded, places, since, took=loop.time() - begun)
 
     async def reload(self) -> dict[str, Any]:
         """Load the configuration again; one that does not load changes nothing but `last_error`."""
@@ -143,6 +153,8 @@ class Daemon:
             except Exception as error:  # noqa: BLE001  # whatever it is, the old configuration stays
                 return self._refuse(error)
             self._last_error = None
+            self._last_reload_at = held.since
+            self._export(held.config.metrics)
             await asyncio.sleep(0)
             memory.give_back()
             LOGGER.info("reloaded %s: %s", self._config_path, self._summary())
@@ -155,6 +167,7 @@ class Daemon:
         text = str(error) if expected else repr(error)
         summary = error.summary() if isinstance(error, ConfigError) else text
         self._last_error = " ".join(summary.split())[:_LONGEST_ERROR]
+        self._last_reload_at = datetime.now(timezone.utc)
         LOGGER.error(
             "the new configuration does not load, the old one stays:\n%s",
             text,
@@ -170,9 +183,10 @@ class Daemon:
         except prober.ProbeError as error:
             return {"error": str(error)}
 
-    async def status(self) -> dict[str, Any]:
+    def status(self) -> dict[str, Any]:
         """Return what `status --json` prints."""
-        loaded = self._held.loaded
+        loaded, relay, traffic = self._held.loaded, self._relay_now, self._traffic
+        now = asyncio.get_running_loop().time()
         return {
             "version": __version__,
             "prefix": sys.prefix,
@@ -181,6 +195,8 @@ class Daemon:
                 "sha256": loaded.sha256,
                 "files": loaded.files,
                 "loaded_at": self._held.since.isoformat(timespec="seconds"),
+                "load_seconds": round(self._held.took, 3),
+                "last_reload_at": self._last_reload_at.isoformat(timespec="seconds"),
                 "rules": len(loaded.config.policy.rules),
                 "ended": self._held.ended,
                 "next_end": self._held.next_end_text,
@@ -198,8 +214,25 @@ class Daemon:
                 name: {"addresses": list(map(str, answer.addresses)), "error": answer.error or None}
                 for name, answer in self._answers.by_name.items()
             },
-            "counters": self._traffic.counters(),
+            "counters": traffic.counters(),
+            "traffic": figures.traffic(relay, traffic.tally),
+            "servers": figures.servers(relay, traffic.tally, traffic.transactions, now),
+            "clients": figures.last_clients(relay, traffic.names, traffic.transactions, now),
+            "unknown": len(traffic.unknown),
         }
+
+    async def _answer_status(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        return self.status()
+
+    def _export(self, at: str | None) -> None:
+        """Serve metrics at a place from now on, or nowhere."""
+        if self._exporter is None:
+            if at is None:
+                return
+            from pxerelay.exporter import Exporter  # its libraries take memory, and not everybody wants it
+
+            self._exporter = Exporter(self.status)
+        self._exporter.listen(at)
 
     async def unknown(self) -> bytes:
         """Return what `pxerelay unknown` asks for, as JSON; between its pieces packets have their turn."""
@@ -231,9 +264,8 @@ class Daemon:
         else:
             self._has_names.clear()  # nothing to ask for, and so no reason to wake up
         self._held, self._answers, self._ports, self._relay_now = held, answers, ports, relay
-        self._traffic.names = {link.index: link.name for link in self._links}
         self._traffic.narrator = Narrator(relay, held.places) if self._debug else None
-        self._traffic.obey(relay)
+        self._traffic.obey(relay, {link.index: link.name for link in self._links})
         heard = self._vrfs.follow(vrfs_to_hear(config, ports, self._links))
         self._traffic.elsewhere = frozenset(link.index for link in self._links if link.vrf in heard)
         for port in ports:
@@ -294,14 +326,14 @@ class Daemon:
             return ControlServer(
                 self._control_path,
                 {
-                    "status": lambda _: self.status(),
+                    "status": self._answer_status,
                     "reload": lambda _: self.reload(),
                     "probe": self.probe,
                     "unknown": lambda _: self.unknown(),
                 },
             )
         except TakenError as error:
-            raise StartError(str(error)) from None
+            raise StartError(f"{error}: give this one a `--socket` of its own") from None
         except OSError as error:
             LOGGER.warning("no control socket at %s: %s", self._control_path, error.strerror)
             return None

@@ -16,7 +16,7 @@ from pxerelay.model import Config
 class Held:
     """A configuration, where its rules stand (only known with `--debug`), and since when we have it.
 
-    `config` is what of it holds on the day `today`.
+    `config` is what of it holds on the day `today`; `took` is the seconds that loading took.
     """
 
     loaded: Loaded
@@ -24,11 +24,12 @@ class Held:
     since: datetime
     config: Config
     today: int
+    took: float
 
     @classmethod
-    def on_day(cls, today: int, loaded: Loaded, places: RulePlaces, since: datetime) -> Held:
+    def on_day(cls, today: int, loaded: Loaded, places: RulePlaces, since: datetime, took: float) -> Held:
         """Return a configuration as it holds on a day."""
-        return cls(loaded, places, since, loaded.config.on(today), today)
+        return cls(loaded, places, since, loaded.config.on(today), today, took)
 
     def on(self, today: int) -> Held:
         """Return the same as it holds on another day."""

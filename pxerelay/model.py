@@ -41,7 +41,8 @@ class Config:
 
     `servers` holds the addresses or DNS names behind each name, `mentioned` all that it sends to.
     `max_requests` bounds what one client may ask in a second, 0 is no bound.
-    `source_address` is `route`, `giaddr` or an address.
+    `source_address` is `route`, `giaddr` or an address. `metrics` is where they are served: `ADDRESS:PORT`
+    or a path.
     """
 
     servers: Mapping[str, tuple[Target, ...]]
@@ -56,6 +57,7 @@ class Config:
     max_requests: int
     source_address: str | IPv4Address
     option82: AgentInfoSetting | None = None
+    metrics: str | None = None
 
     def on(self, today: int) -> Config:
         """Return the configuration as it holds on a day, without the rules that have ended.

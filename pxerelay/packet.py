@@ -82,6 +82,9 @@ BOOT_FILE = 67
 CLIENT_ARCH = 93
 """Client system architecture types, 16-bit numbers in network order (RFC 4578, 2.1)."""
 
+DHCPDISCOVER = 1
+"""The message type of a client that looks for servers (RFC 2132, 9.6)."""
+
 DHCPNAK = 6
 """The message type of a refusal (RFC 2132, 9.6)."""
 

@@ -15,9 +15,6 @@ from typing import Any, NamedTuple
 from pxerelay import packet
 from pxerelay.mac import MAC_OCTETS
 
-_DISCOVER = 1
-"""The message type (RFC 2132, 9.6)."""
-
 _MOST_OCTETS = 1472
 """What the client says it takes: a message in one Ethernet frame."""
 
@@ -67,7 +64,7 @@ def discover(chaddr: bytes, xid: bytes, vendor_class: bytes, architectures: Sequ
     message[packet.CHADDR_START : packet.CHADDR_START + MAC_OCTETS] = chaddr
     message += packet.MAGIC_COOKIE
     for code, value in (
-        (packet.MESSAGE_TYPE, bytes((_DISCOVER,))),
+        (packet.MESSAGE_TYPE, bytes((packet.DHCPDISCOVER,))),
         (_PARAMETERS, _WANTED),
         (_LARGEST, struct.pack("!H", _MOST_OCTETS)),
         (packet.VENDOR_CLASS, vendor_class),

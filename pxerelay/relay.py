@@ -17,7 +17,7 @@ from pxerelay.answers import Answers, Target
 from pxerelay.client import Client
 from pxerelay.model import GIADDR, Config
 from pxerelay.ports import Link, Port
-from pxerelay.rules import Choice
+from pxerelay.rules import Choice, Match, Reason
 
 BROADCAST = b"\xff\xff\xff\xff"
 """The limited broadcast address (RFC 919, 7)."""
@@ -71,6 +71,7 @@ class ToServers(NamedTuple):
 
     `vrf` is the index of the VRF that they are in, 0 for the default one. `message` is what to send in
     place of the one received, if option 82 was added; `too_large` says that it was not, for want of room.
+    `reason` is what kind of entry chose, `returns` whether giaddr is ours, so that answers come this way.
     """
 
     servers: tuple[bytes, ...]
@@ -78,6 +79,8 @@ class ToServers(NamedTuple):
     message: bytes | None = None
     too_large: bool = False
     vrf: int = 0
+    reason: Reason = Reason.DEFAULT
+    returns: bool = True
 
 
 class ToClient(NamedTuple):
@@ -192,7 +195,8 @@ class Relay:
         elif (port := self._by_index.get(index)) is None or port.giaddr is None:
             return Drop.INTERFACE_WAITING if index in self._waiting_indexes else Drop.NOT_A_CLIENT_INTERFACE
         client = Client(message, port.name if port else None)
-        servers = self._servers_for(client, self.choose(client, port), port)
+        match = self.choose(client, port)
+        servers = self._servers_for(client, match.choice, port)
         if isinstance(servers, Drop):
             return servers
         place = None
@@ -209,17 +213,17 @@ class Relay:
                 self._remember(message, port)
         source_address = self._source_for(vrf, giaddr)
         if place is None or port is None or port.info is None:
-            return ToServers(servers, source_address, vrf=vrf)
+            return ToServers(servers, source_address, vrf=vrf, reason=match.reason, returns=port is not None)
         option = port.info.unicast if unicast else port.info.broadcast
         whole = agentinfo.added(message, place, option, self._mtu)
-        return ToServers(servers, source_address, whole, whole is None, vrf)
+        return ToServers(servers, source_address, whole, whole is None, vrf, match.reason)
 
     def _trusts(self, port: Port) -> bool:
         return self.config.option82 is not None and port.name in self.config.option82.trusted
 
-    def choose(self, client: Client, port: Port | None) -> Choice:
+    def choose(self, client: Client, port: Port | None) -> Match:
         """Return what the mapping says of a client that was heard on a port, or relayed to us."""
-        return self.config.policy.choose(client, port.setting.default if port else None).choice
+        return self.config.policy.choose(client, port.setting.default if port else None)
 
     def _servers_for(self, client: Client, choice: Choice, port: Port | None) -> tuple[bytes, ...] | Drop:
         pxe_only = port.setting.pxe_only if port else self.config.pxe_only

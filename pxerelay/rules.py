@@ -107,6 +107,11 @@ class PatternRule(NamedTuple):
     pattern: Pattern
     choice: Choice
 
+    @property
+    def reason(self) -> Reason:
+        """Which of the two it is."""
+        return Reason(rule_kind(self.text, self.pattern))
+
 
 Shape = tuple[int, Mapping[int, PatternRule]]
 """The mask of wildcards or blocks, and these by the digits that it leaves."""
@@ -165,16 +170,21 @@ class RuleTable:
         for rules in self._shapes.values():
             yield from rules.values()
 
-    def choice(self, chaddr: bytes) -> Choice | None:
-        """Return the choice of the most specific rule that matches; None if none does."""
+    def first(self, chaddr: bytes) -> Choice | PatternRule | None:
+        """Return the most specific rule that matches: of an exact address its choice; None if none does."""
         choice = self._exact.get(chaddr)
         if choice is None:
             number = int.from_bytes(chaddr, "big")
             for mask, rules in self._shapes_for(number):
                 rule = rules.get(number & mask)
                 if rule is not None:
-                    return rule.choice
+                    return rule
         return choice
+
+    def choice(self, chaddr: bytes) -> Choice | None:
+        """Return the choice of the most specific rule that matches; None if none does."""
+        found = self.first(chaddr)
+        return found.choice if isinstance(found, PatternRule) else found
 
     def _shapes_for(self, address: int) -> Sequence[Shape]:
         """Return the shapes that may have a rule for an address, the most specific first."""
@@ -190,7 +200,7 @@ class RuleTable:
         if choice is not None:
             yield Match(Reason.MAC, format_mac(chaddr), choice)
         for rule in self.patterns_for(int.from_bytes(chaddr, "big")):
-            yield Match(Reason(rule_kind(rule.text, rule.pattern)), rule.text, rule.choice)
+            yield Match(rule.reason, rule.text, rule.choice)
 
     def patterns_for(self, address: int) -> Iterator[PatternRule]:
         """Yield the wildcards and blocks that match an address, the most specific first."""

@@ -11,7 +11,7 @@ stay there, and a property test holds the two equal.
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 from pxerelay import packet
@@ -20,12 +20,17 @@ from pxerelay.frames import Reply
 from pxerelay.layout import Layout, Layouts
 from pxerelay.mac import MAC_OCTETS
 from pxerelay.relay import Decision, Relay, ToClient, ToServers
+from pxerelay.rules import PatternRule, Reason
+from pxerelay.tally import Tally
 
 _CLIENTS = 1 << 16
 """Clients whose rule is remembered; when there are more, it starts anew."""
 
 _SIFTED = 1 << 14
 """Clients that are gone through to forget some, in a millisecond or two; of more, all are forgotten."""
+
+_NO_RULE = 1
+"""The number that stands for no rule; those above it for what rules say, and of what kind they are."""
 
 _WAYS = 1 << 14
 """Ways that are remembered; there are as many as servers, kinds of firmware and routers make."""
@@ -46,19 +51,33 @@ _TYPED_SIZE = packet.HEADER_SIZE + 7
 
 
 class Way:
-    """Where requests go that need no change but in hops and giaddr, which becomes `giaddr`."""
+    """Where requests of an interface go that need no change but in hops and giaddr, which becomes `giaddr`.
 
-    __slots__ = ("decision", "giaddr")
+    `count` is how many went so that the tally was not told of yet.
+    """
 
-    def __init__(self, decision: ToServers, giaddr: bytes) -> None:
-        self.decision = decision
-        self.giaddr = giaddr
+    __slots__ = ("count", "decision", "giaddr", "index")
+
+    def __init__(self, decision: ToServers, giaddr: bytes, index: int) -> None:
+        self.decision, self.giaddr, self.index = decision, giaddr, index
+        self.count = 0
+
+
+class Exit:
+    """Where replies of one server, given as a number, leave: an interface. `count` is as that of a `Way`."""
+
+    __slots__ = ("count", "index", "source")
+
+    def __init__(self, index: int, source: int) -> None:
+        self.index, self.source = index, source
+        self.count = 0
 
 
 class Known:
     """What of a batch is known.
 
-    `groups` holds requests of one length by their way, `replies` those that leave by one interface.
+    `groups` holds requests of one length by their way, `replies` those of one server that leave by one
+    interface.
     `clients` has the number of the client for each request (`batch.client_number`). `strangers` are the
     positions in the batch, known or not, of requests whose client no rule names, one for each client that
     was not met since `Shortcuts.meet_anew`.
@@ -70,11 +89,11 @@ class Known:
         self.strangers: list[int] = []
         self.groups: defaultdict[Way, list[memoryview]] = defaultdict(list)
         self.clients: list[int] = []
-        self.replies: defaultdict[int, list[Reply]] = defaultdict(list)
+        self.replies: defaultdict[Exit, list[Reply]] = defaultdict(list)
 
-    def leave_out(self, excess: Mapping[int, int]) -> int:
-        """Take out so many messages of these clients, and return how many there were."""
-        left = dict(excess)
+    def leave_out(self, excess: Mapping[int, int]) -> Counter[int]:
+        """Take out so many messages of these clients, and return how many there were by interface."""
+        left, out = dict(excess), Counter[int]()
         for way, messages in self.groups.items():
             kept = []
             for message in messages:
@@ -83,8 +102,9 @@ class Known:
                     left[client] -= 1
                 else:
                     kept.append(message)
+            out[way.index] += len(messages) - len(kept)
             self.groups[way] = kept
-        return sum(excess.values())
+        return out
 
 
 Heard = int | tuple[int, int, int]
@@ -99,20 +119,33 @@ Key = tuple[Heard, int, Form]
 
 
 class Shortcuts:
-    """The memory of one `Relay`; made anew with it."""
+    """The memory of one `Relay`; made anew with it. What goes its known way is counted by `tally`."""
 
-    def __init__(self, relay: Relay) -> None:
+    def __init__(self, relay: Relay, tally: Tally | None = None) -> None:
         self._relay = relay
+        self._tally = Tally() if tally is None else tally
         self._next_hops = {
             number(bytes((packet.BOOTREQUEST, *_ETHERNET, hops))): hops + 1
             for hops in range(relay.config.max_hops + 1)
         }
         self._adding = {port.index for port in relay.ports if port.info}
         self._layouts = Layouts() if relay.config.asks_what_clients_are else None
-        self._choice = relay.config.policy.rules.choice
+        self._first = relay.config.policy.rules.first
         self._rules: dict[int, int] = {}
+        self._numbers: dict[tuple[int, Reason], int] = {}
         self._ways: dict[Key, Way] = {}
-        self._exits: dict[tuple[int, int, int], int] = {}
+        self._exits: dict[tuple[int, int, int], Exit] = {}
+
+    def settle(self) -> None:
+        """Tell the tally what it was not told of yet."""
+        for way in self._ways.values():
+            if way.count:
+                self._tally.add_requests(way.index, way.decision, way.count)
+                way.count = 0
+        for leaves in self._exits.values():
+            if leaves.count:
+                self._tally.add_replies(leaves.index, leaves.source.to_bytes(4, sys.byteorder), leaves.count)
+                leaves.count = 0
 
     def take(self, batch: Batch, *, replies: bool = True) -> tuple[Known, list[int]]:
         """Return what is known of a batch, patched, and the positions of the rest; no reply if so wanted."""
@@ -157,8 +190,7 @@ class Shortcuts:
         """Forget the clients that no rule names, so that each of them is a stranger again."""
         if len(self._rules) > _SIFTED:
             self._rules.clear()
-        no_rule = id(None)
-        self._rules = {client: rule for client, rule in self._rules.items() if rule != no_rule}
+        self._rules = {client: rule for client, rule in self._rules.items() if rule != _NO_RULE}
 
     def strangers(self, batch: Batch) -> list[int]:
         """Return what `take` finds as `Known.strangers`, where it is not asked."""
@@ -180,10 +212,14 @@ class Shortcuts:
         chaddr = client.to_bytes(8, sys.byteorder)[:MAC_OCTETS]
         if len(self._rules) >= _CLIENTS:
             self._rules.clear()
-        choice = self._choice(chaddr)
-        if choice is None:
+        rule = self._first(chaddr)
+        if rule is None:
             strangers.append(at)
-        found = self._rules[client] = id(choice)
+            found = _NO_RULE
+        else:
+            kind = (id(rule.choice), rule.reason) if isinstance(rule, PatternRule) else (id(rule), Reason.MAC)
+            found = self._numbers.setdefault(kind, _NO_RULE + 1 + len(self._numbers))
+        self._rules[client] = found
         return found
 
     def _take_replies(self, batch: Batch, rest: Iterable[int], known: Known) -> list[int]:
@@ -226,13 +262,15 @@ class Shortcuts:
         if isinstance(decision, ToServers):
             if key is not None:
                 if len(self._ways) >= _WAYS:
+                    self.settle()
                     self._ways.clear()
-                self._ways[key] = Way(decision, bytes(message[packet.GIADDR]))
+                self._ways[key] = Way(decision, bytes(message[packet.GIADDR]), index)
         elif isinstance(decision, ToClient) and decision.port.index and not decision.port.info:
             if len(self._exits) >= _WAYS:
+                self.settle()
                 self._exits.clear()
             giaddr = number(bytes(message[packet.GIADDR]))
-            self._exits[index, batch.sources[at], giaddr] = decision.port.index
+            self._exits[index, batch.sources[at], giaddr] = Exit(decision.port.index, batch.sources[at])
         return decision
 
     def _key(self, message: memoryview, index: int, source: int) -> Key | None:

@@ -7,8 +7,7 @@ import os
 import socket
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv4Address
 from typing import Any
@@ -25,6 +24,8 @@ from pxerelay.outbox import Failure, LinkOutbox, UdpOutbox
 from pxerelay.pace import Pace
 from pxerelay.relay import MEANING, SUSPICIOUS, Decision, Drop, Relay, ToClient, ToServers
 from pxerelay.shortcut import Known, Shortcuts
+from pxerelay.tally import Tally
+from pxerelay.transactions import Transactions
 from pxerelay.unknown import Unknown
 from pxerelay.words import Narrator
 
@@ -41,10 +42,10 @@ _CROWD = 16
 class Traffic:
     """Moves datagrams by the rules of a `Relay`, which may be exchanged for another at any time.
 
-    `udp` hears the default VRF and sends everywhere, `link` sends by link layer. `names` tells the names
-    of interfaces by index, `elsewhere` which ones another socket hears. With a `narrator` each decision
-    is logged. Replies to transactions in `awaited` go to no client but to the function there, which gets
-    the reply, valid only during the call, and the 4 octets of who sent it.
+    `udp` hears the default VRF and sends everywhere, `link` sends by link layer. `elsewhere` tells which
+    interfaces another socket hears. With a `narrator` each decision is logged. Replies to transactions in
+    `awaited` go to no client but to the function there, which gets the reply, valid only during the call,
+    and the 4 octets of who sent it.
     """
 
     def __init__(self, udp: socket.socket, link: socket.socket) -> None:
@@ -62,16 +63,21 @@ class Traffic:
         self.unknown = Unknown()
         self.narrator: Narrator | None = None
         self.awaited: dict[packet.Transaction, Callable[[packet.Message, bytes], None]] = {}
-        self.names: dict[int, str] = {}
+        self.names: Mapping[int, str] = {}
         self.elsewhere: AbstractSet[int] = frozenset()
-        self.requests = self.replies = self.sent_to_servers = self.sent_to_clients = self.send_failures = 0
-        self.without_option82 = self.not_received = self.bad_checksums = 0
+        self.transactions = Transactions()
+        self._tally = Tally()
+        self._failed_requests = self._failed_replies = self._send_failures = 0
+        self._not_received = self._bad_checksums = 0
         self._damaged_before = sockets.bad_checksums()
-        self.dropped: Counter[Drop] = Counter()
         self._lines: list[tuple[packet.Message, str]] = []
 
-    def obey(self, relay: Relay) -> None:
-        """Relay by these rules from now on."""
+    def obey(self, relay: Relay, names: Mapping[int, str]) -> None:
+        """Relay by these rules from now on; `names` has the names of interfaces by index."""
+        if self._shortcuts:
+            self._shortcuts.settle()
+        self.names = names
+        self._tally.rename(names, (port.name for port in relay.ports))
         if relay.config.max_requests != self._gate.limit:
             self._gate = FloodGate(relay.config.max_requests)
         self._framings = {
@@ -79,22 +85,30 @@ class Traffic:
             for port in relay.ports
             if port.address
         }
-        self._shortcuts = Shortcuts(relay)
+        self._shortcuts = Shortcuts(relay, self._tally)
         self.unknown.obey(relay)
+
+    @property
+    def tally(self) -> Tally:
+        """What was counted by interface and server, up to now."""
+        if self._shortcuts:
+            self._shortcuts.settle()
+        return self._tally
 
     def counters(self) -> dict[str, Any]:
         """Return what was counted since the start; `dropped` has every reason, also those not met yet."""
         self._notice_overflow(self._udp)
+        totals = self.tally.totals()
         return {
-            "requests": self.requests,
-            "replies": self.replies,
-            "sent_to_servers": self.sent_to_servers,
-            "sent_to_clients": self.sent_to_clients,
-            "send_failures": self.send_failures,
-            "not_received": self.not_received,
-            "bad_checksums": self.bad_checksums,
-            "without_option82": self.without_option82,
-            "dropped": {reason.value: self.dropped[reason] for reason in Drop},
+            "requests": totals["requests"],
+            "replies": totals["replies"],
+            "sent_to_servers": totals["copies"] - self._failed_requests,
+            "sent_to_clients": totals["replies"] - self._failed_replies,
+            "send_failures": self._send_failures,
+            "not_received": self._not_received,
+            "bad_checksums": self._bad_checksums,
+            "without_option82": self._tally.without_option82,
+            "dropped": totals["dropped"],
         }
 
     def readable(self, sock: socket.socket) -> int:
@@ -130,12 +144,14 @@ class Traffic:
         rest: Iterable[int] = range(len(batch))
         strangers: list[int]
         refused: set[int] = set()
+        answered = False
         if self.unknown.looks_again(now):
             shortcuts.meet_anew()
         if self.narrator is None:
             known, rest = shortcuts.take(batch, replies=not self.awaited)
             strangers = known.strangers
             self._known(known, now)
+            answered = bool(known.replies)
         else:
             strangers = shortcuts.strangers(batch)
         for at in rest:
@@ -148,11 +164,17 @@ class Traffic:
             if isinstance(decision, ToServers):
                 sent = decision.message or message
                 self._to_servers([sent], decision)
+                self._tally.add_requests(interface, decision, 1)
+                if self.transactions.room(now):
+                    self.transactions.sent([sent], interface, decision, now)
             elif isinstance(decision, ToClient):
                 sent = decision.message or message
+                self.transactions.heard(batch.sources[at], now)
                 if self._was_awaited(sent, source):
                     continue  # it goes nowhere that could be told
+                answered = True
                 self._to_client(sent, decision)
+                self._tally.add_replies(decision.port.index or 0, source, 1)
             else:
                 self._drop(decision, interface, source)
                 if decision is not Drop.MAPPED_TO_DROP and decision is not Drop.NOT_RESOLVED:
@@ -162,7 +184,18 @@ class Traffic:
                 self._lines.append((sent, self.narrator.tell(message, name, source, decision)))
         if strangers:
             self._note(batch, strangers, refused, shortcuts, now)
+        if answered and self.transactions.pending:
+            self._match(batch, now)
         self._flush()
+
+    def _match(self, batch: Batch, now: float) -> None:
+        """Find the replies of a batch that requests wait for."""
+        pending = self.transactions.pending
+        xids = batch.words(packet.XID.start)
+        if not pending.keys().isdisjoint(xids):
+            for at, xid in enumerate(xids):
+                if xid in pending and batch.messages[at][packet.OP] == packet.BOOTREPLY:
+                    self.transactions.answered(xid, batch.sources[at], now)
 
     def _note(
         self, batch: Batch, strangers: list[int], refused: set[int], shortcuts: Shortcuts, now: float
@@ -184,7 +217,6 @@ class Traffic:
         """Tell whoever awaits a reply, if somebody does."""
         tell = self.awaited.get(packet.transaction(message)) if self.awaited else None
         if tell:
-            self.replies += 1
             tell(message, source)
         return tell is not None
 
@@ -203,54 +235,56 @@ class Traffic:
         """Send what goes its known way, but for floods."""
         excess = self._gate.excess(known.clients, now)
         if excess:
-            self.dropped[Drop.FLOOD] += known.leave_out(excess)
+            for index, count in known.leave_out(excess).items():
+                self._tally.add_drops(index, Drop.FLOOD, count)
             sender = format_mac(next(iter(excess)).to_bytes(8, sys.byteorder)[:MAC_OCTETS])
             self._warn(Drop.FLOOD, f"dropped a message of {sender}: {MEANING[Drop.FLOOD]}")
+        room = self.transactions.room(now)
         for way, messages in known.groups.items():
             if messages:
                 self._to_servers(messages, way.decision)
-        for interface, replies in known.replies.items():
-            self.replies += len(replies)
-            self.sent_to_clients += len(replies)
-            self._to_link.put(replies, self._framings[interface], interface)
+                way.count += len(messages)
+                if room:
+                    some = messages if len(known.clients) <= room else messages[:1]
+                    self.transactions.sent(some, way.index, way.decision, now)
+                    room -= len(some)
+        for leaves, replies in known.replies.items():
+            leaves.count += len(replies)
+            self._to_link.put(replies, self._framings[leaves.index], leaves.index)
+            self.transactions.heard(leaves.source, now)
 
     def _to_servers(self, messages: Sequence[packet.Message], decision: ToServers) -> None:
-        self.requests += len(messages)
-        self.without_option82 += decision.too_large
         control = b""
         if decision.source is not None or decision.vrf:
             control = sockets.packet_info(decision.source or packet.UNSET, decision.vrf)
         for address in decision.servers:
             self._to_network.put(messages, address, control)
-        self.sent_to_servers += len(messages) * len(decision.servers)
 
     def _to_client(self, message: packet.Message, decision: ToClient) -> None:
-        self.replies += 1
         index = decision.port.index
         if index is None:  # a waiting port has no giaddr that a reply could name
             return
-        self.sent_to_clients += 1
         reply = Reply(message, number(decision.address), decision.hardware)
         self._to_link.put([reply], self._framings[index], index)
 
     def _drop(self, reason: Drop, interface: int, source: bytes) -> Drop:
-        self.dropped[reason] += 1
+        self._tally.add_drops(interface, reason)
         if reason in SUSPICIOUS:
             sender = f"{IPv4Address(source)} on {self.names.get(interface, interface)}"
             self._warn(reason, f"dropped a message from {sender}: {MEANING[reason]}")
         return reason
 
     def _flush(self) -> list[str]:
-        """Send what was collected, take back what was counted too early, tell, and return what failed."""
+        """Send what was collected, count and tell what failed, and return it."""
         failed: dict[int, Failure] = {}
         for failure in (*self._to_network.flush(self._udp, storm=self._storm), *self._to_link.flush()):
             self._report(failure)
-            self.send_failures += len(failure.messages)
+            self._send_failures += len(failure.messages)
             for message in failure.messages:
                 if not failure.to_client:
-                    self.sent_to_servers -= 1
+                    self._failed_requests += 1
                 elif id(message) not in failed:  # one reply may be several fragments
-                    self.sent_to_clients -= 1
+                    self._failed_replies += 1
                 failed[id(message)] = failure
         for message, line in self._lines:
             lost = failed.get(id(message))
@@ -266,9 +300,9 @@ class Traffic:
             return
         self._drops[sock] = total
         damaged = sockets.bad_checksums()
-        self.bad_checksums, before = damaged - self._damaged_before, self.bad_checksums
-        lost = max(dropped - (self.bad_checksums - before), 0)
-        self.not_received += lost
+        self._bad_checksums, before = damaged - self._damaged_before, self._bad_checksums
+        lost = max(dropped - (self._bad_checksums - before), 0)
+        self._not_received += lost
         if lost:
             room = sockets.buffer_size(sock) >> 10
             self._warn(

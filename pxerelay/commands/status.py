@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from pxerelay.commands.common import Commands, add_socket, ask
+from pxerelay.rates import median, share_answered
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
     status = commands.add_parser("status", help="what the running daemon holds and counts")
-    status.add_argument("--json", action="store_true", help="for programs")
+    shown = status.add_mutually_exclusive_group()
+    shown.add_argument("--json", action="store_true", help="for programs")
+    shown.add_argument("--watch", action="store_true", help="a live table, until Ctrl-C")
     add_socket(status)
     status.set_defaults(run=_status)
 
@@ -22,6 +26,11 @@ def add(commands: Commands) -> None:
 
 
 def _status(arguments: argparse.Namespace) -> int:
+    if arguments.watch:
+        from pxerelay.commands.watch import watch
+
+        return watch(arguments)
+
     def show(answer: dict[str, Any]) -> str:
         return json.dumps(answer, indent=2) if arguments.json else _status_text(answer)
 
@@ -50,6 +59,8 @@ def _status_text(answer: dict[str, Any]) -> str:
         error = f" ({dns['error']})" if dns["error"] else ""
         lines.append(f"server     {name} is {', '.join(dns['addresses']) or 'unknown'}{error}")
     lines.append(f"replies    {counters['replies']} relayed")
+    for name, addresses in answer["servers"].items():
+        lines.extend(f"answers    {name} {_server_text(address, row)}" for address, row in addresses.items())
     troubles = (
         ("send_failures", "not sent   {}, the log says why"),
         ("not_received", "lost       {} before they were read: receive buffer full"),
@@ -59,6 +70,19 @@ def _status_text(answer: dict[str, Any]) -> str:
     lines.extend(text.format(counters[counter]) for counter, text in troubles if counters[counter])
     lines.extend(f"dropped    {number} {reason}" for reason, number in dropped.items())
     return "\n".join(lines)
+
+
+def _server_text(address: str, row: Mapping[str, Any]) -> str:
+    """Tell what a server did with what it was sent."""
+    parts = [address, f"{row['requests']} requests", f"{row['replies']} replies"]
+    share, typical = share_answered(row), median(row["answers_within"])
+    if share is not None:
+        parts.append(f"{share:.0%} of DISCOVERs answered")
+    if typical is not None:
+        parts.append(f"half of them within {typical * 1000:.1f} ms")
+    if row["last_reply_ago"] is not None:
+        parts.append(f"last heard {row['last_reply_ago']:.0f} s ago")
+    return ", ".join(parts)
 
 
 def _reload(arguments: argparse.Namespace) -> int:

@@ -43,8 +43,8 @@ def outcomes(short: Shortcuts, arrivals: Sequence[Arrival]) -> tuple[list[tuple[
     for way, messages in known.groups.items():
         assert len({len(each) for each in messages}) == 1, "a group is of one length"
         found.update((id(each), way.decision) for each in messages)
-    for index, replies in known.replies.items():
-        port = next(port for port in short._relay.ports if port.index == index)
+    for leaves, replies in known.replies.items():
+        port = next(port for port in short._relay.ports if port.index == leaves.index)
         for answer, address, hardware in replies:
             found[id(answer)] = ToClient(port, address.to_bytes(4, sys.byteorder), hardware)
     taken = sorted(set(range(len(arrivals))) - set(rest))

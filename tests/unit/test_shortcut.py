@@ -190,7 +190,7 @@ def test_what_is_left_out_is_what_is_too_much() -> None:
     known, rest = short.take(batch_of(batch))
     assert not rest
     client = client_number(batch[0][0])
-    assert known.leave_out({client: 2}) == 2
+    assert known.leave_out({client: 2}) == {VLAN10: 2}
     left = [bytes(message[28:34]).hex() for messages in known.groups.values() for message in messages]
     assert sorted(left) == ["020000000001", "020000000002", "020000000003"]
 

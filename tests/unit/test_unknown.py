@@ -13,7 +13,7 @@ from pxerelay import config, document
 from pxerelay.relay import Relay
 from pxerelay.rules import Reason
 from pxerelay.unknown import INTERVAL, MOST, Unknown, as_yaml, described
-from tests.unit.configs import STANDARD, VLAN10, VLAN20, relay
+from tests.unit.configs import STANDARD, VLAN10, VLAN20, relay, way
 from tests.unit.messages import mac, option, request
 
 UNLISTED = "02:00:00:00:00:99"
@@ -246,5 +246,5 @@ def test_what_is_printed_can_be_pasted_and_changes_nothing(default: str) -> None
     after = relay(text + "\n".join(lines) + "\n")
     assert told(unknown, after) == []
     for who in (UNLISTED, "02:00:00:00:00:98"):
-        decisions = [one.decide(request(chaddr=who), VLAN10, bytes(4)) for one in (before, after)]
+        decisions = [way(one.decide(request(chaddr=who), VLAN10, bytes(4))) for one in (before, after)]
         assert decisions[0] == decisions[1]

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from pxerelay.ports import Link, assign, vrfs_to_hear
 from pxerelay.relay import Drop, ToClient, ToServers
 from pxerelay.words import Narrator
-from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, build, relay
+from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, build, relay, way
 from tests.unit.messages import ip, reply, request
 
 TWO = "default: 10.20.0.10\ninterfaces: {vlan10: {}, vlan20: {}}"
@@ -91,9 +91,13 @@ def overlapping() -> tuple[Link, ...]:
 
 
 def test_rule_27_a_request_goes_to_servers_of_its_vrf() -> None:
-    assert relay(TWO, overlapping()).decide(request(), VLAN10, NOBODY) == ToServers((RIS,), None, vrf=RED)
-    assert relay(TWO, overlapping()).decide(request(), VLAN20, NOBODY) == ToServers((RIS,), None, vrf=BLUE)
-    assert relay(TWO).decide(request(), VLAN10, NOBODY) == ToServers((RIS,), None)
+    assert way(relay(TWO, overlapping()).decide(request(), VLAN10, NOBODY)) == ToServers(
+        (RIS,), None, vrf=RED
+    )
+    assert way(relay(TWO, overlapping()).decide(request(), VLAN20, NOBODY)) == ToServers(
+        (RIS,), None, vrf=BLUE
+    )
+    assert way(relay(TWO).decide(request(), VLAN10, NOBODY)) == ToServers((RIS,), None)
 
 
 def test_rule_27_with_option_82_too() -> None:
@@ -118,8 +122,8 @@ def test_rule_27_a_reply_goes_to_the_port_of_the_vrf_it_came_in() -> None:
 
 def test_rule_27_a_router_is_relayed_in_the_vrf_it_was_heard_in() -> None:
     relays = relay(f"{TWO}\naccept_relayed_from: [10.30.0.1]\nsource_address: giaddr", overlapping())
-    assert relays.decide(request(giaddr="10.30.7.1"), 31, ROUTER) == ToServers((RIS,), None, vrf=RED)
-    assert relays.decide(request(giaddr="10.10.10.1"), CORE, ROUTER) == ToServers((RIS,), None), (
+    assert way(relays.decide(request(giaddr="10.30.7.1"), 31, ROUTER)) == ToServers((RIS,), None, vrf=RED)
+    assert way(relays.decide(request(giaddr="10.10.10.1"), CORE, ROUTER)) == ToServers((RIS,), None), (
         "an address of ours, but in other VRFs: here it is the router's, and not ours to use as source"
     )
     assert relays.decide(request(giaddr="10.10.10.1"), 31, ROUTER) is Drop.OWN_GIADDR

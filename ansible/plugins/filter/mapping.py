@@ -34,6 +34,7 @@ KEYS = (
     "max_hops",
     "max_requests",
     "option82",
+    "metrics",
 )
 _BOOLEANS = frozenset({"pxe_only"})
 _TEXTS = ("owner", "note")

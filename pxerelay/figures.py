@@ -1,0 +1,107 @@
+"""What the daemon counted, as plain data: what `status --json` prints and metrics are made of.
+
+Addresses are texts, times that have passed are seconds ago, times that took are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import IPv4Address
+from typing import Any
+
+from pxerelay.mac import format_mac
+from pxerelay.relay import Relay
+from pxerelay.tally import Tally
+from pxerelay.transactions import BOUNDS, Followed, Record, Transactions
+from pxerelay.words import server_names
+
+
+def traffic(relay: Relay, tally: Tally) -> dict[str, Any]:
+    """Return how many messages of which kind went where, a row for each kind that was met."""
+    return {
+        "requests": [
+            {"interface": interface, "rule": reason.value, "count": count}
+            for (interface, reason), count in tally.requests.items()
+        ],
+        "copies": [
+            {"interface": interface, **_server(relay, server), "count": count}
+            for (interface, server), count in tally.copies.items()
+        ],
+        "replies": [
+            {"interface": interface, **_server(relay, server), "count": count}
+            for (interface, server), count in tally.replies.items()
+        ],
+        "dropped": [
+            {"interface": interface, "reason": reason.value, "count": count}
+            for (interface, reason), count in tally.dropped.items()
+        ],
+    }
+
+
+def servers(relay: Relay, tally: Tally, transactions: Transactions, now: float) -> dict[str, Any]:
+    """Return by server and address what was sent there, what came back, and how fast.
+
+    All addresses of `servers:` are there, also those that were never asked. `now` is monotonic seconds.
+    """
+    transactions.settle(now)
+    sent, came = dict[bytes, int](), dict[bytes, int]()
+    for counted, found in ((tally.copies, sent), (tally.replies, came)):
+        for (_, server), count in counted.items():
+            found[server] = found.get(server, 0) + count
+    asked = dict(transactions.records())
+    known = (
+        address.packed
+        for target in sorted(relay.config.mentioned, key=str)
+        for address in relay.answers.of(target)
+    )
+    rows: dict[str, Any] = {}
+    for server in dict.fromkeys((*known, *sent, *came)):
+        named = _server(relay, server)
+        rows.setdefault(named["server"], {})[named["address"]] = {
+            "requests": sent.get(server, 0),
+            "replies": came.get(server, 0),
+            **_answers(asked.get(server, _NEVER_ASKED), now),
+        }
+    return rows
+
+
+def last_clients(
+    relay: Relay, names: Mapping[int, str], transactions: Transactions, now: float
+) -> list[dict[str, Any]]:
+    """Return the clients that looked for servers last, the newest first; `names` are of interfaces."""
+    return [_client(relay, names.get(one.index), one, now) for one in reversed(transactions.last)]
+
+
+_NEVER_ASKED = Record()
+
+
+def _answers(record: Record, now: float) -> dict[str, Any]:
+    return {
+        "answered": record.answered,
+        "unanswered": record.unanswered,
+        "answer_seconds": record.seconds,
+        "answers_within": [[bound, count] for bound, count in zip(BOUNDS, record.buckets, strict=True)],
+        "last_reply_ago": None if record.last_reply is None else round(now - record.last_reply, 3),
+    }
+
+
+def _client(relay: Relay, interface: str | None, followed: Followed, now: float) -> dict[str, Any]:
+    return {
+        "mac": format_mac(followed.chaddr),
+        "interface": interface,
+        "pxe": followed.pxe,
+        "rule": followed.decision.reason.value,
+        "servers": [_server(relay, server) for server in followed.decision.servers],
+        "ago": round(now - followed.at, 3),
+        "answers": [
+            {**_server(relay, server), "milliseconds": round(seconds * 1000, 1)}
+            for server, seconds in followed.answers
+        ],
+        "returns": followed.decision.returns,
+    }
+
+
+def _server(relay: Relay, server: bytes) -> dict[str, str]:
+    """Name a server by its first name, or by its address if it has none."""
+    address = str(IPv4Address(server))
+    return {"server": next(iter(server_names(relay, server)), address), "address": address}

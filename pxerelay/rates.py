@@ -1,0 +1,111 @@
+"""Two states of the daemon as rows of what happened in between: what `status --watch` shows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+
+class Interface(NamedTuple):
+    """A client interface, or another one that routers' requests were heard on; rates are per second."""
+
+    name: str
+    state: str
+    about: str
+    requests: float
+    replies: float
+    dropped: float
+    total: int
+
+
+class Server(NamedTuple):
+    """An address of a server; `answered` is a share, `median` seconds, both since the daemon's start."""
+
+    name: str
+    address: str
+    state: str
+    requests: float
+    replies: float
+    answered: float | None
+    median: float | None
+    last_reply_ago: float | None
+
+
+def interfaces(before: Mapping[str, Any], after: Mapping[str, Any], seconds: float) -> list[Interface]:
+    """Return the interfaces, the busiest first."""
+    requests, replies, dropped = (
+        _rates(before["traffic"][what], after["traffic"][what], seconds)
+        for what in ("requests", "replies", "dropped")
+    )
+    totals = _sums(after["traffic"]["requests"])
+    ports = after["interfaces"]
+    told = {
+        name: (port["state"], port["waiting"] or f"giaddr {port['giaddr']}") for name, port in ports.items()
+    }
+    told.update((name, ("", "relayed by routers")) for name in sorted(set(totals) - set(ports)))
+    rows = [
+        Interface(name, state, about, requests[name], replies[name], dropped[name], totals[name])
+        for name, (state, about) in told.items()
+    ]
+    return sorted(rows, key=lambda row: (-row.requests - row.replies - row.dropped, -row.total))
+
+
+def servers(before: Mapping[str, Any], after: Mapping[str, Any], seconds: float) -> list[Server]:
+    """Return the servers' addresses, in the order of their names."""
+    rows = []
+    for name, addresses in after["servers"].items():
+        for address, now in addresses.items():
+            then = before["servers"].get(name, {}).get(address, {"requests": 0, "replies": 0})
+            rows.append(
+                Server(
+                    name,
+                    address,
+                    now.get("state") or "",
+                    max(now["requests"] - then["requests"], 0) / seconds,
+                    max(now["replies"] - then["replies"], 0) / seconds,
+                    share_answered(now),
+                    median(now["answers_within"]),
+                    now["last_reply_ago"],
+                )
+            )
+    return sorted(rows)
+
+
+def share_answered(server: Mapping[str, Any]) -> float | None:
+    """Return which share of its followed requests a server answered in time; None if there were none."""
+    followed = server["answered"] + server["unanswered"]
+    return server["answered"] / followed if followed else None
+
+
+def median(within: Sequence[Sequence[float]]) -> float | None:
+    """Return the time that half of the answers did not take longer than, None without answers.
+
+    Of times only their classes are known; within one they count as spread evenly.
+    """
+    wanted = sum(count for _, count in within) / 2
+    lower, met = 0.0, 0.0
+    for bound, count in within:
+        if count and met + count >= wanted:
+            return lower + (bound - lower) * (wanted - met) / count
+        lower, met = bound, met + count
+    return None
+
+
+def _rates(
+    before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]], seconds: float
+) -> Counter[str]:
+    """Return by interface what came in a second; nothing where the daemon was started anew in between."""
+    then = _sums(before)
+    rates: Any = Counter()
+    for name, count in _sums(after).items():
+        rates[name] = max(count - then[name], 0) / seconds
+    found: Counter[str] = rates
+    return found
+
+
+def _sums(rows: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    sums: Counter[str] = Counter()
+    for row in rows:
+        sums[row["interface"]] += row["count"]
+    return sums

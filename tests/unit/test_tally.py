@@ -1,0 +1,115 @@
+"""Counters by interface, server, rule kind and drop reason: fast and slow way count alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from pxerelay.relay import Drop, ToServers
+from pxerelay.rules import Reason
+from pxerelay.shortcut import Shortcuts
+from pxerelay.tally import Tally
+from tests.unit.batches import Arrival, batch_of
+from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay
+from tests.unit.messages import ip, reply, request
+
+NAMES = {link.index: link.name for link in LINKS}
+CLASSES = STANDARD + "classes: [{name: uefi, arch: [7], server: dhcp}]\n"
+RIS, ALTIRIS, DHCP = ip("10.20.0.10"), (ip("10.20.0.20"), ip("10.20.0.21")), ip("10.20.0.2")
+NOBODY = ip("0.0.0.0")
+
+
+def requests() -> list[Arrival]:
+    """Return requests: by MAC, OUI, wildcard, the default, a class, a VLAN's default, and a router's."""
+    found: list[Arrival] = [
+        (request(chaddr=chaddr, arch=0), VLAN10, NOBODY, False)
+        for chaddr in ("00:11:22:33:44:55", "00:80:64:00:00:01", "52:54:00:12:34:56", "02:00:00:00:00:01")
+    ]
+    found.append((request(arch=7), VLAN10, NOBODY, False))
+    found.append((request(), VLAN20, NOBODY, False))
+    found.append((request(giaddr="10.30.0.1"), CORE, ip("10.30.0.1"), True))
+    return found
+
+
+def count(rounds: int) -> Tally:
+    """Send each of the requests so often through shortcuts; all but the first time they are known."""
+    tally = Tally()
+    tally.rename(NAMES, ("vlan10", "vlan20"))
+    short = Shortcuts(relay(CLASSES), tally)
+    for _ in range(rounds):
+        batch = batch_of(requests())
+        known, rest = short.take(batch)
+        for way, messages in known.groups.items():
+            way.count += len(messages)
+        for at in rest:
+            decision = short.decide(batch, at)
+            assert isinstance(decision, ToServers)
+            tally.add_requests(batch.indexes[at], decision, 1)
+    short.settle()
+    short.settle()
+    return tally
+
+
+def test_requests_are_counted_by_interface_and_kind_of_rule_also_those_known_already() -> None:
+    """Rules of three kinds name one server here, and are told apart all the same."""
+    for rounds in (1, 5):
+        tally = count(rounds)
+        assert tally.requests == Counter(
+            {
+                ("vlan10", Reason.MAC): rounds,
+                ("vlan10", Reason.OUI): rounds,
+                ("vlan10", Reason.WILDCARD): rounds,
+                ("vlan10", Reason.CLASS): rounds,
+                ("vlan10", Reason.DEFAULT): rounds,
+                ("vlan20", Reason.INTERFACE_DEFAULT): rounds,
+                ("core", Reason.DEFAULT): rounds,
+            }
+        )
+        assert tally.copies == Counter(
+            {
+                ("vlan10", ALTIRIS[0]): 3 * rounds,
+                ("vlan10", ALTIRIS[1]): 3 * rounds,
+                ("vlan20", ALTIRIS[0]): rounds,
+                ("vlan20", ALTIRIS[1]): rounds,
+                ("vlan10", DHCP): rounds,
+                ("vlan10", RIS): rounds,
+                ("core", RIS): rounds,
+            }
+        )
+
+
+def test_replies_are_counted_by_interface_and_server() -> None:
+    tally = Tally()
+    tally.rename(NAMES, ())
+    short = Shortcuts(relay(), tally)
+    arrivals: list[Arrival] = [(reply(), CORE, RIS, True), (reply(), CORE, ALTIRIS[0], True)]
+    for _ in range(3):
+        batch = batch_of(arrivals)
+        known, rest = short.take(batch)
+        for leaves, replies in known.replies.items():
+            leaves.count += len(replies)
+        for at in rest:
+            short.decide(batch, at)
+    short.settle()
+    assert tally.replies == Counter({("vlan10", RIS): 2, ("vlan10", ALTIRIS[0]): 2})
+
+
+def test_drops_are_counted_by_client_interface_and_under_no_name_elsewhere() -> None:
+    tally = Tally()
+    tally.rename(NAMES, ("vlan10",))
+    tally.add_drops(VLAN10, Drop.FLOOD, 3)
+    tally.add_drops(CORE, Drop.NOT_A_SERVER)
+    tally.add_drops(999, Drop.NOT_A_SERVER)
+    assert tally.dropped == Counter({("vlan10", Drop.FLOOD): 3, ("", Drop.NOT_A_SERVER): 2})
+    dropped = tally.totals()["dropped"]
+    assert (dropped["flood"], dropped["not-a-server"], dropped["truncated"]) == (3, 2, 0)
+    assert set(dropped) == {reason.value for reason in Drop}
+
+
+def test_interfaces_that_come_and_go_do_not_make_counters_without_end() -> None:
+    tally = Tally()
+    for index in range(10_000):
+        tally.rename({index: f"tap{index}"}, ())
+        tally.add_replies(index, RIS, 1)
+    assert len(tally.replies) == 4097
+    assert tally.replies["", RIS] == 10_000 - 4096
+    assert tally.totals()["replies"] == 10_000
