@@ -69,6 +69,11 @@ def asked(expression: str, *, window: str, interval: str) -> str:
 
 def metrics(expression: str) -> set[str]:
     """Return the names of our metrics in an expression, a histogram's by its own name."""
-    return {
-        re.sub(r"_bucket$", "", name) for name in _METRIC.findall(re.sub(r'"[^"]*"', "", expression))
-    }
+    return {re.sub(r"_bucket$", "", name) for name in _METRIC.findall(re.sub(r'"[^"]*"', "", expression))}
+
+
+def labels(expression: str) -> set[str]:
+    """Return the labels that an expression groups or matches by."""
+    grouped = ",".join(re.findall(r"\b(?:by|on) \(([^)]*)\)", expression))
+    matched = re.findall(r'[{,]\s*(\w+)\s*(?:=~|!=|=)\s*"', expression)
+    return {label.strip() for label in grouped.split(",") if label.strip()} | set(matched)

@@ -1,7 +1,7 @@
 """Two relay hosts with real servers and clients, watched by a real Prometheus, while things go wrong.
 
-Each host's metrics are on its loopback; an agent there scrapes them and sends them to the host `mon`, one of the
-ways that docs/monitoring.md describes.
+Each host's metrics are on its loopback; an agent there scrapes them and sends them to the host `mon`, one
+of the ways that docs/monitoring.md describes.
 """
 
 from __future__ import annotations
@@ -34,15 +34,14 @@ _START_SECONDS = 20.0
 _PAUSE = 2.0
 """Mean seconds between two boots of a client."""
 
-CONFIG = f"""\
-metrics: {METRICS}
+_CONFIG = """\
+metrics: {metrics}
 max_requests: 50
 servers: {{ris: 10.20.0.10, altiris: 10.20.0.20}}
 default: ris
 interfaces:
   vlan10: {{}}
-  vlan20: {{default: altiris}}
-rules:
+{vlan20}rules:
   "02:00:00:10:00:01": altiris
   "02:80:64": altiris
   "52:54:00:12:3?:*": altiris
@@ -51,6 +50,7 @@ rules:
 classes:
   - {{name: uefi-x64, arch: [7], server: ris}}
 """
+VLAN20 = "  vlan20: {default: altiris}\n"
 CENTRAL = f"""\
 global: {{scrape_interval: {SCRAPE_SECONDS}s, evaluation_interval: {SCRAPE_SECONDS}s}}
 rule_files: [{dashboard.ALERTS}]
@@ -70,12 +70,13 @@ remote_write:
 class Relay:
     """The daemon of one relay host, with an agent beside it."""
 
-    def __init__(self, host: Host, folder: Path) -> None:
+    def __init__(self, host: Host, folder: Path, vlans: str) -> None:
         self.host = host
+        self._text = _CONFIG.format(metrics=METRICS, vlan20=vlans)
         self._folder = folder
         folder.mkdir(parents=True)
         self._config, self._socket = folder / "pxerelay.yml", folder / "control.sock"
-        self._config.write_text(CONFIG)
+        self._config.write_text(self._text)
         self._process: subprocess.Popen[str] | None = None
         self.start()
         filled = AGENT.format(
@@ -107,12 +108,12 @@ class Relay:
 
     def mistake(self) -> None:
         """Have the daemon load a file that it must refuse."""
-        self._config.write_text(CONFIG + "defalt: ris\n")
+        self._config.write_text(self._text + "defalt: ris\n")
         control.ask(self._socket, "reload")
 
     def restart(self) -> None:
         """Start it again, with the configuration that it had."""
-        self._config.write_text(CONFIG)
+        self._config.write_text(self._text)
         self.start()
 
 
@@ -143,7 +144,10 @@ class Scene:
         folder = lab.state_dir / "monitoring"
         shutil.rmtree(folder, ignore_errors=True)
         self.prometheus = Prometheus(monitor, folder / "central", CENTRAL)
-        self.relays = [Relay(host, folder / host.name) for host in (self.network.relay, lab.host(branch.relay))]
+        self.relays = (
+            Relay(self.network.relay, folder / "relay1", VLAN20),
+            Relay(lab.host(branch.relay), folder / "relay2", ""),
+        )
         self._over = threading.Event()
 
     def play(self, seconds: float, events: Sequence[Event], say: Callable[[str], None] = print) -> None:
@@ -171,7 +175,9 @@ class Scene:
         with closing(Station(self._hostile)) as station:
             while time.monotonic() < deadline:
                 for _ in range(20):
-                    station.send(request(chaddr=HOSTILE))
+                    discover = request(chaddr=HOSTILE)
+                    discover[4:8] = random.randbytes(4)  # the xid (RFC 2131, 2)
+                    station.send(discover)
                 station.send(request(chaddr=HOSTILE, giaddr="10.10.10.1"))
                 time.sleep(0.1)
 
@@ -190,7 +196,7 @@ def scene(name: str) -> Iterator[Scene]:
 
 
 def night(scene: Scene, seconds: float) -> list[Event]:
-    """What goes wrong in one night."""
+    """Return what goes wrong in one night."""
     first, second = scene.relays
     altiris = scene.network.altiris
     return [

@@ -58,7 +58,7 @@ class Prometheus:
         self._process.wait(timeout=20)
 
     def instant(self, expression: str, at: float) -> list[dict[str, Any]]:
-        """Return the series of an expression at a time; LabError with what Prometheus says if it can't be read."""
+        """Return the series of an expression at a time; LabError if Prometheus can't read it."""
         return self._ask("query", query=expression, time=at)
 
     def range(self, expression: str, start: float, end: float, step: float) -> list[dict[str, Any]]:

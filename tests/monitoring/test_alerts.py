@@ -1,4 +1,4 @@
-"""The alert rules: each fires when it should, its texts say what to do, and it asks for metrics that there are."""
+"""The alert rules: when each fires, that its texts say what to do, and that its metrics are there."""
 
 from __future__ import annotations
 

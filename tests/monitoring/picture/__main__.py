@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from tests.lab.command import REPOSITORY
+from tests.monitoring import dashboard
 from tests.monitoring.live import SCRAPE_SECONDS, night, scene
 from tests.monitoring.picture.draw import HOME, ask, draw
 
@@ -28,7 +29,7 @@ def main() -> None:
             lab.play(arguments.seconds, night(lab, arguments.seconds))
             answers = ask(lab.prometheus, start, time.time(), SCRAPE_SECONDS)
         SAVED.write_text(json.dumps(answers))
-    draw(json.loads(SAVED.read_text()), arguments.to)
+    draw(json.loads(SAVED.read_text()) | {"dashboard": dashboard.load()}, arguments.to)
     print(arguments.to)
 
 

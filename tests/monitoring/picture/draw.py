@@ -12,7 +12,7 @@ from tests.lab.command import CACHE, run
 from tests.monitoring import dashboard
 from tests.monitoring.prometheus import Prometheus
 
-HOME = CACHE / "monitoring"
+HOME = CACHE / "picture"
 """Where `make` has npm put what package.json names."""
 
 _POINTS = 300
@@ -20,7 +20,8 @@ _WIDTH, _HEAD, _LINE = 1800, 56, 38
 """Of page.tsx."""
 
 _PAGE = """\
-<!doctype html><html><head><meta charset="utf-8"><link rel="stylesheet" href="page.css"></head>
+<!doctype html><html><head><meta charset="utf-8"><link rel="stylesheet" href="page.css">
+<style>* { box-sizing: border-box; }</style></head>
 <body><div id="root"></div><script src="answers.js"></script><script src="page.js"></script></body></html>
 """
 
@@ -81,8 +82,12 @@ def draw(answers: Answers, picture: Path) -> None:
     )
     (HOME / "answers.js").write_text(f"window.SHOWN = {json.dumps(answers)};\n")
     (HOME / "page.html").write_text(_PAGE)
-    lines = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in dashboard.panels(answers["dashboard"]))
-    collapsed = [row["panels"] for row in answers["dashboard"]["panels"] if row["type"] == "row" and row["panels"]]
+    lines = max(
+        panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in dashboard.panels(answers["dashboard"])
+    )
+    collapsed = [
+        row["panels"] for row in answers["dashboard"]["panels"] if row["type"] == "row" and row["panels"]
+    ]
     lines += sum(max(panel["gridPos"]["h"] for panel in row) for row in collapsed[:-1])
     environment = os.environ | {"HOME": str(HOME)}
     run(
