@@ -11,6 +11,7 @@ import contextlib
 import socket
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
@@ -62,7 +63,7 @@ class Exporter:
             LOGGER.info("metrics at %s", at)
 
     def close(self) -> None:
-        """Stop, and hang up on nobody who is being answered."""
+        """Stop, and hang up on everybody."""
         if self._server:
             self._server.close()
         self._server, self._at = None, None
@@ -103,7 +104,7 @@ class _Server:
         self._http = _Http(listening)
         self._http.set_app(make_wsgi_app(registry))
         self._threads = ThreadPoolExecutor(_THREADS, "metrics")
-        self._busy = 0
+        self._peers: set[socket.socket] = set()
         self._loop.add_reader(listening, self._accept)
 
     def close(self) -> None:
@@ -111,6 +112,9 @@ class _Server:
         if self._local:
             self._local.unlink()
         self._http.socket.close()
+        for peer in self._peers:
+            with contextlib.suppress(OSError):
+                peer.shutdown(socket.SHUT_RDWR)  # so that no thread waits for what it will say
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _accept(self) -> None:
@@ -120,12 +124,13 @@ class _Server:
             if not isinstance(error, BlockingIOError):
                 self._rest()
             return
-        if self._busy >= _THREADS + _WAITING:
+        if len(self._peers) >= _THREADS + _WAITING:
             peer.close()
             return
-        self._busy += 1
+        self._peers.add(peer)
         peer.setblocking(True)
-        self._loop.run_in_executor(self._threads, self._http.serve, peer).add_done_callback(self._done)
+        served = self._loop.run_in_executor(self._threads, self._http.serve, peer)
+        served.add_done_callback(partial(self._done, peer))
 
     def _rest(self) -> None:
         """Try again in a moment: there is no descriptor left for another connection."""
@@ -136,8 +141,9 @@ class _Server:
         if self._http.socket.fileno() >= 0:
             self._loop.add_reader(self._http.socket, self._accept)
 
-    def _done(self, served: asyncio.Future[None]) -> None:
-        self._busy -= 1
+    def _done(self, peer: socket.socket, served: asyncio.Future[None]) -> None:
+        self._peers.discard(peer)
+        peer.close()
         if not served.cancelled():
             served.exception()  # a peer's failure is its own loss
 

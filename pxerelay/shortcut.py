@@ -266,11 +266,12 @@ class Shortcuts:
                     self._ways.clear()
                 self._ways[key] = Way(decision, bytes(message[packet.GIADDR]), index)
         elif isinstance(decision, ToClient) and decision.port.index and not decision.port.info:
-            if len(self._exits) >= _WAYS:
-                self.settle()
-                self._exits.clear()
-            giaddr = number(bytes(message[packet.GIADDR]))
-            self._exits[index, batch.sources[at], giaddr] = Exit(decision.port.index, batch.sources[at])
+            exit_ = index, batch.sources[at], number(bytes(message[packet.GIADDR]))
+            if exit_ not in self._exits:
+                if len(self._exits) >= _WAYS:
+                    self.settle()
+                    self._exits.clear()
+                self._exits[exit_] = Exit(decision.port.index, batch.sources[at])
         return decision
 
     def _key(self, message: memoryview, index: int, source: int) -> Key | None:

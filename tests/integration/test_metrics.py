@@ -202,6 +202,16 @@ def test_peers_that_say_nothing_hold_up_neither_packets_nor_for_long_other_peers
     assert of(scraped(network), "pxerelay_replies_total", interface="vlan10") == 9
 
 
+def test_a_peer_that_says_nothing_does_not_hold_up_the_end(start: Start, network: Network) -> None:
+    daemon = start(TCP, options=())
+    with inside(network.relay), socket.create_connection(("127.0.0.1", PORT)):
+        time.sleep(0.3)
+        began = time.monotonic()
+        daemon.process.terminate()
+        assert daemon.process.wait(10) == 0
+        assert time.monotonic() - began < 2.5, "well before the peer's time is up"
+
+
 def test_status_tells_people_what_became_of_requests(
     start: Start, station: Station, server: FakeServer
 ) -> None:

@@ -93,6 +93,21 @@ def test_replies_are_counted_by_interface_and_server() -> None:
     assert tally.replies == Counter({("vlan10", RIS): 2, ("vlan10", ALTIRIS[0]): 2})
 
 
+def test_a_reply_that_takes_no_shortcut_loses_no_count_of_those_that_did() -> None:
+    tally = Tally()
+    tally.rename(NAMES, ())
+    short = Shortcuts(relay(), tally)
+    for flags in (0, 0, 0x8000, 0):
+        batch = batch_of([(reply(flags=flags), CORE, RIS, True)])
+        known, rest = short.take(batch)
+        for leaves, replies in known.replies.items():
+            leaves.count += len(replies)
+        for at in rest:
+            short.decide(batch, at)
+    short.settle()
+    assert tally.replies["vlan10", RIS] == 2, "all but the first, and the broadcast one"
+
+
 def test_drops_are_counted_by_client_interface_and_under_no_name_elsewhere() -> None:
     tally = Tally()
     tally.rename(NAMES, ("vlan10",))
