@@ -142,7 +142,6 @@ class Scene:
         for server in self.network.servers:
             server.start()
         folder = lab.state_dir / "monitoring"
-        shutil.rmtree(folder, ignore_errors=True)
         self.prometheus = Prometheus(monitor, folder / "central", CENTRAL)
         self.relays = (
             Relay(self.network.relay, folder / "relay1", VLAN20),
@@ -193,6 +192,7 @@ def scene(name: str) -> Iterator[Scene]:
     """Build the lab, and take it down again."""
     with Lab(name) as lab:
         yield Scene(lab)
+    shutil.rmtree(lab.state_dir)  # what Prometheus keeps; after a failure it stays, with the logs
 
 
 def night(scene: Scene, seconds: float) -> list[Event]:
