@@ -62,18 +62,25 @@ function framesOf(panel: any) {
       return found.length ? [table(panel, target, found)] : [];
     }
     return found.map(({ metric, values, value }: any) => {
-      const points = values ?? [value];
+      const points = values ? withGaps(values) : [value];
       const { __name__, ...labels } = metric;
       const name = target.legendFormat ? renderLegendFormat(target.legendFormat, metric) : undefined;
       return toDataFrame({
         refId: target.refId,
         fields: [
           { name: 'Time', type: FieldType.time, values: points.map((one: any) => one[0] * 1000), config: { interval: step * 1000 } },
-          { name: 'Value', type: FieldType.number, labels, values: points.map((one: any) => Number(one[1])), config: { displayNameFromDS: name } },
+          { name: 'Value', type: FieldType.number, labels, values: points.map((one: any) => (one[1] === null ? null : Number(one[1]))), config: { displayNameFromDS: name } },
         ],
       });
     });
   });
+}
+
+// A null where a step has no sample, so that no line bridges it.
+function withGaps(values: any[]) {
+  return values.flatMap(([at, value]: any, index: number) =>
+    index && at - values[index - 1][0] > step * 1.5 ? [[values[index - 1][0] + step, null], [at, value]] : [[at, value]]
+  );
 }
 
 function table(panel: any, target: any, found: any[]) {
@@ -123,6 +130,9 @@ function Timeline({ data, width, height }: any) {
     const [time, value] = frame.fields;
     const bars: any[] = [];
     time.values.forEach((at: number, index: number) => {
+      if (value.values[index] === null) {
+        return;
+      }
       const shown = value.display(value.values[index]);
       const last = bars[bars.length - 1];
       if (last && last.text === shown.text && at - last.to < step * 1500) {
