@@ -63,6 +63,18 @@ editor: $(VENV)/.stamp ## the schema in a real YAML language server: problems at
 	npm install --silent --no-audit --no-fund --prefix .cache/editor yaml-language-server
 	$(BIN)/pytest --quiet tests/editor
 
+monitoring: $(VENV)/.stamp ## alert rules played by promtool; the dashboard against Grafana's types and a real Prometheus
+	command -v npm >/dev/null || tests/lab/install-packages npm
+	npm install --silent --no-audit --no-fund --prefix .cache/grafana @grafana/schema@13.2.3 ts-json-schema-generator@2.4.0
+	$(BIN)/pytest --quiet tests/monitoring
+
+dashboard: $(VENV)/.stamp ## docs/dashboard.png: a quarter of an hour in the lab, drawn by Grafana's panels; ARGS=--again draws the last
+	command -v npm >/dev/null || tests/lab/install-packages npm
+	tests/lab/install-packages chromium fonts-inter
+	mkdir -p .cache/picture && cp tests/monitoring/picture/package.json .cache/picture
+	npm install --silent --no-audit --no-fund --legacy-peer-deps --prefix .cache/picture
+	$(BIN)/python -m tests.monitoring.picture $(ARGS)
+
 wheelhouse: ## the wheels that relay hosts without internet need, for pxerelay_wheelhouse (WHEELHOUSE=folder PYTHONS="3.11 3.12")
 	$(PYTHON) ansible/wheelhouse.py $(or $(WHEELHOUSE),.cache/wheelhouse) $(addprefix --python ,$(PYTHONS))
 
@@ -76,4 +88,4 @@ demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this 
 molecule: $(VENV)/.stamp ## the role on real systemd hosts; ARGS="--scenario-name rollout" for one scenario
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test $(or $(ARGS),--all)
 
-.PHONY: help venv test lint unit integration differential guest firmware editor bench fuzz soak wheelhouse collection demo molecule
+.PHONY: help venv test lint unit integration differential guest firmware editor monitoring dashboard bench fuzz soak wheelhouse collection demo molecule

@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 ROLE = Path(__file__).resolve().parent / "roles" / "pxerelay"
-START, END = "<!-- variables: written by ansible/readme.py -->", "<!-- /variables -->"
+START, END = "<!-- variables{}: written by ansible/readme.py -->", "<!-- /variables{} -->"
 
 _MARKUP = re.compile(r"\b(?:RV|V|C|O|M)\(([^)]*)\)")
 """Ansible's markup for names and values, such as V(true)."""
@@ -53,13 +53,15 @@ def _plain(value: object) -> str:
 
 def written(readme: str, specs: str) -> str:
     """Return the README with the variables that the specs declare; ValueError if it has no place for them."""
-    before, start, rest = readme.partition(START)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise ValueError(f"the README has no lines {START} and {END}")
-    options = yaml.safe_load(specs)["argument_specs"]["main"]["options"]
-    table = ["| variable | type | default | meaning |", "|---|---|---|---|", *rows(options)]
-    return "".join((before, start, "\n", "\n".join(table), "\n", end, after))
+    for name, spec in yaml.safe_load(specs)["argument_specs"].items():
+        which = "" if name == "main" else f" of {name}"
+        before, start, rest = readme.partition(START.format(which))
+        _, end, after = rest.partition(END.format(which))
+        if not end:
+            raise ValueError(f"the README has no lines {START.format(which)} and {END.format(which)}")
+        table = ["| variable | type | default | meaning |", "|---|---|---|---|", *rows(spec["options"])]
+        readme = "".join((before, start, "\n", "\n".join(table), "\n", end, after))
+    return readme
 
 
 def main() -> int:

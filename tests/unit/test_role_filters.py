@@ -333,8 +333,9 @@ def test_role_and_schema_know_the_same_keys() -> None:
 
 
 def test_argument_specs_and_defaults_agree() -> None:
-    options = _yaml_of_role("meta/argument_specs.yml")["argument_specs"]["main"]["options"]
-    declared = {name: option["default"] for name, option in options.items() if "default" in option}
+    specs = _yaml_of_role("meta/argument_specs.yml")["argument_specs"].values()
+    options = [item for spec in specs for item in spec["options"].items()]
+    declared = {name: option["default"] for name, option in options if "default" in option}
     assert declared == _yaml_of_role("defaults/main.yml")
 
 

@@ -1,0 +1,1 @@
+"""Alert rules and dashboard: played by promtool, asked of a Prometheus, held to Grafana's types, drawn."""
