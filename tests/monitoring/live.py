@@ -18,14 +18,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pxerelay import control
-from tests.lab import Host, Lab, udhcpc
+from tests.lab import Dnsmasq, Host, Lab, Pool, udhcpc
 from tests.lab.network import LabError
-from tests.lab.topology import CLIENTS, Network
+from tests.lab.topology import CLIENT_SUPERNET, CLIENTS, RELAY_CORE, Network
 from tests.lab.wire import Station
 from tests.monitoring import dashboard
 from tests.monitoring.prometheus import PORT, Prometheus
 from tests.unit.messages import request
 
+SPARE = "10.20.0.21"
+"""Takes over from the server `altiris`."""
 HOSTILE = "02:00:00:00:66:06"
 MONITOR = "10.20.0.5"
 METRICS = "127.0.0.1:9967"
@@ -37,7 +39,9 @@ _PAUSE = 2.0
 _CONFIG = """\
 metrics: {metrics}
 max_requests: 50
-servers: {{ris: 10.20.0.10, altiris: 10.20.0.20}}
+servers:
+  ris: 10.20.0.10
+  altiris: {{addresses: [10.20.0.20, 10.20.0.21], strategy: failover}}
 default: ris
 interfaces:
   vlan10: {{}}
@@ -139,7 +143,14 @@ class Scene:
             self.network.add_client(f"room{number}", f"02:00:00:20:00:0{number}", "vlan20")
             self.network.add_client(f"branch{number}", f"02:80:64:02:00:0{number}", branch.segment)
         self._hostile = self.network.add_client("hostile", HOSTILE)
-        for server in self.network.servers:
+        spare = lab.host("boot3")
+        spare.attach(self.network.segments["core"], "eth0", addresses=[f"{SPARE}/24"])
+        spare.route(CLIENT_SUPERNET, RELAY_CORE)
+        spare.route(str(branch.subnet), branch.core)
+        subnets = [pool.subnet for pool in self.network.ris.pools]
+        pools = [Pool(subnet, str(subnet[200]), str(subnet[239])) for subnet in subnets]
+        file = self.network.altiris.bootfile
+        for server in (*self.network.servers, Dnsmasq(spare, address=SPARE, pools=pools, bootfile=file)):
             server.start()
         folder = lab.state_dir / "monitoring"
         self.prometheus = Prometheus(monitor, folder / "central", CENTRAL)
