@@ -33,8 +33,11 @@ NAME = "pxerelay"
 FILE = "pxerelay.yml"
 MANUAL = "DHCP relay"
 
-_OWN_REQUESTS = re.compile(r"\.(?:TH|SH|SS|TP|B|nf|fi|RS|RE)\b")
+_OWN_REQUESTS = re.compile(r"\.(?:TH|SH|SS|PP|TP|B|br|nf|fi|RS|RE)\b")
 """Lines of a page that are requests of man(7), as argparse-manpage and this write them."""
+
+_AS_WRITTEN = ".nh\n.ad l"
+"""No hyphens in words, no wide gaps between them: names of options stay whole."""
 
 _EXIT, _EXAMPLES = "exit codes:", "examples:"
 """How the paragraphs of a command's help begin that have a section of their own."""
@@ -76,8 +79,9 @@ def _overview(whole: argparse.ArgumentParser, commands: argparse.Action, meaning
 def _command(name: str, below: argparse.ArgumentParser, means: str) -> str:
     page = _page(below, f"{NAME}-{name}", means)
     told, sections = _epilog(below.epilog or "")
-    below.epilog = None
-    page.add_section("description", "=", "\n.PP\n".join([_text(_sentence(means)), *told]))
+    begin = below.description or _sentence(means)
+    below.epilog = below.description = None
+    page.add_section("description", "=", "\n.PP\n".join([_text(begin), *told]))
     for heading, text in sections:
         page.add_section(heading, "=", text)
     page.add_section("see also", "=", rf"\fB{NAME}\fR(1), \fB{FILE}\fR(5)")
@@ -88,6 +92,7 @@ def _page(described: argparse.ArgumentParser, name: str, means: str) -> Manpage:
     page = Manpage(described)
     page.prog, page.description = name, means
     page.date, page.source, page.manual = "", f"{NAME} {__version__}", MANUAL
+    page.add_section("synopsis", "=", f".B {NAME}\n{_text(' '.join(page.synopsis[1:]))}")
     return page
 
 
@@ -118,6 +123,7 @@ def _file(schema: dict[str, Any]) -> str:
     reference = Reference(schema)
     lines = [
         rf'.TH {FILE.upper()} "5" "" "{NAME} {__version__}" "{MANUAL}"',
+        _AS_WRITTEN,
         f".SH NAME\n{FILE} \\- which PXE boot server each client is sent to",
         f".SH SYNOPSIS\n/etc/pxerelay/{FILE}",
         f".SH DESCRIPTION\n{_text(schema['description'])}",
@@ -154,13 +160,13 @@ def _text(text: str) -> str:
 
 def _finished(page: Manpage) -> str:
     """Return a page; help texts that begin a line with what roff takes for a request do not any more."""
-    return "\n".join(_guarded(line) for line in str(page).splitlines() if line) + "\n"
+    head, *lines = (_guarded(line) for line in str(page).splitlines() if line)
+    return "\n".join([head, _AS_WRITTEN, *lines]) + "\n"
 
 
 def _guarded(line: str) -> str:
-    if line.startswith("'") or (line.startswith(".") and not _OWN_REQUESTS.match(line)):
-        return line if line in (".PP", ".br") else rf"\&{line}"
-    return line
+    request = line.startswith(("'", ".")) and not _OWN_REQUESTS.match(line)
+    return rf"\&{line}" if request else line
 
 
 def main() -> int:
