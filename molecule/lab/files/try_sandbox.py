@@ -48,11 +48,21 @@ def _other_processes() -> None:
         raise FileNotFoundError(errno.ENOENT, "no other process is to be seen")
 
 
+def _tell(path: str) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.sendto(b"MESSAGE=from the sandbox\nPRIORITY=7\n", path)
+
+
 ATTEMPTS: dict[str, Callable[[], object]] = {
     "read the configuration": lambda: Path("/etc/pxerelay/pxerelay.yml").read_text(),
     "start the interpreter": lambda: _run(os.path.realpath("/proc/self/exe"), "-I", "-c", ""),
     "make a packet socket": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0),
     "send to a server": lambda: _send("10.20.0.10"),
+    "read the kernel's counters": lambda: (
+        Path("/proc/self/net/snmp").read_text() and Path("/proc/stat").read_text()
+    ),
+    "tell the journal": lambda: _tell("/run/systemd/journal/socket"),
+    "listen at a Unix socket": lambda: socket.socket(socket.AF_UNIX).bind("/run/pxerelay-tried/socket"),
     "start a shell": lambda: _run("/bin/sh", "-c", ""),
     "start a program through the loader of libraries": lambda: _run(*_LOADER, "/bin/true"),
     "write the configuration": lambda: _write("/etc/pxerelay/pxerelay.yml"),
