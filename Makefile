@@ -26,6 +26,7 @@ lint: $(VENV)/.stamp ## ruff, mypy, yamllint, ansible-lint; are the generated pa
 	$(BIN)/yamllint --strict .
 	$(BIN)/python ansible/readme.py --check
 	$(BIN)/python schemas/reference.py --check
+	$(BIN)/python man/write.py --check
 	$(BIN)/python -m pxerelay.completions --check
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/ansible-lint --offline --profile production ansible inventories molecule
 

@@ -44,7 +44,7 @@ class Reference:
         return "\n".join(lines)
 
     def _section(self, name: str, part: Mapping[str, Any], required: bool) -> Iterator[str]:
-        whole = self._whole(part)
+        whole = self.whole(part)
         yield f"## `{name}`\n"
         yield f"{whole['description']}\n"
         yield f"- Value: {whole['x-expected']}."
@@ -60,8 +60,16 @@ class Reference:
             yield from rows
             yield ""
 
-    def _rows(self, whole: Mapping[str, Any], above: str = "") -> Iterator[str]:
-        """Yield a row for each key of the mappings that a value is, has or is a list of.
+    def _rows(self, whole: Mapping[str, Any]) -> Iterator[str]:
+        for key, required, value in self.keys_of(whole):
+            needed = ", required" if required else ""
+            cells = (f"`{key}`{needed}", value["x-expected"], value["description"])
+            yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+    def keys_of(
+        self, whole: Mapping[str, Any], above: str = ""
+    ) -> Iterator[tuple[str, bool, Mapping[str, Any]]]:
+        """Yield each key of the mappings that a value is, has or is a list of; is it required; its part.
 
         `above` are the keys that lead to them, with dots.
         """
@@ -69,21 +77,19 @@ class Reference:
         if below is None:
             for nested in (whole.get("items"), whole.get("additionalProperties"), *whole.get("anyOf", ())):
                 if isinstance(nested, Mapping):
-                    yield from self._rows(self._whole(nested), above)
+                    yield from self.keys_of(self.whole(nested), above)
             return
         for key, part in below.items():
-            value = self._whole(part)
-            needed = ", required" if key in whole.get("required", ()) else ""
-            cells = (f"`{above}{key}`{needed}", value["x-expected"], value["description"])
-            yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-            yield from self._rows(value, f"{above}{key}.")
+            value = self.whole(part)
+            yield f"{above}{key}", key in whole.get("required", ()), value
+            yield from self.keys_of(value, f"{above}{key}.")
 
-    def _whole(self, part: Mapping[str, Any]) -> dict[str, Any]:
+    def whole(self, part: Mapping[str, Any]) -> dict[str, Any]:
         """Return a part with what its `$ref` says, of which its own words win."""
         if "$ref" not in part:
             return dict(part)
         definition = self._schema["$defs"][str(part["$ref"]).rpartition("/")[2]]
-        return {**self._whole(definition), **part}
+        return {**self.whole(definition), **part}
 
 
 def main() -> int:

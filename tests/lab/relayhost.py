@@ -14,8 +14,8 @@ from tests.lab.podman import HOME, named, podman, remove
 from tests.lab.topology import RELAY
 
 BOOT_SECONDS = 20.0
-CAPABILITIES = "SYS_ADMIN,NET_ADMIN,NET_RAW"
-"""Beyond podman's own: a unit's sandbox mounts, a relay host's administrator sets addresses."""
+CAPABILITIES = "SYS_ADMIN,SYS_NICE,NET_ADMIN,NET_RAW"
+"""Beyond podman's own: a unit's sandbox mounts, its `Nice=` is negative, an administrator sets addresses."""
 
 PXERELAY = "/opt/pxerelay/current/bin/pxerelay"
 """The daemon's program, where the role puts it by default."""
