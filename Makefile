@@ -2,6 +2,8 @@
 VENV   := .venv
 PYTHON ?= python3
 BIN    := $(VENV)/bin
+# Most tests wait for time to pass, so more of them run at once than there may be processors.
+AT_ONCE := --numprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 
@@ -31,13 +33,13 @@ lint: $(VENV)/.stamp ## ruff, mypy, yamllint, ansible-lint; are the generated pa
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/ansible-lint --offline --profile production ansible inventories molecule
 
 unit: $(VENV)/.stamp ## bytes in, decision out; no network
-	$(BIN)/pytest --quiet tests/unit
+	$(BIN)/pytest --quiet $(AT_ONCE) tests/unit
 
 differential: $(VENV)/.stamp ## the same messages through ISC dhcrelay, dnsmasq and pxerelay, compared
 	$(BIN)/pytest --quiet tests/differential
 
 integration: $(VENV)/.stamp ## real sockets, servers and clients in network namespaces
-	$(BIN)/pytest --quiet tests/integration
+	$(BIN)/pytest --quiet $(AT_ONCE) tests/integration
 
 fuzz: $(VENV)/.stamp ## coverage-guided fuzzing of the relay (SECONDS=20)
 	$(BIN)/pip install --quiet --group fuzz
