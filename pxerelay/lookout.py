@@ -23,8 +23,11 @@ from pxerelay.log import LOGGER
 from pxerelay.model import Config
 from pxerelay.pools import ALL_UP, Standing
 from pxerelay.ports import Port
-from pxerelay.relay import Relay, ToServers
+from pxerelay.questions import Heard
+from pxerelay.relay import Drop, Relay, ToServers
 from pxerelay.traffic import Traffic
+
+_ASKER = "lookout"
 
 _LOOKS_EVERY = 0.5
 """Seconds."""
@@ -168,17 +171,21 @@ class Lookout:
         self, message: bytearray, decision: ToServers, seconds: float, tell: Callable[[bool], None]
     ) -> None:
         """Send a message and tell whether an answer came in time."""
-        transaction, awaited = packet.transaction(message), self._traffic.questions
+        transaction, questions = packet.transaction(message), self._traffic.questions
 
-        def take(_reply: packet.Message, _source: bytes) -> None:
-            if awaited.pop(transaction, None):
+        def take(reply: Heard) -> bool:
+            if isinstance(reply.decision, Drop) and reply.decision is not Drop.NOT_OUR_GIADDR:
+                return False  # an answer to our own address is to none that clients are behind
+            if questions.end(transaction):
                 tell(True)
+            return True
 
         def give_up() -> None:
-            if awaited.pop(transaction, None):
+            if questions.end(transaction):
                 tell(False)
+            questions.forget(transaction)
 
-        awaited[transaction] = take
+        questions.begin(transaction, _ASKER, take)
         self._traffic.send(message, decision)
         asyncio.get_running_loop().call_later(seconds, give_up)
 

@@ -14,7 +14,8 @@ from pxerelay import packet, probe
 from pxerelay.findings import did_you_mean
 from pxerelay.mac import MacError, format_mac, parse_mac
 from pxerelay.ports import Port
-from pxerelay.relay import MEANING, Relay, ToServers
+from pxerelay.questions import Heard
+from pxerelay.relay import MEANING, Relay, ToClient, ToServers
 from pxerelay.traffic import Traffic
 from pxerelay.words import server_names, server_text
 
@@ -25,6 +26,8 @@ _LONGEST = 30.0
 _AT_ONCE = 4
 """Probes at the same time, each of which takes one of the control socket's places (control.py)."""
 
+
+_ASKER = "probe"
 
 _LATE = 10.0
 """Seconds for which an answer that comes too late still goes to no client."""
@@ -66,10 +69,6 @@ def question(request: Mapping[str, Any]) -> Question:
         raise ProbeError(f"not a question: {error!r}") from None
 
 
-def _nobody(reply: packet.Message, source: bytes) -> None:
-    """Take an answer that nobody waits for any more."""
-
-
 def _bounded(seconds: float) -> float:
     if not math.isfinite(seconds):
         raise ValueError(f"{seconds} seconds")
@@ -82,7 +81,7 @@ async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]
     Ends as soon as each server has answered. Raises ProbeError if there is no such client interface, or it
     waits, and if no server goes by the expected one's name.
     """
-    if sum(tell is not _nobody for tell in traffic.awaited.values()) >= _AT_ONCE:
+    if traffic.questions.of(_ASKER) >= _AT_ONCE:
         raise ProbeError("others are asking already; try again in a moment")
     _check_name(relay, asked.expected)
     port = _port(relay, asked.interface)
@@ -101,15 +100,18 @@ async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]
     loop = asyncio.get_running_loop()
     start, missing, complete = loop.time(), set(decision.servers), asyncio.Event()
 
-    def take(reply: packet.Message, source: bytes) -> None:
+    def take(reply: Heard) -> bool:
+        if not isinstance(reply.decision, ToClient):
+            return False  # from no server of ours
         milliseconds = round((loop.time() - start) * 1000, 1)
-        found["answers"].append({**_plain(relay, reply, source), "milliseconds": milliseconds})
-        missing.discard(source)
+        found["answers"].append({**_plain(relay, reply), "milliseconds": milliseconds})
+        missing.discard(reply.source)
         if not missing:
             complete.set()
+        return True
 
     transaction = packet.transaction(message)
-    traffic.awaited[transaction] = take
+    traffic.questions.begin(transaction, _ASKER, take)
     try:
         found["failures"] = traffic.send(message, decision)
         if len(found["failures"]) < len(decision.servers):
@@ -117,8 +119,8 @@ async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]
     except asyncio.TimeoutError:
         pass
     finally:
-        traffic.awaited[transaction] = _nobody
-        loop.call_later(_LATE if missing else 0, traffic.awaited.pop, transaction, None)
+        traffic.questions.end(transaction)
+        loop.call_later(_LATE if missing else 0, traffic.questions.forget, transaction)
     return found
 
 
@@ -152,10 +154,10 @@ def _port(relay: Relay, name: str | None) -> Port:
     raise ProbeError(f"{name} is no client interface of this relay; those that are active: {names}")
 
 
-def _plain(relay: Relay, reply: packet.Message, source: bytes) -> dict[str, Any]:
-    answer = probe.answer(reply)
-    names = server_names(relay, source)
-    known = [*names, str(IPv4Address(source))]
+def _plain(relay: Relay, reply: Heard) -> dict[str, Any]:
+    answer = probe.answer(reply.message)
+    names = server_names(relay, reply.source)
+    known = [*names, str(IPv4Address(reply.source))]
     if not names and answer.identifier:  # `accept_replies_from:` says that servers answer from elsewhere too
         known += [*server_names(relay, answer.identifier.packed), str(answer.identifier)]
     return {

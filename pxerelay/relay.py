@@ -282,6 +282,10 @@ class Relay:
         pxe_only = port.setting.pxe_only if port else self.config.pxe_only
         return recipients(self.config, client, choice, pxe_only=pxe_only)
 
+    def now_for(self, targets: Iterable[Target], chaddr: bytes) -> tuple[bytes, ...]:
+        """Return the servers that targets stand for, for a client with these 6 octets that begins now."""
+        return self._of(targets, chaddr, self._standing)
+
     def _decided(self, targets: Iterable[Target], message: packet.Message) -> tuple[bytes, ...]:
         """Return the servers that targets stand for, of each pool the one that is this client's.
 

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from functools import partial
 from ipaddress import IPv4Address
 from typing import Any, Protocol
 
 from pxerelay import bootserver, packet, probe
 from pxerelay.errands import MOST, Errand, Survey, SurveyError
+from pxerelay.questions import Heard, Questions
 from pxerelay.relay import Drop, Relay, ToServers
-from pxerelay.watched import Heard, Watched
+
+_ASKER = "survey"
 
 _LATE = 10.0
 """Seconds for which an answer that comes too late still goes to no client."""
@@ -28,14 +31,10 @@ _AT_ONCE = 2 * MOST
 class Way(Protocol):
     """What sends requests as the relay does, and tells whoever watches of the replies."""
 
-    watched: Watched
+    questions: Questions
 
     def send(self, message: packet.Message, decision: ToServers) -> list[str]:
         """Send a request of our own, and return what failed."""
-
-
-def _nobody(reply: Heard) -> None:
-    """Take an answer that nobody waits for any more."""
 
 
 class _Asked:
@@ -59,13 +58,13 @@ async def ask(way: Way, relay: Relay, survey: Survey) -> list[dict[str, Any]]:
 
     Ends as soon as each server has answered. Raises SurveyError if too much is being asked already.
     """
-    if sum(tell is not _nobody for tell in way.watched.values()) + len(survey.errands) > _AT_ONCE:
+    if way.questions.of(_ASKER) + len(survey.errands) > _AT_ONCE:
         raise SurveyError("others are asking already; try again in a moment")
     loop = asyncio.get_running_loop()
     complete, asked = asyncio.Event(), []
     mine: dict[packet.Transaction, _Asked] = {}
 
-    def take(one: _Asked, reply: Heard, start: float) -> None:
+    def take(one: _Asked, start: float, reply: Heard) -> bool:
         if len(one.told["answers"]) < _MOST_ANSWERS:
             one.told["answers"].append(_plain(reply, (loop.time() - start) * 1000))
         dropped = reply.decision if isinstance(reply.decision, Drop) else None
@@ -73,6 +72,7 @@ async def ask(way: Way, relay: Relay, survey: Survey) -> list[dict[str, Any]]:
         one.answered |= dropped is None or (dropped is Drop.NOT_OUR_GIADDR and not through_us)
         if all(other.answered for other in mine.values()):
             complete.set()
+        return True
 
     for errand in survey.errands:
         xid = secrets.token_bytes(4)
@@ -85,8 +85,7 @@ async def ask(way: Way, relay: Relay, survey: Survey) -> list[dict[str, Any]]:
             continue
         one.told["giaddr"] = str(IPv4Address(bytes(message[packet.GIADDR])))
         transaction = packet.transaction(message)
-        start = loop.time()
-        way.watched[transaction] = lambda reply, one=one, start=start: take(one, reply, start)  # type: ignore[misc]
+        way.questions.begin(transaction, _ASKER, partial(take, one, loop.time()))
         mine[transaction] = one
         one.told["failures"] = way.send(message, decision)
         one.answered = bool(one.told["failures"])  # nothing to wait for
@@ -97,8 +96,8 @@ async def ask(way: Way, relay: Relay, survey: Survey) -> list[dict[str, Any]]:
         pass
     finally:
         for transaction in mine:
-            way.watched[transaction] = _nobody
-            loop.call_later(_LATE, way.watched.pop, transaction, None)
+            way.questions.end(transaction)
+            loop.call_later(_LATE, way.questions.forget, transaction)
     return [one.told for one in asked]
 
 

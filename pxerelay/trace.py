@@ -246,13 +246,12 @@ def _verdict(relay: Relay, chaddr: bytes, port: Port | None) -> Event:
     pxe_only = port.setting.pxe_only if port else config.pxe_only
     sent = recipients(config, client, winner.choice, pxe_only=pxe_only)
     narrator = Narrator(relay)
-    targets = () if isinstance(sent, Drop) else sent
-    addresses = [address.packed for target in targets for address in relay.answers.of(target)]
+    addresses = () if isinstance(sent, Drop) else relay.now_for(sent, chaddr)
     dropped = sent if isinstance(sent, Drop) else None if addresses else Drop.NOT_RESOLVED
     return {
         "where": [],
         **_entry(winner),
-        "servers": [str(narrator.server(address)) for address in dict.fromkeys(addresses)],
+        "servers": [str(narrator.server(address)) for address in addresses],
         "dropped": MEANING[dropped] if dropped else "",
         "lost": list(map(_entry, losers)),
     }

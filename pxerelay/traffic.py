@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -20,6 +20,7 @@ from pxerelay.log import LOGGER
 from pxerelay.mac import MAC_OCTETS, format_mac
 from pxerelay.outbox import Failure, LinkOutbox, UdpOutbox
 from pxerelay.pace import Pace
+from pxerelay.questions import Heard, Questions, heard
 from pxerelay.relay import SUSPICIOUS, Decision, Drop, Relay, ToClient, ToServers
 from pxerelay.shortcut import Known, Shortcuts
 from pxerelay.tally import Tally
@@ -27,7 +28,6 @@ from pxerelay.trace import Watch, Watches
 from pxerelay.transactions import Transactions
 from pxerelay.trouble import Troubles, failure_texts
 from pxerelay.unknown import Unknown
-from pxerelay.watched import Heard, Watched, heard
 
 _TURN = 0.005
 """Seconds after which the event loop gets its turn for signals, the control socket and reloads."""
@@ -47,9 +47,7 @@ class Traffic:
 
     `udp` hears the default VRF and sends everywhere, `link` sends by link layer. `elsewhere` tells which
     interfaces another socket hears. With a `narrator` each decision is logged; `watches` are told of those
-    about clients that somebody follows. Replies to transactions in `awaited` and `questions` go to no client
-    but to the function there, which gets the reply, valid only during the call, and the 4 octets of who sent
-    it. Those in `watched` are told likewise, also the ones that would be dropped.
+    about clients that somebody follows. Replies to `questions` go to no client, but to whoever asked.
     """
 
     def __init__(self, udp: socket.socket, link: socket.socket) -> None:
@@ -67,9 +65,7 @@ class Traffic:
         self.unknown = Unknown()
         self.narrator: Narrator | None = None
         self.watches = Watches()
-        self.awaited: dict[packet.Transaction, Callable[[packet.Message, bytes], None]] = {}
-        self.watched: Watched = {}
-        self.questions: dict[packet.Transaction, Callable[[packet.Message, bytes], None]] = {}
+        self.questions = Questions()
         self.names: Mapping[int, str] = {}
         self.elsewhere: AbstractSet[int] = frozenset()
         self.transactions = Transactions()
@@ -163,8 +159,7 @@ class Traffic:
             shortcuts.meet_anew()
         watched = self.watches.wanting(batch, now) if self.watches else _NOBODY
         if self.narrator is None:
-            alone = bool(self.awaited or self.watched or self.questions)
-            known, rest = shortcuts.take(batch, replies=not alone, leave=watched)
+            known, rest = shortcuts.take(batch, replies=not self.questions, leave=watched)
             strangers = known.strangers
             if watched:
                 strangers += shortcuts.strangers(batch, watched)
@@ -179,7 +174,7 @@ class Traffic:
                 continue
             sent: packet.Message = message
             decision = self._decide(batch, at, shortcuts, now)
-            if self.watched and self._was_watched(heard(batch, at, decision)):
+            if self.questions and self._was_asked(heard(batch, at, decision), now):
                 continue  # it goes nowhere that could be told
             if isinstance(decision, ToServers):
                 sent = decision.message or message
@@ -190,13 +185,9 @@ class Traffic:
             elif isinstance(decision, ToClient):
                 sent = decision.message or message
                 self.transactions.heard(batch.sources[at], now)
-                if self._was_awaited(sent, source):
-                    continue  # it goes nowhere that could be told
                 answered = True
                 self._to_client(sent, decision)
                 self._tally.add_replies(decision.port.index or 0, source, 1)
-            elif decision is Drop.NOT_OUR_GIADDR and self._was_awaited(message, source):
-                continue  # it answers what was asked by an address that no clients are behind
             else:
                 self._drop(decision, message, interface, source)
                 if decision is not Drop.MAPPED_TO_DROP and decision is not Drop.NOT_RESOLVED:
@@ -235,25 +226,12 @@ class Traffic:
         self._to_servers([decision.message or message], decision)
         return self._flush()
 
-    def _was_awaited(self, message: packet.Message, source: bytes) -> bool:
-        """Tell whoever awaits a reply, if somebody does."""
-        if not (self.awaited or self.questions):
-            return False
-        transaction = packet.transaction(message)
-        tell = self.awaited.get(transaction) or self.questions.get(transaction)
-        if tell:
-            tell(message, source)
-        return tell is not None
-
-    def _was_watched(self, message: Heard | None) -> bool:
-        """Tell whoever watches for a reply, if somebody does."""
-        tell = self.watched.get(packet.transaction(message.message)) if message else None
-        if tell is None or message is None:
-            return False
-        if isinstance(message.decision, ToClient):
-            self.transactions.heard(number(message.source), time.monotonic())
-        tell(message)
-        return True
+    def _was_asked(self, reply: Heard | None, now: float) -> bool:
+        """Give a reply to a question of our own to whoever asked."""
+        taken = self.questions.take(reply)
+        if taken and reply:
+            self.transactions.heard(number(reply.source), now)
+        return taken
 
     def _decide(self, batch: Batch, at: int, shortcuts: Shortcuts, now: float) -> Decision:
         """Decide on one message; a client that asks too much is not worth reading its options for."""

@@ -22,9 +22,9 @@ from pxerelay.errands import MOST, Survey, SurveyError
 from pxerelay.inbox import Inbox
 from pxerelay.listener import Listener
 from pxerelay.outbox import UdpOutbox
+from pxerelay.questions import Questions, heard
 from pxerelay.relay import Relay, ToServers
 from pxerelay.vrfs import VrfSockets
-from pxerelay.watched import Watched, heard
 
 _SO_BINDTOIFINDEX = 62
 """Not in Python's socket module; asm-generic/socket.h."""
@@ -60,11 +60,15 @@ class _OwnWay:
     """Sends requests as the daemon would, and hears replies to these alone: it relays nothing."""
 
     def __init__(self, udp: socket.socket, relay: Relay) -> None:
-        self.watched: Watched = {}
+        self.questions = Questions()
         self._udp = udp
         self._relay = relay
         self._inbox = Inbox()
         self._outbox = UdpOutbox()
+
+    def close(self) -> None:
+        """Close what was opened to send by."""
+        self._outbox.close()
 
     def send(self, message: packet.Message, decision: ToServers) -> list[str]:
         """Send a request of our own, and return what failed."""
@@ -79,17 +83,14 @@ class _OwnWay:
         ]
 
     def readable(self, sock: socket.socket) -> int:
-        """Tell whoever watches of what is waiting at a socket, and return how many datagrams that was."""
+        """Tell whoever asked of what is waiting at a socket, and return how many datagrams that was."""
         batch = self._inbox.receive(sock)
         for at in range(len(batch)):
             message, interface, source, _ = batch.arrival(at)
             if interface == NOWHERE or len(message) < packet.HEADER_SIZE:
                 continue
-            tell = self.watched.get(packet.transaction(message))
-            if tell and message[packet.OP] == packet.BOOTREPLY:
-                reply = heard(batch, at, self._relay.decide(message, interface, source))
-                if reply:
-                    tell(reply)
+            if message[packet.OP] == packet.BOOTREPLY:
+                self.questions.take(heard(batch, at, self._relay.decide(message, interface, source)))
         return len(batch)
 
 
@@ -104,6 +105,7 @@ async def by_ourselves(relay: Relay, vrfs: Mapping[int, str]) -> AsyncIterator[A
         ) from None
     way = _OwnWay(udp, relay)
     with contextlib.ExitStack() as stack:
+        stack.callback(way.close)
         stack.enter_context(udp)
         elsewhere = VrfSockets(udp, way.readable)
         stack.callback(elsewhere.close)

@@ -30,7 +30,7 @@ PURE = (
     "transactions",
     "shortcut",
     "batch",
-    "watched",
+    "questions",
     "errands",
     "globs",
     "pace",

@@ -214,3 +214,10 @@ def test_an_account_goes_through_json() -> None:
         "rule": "02:00:*",
         "reason": "flood",
     }
+
+
+def test_of_several_servers_of_which_one_is_the_clients_that_one_is_told() -> None:
+    text = "servers: {ris: {addresses: [10.20.0.10, 10.20.0.11], strategy: failover}}\ndefault: ris\n"
+    one = relay(text + "interfaces: {vlan10: {}}\n")
+    (said,) = trace.mapping_of(one, parse_pattern("02:00:00:00:00:01"), None)
+    assert said["servers"] == ["ris 10.20.0.10"]
