@@ -252,7 +252,7 @@ class Traffic:
                 self._tally.add_drops(index, Drop.FLOOD, count)
             sender = format_mac(next(iter(excess)).to_bytes(8, sys.byteorder)[:MAC_OCTETS])
             self._troubles.flood(sender)
-        room = self.transactions.room(now)
+        room = self.transactions.room(now) if known.clients else 0
         for way, messages in known.groups.items():
             if messages:
                 self._to_servers(messages, way.decision)

@@ -95,7 +95,7 @@ class Transactions:
         self.last: deque[Followed] = deque(maxlen=_LAST)
         self._records: dict[int, Record] = {}
         self._room = float(_BURST)
-        self._since = 0.0
+        self._since = self._full_until = 0.0
 
     def records(self) -> Iterator[tuple[bytes, Record]]:
         """Yield the servers that were asked, by their 4 octets."""
@@ -108,25 +108,26 @@ class Transactions:
 
     def room(self, now: float) -> int:
         """Return how many requests may be followed at this moment."""
+        if now < self._full_until:
+            return 0
         self._room = min(self._room + (now - self._since) * _RATE, float(_BURST))
         self._since = now
+        if self._room < 1:
+            self._full_until = now + 1 / _RATE
         return int(self._room)
 
     def sent(self, messages: Sequence[packet.Message], index: int, decision: ToServers, now: float) -> None:
         """Follow those of the messages that are DISCOVERs; all went the same way."""
         self._room -= len(messages)
         for message in messages:
-            if len(message) < packet.OPTIONS or message[packet.HLEN] != MAC_OCTETS:
-                continue
-            found = packet.legible_options(message)
-            if packet.message_type(found) == packet.DHCPDISCOVER:
-                self._follow(message, packet.is_pxe(packet.vendor_class(found)), index, decision, now)
+            if len(message) > _TYPE_AT and message[packet.HLEN] == MAC_OCTETS:
+                octets = bytes(message)
+                if _is_discover(octets):
+                    self._follow(octets, index, decision, now)
 
-    def _follow(
-        self, message: packet.Message, pxe: bool, index: int, decision: ToServers, now: float
-    ) -> None:
+    def _follow(self, message: bytes, index: int, decision: ToServers, now: float) -> None:
         self.settle(now)
-        xid = number(bytes(message[packet.XID]))
+        xid, pxe = number(message[packet.XID]), _is_pxe(message)
         again = self.pending.pop(xid, None)
         if again:
             self._give_up(again)
@@ -195,3 +196,24 @@ class Transactions:
             record = self._records.get(server)
             if record is not None and (followed.pxe or record.serves_all):
                 record.unanswered += 1
+
+
+_TYPE_AT = packet.OPTIONS + 2
+"""Where the message type stands if its option is the first one, as most clients have it."""
+
+_TYPE_FIRST = bytes((packet.MESSAGE_TYPE, 1))
+
+
+def _is_discover(message: bytes) -> bool:
+    if message[packet.OPTIONS : _TYPE_AT] == _TYPE_FIRST:
+        return message[_TYPE_AT] == packet.DHCPDISCOVER
+    return packet.message_type(packet.legible_options(message)) == packet.DHCPDISCOVER
+
+
+def _is_pxe(message: bytes) -> bool:
+    """Whether a client boots from the network, well enough to count by: no firmware splits its option 60."""
+    for vendor in packet.PXE_VENDOR_CLASSES:
+        at = message.find(vendor, _TYPE_AT)
+        if at >= 0 and message[at - 2] == packet.VENDOR_CLASS:
+            return True
+    return False

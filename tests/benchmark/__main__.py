@@ -20,6 +20,7 @@ from pathlib import Path
 from pxerelay import __version__
 from tests.benchmark import report
 from tests.benchmark.burst import burst_part
+from tests.benchmark.counting import counting_part
 from tests.benchmark.live import quiet_part, reload_part
 from tests.benchmark.loading import loading_part
 from tests.benchmark.rules import rules_part
@@ -31,6 +32,7 @@ PARTS = {
     "requests": requests_part,
     "replies": replies_part,
     "burst": burst_part,
+    "counting": counting_part,
     "rules": rules_part,
     "loading": loading_part,
     "reload": reload_part,
