@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -27,6 +28,12 @@ rules:
   "52:54:00:12:3?:*": altiris
   "02:00:00:de:ad:01": drop
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_ends_commands() -> None:
+    """Let what tests start be ended by SIGINT, also where a shell began them in the background without it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module")
