@@ -9,6 +9,7 @@ the relay's to say.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import islice
 from typing import NamedTuple
 
 from pxerelay import packet
@@ -23,6 +24,9 @@ HELD = 120.0
 
 _MOST = 1 << 14
 """Clients that are remembered between two turns; when there are more, it is turned early."""
+
+_LOOKED_AT = 4
+"""Messages that went one way of which a DISCOVER is looked for."""
 
 _MOST_STANDINGS = 8
 """Standings that are kept; a server that comes and goes faster than that confuses somebody anyway."""
@@ -90,7 +94,7 @@ class Boots:
     ) -> None:
         """Take the sample that is wanted of some pool, if one of the messages will do."""
         for pool in self.wanted.intersection(pools):
-            for message in messages:
+            for message in islice(messages, _LOOKED_AT):
                 found = packet.legible_options(message)
                 booting = packet.is_pxe(packet.vendor_class(found))
                 if booting and packet.message_type(found) == packet.DHCPDISCOVER:

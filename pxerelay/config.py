@@ -175,7 +175,7 @@ class _Builder:
         if not isinstance(value, str) or not schema.pattern_of("endpoint").search(value):
             return None
         if not value.startswith("/") and not 0 < int(value.rpartition(":")[2]) <= _LAST_PORT:
-            self.fault(("metrics",), f"there is no such port; write one from 1 to {_LAST_PORT}")
+            self.fault(("metrics",), f"{value} has no such port; write one from 1 to {_LAST_PORT}")
         return value
 
     def _option82(self, interfaces: set[str]) -> AgentInfoSetting | None:

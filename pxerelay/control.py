@@ -64,7 +64,7 @@ class ControlServer:
     def __init__(self, path: Path, handlers: Mapping[str, Handler]) -> None:
         """Listen; TakenError if another daemon does so there, OSError if it can't be done."""
         self._handlers = handlers
-        self._local = LocalSocket(path)
+        self._local = LocalSocket(path, folder=True)
         self._slots = asyncio.Semaphore(_CONNECTIONS)
         self._limiter = Limiter()
         self._tasks = {asyncio.get_running_loop().create_task(self._accept())}

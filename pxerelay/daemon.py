@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import importlib
 import signal
 import socket
 import sys
@@ -13,7 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pxerelay import __version__, clock, figures, memory, names, notify, sockets
+from pxerelay import __version__, clock, figures, memory, names, notify, packet, sockets
 from pxerelay.account import Narrator
 from pxerelay.answers import Answer, Answers
 from pxerelay.clock import Alarm
@@ -62,6 +63,7 @@ class Daemon:
         self._exporter: Exporter | None = None
         self._held: Held
         self._relay_now: Relay
+        self._asked: dict[packet.Transaction, str] = {}
         self._last_error: str | None = None
         self._last_reload_at = datetime.now(timezone.utc)
         self._alarm = Alarm(self._follow_clock)
@@ -115,7 +117,7 @@ class Daemon:
         stack.callback(self._alarm.close)
         self._lookout = Lookout(self._traffic, lambda: self._apply(self._held, self._answers))
         stack.callback(self._lookout.close)
-        stack.callback(self._export, None)
+        stack.push_async_callback(self._export, None)
         states = watch()
         self._links = await anext(states)
         self._apply(held, await self._ask_names(held.loaded.config))
@@ -123,7 +125,7 @@ class Daemon:
         server = self._open_control()
         if server:
             stack.push_async_callback(server.close)
-        self._export(held.config.metrics)
+        await self._export(held.config.metrics)
         self._report_start()
         memory.settle()
         notify.notify("READY=1", self._status_text())
@@ -161,7 +163,7 @@ class Daemon:
                 return self._refuse(error)
             self._last_error = None
             self._last_reload_at = held.since
-            self._export(held.config.metrics)
+            await self._export(held.config.metrics)
             await asyncio.sleep(0)
             memory.give_back()
             LOGGER.info("reloaded %s: %s", self._config_path, self._summary())
@@ -212,6 +214,10 @@ class Daemon:
                 name: {"addresses": list(map(str, answer.addresses)), "error": answer.error or None}
                 for name, answer in self._answers.by_name.items()
             },
+            "metrics": {
+                "at": self._held.config.metrics,
+                "error": self._exporter.error if self._exporter else None,
+            },
             "counters": traffic.counters(),
             "traffic": figures.traffic(relay, traffic.tally),
             "servers": figures.servers(
@@ -224,15 +230,17 @@ class Daemon:
     async def _answer_status(self, _: Mapping[str, Any]) -> dict[str, Any]:
         return self.status()
 
-    def _export(self, at: str | None) -> None:
+    async def _export(self, at: str | None) -> None:
         """Serve metrics at a place from now on, or nowhere."""
-        if self._exporter is None:
-            if at is None:
+        if self._exporter is None and at is not None:  # its libraries take memory, and not everybody wants it
+            try:
+                module = await asyncio.to_thread(importlib.import_module, "pxerelay.exporter")
+            except ImportError as error:
+                LOGGER.warning("no metrics: %s", error)
                 return
-            from pxerelay.exporter import Exporter  # its libraries take memory, and not everybody wants it
-
-            self._exporter = Exporter(self.status)
-        self._exporter.listen(at)
+            self._exporter = module.Exporter(self.status)
+        if self._exporter is not None:
+            self._exporter.listen(at)
 
     def _apply(self, held: Held, answers: Answers) -> None:
         """Put a configuration, a new state of the network or new answers into force: build, then swap."""
@@ -240,7 +248,8 @@ class Daemon:
         config = held.config
         ports = assign(config, self._links, socket.gethostname())
         lookout = self._lookout
-        relay = Relay(config, ports, self._links, answers, lookout.standing, lookout.boots(config))
+        boots = lookout.boots(config)
+        relay = Relay(config, ports, self._links, answers, lookout.standing, boots, self._asked)
         if held.dated:
             self._alarm.set(None if held.next_end is None else held.next_end + 1)
         else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import socket
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,13 @@ from pxerelay.localsocket import LocalSocket, TakenError
 from pxerelay.log import LOGGER
 
 _PEER_TIMEOUT = 5.0
-"""Seconds that a peer may take to say what it wants, and again to take its answer."""
+"""Seconds for which a peer may say nothing, or take nothing of its answer."""
+
+_DEADLINE = 10.0
+"""Seconds for all of it, also for one that says a little now and then."""
+
+_RETRY = 5.0
+"""Seconds until a place where listening failed is tried again."""
 
 _THREADS = 2
 """Peers that are served at once."""
@@ -39,17 +46,23 @@ Status = Callable[[], dict[str, Any]]
 
 
 class Exporter:
-    """Listens where it is told to, and answers with metrics until it is closed."""
+    """Listens where it is told to, and answers with metrics until it is closed.
+
+    `error` is why it does not; it tries again now and then.
+    """
 
     def __init__(self, status: Status) -> None:
         self._status = status
         self._at: str | None = None
         self._server: _Server | None = None
+        self._retry: asyncio.TimerHandle | None = None
+        self.error: str | None = None
 
     def listen(self, at: str | None) -> None:
         """Listen at `ADDRESS:PORT` or a path from now on; None: nowhere. A failure is logged."""
         if at == self._at and (self._server or at is None):
             return
+        told = self.error if at == self._at else None
         self.close()
         self._at = at
         if at is None:
@@ -57,16 +70,20 @@ class Exporter:
         try:
             self._server = _Server(at, self._collect)
         except (OSError, TakenError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            LOGGER.warning("no metrics at %s: %s", at, reason)
+            self.error = str(error.strerror if isinstance(error, OSError) else error)
+            self._retry = asyncio.get_running_loop().call_later(_RETRY, self.listen, at)
+            if self.error != told:
+                LOGGER.warning("no metrics at %s: %s", at, self.error)
         else:
             LOGGER.info("metrics at %s", at)
 
     def close(self) -> None:
         """Stop, and hang up on everybody."""
+        if self._retry:
+            self._retry.cancel()
         if self._server:
             self._server.close()
-        self._server, self._at = None, None
+        self._server = self._at = self._retry = self.error = None
 
     def _collect(self, loop: asyncio.AbstractEventLoop) -> Iterable[Metric]:
         """Return the metrics as they are; called in a thread."""
@@ -74,7 +91,11 @@ class Exporter:
         async def ask() -> dict[str, Any]:
             return self._status()
 
-        return metrics.families(asyncio.run_coroutine_threadsafe(ask(), loop).result(_PEER_TIMEOUT))
+        try:
+            return list(metrics.families(asyncio.run_coroutine_threadsafe(ask(), loop).result(_PEER_TIMEOUT)))
+        except Exception as error:
+            LOGGER.warning("could not tell metrics: %r", error)
+            raise
 
 
 class _Collector:
@@ -113,8 +134,7 @@ class _Server:
             self._local.unlink()
         self._http.socket.close()
         for peer in self._peers:
-            with contextlib.suppress(OSError):
-                peer.shutdown(socket.SHUT_RDWR)  # so that no thread waits for what it will say
+            _hang_up(peer)
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _accept(self) -> None:
@@ -130,7 +150,8 @@ class _Server:
         self._peers.add(peer)
         peer.setblocking(True)
         served = self._loop.run_in_executor(self._threads, self._http.serve, peer)
-        served.add_done_callback(partial(self._done, peer))
+        deadline = self._loop.call_later(_DEADLINE, _hang_up, peer)
+        served.add_done_callback(partial(self._done, peer, deadline))
 
     def _rest(self) -> None:
         """Try again in a moment: there is no descriptor left for another connection."""
@@ -141,11 +162,18 @@ class _Server:
         if self._http.socket.fileno() >= 0:
             self._loop.add_reader(self._http.socket, self._accept)
 
-    def _done(self, peer: socket.socket, served: asyncio.Future[None]) -> None:
+    def _done(self, peer: socket.socket, deadline: asyncio.TimerHandle, served: asyncio.Future[None]) -> None:
+        deadline.cancel()
         self._peers.discard(peer)
         peer.close()
         if not served.cancelled():
             served.exception()  # a peer's failure is its own loss
+
+
+def _hang_up(peer: socket.socket) -> None:
+    """Let no thread wait any more for what a peer will say or take."""
+    with contextlib.suppress(OSError):
+        peer.shutdown(socket.SHUT_RDWR)
 
 
 def _loopback(at: str) -> socket.socket:
@@ -184,6 +212,10 @@ class _Handler(WSGIRequestHandler):
     """One connection, one request."""
 
     timeout = _PEER_TIMEOUT
+
+    def get_stderr(self) -> Any:
+        """Return where wsgiref tells of faults that were logged before."""
+        return io.StringIO()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Say nothing: somebody asks every 15 seconds."""

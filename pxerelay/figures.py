@@ -13,22 +13,22 @@ from pxerelay.mac import format_mac
 from pxerelay.relay import Relay
 from pxerelay.tally import Tally
 from pxerelay.transactions import BOUNDS, Followed, Record, Transactions
-from pxerelay.words import server_names
 
 
 def traffic(relay: Relay, tally: Tally) -> dict[str, Any]:
     """Return how many messages of which kind went where, a row for each kind that was met."""
+    names = _names(relay)
     return {
         "requests": [
             {"interface": interface, "rule": reason.value, "count": count}
             for (interface, reason), count in tally.requests.items()
         ],
         "copies": [
-            {"interface": interface, **_server(relay, server), "count": count}
+            {"interface": interface, **_server(names, server), "count": count}
             for (interface, server), count in tally.copies.items()
         ],
         "replies": [
-            {"interface": interface, **_server(relay, server), "count": count}
+            {"interface": interface, **_server(names, server), "count": count}
             for (interface, server), count in tally.replies.items()
         ],
         "dropped": [
@@ -51,6 +51,7 @@ def servers(
     `states` has what is thought of some (`Lookout.states`).
     """
     transactions.settle(now)
+    names = _names(relay)
     sent, came = dict[bytes, int](), dict[bytes, int]()
     for counted, found in ((tally.copies, sent), (tally.replies, came)):
         for (_, server), count in counted.items():
@@ -63,7 +64,7 @@ def servers(
     )
     rows: dict[str, Any] = {}
     for server in dict.fromkeys((*known, *sent, *came)):
-        named = _server(relay, server)
+        named = _server(names, server)
         rows.setdefault(named["server"], {})[named["address"]] = {
             "requests": sent.get(server, 0),
             "replies": came.get(server, 0),
@@ -77,10 +78,11 @@ def servers(
 
 
 def last_clients(
-    relay: Relay, names: Mapping[int, str], transactions: Transactions, now: float
+    relay: Relay, interfaces: Mapping[int, str], transactions: Transactions, now: float
 ) -> list[dict[str, Any]]:
-    """Return the clients that looked for servers last, the newest first; `names` are of interfaces."""
-    return [_client(relay, names.get(one.index), one, now) for one in reversed(transactions.last)]
+    """Return the clients that looked for servers last, the newest first; `interfaces` has names."""
+    names = _names(relay)
+    return [_client(names, interfaces.get(one.index), one, now) for one in reversed(transactions.last)]
 
 
 _NEVER_ASKED = Record()
@@ -96,23 +98,36 @@ def _answers(record: Record, now: float) -> dict[str, Any]:
     }
 
 
-def _client(relay: Relay, interface: str | None, followed: Followed, now: float) -> dict[str, Any]:
+def _client(names: _Names, interface: str | None, followed: Followed, now: float) -> dict[str, Any]:
     return {
         "mac": format_mac(followed.chaddr),
         "interface": interface,
         "pxe": followed.pxe,
         "rule": followed.decision.reason.value,
-        "servers": [_server(relay, server) for server in followed.decision.servers],
+        "servers": [_server(names, server) for server in followed.decision.servers],
         "ago": round(now - followed.at, 3),
         "answers": [
-            {**_server(relay, server), "milliseconds": round(seconds * 1000, 1)}
+            {**_server(names, server), "milliseconds": round(seconds * 1000, 1)}
             for server, seconds in followed.answers
         ],
         "returns": followed.decision.returns,
     }
 
 
-def _server(relay: Relay, server: bytes) -> dict[str, str]:
+_Names = Mapping[bytes, str]
+"""The first name of each server that has one, by its 4 octets."""
+
+
+def _names(relay: Relay) -> _Names:
+    found: dict[bytes, str] = {}
+    for name, targets in relay.config.servers.items():
+        for target in targets:
+            for address in relay.answers.of(target):
+                found.setdefault(address.packed, name)
+    return found
+
+
+def _server(names: _Names, server: bytes) -> dict[str, str]:
     """Name a server by its first name, or by its address if it has none."""
     address = str(IPv4Address(server))
-    return {"server": next(iter(server_names(relay, server)), address), "address": address}
+    return {"server": names.get(server, address), "address": address}

@@ -23,9 +23,14 @@ class TakenError(Exception):
 class LocalSocket:
     """A listening Unix socket: `socket`, until it is closed."""
 
-    def __init__(self, path: Path) -> None:
-        """Listen; TakenError if somebody else does so there, OSError if it can't be done."""
+    def __init__(self, path: Path, *, folder: bool = False) -> None:
+        """Listen; TakenError if somebody else does so there, OSError if it can't be done.
+
+        `folder`: make the folder it is to stand in, if there is none.
+        """
         self._path = path
+        if folder:
+            path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         self.socket = _listening(path)
         found = path.lstat()
         self._inode = found.st_dev, found.st_ino
@@ -54,7 +59,6 @@ def check_length(path: Path) -> None:
 
 def _listening(path: Path) -> socket.socket:
     check_length(path)
-    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     _remove_leftover(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     before = os.umask(0o117)

@@ -29,6 +29,12 @@ from pxerelay.traffic import Traffic
 
 _ASKER = "lookout"
 
+_LATE = 10.0
+"""Seconds for which an answer that comes too late still goes to no client."""
+
+_ANSWERS_ALL_THE_SAME = frozenset({Drop.NOT_OUR_GIADDR, Drop.NO_INTERFACE})
+"""What would become of answers to an address of ours that no clients are behind, or several interfaces'."""
+
 _LOOKS_EVERY = 0.5
 """Seconds."""
 
@@ -68,6 +74,7 @@ class Lookout:
                 del times[address]
         if not relay.config.pools:
             self.close()
+            self.standing, self._boots = ALL_UP, Boots()
         elif self._timer is None:
             self._timer = loop.call_later(_LOOKS_EVERY, self._look)
 
@@ -103,8 +110,6 @@ class Lookout:
         self._timer = loop.call_later(_LOOKS_EVERY, self._look)
         self._boots.pass_time(now)
         self._health.judge(self._traffic.transactions.record, now)
-        self._try(now)
-        self._ask(now)
         standing, before = self._health.standing(now), self.standing
         for warn, text in self._health.news:
             (LOGGER.warning if warn else LOGGER.info)("%s", text)
@@ -112,7 +117,13 @@ class Lookout:
         if standing != before:
             self._boots.keep(before, now)
             self.standing = standing
-            self._renew()
+            try:
+                self._renew()
+            except BaseException:
+                self.standing = before  # so that the next look tries it again
+                raise
+        self._try(now)
+        self._ask(now)
 
     def _try(self, now: float) -> None:
         """Try servers that get no requests, each with the next DISCOVER of its pool."""
@@ -157,6 +168,8 @@ class Lookout:
 
         def tell(answered: bool) -> None:
             self._asking.discard(address)
+            if answered:  # perhaps from another address than it was asked at
+                self._traffic.transactions.heard(number(address.packed), loop.time())
             self._health.asked(address, loop.time(), answered=answered)
 
         self._asking.add(address)
@@ -174,8 +187,8 @@ class Lookout:
         transaction, questions = packet.transaction(message), self._traffic.questions
 
         def take(reply: Heard) -> bool:
-            if isinstance(reply.decision, Drop) and reply.decision is not Drop.NOT_OUR_GIADDR:
-                return False  # an answer to our own address is to none that clients are behind
+            if isinstance(reply.decision, Drop) and reply.decision not in _ANSWERS_ALL_THE_SAME:
+                return False
             if questions.end(transaction):
                 tell(True)
             return True
@@ -183,11 +196,12 @@ class Lookout:
         def give_up() -> None:
             if questions.end(transaction):
                 tell(False)
-            questions.forget(transaction)
+            loop.call_later(_LATE, questions.forget, transaction)
 
+        loop = asyncio.get_running_loop()
         questions.begin(transaction, _ASKER, take)
         self._traffic.send(message, decision)
-        asyncio.get_running_loop().call_later(seconds, give_up)
+        loop.call_later(seconds, give_up)
 
 
 def _question(relay: Relay, pool: Pool, address: IPv4Address, chaddr: bytes) -> tuple[bytearray, ToServers]:

@@ -32,7 +32,10 @@ _COUNTERS = {
 
 _GAUGES = {
     "pxerelay_build_info": ("version", "1; the version that runs"),
-    "pxerelay_server_up": ("server address", "1 if the server counts as alive, 0 if not"),
+    "pxerelay_server_up": (
+        "server address",
+        "1 if the server counts as alive, 0 if not; only with `failover` or `hash`",
+    ),
     "pxerelay_interface_active": ("interface", "1 if clients are served there, 0 if it waits"),
     "pxerelay_config_info": ("sha256", "1; the configuration in force"),
     "pxerelay_config_rules": ("", "rules in the configuration"),

@@ -19,6 +19,7 @@ import socket
 import struct
 import sys
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from pxerelay import mmsg, sockets
@@ -73,6 +74,15 @@ class UdpOutbox:
         for lane in self._lanes.values():
             lane.close()
         self._lanes.clear()
+
+    def keep_lanes(self, servers: AbstractSet[bytes]) -> None:
+        """Close the lanes of all but these servers."""
+        for address in self._lanes.keys() - servers:
+            self._lanes.pop(address).close()
+
+    def discard(self) -> None:
+        """Forget what waits."""
+        self._groups.clear()
 
     def put(self, messages: Sequence[Message], address: bytes, control: bytes = b"") -> None:
         """Add requests of one length to a server's 4 octets; `control` is from `sockets.packet_info`."""
@@ -224,6 +234,12 @@ class LinkOutbox:
             for number in range(at, len(self._waiting)):
                 self._indexes[number] = index
                 _LINK_NAME.pack_into(self._names.octets, number * _LINK_NAME.size, socket.AF_PACKET, 0, index)
+
+    def discard(self) -> None:
+        """Forget what waits."""
+        self._waiting.clear()
+        self._failures.clear()
+        self._used = 0
 
     def flush(self) -> list[Failure]:
         """Send everything and return what failed since the last call."""

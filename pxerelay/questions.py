@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pxerelay import packet
-from pxerelay.batch import Batch
+from pxerelay.batch import Batch, number
 from pxerelay.relay import Decision
 
 
@@ -48,6 +48,7 @@ class Questions:
     def __init__(self) -> None:
         self._asked: dict[packet.Transaction, _Question] = {}
         self._over: set[packet.Transaction] = set()
+        self._xids: frozenset[int] = frozenset()
 
     def __bool__(self) -> bool:
         """Whether there are any, those that are over too."""
@@ -56,6 +57,7 @@ class Questions:
     def begin(self, transaction: packet.Transaction, asker: str, tell: Teller) -> None:
         """Have somebody told of the replies in a transaction."""
         self._asked[transaction] = _Question(asker, tell)
+        self._count()
 
     def end(self, transaction: packet.Transaction) -> bool:
         """Tell nobody any more, and whether somebody was; replies go nowhere until they are forgotten."""
@@ -68,6 +70,17 @@ class Questions:
         """Treat replies in a transaction as those to clients."""
         self._asked.pop(transaction, None)
         self._over.discard(transaction)
+        self._count()
+
+    def among(self, batch: Batch) -> list[int]:
+        """Return the positions in a batch of messages that may be replies to any of them."""
+        xids = batch.words(packet.XID.start)
+        if self._xids.isdisjoint(xids):
+            return []
+        return [at for at, xid in enumerate(xids) if xid in self._xids]
+
+    def _count(self) -> None:
+        self._xids = frozenset(number(xid) for xid, _ in (*self._asked, *self._over))
 
     def of(self, asker: str) -> int:
         """Return how many somebody has on their way."""

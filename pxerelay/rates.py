@@ -61,7 +61,7 @@ def servers(before: Mapping[str, Any], after: Mapping[str, Any], seconds: float)
                 Server(
                     name,
                     address,
-                    now.get("state") or "",
+                    _state(now),
                     max(now["requests"] - then["requests"], 0) / seconds,
                     max(now["replies"] - then["replies"], 0) / seconds,
                     share_answered(now),
@@ -70,6 +70,13 @@ def servers(before: Mapping[str, Any], after: Mapping[str, Any], seconds: float)
                 )
             )
     return sorted(rows)
+
+
+def _state(server: Mapping[str, Any]) -> str:
+    """Return what is thought of a server: empty where nothing is."""
+    if server.get("doubtful"):
+        return "doubtful"
+    return "returning" if server.get("returns_in") else server.get("state") or ""
 
 
 def share_answered(server: Mapping[str, Any]) -> float | None:

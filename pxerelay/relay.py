@@ -126,8 +126,9 @@ class Relay:
     Built anew when one of them changes. The configuration is one as it holds on a day (`Config.on`), and
     `answers` are for servers' DNS names. `boots` has the clients that keep the `standing` before this one;
     without it nobody does. `vrfs` tells the names of VRFs by index. Only where interfaces share a giaddr is
-    it remembered who asked, for a reply that does not bring our circuit id back. `repliers` has the 4 octets
-    of every server that may get requests.
+    it remembered who asked, for a reply that does not bring our circuit id back: `asked` has names of
+    interfaces by transaction, from the relay before this one on. `repliers` has the 4 octets of every
+    server that may get requests.
     """
 
     def __init__(
@@ -138,6 +139,7 @@ class Relay:
         answers: Answers = _NO_ANSWERS,
         standing: Standing = ALL_UP,
         boots: Boots | None = None,
+        asked: dict[packet.Transaction, str] | None = None,
     ) -> None:
         self.config = config
         self.answers = answers
@@ -152,7 +154,7 @@ class Relay:
             if port.index is not None and port.giaddr is not None:
                 self._by_index[port.index] = port
                 self._by_giaddr.setdefault((port.vrf, port.giaddr.packed), []).append(port)
-        self._asked: dict[packet.Transaction, Port] = {}
+        self._asked = {} if asked is None else asked
         self._waiting_indexes: set[int] = set()
         self._own: set[tuple[int, bytes]] = set()
         self._vrf_of: dict[int, int] = {}
@@ -341,13 +343,14 @@ class Relay:
         if len(ports) == 1:
             return ToClient(ports[0], address, hardware)
         asked = self._asked.get(packet.transaction(message))
-        return ToClient(asked, address, hardware) if asked in ports else Drop.NO_INTERFACE
+        heard_on = [port for port in ports if port.name == asked]
+        return ToClient(heard_on[0], address, hardware) if heard_on else Drop.NO_INTERFACE
 
     def _remember(self, message: packet.Message, port: Port) -> None:
         """Remember on which of several interfaces with one giaddr a client asked."""
         if len(self._asked) >= _ASKED:
             self._asked.clear()
-        self._asked[packet.transaction(message)] = port
+        self._asked[packet.transaction(message)] = port.name
 
 
 def recipients(

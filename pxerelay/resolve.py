@@ -150,7 +150,10 @@ class Resolver:
         seconds = [value.get(key, defaults[key]["default"]) for key in ("every", "timeout")]
         every, timeout = (int(number) if isinstance(number, int | float) else 0 for number in seconds)
         if timeout > every > 0:
-            message = f"{timeout} s is longer than {every} s, after which the server is asked again"
+            message = (
+                f"`timeout`, {timeout} s, is longer than `every`, {every} s, after which the server is asked "
+                f"again; write a `timeout` of {every} or less, or a larger `every`"
+            )
             self.fault(self.main, (*path, "timeout") if "timeout" in value else path, message)
         chaddr = NOBODY
         if isinstance(value.get("mac"), str):

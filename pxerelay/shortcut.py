@@ -152,19 +152,14 @@ class Shortcuts:
                 self._tally.add_replies(leaves.index, leaves.source.to_bytes(4, sys.byteorder), leaves.count)
                 leaves.count = 0
 
-    def take(
-        self, batch: Batch, *, replies: bool = True, leave: Collection[int] = ()
-    ) -> tuple[Known, list[int]]:
-        """Return what is known of a batch, patched, and the positions of the rest.
-
-        Nothing that stands at the positions `leave`, and no reply if so wanted, is known.
-        """
+    def take(self, batch: Batch, leave: Collection[int] = ()) -> tuple[Known, list[int]]:
+        """Return what is known of a batch, patched, and the positions of the rest, `leave` among them."""
         self._begin_anew_if_full()
         known, heads = Known(), batch.words(packet.OP)
         for at in leave:
             heads[at] = _UNKNOWN
         rest = self._take_requests(batch, heads, known)
-        if rest and replies:
+        if rest:
             rest = self._take_replies(batch, heads, rest, known)
         return known, rest
 

@@ -6,11 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pxerelay.packet import UNSET
 from pxerelay.relay import Drop, ToServers
 from pxerelay.rules import Reason
 
 _MOST_NAMES = 4096
 """Interfaces that are told apart; hosts of virtual machines make new ones all the time."""
+
+_MOST_SOURCES = 1024
+"""Addresses that replies come from and that are told apart; the others count as those of 0.0.0.0."""
 
 OTHER = ""
 """Stands for an interface that is no client interface, or one too many."""
@@ -32,6 +36,7 @@ class Tally:
         self._names: Mapping[int, str] = {}
         self._clients: frozenset[str] = frozenset()
         self._met: set[str] = set()
+        self._sources: set[bytes] = set()
 
     def rename(self, names: Mapping[int, str], clients: Iterable[str]) -> None:
         """Say what interfaces are called from now on, and which of the names are client interfaces'."""
@@ -49,6 +54,11 @@ class Tally:
 
     def add_replies(self, index: int, source: bytes, count: int) -> None:
         """Count replies from a server that left by an interface."""
+        if source not in self._sources:
+            if len(self._sources) < _MOST_SOURCES:
+                self._sources.add(source)
+            else:
+                source = UNSET
         self.replies[self._name(index), source] += count
 
     def add_drops(self, index: int, reason: Drop, count: int = 1) -> None:

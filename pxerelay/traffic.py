@@ -96,6 +96,7 @@ class Traffic:
         }
         self.transactions.servers = frozenset(map(number, relay.repliers))
         self._shortcuts = Shortcuts(relay, self._tally)
+        self._to_network.keep_lanes(relay.repliers)
         self.unknown.obey(relay)
 
     @property
@@ -141,7 +142,13 @@ class Traffic:
             total += len(batch)
             if elsewhere:
                 batch.ignore(elsewhere)
-            self._relay(batch, shortcuts)
+            try:
+                self._relay(batch, shortcuts)
+            except Exception:  # noqa: BLE001  # whatever one message did, the next ones are relayed
+                self._to_network.discard()
+                self._to_link.discard()
+                self._accounts.clear()
+                self._troubles.bug(len(batch))
             if len(batch) < BATCH or time.monotonic() > end:
                 break
         if total > _CROWD:
@@ -159,12 +166,13 @@ class Traffic:
             shortcuts.meet_anew()
         watched = self.watches.wanting(batch, now) if self.watches else _NOBODY
         if self.narrator is None:
-            known, rest = shortcuts.take(batch, replies=not self.questions, leave=watched)
+            aside = {*watched, *self.questions.among(batch)} if watched or self.questions else _NOBODY
+            known, rest = shortcuts.take(batch, leave=aside)
             strangers = known.strangers
-            if watched:
-                strangers += shortcuts.strangers(batch, watched)
             self._known(known, now)
             answered = bool(known.replies)
+            if aside:
+                strangers += shortcuts.strangers(batch, aside)
         else:
             strangers = shortcuts.strangers(batch)
         for at in rest:
@@ -175,6 +183,7 @@ class Traffic:
             sent: packet.Message = message
             decision = self._decide(batch, at, shortcuts, now)
             if self.questions and self._was_asked(heard(batch, at, decision), now):
+                refused.add(at)
                 continue  # it goes nowhere that could be told
             if isinstance(decision, ToServers):
                 sent = decision.message or message
@@ -198,16 +207,18 @@ class Traffic:
         if strangers:
             self._note(batch, strangers, refused, shortcuts, now)
         if answered and self.transactions.pending:
-            self._match(batch, now)
+            self._match(batch, refused, now)
         self._flush(now)
 
-    def _match(self, batch: Batch, now: float) -> None:
-        """Find the replies of a batch that requests wait for."""
+    def _match(self, batch: Batch, refused: AbstractSet[int], now: float) -> None:
+        """Find the replies that requests wait for, among those of a batch that were relayed."""
         pending = self.transactions.pending
         xids = batch.words(packet.XID.start)
         if not pending.keys().isdisjoint(xids):
             for at, xid in enumerate(xids):
-                if xid in pending and batch.messages[at][packet.OP] == packet.BOOTREPLY:
+                if xid not in pending or at in refused or batch.sizes[at] < packet.HEADER_SIZE:
+                    continue
+                if batch.messages[at][packet.OP] == packet.BOOTREPLY:
                     self.transactions.answered(xid, batch.sources[at], now)
 
     def _note(
@@ -258,7 +269,7 @@ class Traffic:
                 self._to_servers(messages, way.decision)
                 way.count += len(messages)
                 if room:
-                    some = messages if len(known.clients) <= room else messages[:1]
+                    some = messages if len(messages) <= room else messages[:1]
                     self.transactions.sent(some, way.index, way.decision, now)
                     room -= len(some)
         for leaves, replies in known.replies.items():

@@ -28,6 +28,9 @@ PATIENCE = 4.0
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, PATIENCE)
 """Upper bounds, in seconds, of the classes that times to answer are counted in."""
 
+_SOON = 3.0
+"""Seconds within which a client that asks the same again is only impatient."""
+
 _MOST = 4096
 """Requests that are followed at the same time."""
 
@@ -129,6 +132,9 @@ class Transactions:
         self.settle(now)
         xid, pxe = number(message[packet.XID]), _is_pxe(message)
         again = self.pending.pop(xid, None)
+        if again and again.decision == decision and now - again.at < _SOON:
+            self.pending[xid] = again  # the same question, before its answer could be missed
+            return
         if again:
             self._give_up(again)
         followed = Followed(packet.ethernet_chaddr(message) or b"", index, decision, now, pxe=pxe)
@@ -160,6 +166,7 @@ class Transactions:
         answer of the only one that has not answered yet. One from another server is not: the client asked
         that one with the same xid, later.
         """
+        self.settle(now)
         followed = self.pending.get(xid)
         if followed is None:
             return
@@ -176,7 +183,7 @@ class Transactions:
         if not followed.waiting:
             del self.pending[xid]
         record = self._records.get(source)
-        if record is not None and took <= PATIENCE:
+        if record is not None:
             record.answered += 1
             record.seconds += took
             record.buckets[bisect_left(BOUNDS, took)] += 1

@@ -51,6 +51,11 @@ class Troubles:
 
         self.warn(kind, f"{_failure_text(failure)}{hint}", about)
 
+    def bug(self, count: int) -> None:
+        """Tell of messages that were lost by a fault of ours, which is being handled, with where it is."""
+        if self._limiter.allow("bug", time.monotonic()) is not None:
+            LOGGER.exception("a fault of pxerelay: up to %d messages were lost; please report it", count)
+
     def warn(self, kind: object, text: str, about: Callable[[], Fields] = Fields) -> None:
         """Log a warning, but each kind at a bounded rate."""
         held = self._limiter.allow(kind, time.monotonic())

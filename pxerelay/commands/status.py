@@ -50,6 +50,10 @@ def _status_text(answer: dict[str, Any]) -> str:
         lines.append(f"ended      {config['ended']} rules{following}")
     if config["last_error"]:
         lines.append(f"refused    {config['last_error']}")
+    metrics = answer["metrics"]
+    if metrics["at"]:
+        error = f", but: {metrics['error']}" if metrics["error"] else ""
+        lines.append(f"metrics    at {metrics['at']}{error}")
     for name, port in answer["interfaces"].items():
         lines.append(f"interface  {name} {port['state']}, {port['waiting'] or 'giaddr ' + port['giaddr']}")
     lines.append(
@@ -90,7 +94,7 @@ def _state_text(row: Mapping[str, Any]) -> str:
     if "state" not in row:
         return ""
     if row["doubtful"]:
-        return f" {row['state']}, but has not answered lately: the next one gets a copy"
+        return f" {row['state']} since {row['since']}, but has not answered lately: the next one gets a copy"
     returns = f", clients return in {row['returns_in']} s" if row["returns_in"] else ""
     return f" {row['state']} since {row['since']}{returns}"
 

@@ -19,8 +19,13 @@ from pxerelay.commands.common import FAILED, NO_DAEMON, OK, fail
 _EVERY = 1.0
 """Seconds from one look to the next."""
 
+_PATIENCE = 4.0
+"""Seconds after which firmware asks again (PXE 2.1, 2.2.3)."""
+
 _FIXED = 8
 """Lines that headings take."""
+
+_COLOURS = {"up": "green", "doubtful": "yellow", "returning": "yellow", "down": "bold red"}
 
 _FEWEST = 3
 """Rows of a table that are shown however low the terminal is."""
@@ -119,7 +124,7 @@ def _servers(rows: list[rates.Server]) -> Table:
         table.add_row(
             row.name,
             row.address,
-            Text(row.state, {"up": "green", "down": "bold red"}.get(row.state, "")),
+            Text(row.state, _COLOURS.get(row.state, "")),
             _rate(row.requests),
             _rate(row.replies),
             "-" if row.answered is None else f"{row.answered:.0%}".removesuffix("%"),
@@ -132,17 +137,22 @@ def _servers(rows: list[rates.Server]) -> Table:
 def _clients(clients: list[Mapping[str, Any]]) -> Table:
     table = _table("last client", "VLAN", "rule", "went to", "answered", "ago")
     for client in clients:
-        answers = [f"{one['server']} {one['milliseconds']:.1f} ms" for one in client["answers"]]
-        told = ", ".join(answers) or ("no answer yet" if client["returns"] else "answers go to the router")
+        answers = [f"{_named(one)} {one['milliseconds']:.1f} ms" for one in client["answers"]]
+        missing = "no answer yet" if client["ago"] < _PATIENCE else "no answer"
+        told = ", ".join(answers) or (missing if client["returns"] else "answers go to the router")
         table.add_row(
             client["mac"],
             client["interface"] or "",
             client["rule"],
-            ", ".join(one["server"] for one in client["servers"]),
+            ", ".join(map(_named, client["servers"])),
             Text(told, "" if answers or not client["returns"] else "yellow"),
             _ago(client["ago"]),
         )
     return table
+
+
+def _named(server: Mapping[str, str]) -> str:
+    return " ".join(dict.fromkeys((server["server"], server["address"])))
 
 
 def _rate(number: float) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from pxerelay import bootserver, netlink, routes
 from pxerelay.doctor import answers, asking, gather, host, kernel, network, plan
 from pxerelay.doctor.facts import Answer, Arrival, Asked, Facts, Service, Sighting, Way
-from pxerelay.doctor.verdict import Code, Finding, note
+from pxerelay.doctor.verdict import Code, Finding, note, warning
 from pxerelay.doctor.wire import Frame, Wire
 from pxerelay.errands import Errand, Survey
 from pxerelay.load import Loaded
@@ -64,7 +64,7 @@ async def examine(loaded: Loaded, path: Path, socket_path: Path, wish: Wish) -> 
         try:
             asked = await _probe(facts, socket_path, servers, wish, found)
         except asking.AskError as error:
-            found.append(note(Code.NOT_CHECKED, "servers", f"none was asked: {error}"))
+            found.append(warning(Code.NOT_CHECKED, "servers", f"none was asked: {error}"))
     for one in asked:
         found += answers.findings(facts, one)
     return Examined(facts, asked, tuple(dict.fromkeys(found)))

@@ -43,15 +43,15 @@ def _daemon(facts: Facts) -> Iterator[Finding]:
     if running is None:
         holder = next((one for one in facts.holders if one.is_pxerelay), None)
         if holder or facts.denied:
-            runs = f"pxerelay runs (process {holder.pid}), but " if holder else ""
-            yield note(
+            runs = f"pxerelay holds port 67 (process {holder.pid}); " if holder else ""
+            yield warning(
                 Code.NOT_CHECKED,
                 "daemon",
                 f"{runs}{facts.no_daemon}",
                 "run this as root or in the group pxerelay, with the daemon's --socket",
             )
         else:
-            yield warning(
+            yield error(
                 Code.NO_DAEMON,
                 "daemon",
                 f"no request is relayed: {facts.no_daemon}",

@@ -87,7 +87,7 @@ class Doctor:
         """Return what is found without a daemon and without asking, but for that there is no daemon."""
         self.config.write_text(config)
         found = self.finds("--no-probe", *arguments)
-        assert ("warning", "no-daemon", "daemon") in found
+        assert ("error", "no-daemon", "daemon") in found
         return [one for one in found if one[1] != "no-daemon"]
 
 
@@ -192,10 +192,10 @@ def test_without_rights_it_says_what_it_could_not_check(doctor: Doctor) -> None:
     doctor.config.write_text(CONFIG)
     found = doctor.finds(before=("setpriv", "--bounding-set=-all", "--inh-caps=-all"))
     assert found == [
-        ("warning", "no-daemon", "daemon"),
+        ("error", "no-daemon", "daemon"),
         ("note", "capabilities", "doctor"),
         ("note", "not-checked", "wire"),
-        ("note", "not-checked", "servers"),
+        ("warning", "not-checked", "servers"),
     ]
 
 
@@ -236,7 +236,7 @@ def test_a_daemon_whose_socket_is_elsewhere_is_not_taken_for_another_relay(
     start: Start, doctor: Doctor
 ) -> None:
     doctor.config = start(CONFIG).config
-    assert doctor.finds() == [("note", "not-checked", "daemon"), ("note", "not-checked", "servers")]
+    assert doctor.finds() == [("warning", "not-checked", "daemon"), ("warning", "not-checked", "servers")]
 
 
 def test_a_changed_file_that_is_not_in_force(start: Start, doctor: Doctor) -> None:

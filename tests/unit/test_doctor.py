@@ -118,22 +118,22 @@ OTHER = Holder("0.0.0.0", "root", 5, "/usr/sbin/dnsmasq -C /x", "dnsmasq.service
 @pytest.mark.parametrize(
     ("given", "found"),
     [
-        (without_daemon(), ["warning daemon no-daemon"]),
-        (without_daemon(denied=True), ["note daemon not-checked"]),
+        (without_daemon(), ["error daemon no-daemon"]),
+        (without_daemon(denied=True), ["warning daemon not-checked"]),
         (
             without_daemon(denied=True, holders=(Holder("0.0.0.0", "pxerelay"),)),
-            ["note daemon not-checked"],
+            ["warning daemon not-checked"],
         ),
         (
             without_daemon(holders=(Holder("0.0.0.0", "root", 5, "python /opt/x/bin/pxerelay run"),)),
-            ["note daemon not-checked"],
+            ["warning daemon not-checked"],
         ),
-        (without_daemon(capabilities=0), ["warning daemon no-daemon", "note doctor capabilities"]),
+        (without_daemon(capabilities=0), ["error daemon no-daemon", "note doctor capabilities"]),
         (
             without_daemon(capabilities=1 << host.CAP_NET_RAW, unprivileged_ports=67),
-            ["warning daemon no-daemon"],
+            ["error daemon no-daemon"],
         ),
-        (without_daemon(holders=(OTHER,)), ["warning daemon no-daemon", "error host port-67-taken"]),
+        (without_daemon(holders=(OTHER,)), ["error daemon no-daemon", "error host port-67-taken"]),
         (facts(holders=(OTHER,)), ["error host port-67-taken"]),
         (facts(sha256="other"), ["warning daemon config-not-in-force"]),
         (

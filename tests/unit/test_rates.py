@@ -116,6 +116,7 @@ def test_the_screen_tells_vlans_servers_and_the_last_clients() -> None:
     after["clients"] = [
         client,
         {**client, "answers": [], "ago": 90.0},
+        {**client, "answers": []},
         {**client, "answers": [], "returns": False},
     ]
     lines = shown(state(), after).splitlines()
@@ -124,8 +125,9 @@ def test_the_screen_tells_vlans_servers_and_the_last_clients() -> None:
     assert "last reload refused: pxerelay.yml:1:1: unknown key 'defalt'" in text
     assert any(line.split()[:6] == ["vlan10", "active", "giaddr", "10.10.10.1", "7.0", "-"] for line in lines)
     assert any(line.split()[:3] == ["ris", "10.20.0.10", "down"] and " 86 " in line for line in lines)
-    assert "ris 2.5 ms" in text
+    assert "ris 10.20.0.10 2.5 ms" in text
     assert "no answer yet" in text
+    assert "no answer " in text.replace("no answer yet", "")
     assert "2 min" in text
     assert "answers go to the router" in text
 
