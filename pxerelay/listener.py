@@ -40,9 +40,12 @@ class Listener:
         self._loop.remove_reader(self._socket)
 
     def _read(self) -> None:
-        crowd = self._pace.busy(self._readable(self._socket), self._loop.time())
-        if crowd and not self._pause:
-            self._loop.remove_reader(self._socket)
-        elif self._pause and not crowd:
-            self._loop.add_reader(self._socket, self._read)
-        self._pause = self._loop.call_later(_PAUSE, self._read) if crowd else None
+        crowd = False
+        try:
+            crowd = self._pace.busy(self._readable(self._socket), self._loop.time())
+        finally:  # whatever happened, the next datagrams are read
+            if crowd and not self._pause:
+                self._loop.remove_reader(self._socket)
+            elif self._pause and not crowd:
+                self._loop.add_reader(self._socket, self._read)
+            self._pause = self._loop.call_later(_PAUSE, self._read) if crowd else None

@@ -207,7 +207,9 @@ class Traffic:
         xids = batch.words(packet.XID.start)
         if not pending.keys().isdisjoint(xids):
             for at, xid in enumerate(xids):
-                if xid in pending and batch.messages[at][packet.OP] == packet.BOOTREPLY:
+                if xid not in pending or batch.sizes[at] < packet.HEADER_SIZE:
+                    continue  # of a message that does not reach so far the column shows an older one's
+                if batch.messages[at][packet.OP] == packet.BOOTREPLY:
                     self.transactions.answered(xid, batch.sources[at], now)
 
     def _note(
