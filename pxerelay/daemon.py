@@ -122,10 +122,10 @@ class Daemon:
         self._links = await anext(states)
         self._apply(held, await self._ask_names(held.loaded.config))
         stack.callback(Listener(udp, self._traffic.readable).close)
+        await self._export(held.config.metrics)
         server = self._open_control()
         if server:
             stack.push_async_callback(server.close)
-        await self._export(held.config.metrics)
         self._report_start()
         memory.settle()
         notify.notify("READY=1", self._status_text())

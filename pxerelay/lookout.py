@@ -111,9 +111,7 @@ class Lookout:
         self._boots.pass_time(now)
         self._health.judge(self._traffic.transactions.record, now)
         standing, before = self._health.standing(now), self.standing
-        for warn, text in self._health.news:
-            (LOGGER.warning if warn else LOGGER.info)("%s", text)
-        self._health.news.clear()
+        self._tell_news()
         if standing != before:
             self._boots.keep(before, now)
             self.standing = standing
@@ -124,6 +122,11 @@ class Lookout:
                 raise
         self._try(now)
         self._ask(now)
+
+    def _tell_news(self) -> None:
+        for warn, text in self._health.news:
+            (LOGGER.warning if warn else LOGGER.info)("%s", text)
+        self._health.news.clear()
 
     def _try(self, now: float) -> None:
         """Try servers that get no requests, each with the next DISCOVER of its pool."""
@@ -171,6 +174,7 @@ class Lookout:
             if answered:  # perhaps from another address than it was asked at
                 self._traffic.transactions.heard(number(address.packed), loop.time())
             self._health.asked(address, loop.time(), answered=answered)
+            self._tell_news()
 
         self._asking.add(address)
         try:

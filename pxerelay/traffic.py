@@ -217,7 +217,7 @@ class Traffic:
         if not pending.keys().isdisjoint(xids):
             for at, xid in enumerate(xids):
                 if xid not in pending or at in refused or batch.sizes[at] < packet.HEADER_SIZE:
-                    continue
+                    continue  # of a message that does not reach so far the column shows an older one's
                 if batch.messages[at][packet.OP] == packet.BOOTREPLY:
                     self.transactions.answered(xid, batch.sources[at], now)
 

@@ -193,9 +193,9 @@ def test_without_rights_it_says_what_it_could_not_check(doctor: Doctor) -> None:
     found = doctor.finds(before=("setpriv", "--bounding-set=-all", "--inh-caps=-all"))
     assert found == [
         ("error", "no-daemon", "daemon"),
+        ("warning", "not-checked", "servers"),
         ("note", "capabilities", "doctor"),
         ("note", "not-checked", "wire"),
-        ("warning", "not-checked", "servers"),
     ]
 
 
