@@ -209,6 +209,7 @@ def test_a_sighup_for_the_whole_service_does_not_end_its_loader(start: Start) ->
     daemon.wait_for(lambda: ignores(loader, signal.SIGHUP))
     os.kill(int(loader), signal.SIGHUP)
     daemon.wait_for(lambda: daemon.status()["config"]["rules"] == 5)
+    assert daemon.status()["config"]["last_error"] is None
 
 
 def test_the_service_manager_is_told_that_a_crashed_reload_is_over(network: Network, tmp_path: Path) -> None:

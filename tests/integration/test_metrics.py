@@ -179,8 +179,10 @@ def test_a_port_that_is_taken_is_told_and_packets_flow(
         daemon = start(TCP, options=())
         assert f"no metrics at 127.0.0.1:{PORT}: Address already in use" in daemon.log
         send(station, server, "02:00:00:20:00:01")
-    assert "error" not in daemon.reload(TCP)
+        assert daemon.status()["metrics"] == {"at": f"127.0.0.1:{PORT}", "error": "Address already in use"}
+    daemon.wait_for(lambda: daemon.status()["metrics"]["error"] is None, 15)
     assert of(scraped(network), "pxerelay_replies_total", interface="vlan10") == 1
+    assert daemon.log.count("no metrics at") == 1
 
 
 def test_peers_that_say_nothing_hold_up_neither_packets_nor_for_long_other_peers(
@@ -208,6 +210,57 @@ def test_peers_that_say_nothing_hold_up_neither_packets_nor_for_long_other_peers
             return False  # that the last of them are gone was not noticed yet
 
     daemon.wait_for(answered, 10)
+
+
+def test_peers_that_say_a_little_now_and_then_have_their_time_too(start: Start, network: Network) -> None:
+    start(TCP, options=())
+    with inside(network.relay):
+        slow = [socket.create_connection(("127.0.0.1", PORT)) for _ in range(2)]
+    began = time.monotonic()
+    for one in slow:
+        one.settimeout(0.5)
+        one.sendall(b"GET /")
+    left = set(slow)
+    while left:
+        assert time.monotonic() - began < 20, "somebody was let go on for ever"
+        for one in tuple(left):
+            try:
+                one.sendall(b"x")
+                if one.recv(1) == b"":
+                    left.discard(one)
+            except TimeoutError:
+                pass
+            except ConnectionError:
+                left.discard(one)
+    for one in slow:
+        one.close()
+    assert of(scraped(network), "pxerelay_config_rules") == 4
+
+
+def test_empty_datagrams_among_replies_end_nothing(
+    start: Start, station: Station, server: FakeServer
+) -> None:
+    """What a slot held before is not taken for part of a datagram that does not reach so far."""
+    daemon = start(BASE, options=())
+    for at in range(60):
+        chaddr = f"02:00:00:21:00:{at:02x}"
+        asked = request(chaddr=chaddr)
+        asked[packet.XID] = mac(chaddr)[-4:]
+        station.send(asked)
+        heard = server.receive()
+        assert heard
+        assert bytes(heard[0][packet.XID]) == mac(chaddr)[-4:]
+        answer = reply()
+        answer[packet.XID], answer[packet.CHADDR] = heard[0][packet.XID], heard[0][packet.CHADDR]
+        for _ in range(5):
+            station.send(b"")
+        if at % 2:
+            server.send(answer, "10.10.10.1")
+        for _ in range(5):
+            station.send(b"")
+    daemon.wait_for(lambda: daemon.status()["counters"]["replies"] == 30)
+    assert daemon.status()["counters"]["requests"] == 60
+    assert "a fault of pxerelay" not in daemon.log
 
 
 def test_a_peer_that_says_nothing_does_not_hold_up_the_end(start: Start, network: Network) -> None:
@@ -274,3 +327,44 @@ def test_status_watch_draws_on_a_terminal_through_a_restart_until_interrupted(
             except OSError:
                 break  # the other end is gone
         assert process.wait(20) == 0
+
+
+def test_no_client_hears_a_late_answer_to_a_health_question(
+    start: Start, station: Station, server: FakeServer
+) -> None:
+    pool = "{addresses: [10.20.0.10, 10.20.0.20], strategy: failover, probe: {every: 5, timeout: 1}}"
+    daemon = start(BASE.replace("ris: 10.20.0.10,", f"ris: {pool},"), options=())
+    question = server.receive(10)
+    assert question
+    daemon.wait_for(lambda: daemon.status()["servers"]["ris"]["10.20.0.10"]["doubtful"], 10)
+    late = bytearray(question[0])
+    late[packet.OP] = packet.BOOTREPLY
+    server.send(late, "10.10.10.1")
+    assert [datagram for datagram in station.datagrams(0.5) if datagram.port == 68] == []
+    counters = daemon.status()["counters"]
+    assert (counters["replies"], counters["sent_to_clients"]) == (0, 0)
+
+
+def test_a_reply_that_is_dropped_is_nobodys_answer(
+    start: Start, station: Station, server: FakeServer
+) -> None:
+    """A stranger answers for a server that is silent, in one batch with another server's reply."""
+    daemon = start(BASE, options=())
+    listed, unlisted = "02:00:00:10:00:01", "02:00:00:20:00:01"  # of altiris, which is not there, and of ris
+    for chaddr in (unlisted, listed):
+        asked = request(chaddr=chaddr)
+        asked[packet.XID] = mac(chaddr)[-4:]
+        station.send(asked)
+    heard = server.receive()
+    assert heard
+    answers = []
+    for chaddr in (unlisted, listed):
+        answer = reply()
+        answer[packet.XID] = mac(chaddr)[-4:]
+        answer[packet.CHADDR] = mac(chaddr).ljust(16, b"\0")
+        answers.append(answer)
+    server.send(answers[0], "10.10.10.1")
+    station.send(answers[1], source="10.10.10.66", destination="10.10.10.1", ports=(67, 67))
+    daemon.wait_for(lambda: daemon.status()["counters"]["dropped"]["not-a-server"] == 1)
+    altiris = daemon.status()["servers"]["altiris"]["10.20.0.20"]
+    assert (altiris["answered"], altiris["last_reply_ago"]) == (0, None)

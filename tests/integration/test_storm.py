@@ -152,6 +152,7 @@ def test_a_crowd_reaches_a_server_that_reads_the_wire(
             station.send(request(chaddr=f"02:00:00:03:00:{number:02x}"))
         daemon.wait_for(lambda: daemon.status()["counters"]["sent_to_servers"] == 60)
         daemon.wait_for(lambda: len(_heard(network)) == 60, 5.0)
+        assert _heard(network) == {f"02:00:00:03:00:{number:02x}" for number in range(60)}
     finally:
         network.altiris.stop()
 

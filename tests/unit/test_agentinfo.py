@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pxerelay import agentinfo, packet
 from pxerelay.agentinfo import AgentInfoSetting, info_for
 from pxerelay.ports import assign
-from pxerelay.relay import Drop, ToClient, ToServers
+from pxerelay.relay import Drop, Relay, ToClient, ToServers
 from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, build, relay
 from tests.unit.messages import ip, message, option, reply, request
 
@@ -219,6 +219,17 @@ def test_rule_18_a_reply_without_our_circuit_id_goes_where_the_request_came_from
     assert (back.port.index, back.message) == (index, None)
     answer[4:8] = b"\0\0\0\1"
     assert one.decide(answer, CORE, RIS) is Drop.NO_INTERFACE
+
+
+def test_rule_18_who_asked_where_is_known_to_the_next_relay_too() -> None:
+    """One is built whenever a server is thought of otherwise, while replies are on their way."""
+    built = build(SHARED.replace("{circuit_id:", "{trusted: [vlan10, vlan20], circuit_id:"))
+    asked: dict[tuple[bytes, bytes], str] = {}
+    one, other = (Relay(built, assign(built, LINKS), LINKS, asked=asked) for _ in range(2))
+    one.decide(message(options=option(53, b"\1") + option(82, option(1, b"x")) + b"\xff"), VLAN20, NOBODY)
+    back = other.decide(reply(giaddr="10.20.0.1", extra=option(82, option(1, b"x"))), CORE, RIS)
+    assert isinstance(back, ToClient)
+    assert back.port.index == VLAN20
 
 
 def test_rule_18_interfaces_whose_circuit_ids_are_cut_off_alike_share_no_giaddr() -> None:

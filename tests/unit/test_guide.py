@@ -21,7 +21,7 @@ def test_an_example_is_a_configuration(block: str, tmp_path: Path) -> None:
     file = tmp_path / "pxerelay.yml"
     missing = [text for key, text in BASE.items() if not block.startswith(key) and f"\n{key}" not in block]
     file.write_text("".join(missing) + block)
-    load(file)
+    assert load(file).config.policy.default
 
 
 def test_there_are_examples() -> None:

@@ -56,13 +56,14 @@ def test_a_message_larger_than_a_pipe_takes_at_once_arrives_in_one_piece(pipe: t
     assert os.read(reading, 1 << 20) == b"x" * 16000 + b"\n"
 
 
-def test_a_pipe_that_nobody_has_any_more_is_no_error() -> None:
+def test_a_pipe_that_nobody_has_any_more_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     handler = PatientHandler(writing)
     for _ in range(3):
         handler.handle(record("to nobody"))
     os.close(writing)
+    assert capsys.readouterr().err == "", "logging tells of a handler's errors there"
 
 
 def test_a_full_disk_loses_whole_messages_and_says_how_many_and_why(pipe: tuple[int, int]) -> None:

@@ -65,3 +65,17 @@ def test_each_asker_has_its_own_bound() -> None:
     assert (questions.of("probe"), questions.of("survey"), questions.of("lookout")) == (3, 1, 0)
     questions.end((bytes(4), b"\7"))
     assert questions.of("survey") == 0
+
+
+def test_only_what_may_be_a_reply_is_set_aside() -> None:
+    questions = Questions()
+    other = bytearray(ANSWER)
+    other[packet.XID] = b"else"
+    arrivals = [(message, CORE, SERVER, True) for message in (other, ANSWER, other)]
+    assert questions.among(batch_of(arrivals)) == []
+    questions.begin(TRANSACTION, "probe", lambda _: True)
+    assert questions.among(batch_of(arrivals)) == [1]
+    questions.end(TRANSACTION)
+    assert questions.among(batch_of(arrivals)) == [1], "its reply may still come"
+    questions.forget(TRANSACTION)
+    assert questions.among(batch_of(arrivals)) == []

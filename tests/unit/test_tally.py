@@ -120,6 +120,16 @@ def test_drops_are_counted_by_client_interface_and_under_no_name_elsewhere() -> 
     assert set(dropped) == {reason.value for reason in Drop}
 
 
+def test_servers_that_nobody_named_do_not_make_counters_without_end() -> None:
+    """A network in `accept_replies_from` holds as many as somebody likes to invent."""
+    tally = Tally()
+    tally.rename(NAMES, ())
+    for number in range(5000):
+        tally.add_replies(VLAN10, number.to_bytes(4, "big"), 1)
+    assert len(tally.replies) == 1024
+    assert tally.totals()["replies"] == 5000
+
+
 def test_interfaces_that_come_and_go_do_not_make_counters_without_end() -> None:
     tally = Tally()
     for index in range(10_000):

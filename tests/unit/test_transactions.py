@@ -70,6 +70,20 @@ def test_what_is_asked_again_was_not_answered_the_first_time() -> None:
     assert one.seconds == pytest.approx(0.1)
 
 
+def test_a_client_that_asks_again_at_once_is_only_impatient() -> None:
+    found = asked(discover(1))
+    found.sent([discover(1)], 10, TO_A, 1.0)
+    answer(found, 1, A, 1.5)
+    assert (record(found).answered, record(found).unanswered) == (1, 0)
+    assert record(found).seconds == pytest.approx(1.5)
+
+
+def test_a_late_answer_is_none_also_where_nothing_else_happened_meanwhile() -> None:
+    found = asked(discover(1))
+    answer(found, 1, A, 5.0)
+    assert (record(found).answered, record(found).unanswered) == (0, 1)
+
+
 def test_an_answer_that_comes_too_late_shows_that_the_server_is_alive_and_no_more() -> None:
     found = asked(discover(1))
     answer(found, 1, A, PATIENCE + 1)

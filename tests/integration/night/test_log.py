@@ -139,3 +139,4 @@ def test_the_journal_is_gone(network: Network, tmp_path: Path) -> None:
         time.sleep(2)
     unaware.must_not_have_noticed()
     daemon.end()
+    assert daemon.process.returncode == 0

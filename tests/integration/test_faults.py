@@ -1,0 +1,56 @@
+"""A fault of ours in one batch: told with where it is, and the next batch is relayed."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+from ipaddress import IPv4Address
+
+import pytest
+
+from pxerelay import config, document, sockets
+from pxerelay.ports import Link, assign
+from pxerelay.relay import Relay
+from pxerelay.traffic import Traffic
+from tests.integration.conftest import BASE
+from tests.lab.topology import Network
+from tests.lab.wire import FakeServer, Station, inside
+from tests.unit.messages import request
+
+GIADDR = "10.10.10.1"
+
+
+def test_a_batch_that_meets_a_fault_takes_no_other_along(
+    network: Network,
+    station: Station,
+    server: FakeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What was to be sent of it is forgotten: its memory has other messages by then."""
+    with inside(network.relay):
+        udp, link = sockets.open_udp(), sockets.open_link()
+        index = socket.if_nametoindex("vlan10")
+    built = config.build(document.parse("pxerelay.yml", BASE))
+    links = (Link(index, "vlan10", up=True, mtu=1500, addresses=(IPv4Address(GIADDR),)),)
+    with closing(udp), closing(link):
+        traffic = Traffic(udp, link)
+        traffic.obey(Relay(built, assign(built, links), links), {index: "vlan10"})
+        lost, relayed = request(chaddr="02:00:00:30:00:01"), request(chaddr="02:00:00:30:00:02")
+        with monkeypatch.context() as patch:
+            patch.setattr(traffic, "_note", _fail)
+            station.send(lost)
+            assert traffic.readable(udp) == 1
+        assert "a fault of pxerelay: up to 1 messages were lost" in caplog.text
+        assert "this one" in caplog.text
+        station.send(relayed)
+        assert traffic.readable(udp) == 1
+        traffic.close()
+    heard = server.receive()
+    assert heard
+    assert heard[0][28:34] == relayed[28:34]
+    assert server.receive(0.3) is None
+
+
+def _fail(*_: object) -> None:
+    raise IndexError("this one")
