@@ -21,6 +21,7 @@ from tests.differential.cases import (
     Outcome,
 )
 from tests.differential.corpus import FIRST_XID
+from tests.differential.features import LARGEST, ends
 from tests.lab import Lab, LabError
 from tests.lab.frames import ALL_STATIONS, Datagram
 from tests.lab.relays import (
@@ -57,6 +58,8 @@ class Bench:
 
     Behind each batch goes a mark, a message that every relay hands on: a relay keeps the order of what it
     hears on one interface, so when the mark has come out nothing of the batch is still on its way in.
+    A mark fills the frame, and a message without END begins a batch: a relay that walks on behind the end
+    of a message, as ISC does, finds the rest of a mark there, in every run.
     """
 
     def __init__(self, agent: RelayAgent, taps: Mapping[str, Station]) -> None:
@@ -72,7 +75,7 @@ class Bench:
         self._collect(QUIET_SECONDS)
         self._found.clear()
         for side, group in groupby(cases, lambda case: case.delivery.origin):
-            for batch in _batches(list(group), BATCH):
+            for batch in _batches(group):
                 for case in batch:
                     self._send(case.message, case.delivery)
                 self._mark(SHOUTED if side == "client" else ANSWERED)
@@ -107,8 +110,8 @@ class Bench:
 
     def _send_mark(self, delivery: Delivery) -> int:
         self._marks += 1
-        message = request() if delivery is SHOUTED else reply(ACK, flags=0x8000)
-        self._send(Case("mark", bytes(message), delivery).numbered(self._marks).message, delivery)
+        message = bytes(request() if delivery is SHOUTED else reply(ACK, flags=0x8000)).ljust(LARGEST, b"\0")
+        self._send(Case("mark", message, delivery).numbered(self._marks).message, delivery)
         return self._marks
 
     def _await_relaying(self, delivery: Delivery) -> None:
@@ -139,9 +142,16 @@ def _xid(datagram: Datagram) -> int | None:
     return int.from_bytes(datagram.payload[4:8], "big") if len(datagram.payload) >= 8 else None
 
 
-def _batches(cases: Sequence[Case], size: int) -> Iterator[Sequence[Case]]:
-    for start in range(0, len(cases), size):
-        yield cases[start : start + size]
+def _batches(cases: Iterable[Case]) -> Iterator[Sequence[Case]]:
+    """Split cases into batches of at most BATCH; one without END is the first of its batch."""
+    batch: list[Case] = []
+    for case in cases:
+        if batch and (len(batch) == BATCH or not ends(case.message)):
+            yield batch
+            batch = []
+        batch.append(case)
+    if batch:
+        yield batch
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from tests.unit.messages import COOKIE, NAK, option
 
 _UNSET = "0.0.0.0"
 _HEADER = 236
-_LARGEST = 1472
+LARGEST = 1472
 """Octets of the largest message in one frame."""
 _AREAS = {b"\1": ((108, 236),), b"\2": ((44, 108),), b"\3": ((108, 236), (44, 108))}
 """Where option overload puts further options (RFC 2132, 9.3)."""
@@ -67,13 +67,13 @@ _OF_MESSAGE: dict[str, Callable[[bytes], bool]] = {
     "no option 82 of ours": lambda it: option(1, b"vlan10") not in without_agent_info(it)[1],
     "no option 82": lambda it: not without_agent_info(it)[1],
     "option 82 in a field": lambda it: not without_agent_info(it)[1] and _option(it, 82) is not None,
-    "END": lambda it: _ends(it),
-    "no END": lambda it: not _ends(it),
+    "END": lambda it: ends(it),
+    "no END": lambda it: not ends(it),
     "no room for option 82": lambda it: len(it) + _ADDED > _takes(it),
     "malformed": lambda it: _walk(it) is None,
     "well-formed": lambda it: _walk(it) is not None,
-    "larger than the MTU": lambda it: len(it) > _LARGEST,
-    "within the MTU": lambda it: len(it) <= _LARGEST,
+    "larger than the MTU": lambda it: len(it) > LARGEST,
+    "within the MTU": lambda it: len(it) <= LARGEST,
 }
 VOCABULARY = frozenset((*_OF_DELIVERY, *_OF_MESSAGE, "truncated"))
 """All words there are."""
@@ -90,7 +90,7 @@ def features(case: Case) -> frozenset[str]:
 def _takes(message: bytes) -> int:
     """Return how many octets of a message the link and the client (option 57) take."""
     said = _option(message, 57) or b""
-    return min(_LARGEST, int.from_bytes(said, "big") - 28 if len(said) == 2 else _LARGEST)
+    return min(LARGEST, int.from_bytes(said, "big") - 28 if len(said) == 2 else LARGEST)
 
 
 def _is_nak(message: bytes) -> bool:
@@ -123,8 +123,8 @@ def _walk(message: bytes) -> list[tuple[int, bytes]] | None:
     return found
 
 
-def _ends(message: bytes) -> bool:
-    """Whether the options area can be walked to an END."""
+def ends(message: bytes) -> bool:
+    """Return whether the options area of a message can be walked to an END."""
     octets = message[_HEADER + 4 :]
     while octets and octets[0] != 255:
         octets = octets[2 + octets[1] :] if octets[0] and len(octets) > 1 else octets[1:]
