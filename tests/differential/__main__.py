@@ -6,8 +6,8 @@ import argparse
 import sys
 import time
 
-from tests.differential.bench import PAIRS, bench
-from tests.differential.comparison import differences, read_table, report, unexplained, uses
+from tests.differential.bench import PAIRS, compared
+from tests.differential.comparison import read_table, report, unexplained, uses
 from tests.differential.corpus import corpus
 from tests.differential.randomised import SEED
 
@@ -21,12 +21,9 @@ def main() -> int:
     start = time.monotonic()
     cases = corpus(arguments.seed)
     found = []
-    for ours, peer in PAIRS:
-        with bench(ours) as our_bench:
-            our_outcomes = our_bench.run(cases)
-        with bench(peer) as their_bench:
-            found += differences(cases, peer.kind, their_bench.run(cases), our_outcomes)
     table = read_table()
+    for ours, peer in PAIRS:
+        found += compared(cases, ours, peer, table)
     counted = uses(found, table)
     for row in table:
         print(f"{counted[row.id]:6} {row.id}: {row.because.strip()} ({row.source})")

@@ -20,6 +20,7 @@ from tests.differential.cases import (
     Delivery,
     Outcome,
 )
+from tests.differential.comparison import Difference, Row, differences, unexplained
 from tests.differential.corpus import FIRST_XID
 from tests.differential.features import LARGEST, ends
 from tests.lab import Lab, LabError
@@ -46,10 +47,13 @@ PAIRS: Sequence[tuple[type[RelayAgent], type[RelayAgent]]] = (
 
 BATCH = 24
 """Messages that may wait in a relay's sockets at once: few enough for the smallest receive buffer."""
-START_SECONDS, ANSWER_SECONDS, QUIET_SECONDS = 10.0, 10.0, 0.3
+START_SECONDS, ANSWER_SECONDS, MARK_SECONDS, QUIET_SECONDS = 10.0, 20.0, 4.0, 0.3
 _FIRST_MARK = 0xFF000000
 _MACS = {"client": bytes.fromhex("020000000a01"), "core": bytes.fromhex("020000000a02")}
 """The relay host's own hardware addresses in vlan10 and in core."""
+_NEIGHBOURS = (("delay_first_probe_time", 3600), ("mcast_solicit", 1), ("retrans_time_ms", 50))
+"""The relay host's kernel does not check what it was told of clients, since taps answer no ARP request, and
+what is for nobody does not wait in a relay's send buffer for the seconds that ARP takes."""
 _SERVER_MACS = ("02:00:00:00:0b:01", "02:00:00:00:0b:02")
 
 
@@ -66,6 +70,8 @@ class Bench:
         self._agent = agent
         self._taps = taps
         self._marks = _FIRST_MARK
+        self.lost_marks = 0
+        """How many marks never came out: a relay that loses none of what it takes loses none of these."""
         self._found: dict[int | None, list[Arrival]] = {}
 
     def run(self, cases: Sequence[Case]) -> list[Outcome]:
@@ -98,15 +104,18 @@ class Bench:
             checksum=delivery.checksum,
         )
 
-    def _mark(self, delivery: Delivery, seconds: float = ANSWER_SECONDS) -> None:
-        """Send a mark and wait until it comes out."""
-        mark = self._send_mark(delivery)
-        deadline = time.monotonic() + seconds
-        while mark not in self._found:
+    def _mark(self, delivery: Delivery) -> None:
+        """Send a mark and wait until it comes out; one that is lost is sent again."""
+        sent: list[int] = []
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while not (came := [mark for mark in sent if mark in self._found]):
             if not self._agent.alive or time.monotonic() > deadline:
                 raise LabError(f"{self._agent.kind} relays no more:\n{self._agent.log[-3000:]}")
-            self._collect(0.2, until=mark)
-        del self._found[mark]
+            sent.append(self._send_mark(delivery))
+            self._collect(MARK_SECONDS, until=sent[-1])
+        for mark in came:
+            del self._found[mark]
+        self.lost_marks += len(sent) - len(came)
 
     def _send_mark(self, delivery: Delivery) -> int:
         self._marks += 1
@@ -154,6 +163,36 @@ def _batches(cases: Iterable[Case]) -> Iterator[Sequence[Case]]:
         yield batch
 
 
+def compared(
+    cases: Sequence[Case], ours: type[RelayAgent], peer: type[RelayAgent], table: Sequence[Row]
+) -> list[Difference]:
+    """Send every case through our relay and through a peer, and return where they differ.
+
+    Ours has one try. What a peer did that no row explains is asked of it once more, and what it does then
+    counts: on a busy machine dnsmasq loses a message now and then.
+    """
+    with bench(ours) as our_bench:
+        our_outcomes = our_bench.run(cases)
+        if our_bench.lost_marks:
+            raise LabError(f"{ours.kind} lost {our_bench.lost_marks} messages of ours")
+    their_outcomes = _asked(peer, cases)
+    found = differences(cases, peer.kind, their_outcomes, our_outcomes)
+    if odd := {difference.case.name for difference in unexplained(found, table)}:
+        again = _asked(peer, cases)
+        triples = zip(cases, their_outcomes, again, strict=True)
+        their_outcomes = [second if case.name in odd else first for case, first, second in triples]
+        found = differences(cases, peer.kind, their_outcomes, our_outcomes)
+    for kind, outcomes in ((ours, our_outcomes), (peer, their_outcomes)):
+        if sum(map(bool, outcomes)) < len(cases) * 0.7:
+            raise LabError(f"{kind.kind} relays hardly anything")
+    return found
+
+
+def _asked(peer: type[RelayAgent], cases: Sequence[Case]) -> list[Outcome]:
+    with bench(peer) as their_bench:
+        return their_bench.run(cases)
+
+
 @contextmanager
 def bench(kind: type[RelayAgent]) -> Iterator[Bench]:
     """Build a network, start a relay in it, and put taps around it."""
@@ -190,5 +229,7 @@ def _prepare(network: Network) -> None:
     network.relay.ip(*lines)
     for name in ("vlan10", "core"):  # one frame for each datagram, as a wire has it
         finish_checksums(network.relay, name)
+    for key, value in _NEIGHBOURS:
+        network.relay.sysctl(f"net.ipv4.neigh.vlan10.{key}", value)
     for name in ("all", "vlan10", "core"):  # each relay shall decide itself what it believes
         network.relay.sysctl(f"net.ipv4.conf.{name}.rp_filter", 0)
