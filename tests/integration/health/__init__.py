@@ -1,0 +1,1 @@
+"""Servers of one kind that fail, and the clients that boot meanwhile."""
