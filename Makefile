@@ -2,8 +2,9 @@
 VENV   := .venv
 PYTHON ?= python3
 BIN    := $(VENV)/bin
-# Most tests wait for time to pass, so more of them run at once than there may be processors.
-AT_ONCE := --numprocesses 4 --dist loadfile
+# Most tests wait for time to pass, so more of them run at once than there may be processors; folders come first,
+# as the longest are in there.
+AT_ONCE := --dist loadfile --no-loadscope-reorder --numprocesses
 
 .DEFAULT_GOAL := help
 
@@ -33,13 +34,13 @@ lint: $(VENV)/.stamp ## ruff, mypy, yamllint, ansible-lint; are the generated pa
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/ansible-lint --offline --profile production ansible inventories molecule
 
 unit: $(VENV)/.stamp ## bytes in, decision out; no network
-	$(BIN)/pytest --quiet $(AT_ONCE) tests/unit
+	$(BIN)/pytest --quiet $(AT_ONCE) 4 tests/unit
 
 differential: $(VENV)/.stamp ## the same messages through ISC dhcrelay, dnsmasq and pxerelay, compared
 	$(BIN)/pytest --quiet tests/differential
 
 integration: $(VENV)/.stamp ## real sockets, servers and clients in network namespaces
-	$(BIN)/pytest --quiet $(AT_ONCE) tests/integration
+	$(BIN)/pytest --quiet $(AT_ONCE) 6 tests/integration
 
 fuzz: $(VENV)/.stamp ## coverage-guided fuzzing of the relay (SECONDS=20)
 	$(BIN)/pip install --quiet --group fuzz
@@ -69,7 +70,7 @@ editor: $(VENV)/.stamp ## the schema in a real YAML language server: problems at
 monitoring: $(VENV)/.stamp ## alert rules played by promtool; the dashboard against Grafana's types and a real Prometheus
 	command -v npm >/dev/null || tests/lab/install-packages npm
 	npm install --silent --no-audit --no-fund --prefix .cache/grafana @grafana/schema@13.2.3 ts-json-schema-generator@2.4.0
-	$(BIN)/pytest --quiet tests/monitoring
+	$(BIN)/pytest --quiet $(AT_ONCE) 2 tests/monitoring
 
 dashboard: $(VENV)/.stamp ## docs/dashboard.png: a quarter of an hour in the lab, drawn by Grafana's panels; ARGS=--again draws the last
 	command -v npm >/dev/null || tests/lab/install-packages npm
@@ -88,7 +89,7 @@ collection: $(VENV)/.stamp ## the Ansible collection, and a wheel of the daemon 
 demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this machine; ARGS=--keep leaves it up
 	$(BIN)/python -m tests.lab.demo $(ARGS)
 
-molecule: $(VENV)/.stamp ## the role on real systemd hosts; ARGS="--scenario-name rollout" for one scenario
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test $(or $(ARGS),--all)
+molecule: $(VENV)/.stamp ## the role on real systemd hosts; SCENARIOS="rules rollout" for some
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test $(or $(addprefix --scenario-name ,$(SCENARIOS)),--all)
 
 .PHONY: help venv test lint unit integration differential guest firmware editor monitoring dashboard bench fuzz soak wheelhouse collection demo molecule
