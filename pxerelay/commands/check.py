@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pxerelay import clock, findings, lint
+from pxerelay import clock, control, findings, lint
 from pxerelay.commands.common import FAILED, FOUND, OK, Commands, fail, tell
 from pxerelay.findings import ConfigError
 from pxerelay.load import DEFAULT_PATH, UnreadableError, load
@@ -34,7 +34,7 @@ def _check(arguments: argparse.Namespace) -> int:
     code = OK
     for path in arguments.files or [DEFAULT_PATH]:
         try:
-            loaded = load(path, arguments.stands_at)
+            loaded = load(path, arguments.stands_at, control_socket=control.default_path())
         except UnreadableError as error:
             found.extend(error.findings)
             code = FAILED
