@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from pxerelay import clock, control, findings, lint
-from pxerelay.commands.common import FAILED, FOUND, OK, Commands, fail, tell
+from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_format, fail, tell
 from pxerelay.findings import ConfigError
 from pxerelay.load import DEFAULT_PATH, UnreadableError, load
 
@@ -15,7 +15,7 @@ def add(commands: Commands) -> None:
     """Declare the command."""
     check = commands.add_parser("check", help="validate configuration files")
     check.add_argument("files", nargs="*", type=Path, metavar="F", help=f"default: {DEFAULT_PATH}")
-    check.add_argument("--format", choices=findings.FORMATS, default="text")
+    add_format(check, findings.FORMATS)
     check.add_argument(
         "--as",
         dest="stands_at",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -64,6 +64,43 @@ def ask(
         return fail(answer["error"], FOUND)
     tell(show(answer))
     return OK
+
+
+class _Format(argparse.Action):
+    """Stores the format that is wanted; --json beside --format of another one is a mistake."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,  # noqa: ARG002  # an abbreviation, maybe
+    ) -> None:
+        said = getattr(namespace, "formats", {})
+        said[self.option_strings[0]] = self.const or values
+        if len(set(said.values())) > 1:
+            parser.error(f"--json is short for --format json: leave it out, or --format {said['--format']}")
+        namespace.formats, namespace.format = said, self.const or values
+
+
+def add_format(
+    parser: argparse.ArgumentParser,
+    formats: Iterable[str] = ("text", "json"),
+    meaning: str = "for programs",
+) -> None:
+    """Add the options that choose how the output is written; `meaning` is what JSON is and is for."""
+    parser.add_argument(
+        "--format", action=_Format, choices=tuple(formats), default="text", help="default: text"
+    )
+    parser.add_argument(
+        "--json",
+        action=_Format,
+        dest="format",
+        nargs=0,
+        const="json",
+        default="text",
+        help=f"{meaning}; short for --format json",
+    )
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:

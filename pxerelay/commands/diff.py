@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from pxerelay import clock
-from pxerelay.commands.common import FOUND, OK, Commands, fail, tell
+from pxerelay.commands.common import FOUND, OK, Commands, add_format, fail, tell
 from pxerelay.difference import show
 from pxerelay.difference.compare import compare
 from pxerelay.difference.show import Part
@@ -38,7 +38,7 @@ def add(commands: Commands) -> None:
         metavar="DIR",
         help="compare what the Ansible role renders for each host of this inventory",
     )
-    parser.add_argument("--format", choices=show.FORMATS, default="text")
+    add_format(parser, show.FORMATS)
     parser.add_argument(
         "--all", action="store_true", help="list every address; JSON always does, text the first ones"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from pxerelay.commands.common import FOUND, OK, Commands, add_config, add_socket, fail, tell
+from pxerelay.commands.common import FOUND, OK, Commands, add_config, add_format, add_socket, fail, tell
 from pxerelay.errands import LONGEST
 from pxerelay.findings import ConfigError
 from pxerelay.load import load
@@ -33,7 +33,7 @@ def add(commands: Commands) -> None:
         "--mac", metavar="MAC", help="ask in the name of this client, for servers that answer no others"
     )
     parser.add_argument("--seconds", type=float, default=4.0, metavar="S", help="how long to wait; default 4")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    add_format(parser)
     parser.set_defaults(run=_doctor)
 
 
@@ -60,7 +60,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
         found = asyncio.run(examine.examine(loaded, arguments.config, arguments.socket, wish))
     except (gather.ElsewhereError, plan.UnknownNameError) as error:
         return fail(str(error))
-    show = report.as_json if arguments.json else report.text
+    show = report.as_json if arguments.format == "json" else report.text
     tell(show(found.facts, found.asked, found.findings))
     wrong = any(finding.severity is not Severity.NOTE for finding in found.findings)
     return FOUND if wrong else OK

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pxerelay import clock, packet, probe, replay, retell, review, words
 from pxerelay.captures import CaptureError
-from pxerelay.commands.common import FAILED, OK, Commands, add_config, architecture, fail, tell
+from pxerelay.commands.common import FAILED, OK, Commands, add_config, add_format, architecture, fail, tell
 from pxerelay.commands.heard import add_hints, hear, hints_of
 from pxerelay.dissect import Datagram
 from pxerelay.findings import ConfigError
@@ -79,7 +79,7 @@ def add(commands: Commands) -> None:
     )
     explain.add_argument("--packet", action="store_true", help="show the packet that would leave, decoded")
     add_hints(explain, interface=False)
-    explain.add_argument("--format", choices=("text", "json"), default="text")
+    add_format(explain)
     explain.set_defaults(run=_explain)
 
 

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from pxerelay import probe
-from pxerelay.commands.common import FOUND, OK, Commands, add_socket, architecture, ask, fail
+from pxerelay.commands.common import FOUND, OK, Commands, add_format, add_socket, architecture, ask, fail
 from pxerelay.mac import MacError, parse_mac
 
 
@@ -28,7 +28,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--expect", metavar="SERVER", help="exit with 1 unless this server answers: a name or address"
     )
-    parser.add_argument("--json", action="store_true", help="for programs")
+    add_format(parser)
     add_socket(parser)
     parser.set_defaults(run=_probe)
 
@@ -43,7 +43,7 @@ def _probe(arguments: argparse.Namespace) -> int:
 
     def show(answer: dict[str, Any]) -> str:
         answers.append(answer)
-        return json.dumps(answer, indent=2) if arguments.json else probe.text(answer)
+        return json.dumps(answer, indent=2) if arguments.format == "json" else probe.text(answer)
 
     code = ask(
         arguments,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pxerelay import clock, replay, retell
 from pxerelay.captures import CaptureError
-from pxerelay.commands.common import OK, Commands, add_config, fail, tell
+from pxerelay.commands.common import OK, Commands, add_config, add_format, fail, tell
 from pxerelay.commands.heard import Heard, add_hints, hear, hints_of
 from pxerelay.findings import ConfigError
 from pxerelay.load import load
@@ -45,7 +45,7 @@ def add(commands: Commands) -> None:
         "--against", type=Path, metavar="OTHER", help="show only what this other configuration would change"
     )
     add_hints(parser)
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    add_format(parser)
     parser.set_defaults(run=_replay)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pxerelay import control, watching
-from pxerelay.commands.common import FOUND, NO_DAEMON, OK, Commands, add_socket, fail, tell
+from pxerelay.commands.common import FOUND, NO_DAEMON, OK, Commands, add_format, add_socket, fail, tell
 from pxerelay.document import Document, parse
 from pxerelay.mac import MacError, parse_pattern
 from pxerelay.review import Origins
@@ -47,7 +47,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--interface", metavar="I", help="only on this interface, or behind the router with this address"
     )
-    parser.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
+    add_format(parser, meaning="a JSON object a line, for programs")
     parser.add_argument("--seconds", type=_positive, metavar="N", help="end after this time")
     parser.add_argument("--count", type=_positive, metavar="N", help="end after so many messages")
     add_socket(parser)
@@ -89,8 +89,9 @@ def _follow(arguments: argparse.Namespace, answers: control.Answers, start: dict
     began = time.monotonic()
     end = began + arguments.seconds if arguments.seconds else float("inf")
     left = arguments.count
-    show = _show_json if arguments.json else _show_text
-    if not arguments.json:
+    as_json = arguments.format == "json"
+    show = _show_json if as_json else _show_text
+    if not as_json:
         tell(watching.start_text(start))
     places = _Places(start)
     show(start, places)

@@ -1,0 +1,59 @@
+"""What all commands have in common: how their output is chosen, and with what they exit."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from pxerelay.cli import main, parser
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    (below,) = (one for one in parser()._actions if isinstance(one, argparse._SubParsersAction))
+    return dict(below.choices)
+
+
+WITH_FORMATS = {
+    "check": (),
+    "explain": ("00:11:22:33:44:55",),
+    "diff": ("a.yml", "b.yml"),
+    "replay": ("boot.pcap",),
+    "status": (),
+    "unknown": (),
+    "trace": ("00:11:22:33:44:55",),
+    "probe": ("00:11:22:33:44:55",),
+    "doctor": (),
+}
+"""Commands that print something for programs too, and what they can't do without."""
+
+
+def test_no_command_has_only_one_of_format_and_json() -> None:
+    for option in ("--format", "--json"):
+        having = {name for name, one in commands().items() if option in one._option_string_actions}
+        assert having == WITH_FORMATS.keys(), option
+
+
+@pytest.mark.parametrize("command", WITH_FORMATS)
+def test_json_is_short_for_format_json(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    whole, needed = parser(), [command, *WITH_FORMATS[command]]
+    for options, expected in (
+        ([], "text"),
+        (["--format", "text"], "text"),
+        (["--json"], "json"),
+        (["--format", "json"], "json"),
+        (["--json", "--format", "json"], "json"),
+        (["--format", "text", "--format", "json"], "json"),
+    ):
+        assert whole.parse_args([*needed, *options]).format == expected, options
+    for options in (["--json", "--format", "text"], ["--format", "text", "--json"]):
+        with pytest.raises(SystemExit) as ended:
+            main([*needed, *options])
+        assert ended.value.code == 2
+        assert "--json is short for --format json: leave it out, or --format text" in capsys.readouterr().err
+    assert "short for --format json" in " ".join(commands()[command].format_help().split())
+
+
+def test_a_live_table_has_no_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--watch", "--json"]) == 2
+    assert capsys.readouterr().err == "--watch is a table for people: it goes without --json\n"
