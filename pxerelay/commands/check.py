@@ -6,14 +6,15 @@ import argparse
 from pathlib import Path
 
 from pxerelay import clock, control, findings, lint
-from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_format, fail, tell
+from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_command, add_format, fail, tell
 from pxerelay.findings import ConfigError
 from pxerelay.load import DEFAULT_PATH, UnreadableError, load
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    check = commands.add_parser("check", help="validate configuration files")
+    exits = {OK: "clean, or only warnings", FOUND: "findings; with --strict warnings too"}
+    check = add_command(commands, "check", _check, exits, "validate configuration files")
     check.add_argument("files", nargs="*", type=Path, metavar="F", help=f"default: {DEFAULT_PATH}")
     add_format(check, findings.FORMATS)
     check.add_argument(
@@ -24,7 +25,6 @@ def add(commands: Commands) -> None:
         help="check F as though it stood at PATH: includes are looked up there",
     )
     check.add_argument("--strict", action="store_true", help="exit with 1 if there are warnings only, too")
-    check.set_defaults(run=_check)
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from pxerelay.commands.common import FOUND, OK, Commands, add_config, add_format, add_socket, fail, tell
+from pxerelay.commands.common import (
+    FOUND,
+    OK,
+    Commands,
+    add_command,
+    add_config,
+    add_format,
+    add_socket,
+    fail,
+    tell,
+)
 from pxerelay.errands import LONGEST
 from pxerelay.findings import ConfigError
 from pxerelay.load import load
@@ -14,8 +24,12 @@ from pxerelay.mac import MacError, parse_mac
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "doctor", help="what is wrong with this host, its network and what the servers answer"
+    parser = add_command(
+        commands,
+        "doctor",
+        _doctor,
+        {OK: "nothing wrong, but for notes", FOUND: "findings"},
+        "what is wrong with this host, its network and what the servers answer",
     )
     add_config(parser)
     add_socket(parser)
@@ -34,7 +48,6 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--seconds", type=float, default=4.0, metavar="S", help="how long to wait; default 4")
     add_format(parser)
-    parser.set_defaults(run=_doctor)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

@@ -7,14 +7,34 @@ import json
 from typing import Any
 
 from pxerelay import probe
-from pxerelay.commands.common import FOUND, OK, Commands, add_format, add_socket, architecture, ask, fail
+from pxerelay.commands.common import (
+    EXITS,
+    FOUND,
+    NO_DAEMON,
+    OK,
+    Commands,
+    add_command,
+    add_format,
+    add_socket,
+    architecture,
+    ask,
+    fail,
+)
 from pxerelay.mac import MacError, parse_mac
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "probe", help="have the daemon ask servers as this client would, and tell who answers"
+    parser = add_command(
+        commands,
+        "probe",
+        _probe,
+        {
+            OK: "answered",
+            FOUND: "answered by nobody, or not by the expected one; or the daemon refused",
+            NO_DAEMON: EXITS[NO_DAEMON],
+        },
+        "have the daemon ask servers as this client would, and tell who answers",
     )
     parser.add_argument("mac", metavar="MAC")
     parser.add_argument("--interface", metavar="I", help="client interface; default: the only one there is")
@@ -30,7 +50,6 @@ def add(commands: Commands) -> None:
     )
     add_format(parser)
     add_socket(parser)
-    parser.set_defaults(run=_probe)
 
 
 def _probe(arguments: argparse.Namespace) -> int:

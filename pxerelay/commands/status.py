@@ -7,21 +7,32 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pxerelay.commands.common import Commands, add_format, add_socket, ask, fail
+from pxerelay.commands.common import (
+    EXITS,
+    FOUND,
+    NO_DAEMON,
+    OK,
+    Commands,
+    add_command,
+    add_format,
+    add_socket,
+    ask,
+    fail,
+)
 from pxerelay.rates import median, share_answered
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    status = commands.add_parser("status", help="what the running daemon holds and counts")
+    exits = {OK: "told", FOUND: "the daemon refused", NO_DAEMON: EXITS[NO_DAEMON]}
+    status = add_command(commands, "status", _status, exits, "what the running daemon holds and counts")
     add_format(status)
     status.add_argument("--watch", action="store_true", help="a live table, until Ctrl-C")
     add_socket(status)
-    status.set_defaults(run=_status)
 
-    reload = commands.add_parser("reload", help="have the daemon load its configuration again")
+    exits = {OK: "taken", FOUND: "refused, and nothing changed", NO_DAEMON: EXITS[NO_DAEMON]}
+    reload = add_command(commands, "reload", _reload, exits, "have the daemon load its configuration again")
     add_socket(reload)
-    reload.set_defaults(run=_reload)
 
 
 def _status(arguments: argparse.Namespace) -> int:

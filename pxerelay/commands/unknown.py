@@ -8,7 +8,17 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
-from pxerelay.commands.common import Commands, add_format, add_socket, ask
+from pxerelay.commands.common import (
+    EXITS,
+    FOUND,
+    NO_DAEMON,
+    OK,
+    Commands,
+    add_command,
+    add_format,
+    add_socket,
+    ask,
+)
 from pxerelay.mac import parse_mac
 from pxerelay.unknown import as_yaml
 from pxerelay.vendors import vendors
@@ -20,7 +30,10 @@ _DURATION = re.compile(r"([0-9]{1,9})([smhd])")
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser("unknown", help="clients that fell to a default, as rules to paste")
+    exits = {OK: "told", FOUND: "the daemon refused", NO_DAEMON: EXITS[NO_DAEMON]}
+    parser = add_command(
+        commands, "unknown", _unknown, exits, "clients that fell to a default, as rules to paste"
+    )
     parser.add_argument(
         "--interface",
         metavar="I",
@@ -32,7 +45,6 @@ def add(commands: Commands) -> None:
     parser.add_argument("--pxe", action="store_true", help="only those that boot from the network")
     add_format(parser)
     add_socket(parser)
-    parser.set_defaults(run=_unknown)
 
 
 def _duration(text: str) -> int:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import re
+from pathlib import Path
 
 import pytest
 
 from pxerelay.cli import main, parser
+from pxerelay.commands.common import EXITS, FAILED, OK
+
+README = Path(__file__).parents[2] / "README.md"
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:
@@ -57,3 +62,22 @@ def test_json_is_short_for_format_json(command: str, capsys: pytest.CaptureFixtu
 def test_a_live_table_has_no_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "--watch", "--json"]) == 2
     assert capsys.readouterr().err == "--watch is a table for people: it goes without --json\n"
+
+
+def test_each_command_declares_with_what_it_exits() -> None:
+    for name, command in commands().items():
+        exits = command.get_default("exits")
+        assert {OK, FAILED} <= exits.keys() <= EXITS.keys(), name
+        for code, meaning in exits.items():
+            assert f"\n  {code}  {meaning}\n" in command.format_help(), name
+
+
+def test_the_readme_has_the_same_exit_codes() -> None:
+    (table,) = re.findall(r"^\| command \| 0 .*\n(?:\|.*\n)+", README.read_text("utf-8"), re.MULTILINE)
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines())
+    assert head[1:] == list(map(str, EXITS))
+    told: dict[str, dict[int, str]] = {}
+    for names, *cells in rows:
+        codes = {int(code): cell.replace("`", "") for code, cell in zip(head[1:], cells, strict=True) if cell}
+        told |= dict.fromkeys(re.findall(r"`(.+?)`", names), codes)
+    assert told == {name: command.get_default("exits") for name, command in commands().items()}
