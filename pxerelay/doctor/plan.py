@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from ipaddress import IPv4Address
 
-from pxerelay.answers import Answers, Target
+from pxerelay.answers import Answers
 from pxerelay.doctor.facts import Facts
 from pxerelay.errands import Errand
 from pxerelay.findings import did_you_mean
@@ -52,22 +52,11 @@ def stand_ins(facts: Facts, server: IPv4Address) -> tuple[tuple[IPv4Address, ...
     }
     mine = [name for name in names if server in name]
     found = set()
-    for targets in {*_choices(config), config.dhcp_servers, *config.servers.values()}:
+    for targets in {*facts.choices, config.dhcp_servers, *config.servers.values()}:
         chosen = {address for target in targets for address in of(target)}
         if server in chosen:
             found.add(tuple(sorted({one for name in mine if name <= chosen for one in name} - {server})))
     return tuple(sorted(found))
-
-
-def _choices(config: Config) -> set[tuple[Target, ...]]:
-    """Return the targets of everything that chooses; of a large mapping few choices are different objects."""
-    policy = config.policy
-    choices = {id(choice): choice for _, choice in policy.rules.exact()}
-    rest = [policy.default.choice, *(entry.choice for entry in policy.classes)]
-    rest += (rule.choice for rule in policy.rules.patterns())
-    rest += (entry.default.choice for entry in config.interfaces if entry.default)
-    choices |= {id(choice): choice for choice in rest}
-    return {choice.servers for choice in choices.values()}
 
 
 def check_interface(ports: Sequence[Port], name: str | None) -> None:
