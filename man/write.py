@@ -14,7 +14,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from reference import SCHEMA, Reference  # noqa: E402  # what is in this reposit
 
 from pxerelay import __version__  # noqa: E402
 from pxerelay.cli import parser  # noqa: E402
+from pxerelay.commands.common import EXITS  # noqa: E402
 
 NAME = "pxerelay"
 FILE = "pxerelay.yml"
@@ -40,7 +41,7 @@ _AS_WRITTEN = ".nh\n.ad l"
 """No hyphens in words, no wide gaps between them: names of options stay whole."""
 
 _EXIT, _EXAMPLES = "exit codes:", "examples:"
-"""How the paragraphs of a command's help begin that have a section of their own."""
+"""How the paragraphs of a command's help begin that have a section of their own; codes are as declared."""
 
 _FILES = rf""".TP
 .B /etc/pxerelay/pxerelay.yml
@@ -72,6 +73,7 @@ def _overview(whole: argparse.ArgumentParser, commands: argparse.Action, meaning
         group._group_actions = [action for action in group._group_actions if action is not commands]
     rows = [f".TP\n\\fB{NAME}\\-{_text(name)}\\fR(1)\n{_text(means)}" for name, means in meanings.items()]
     page.add_section("commands", "=", "\n".join(rows))
+    page.add_section("exit status", "=", _exits(EXITS))
     page.add_section("files", "=", _FILES.rstrip())
     return _finished(page)
 
@@ -82,6 +84,7 @@ def _command(name: str, below: argparse.ArgumentParser, means: str) -> str:
     begin = below.description or _sentence(means)
     below.epilog = below.description = None
     page.add_section("description", "=", "\n.PP\n".join([_text(begin), *told]))
+    page.add_section("exit status", "=", _exits(below.get_default("exits")))
     for heading, text in sections:
         page.add_section(heading, "=", text)
     page.add_section("see also", "=", rf"\fB{NAME}\fR(1), \fB{FILE}\fR(5)")
@@ -101,14 +104,18 @@ def _epilog(text: str) -> tuple[list[str], list[tuple[str, str]]]:
     told, sections = [], []
     for paragraph in re.split(r"\n\s*\n", text.strip("\n")):
         if paragraph.startswith(_EXIT):
-            sections.append(("exit status", _text(_sentence(paragraph.removeprefix(_EXIT).strip()))))
-        elif paragraph.startswith(_EXAMPLES):
+            continue
+        if paragraph.startswith(_EXAMPLES):
             sections.append(("examples", _as_it_is(paragraph.removeprefix(_EXAMPLES))))
         elif re.search(r"^\s+\S", paragraph, re.MULTILINE):
             told.append(_as_it_is(paragraph))
         elif paragraph:
             told.append(_text(paragraph))
     return told, sections
+
+
+def _exits(codes: Mapping[int, str]) -> str:
+    return "\n".join(f".TP\n\\fB{code}\\fR\n{_text(_sentence(means))}" for code, means in codes.items())
 
 
 def _as_it_is(text: str) -> str:

@@ -25,6 +25,9 @@ from pxerelay.rules import ClientClass, Default, Policy, Reason
 
 _LAST_PORT = 0xFFFF
 
+METRICS_SOCKET = "/run/pxerelay/metrics.sock"
+"""What messages give as an example."""
+
 
 @dataclass(frozen=True)
 class Include:
@@ -44,6 +47,13 @@ def includes(main: Document) -> list[Include]:
     if isinstance(value, List):
         return [Include(item, value.mark(at)) for at, item in enumerate(value) if isinstance(item, str)]
     return []
+
+
+def is_socket_path(endpoint: str) -> bool:
+    """Whether `metrics` is a path that a socket may have, not an address and port or a folder's path."""
+    if not schema.pattern_of("endpoint").search(endpoint):
+        return False
+    return endpoint.startswith("/") and endpoint.rpartition("/")[2] not in ("", ".", "..")
 
 
 def build(main: Document, rule_files: Sequence[Document] = (), met_before: Sequence[Finding] = ()) -> Config:
@@ -92,6 +102,7 @@ class _Builder:
         option82 = self._option82({entry.name for entry in interfaces})
         relayed_from = self._networks("accept_relayed_from")
         replies_from = self._networks("accept_replies_from")
+        metrics = self._metrics()
         if default is None:
             return None
         return Config(
@@ -107,7 +118,7 @@ class _Builder:
             max_requests=self._number("max_requests"),
             source_address=source,
             option82=option82,
-            metrics=self._metrics(),
+            metrics=metrics,
         )
 
     def _interfaces(self) -> Iterator[InterfaceSetting]:
@@ -174,7 +185,11 @@ class _Builder:
         value = self.data.get("metrics")
         if not isinstance(value, str) or not schema.pattern_of("endpoint").search(value):
             return None
-        if not value.startswith("/") and not 0 < int(value.rpartition(":")[2]) <= _LAST_PORT:
+        if value.startswith("/"):
+            if not is_socket_path(value):
+                message = f"{value} is a folder's path; write a socket's, such as {METRICS_SOCKET}"
+                self.fault(("metrics",), message)
+        elif not 0 < int(value.rpartition(":")[2]) <= _LAST_PORT:
             self.fault(("metrics",), f"{value} has no such port; write one from 1 to {_LAST_PORT}")
         return value
 

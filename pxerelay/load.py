@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pxerelay import config, document
-from pxerelay.document import Document
+from pxerelay.document import Document, Map
 from pxerelay.findings import ConfigError, Finding
 from pxerelay.model import Config
 from pxerelay.source import DISK, Source
@@ -33,11 +36,15 @@ class Loaded:
     sha256: str
 
 
-def load(path: Path, stands_at: Path | None = None, source: Source = DISK) -> Loaded:
+def load(
+    path: Path, stands_at: Path | None = None, source: Source = DISK, control_socket: Path | None = None
+) -> Loaded:
     """Read a main file and what it includes.
 
     `stands_at` has the file read as though it stood there: includes are looked up relative to that
     place and messages name it, as an installer wants that checks a file before it puts it in place.
+    With `control_socket`, the path of the daemon's own, what keeps metrics from being served on this host
+    is a fault too; the daemon itself relays without them.
 
     Raises UnreadableError if the main file can't be read, ConfigError with every fault of all files.
     """
@@ -81,6 +88,8 @@ def load(path: Path, stands_at: Path | None = None, source: Source = DISK) -> Lo
                 reason = getattr(error, "strerror", None) or str(error)
                 message = f"{source.name(match)} can't be read: {reason}; {_MEND}"
                 found.append(main.finding(include.mark, message))
+    if control_socket is not None:
+        found.extend(_in_the_way_of_metrics(main, control_socket))
     return Loaded(config.build(main, rule_files, found), (main, *rule_files), files, digest.hexdigest())
 
 
@@ -89,6 +98,27 @@ def _looked_up(source: Source, place: Path, pattern: str) -> list[Path]:
     if any("**" in part and part != "**" for part in pattern.split("/")):
         raise ValueError("** is not a part of its own there")
     return source.matches(place, pattern)
+
+
+def _in_the_way_of_metrics(main: Document, control_socket: Path) -> Iterator[Finding]:
+    """Yield what is at the path of the metrics' socket, if that can't be replaced by it."""
+    value = main.data.get("metrics") if isinstance(main.data, Map) else None
+    if not isinstance(value, str) or not config.is_socket_path(value):
+        return
+    message = ""
+    if os.path.realpath(value) == os.path.realpath(control_socket):
+        message = f"{value} is the daemon's control socket"
+    else:
+        try:
+            mode = os.lstat(value).st_mode
+        except OSError:
+            return  # nothing is there, or nothing that we may see
+        if not stat.S_ISSOCK(mode):
+            what = "a folder" if stat.S_ISDIR(mode) else "something else than a socket"
+            message = f"{what} is at {value}"
+    if message:
+        message += f"; write a path of its own, such as {config.METRICS_SOCKET}"
+        yield main.finding(main.mark_of(("metrics",)), message)
 
 
 _MEND = "mend that or take it out of `include:`"

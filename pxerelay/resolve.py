@@ -146,10 +146,8 @@ class Resolver:
             value = Map() if value else None
         if not isinstance(value, Map):
             return None
-        defaults = schema.schema()["$defs"]["probe"]["properties"]
-        seconds = [value.get(key, defaults[key]["default"]) for key in ("every", "timeout")]
-        every, timeout = (int(number) if isinstance(number, int | float) else 0 for number in seconds)
-        if timeout > every > 0:
+        every, timeout = (_seconds(value, key) for key in ("every", "timeout"))
+        if every and timeout > every:
             message = (
                 f"`timeout`, {timeout} s, is longer than `every`, {every} s, after which the server is asked "
                 f"again; write a `timeout` of {every} or less, or a larger `every`"
@@ -162,3 +160,12 @@ class Resolver:
             except MacError as error:
                 self.fault(self.main, (*path, "mac"), str(error))
         return Probing(every, timeout, chaddr)
+
+
+def _seconds(probe: Map, key: str) -> int:
+    """Return a number of seconds of `probe`, or its default; 0 for one that the schema refuses."""
+    part = schema.schema()["$defs"]["probe"]["properties"][key]
+    value = probe.get(key, part["default"])
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    return int(value) if part["minimum"] <= value <= part["maximum"] else 0

@@ -5,17 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pxerelay import clock, findings, lint
-from pxerelay.commands.common import FAILED, FOUND, OK, Commands, fail, tell
+from pxerelay import clock, control, findings, lint
+from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_command, add_format, fail, tell
 from pxerelay.findings import ConfigError
 from pxerelay.load import DEFAULT_PATH, UnreadableError, load
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    check = commands.add_parser("check", help="validate configuration files")
+    exits = {OK: "clean, or only warnings", FOUND: "findings; with --strict warnings too"}
+    check = add_command(commands, "check", _check, exits, "validate configuration files")
     check.add_argument("files", nargs="*", type=Path, metavar="F", help=f"default: {DEFAULT_PATH}")
-    check.add_argument("--format", choices=findings.FORMATS, default="text")
+    add_format(check, findings.FORMATS)
     check.add_argument(
         "--as",
         dest="stands_at",
@@ -24,7 +25,6 @@ def add(commands: Commands) -> None:
         help="check F as though it stood at PATH: includes are looked up there",
     )
     check.add_argument("--strict", action="store_true", help="exit with 1 if there are warnings only, too")
-    check.set_defaults(run=_check)
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -34,7 +34,7 @@ def _check(arguments: argparse.Namespace) -> int:
     code = OK
     for path in arguments.files or [DEFAULT_PATH]:
         try:
-            loaded = load(path, arguments.stands_at)
+            loaded = load(path, arguments.stands_at, control_socket=control.default_path())
         except UnreadableError as error:
             found.extend(error.findings)
             code = FAILED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,10 +15,47 @@ from pxerelay.findings import did_you_mean
 from pxerelay.load import DEFAULT_PATH
 
 OK, FOUND, FAILED, NO_DAEMON = 0, 1, 2, 3
-"""Exit codes: all well; findings, or a reload was refused; could not run; nobody at the socket."""
+
+EXITS = {
+    OK: "all is well",
+    FOUND: "findings, or something was refused",
+    FAILED: "could not run",
+    NO_DAEMON: "no daemon answers",
+}
+"""What exit codes mean, whichever command it is; each says below what they mean with it."""
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What each command adds its parser to."""
+
+
+def add_command(
+    commands: Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    exits: Mapping[int, str],
+    help: str,  # noqa: A002  # as argparse calls it
+    *,
+    description: str | None = None,
+    more: str = "",
+    examples: str = "",
+) -> argparse.ArgumentParser:
+    """Declare a command: what carries it out, what its exit codes mean, what its help text says at the end.
+
+    Help, manual page and the README's table have the exit codes from here. Each command may fail: where
+    `exits` does not say what that means, it could not run.
+    """
+    exits = {code: exits.get(code, EXITS[code]) for code in EXITS if code in exits or code == FAILED}
+    codes = "\n".join(f"  {code}  {meaning}" for code, meaning in exits.items())
+    parts = [more.strip("\n"), f"exit codes:\n{codes}", f"examples:\n{examples}" if examples else ""]
+    parser = commands.add_parser(
+        name,
+        help=help,
+        description=description,
+        epilog="\n\n".join(filter(None, parts)),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run, exits=exits)
+    return parser
 
 
 class OutputError(Exception):
@@ -64,6 +101,43 @@ def ask(
         return fail(answer["error"], FOUND)
     tell(show(answer))
     return OK
+
+
+class _Format(argparse.Action):
+    """Stores the format that is wanted; --json beside --format of another one is a mistake."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,  # noqa: ARG002  # an abbreviation, maybe
+    ) -> None:
+        said = getattr(namespace, "formats", {})
+        said[self.option_strings[0]] = self.const or values
+        if len(set(said.values())) > 1:
+            parser.error(f"--json is short for --format json: leave it out, or --format {said['--format']}")
+        namespace.formats, namespace.format = said, self.const or values
+
+
+def add_format(
+    parser: argparse.ArgumentParser,
+    formats: Iterable[str] = ("text", "json"),
+    meaning: str = "for programs",
+) -> None:
+    """Add the options that choose how the output is written; `meaning` is what JSON is and is for."""
+    parser.add_argument(
+        "--format", action=_Format, choices=tuple(formats), default="text", help="default: text"
+    )
+    parser.add_argument(
+        "--json",
+        action=_Format,
+        dest="format",
+        nargs=0,
+        const="json",
+        default="text",
+        help=f"{meaning}; short for --format json",
+    )
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:

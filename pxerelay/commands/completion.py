@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 
 from pxerelay import completions
-from pxerelay.commands.common import OK, Commands, tell
+from pxerelay.commands.common import OK, Commands, add_command, tell
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "completion",
-        help="print what a shell completes these commands by: source <(pxerelay completion bash)",
+        _completion,
+        {OK: "printed"},
+        "print what a shell completes these commands by: source <(pxerelay completion bash)",
     )
     parser.add_argument("shell", choices=list(completions.SHELLS))
-    parser.set_defaults(run=_completion)
 
 
 def _completion(arguments: argparse.Namespace) -> int:

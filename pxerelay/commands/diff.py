@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from pxerelay import clock
-from pxerelay.commands.common import FOUND, OK, Commands, fail, tell
+from pxerelay.commands.common import FOUND, OK, Commands, add_command, add_format, fail, tell
 from pxerelay.difference import show
 from pxerelay.difference.compare import compare
 from pxerelay.difference.show import Part
@@ -24,7 +24,8 @@ from pxerelay.revision import Revision, RevisionError, split
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser("diff", help="which clients move from which servers to which")
+    exits = {OK: "no client moves, nothing differs", FOUND: "something differs"}
+    parser = add_command(commands, "diff", _diff, exits, "which clients move from which servers to which")
     parser.add_argument("old", metavar="OLD", help="a file, or REV:PATH of git; with --inventory a revision")
     parser.add_argument(
         "new",
@@ -38,11 +39,10 @@ def add(commands: Commands) -> None:
         metavar="DIR",
         help="compare what the Ansible role renders for each host of this inventory",
     )
-    parser.add_argument("--format", choices=show.FORMATS, default="text")
+    add_format(parser, show.FORMATS)
     parser.add_argument(
         "--all", action="store_true", help="list every address; JSON always does, text the first ones"
     )
-    parser.set_defaults(run=_diff)
 
 
 def _diff(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from pxerelay.commands.common import FOUND, OK, Commands, add_config, add_socket, fail, tell
+from pxerelay.commands.common import (
+    FOUND,
+    OK,
+    Commands,
+    add_command,
+    add_config,
+    add_format,
+    add_socket,
+    fail,
+    tell,
+)
 from pxerelay.errands import LONGEST
 from pxerelay.findings import ConfigError
 from pxerelay.load import load
@@ -14,8 +24,12 @@ from pxerelay.mac import MacError, parse_mac
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "doctor", help="what is wrong with this host, its network and what the servers answer"
+    parser = add_command(
+        commands,
+        "doctor",
+        _doctor,
+        {OK: "nothing wrong, but for notes", FOUND: "findings"},
+        "what is wrong with this host, its network and what the servers answer",
     )
     add_config(parser)
     add_socket(parser)
@@ -33,8 +47,7 @@ def add(commands: Commands) -> None:
         "--mac", metavar="MAC", help="ask in the name of this client, for servers that answer no others"
     )
     parser.add_argument("--seconds", type=float, default=4.0, metavar="S", help="how long to wait; default 4")
-    parser.add_argument("--json", action="store_true", help="for programs")
-    parser.set_defaults(run=_doctor)
+    add_format(parser)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
@@ -60,7 +73,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
         found = asyncio.run(examine.examine(loaded, arguments.config, arguments.socket, wish))
     except (gather.ElsewhereError, plan.UnknownNameError) as error:
         return fail(str(error))
-    show = report.as_json if arguments.json else report.text
+    show = report.as_json if arguments.format == "json" else report.text
     tell(show(found.facts, found.asked, found.findings))
     wrong = any(finding.severity is not Severity.NOTE for finding in found.findings)
     return FOUND if wrong else OK

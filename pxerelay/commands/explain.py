@@ -12,7 +12,17 @@ from typing import Any, NamedTuple
 
 from pxerelay import clock, packet, probe, replay, retell, review, words
 from pxerelay.captures import CaptureError
-from pxerelay.commands.common import FAILED, OK, Commands, add_config, architecture, fail, tell
+from pxerelay.commands.common import (
+    FAILED,
+    OK,
+    Commands,
+    add_command,
+    add_config,
+    add_format,
+    architecture,
+    fail,
+    tell,
+)
 from pxerelay.commands.heard import add_hints, hear, hints_of
 from pxerelay.dissect import Datagram
 from pxerelay.findings import ConfigError
@@ -26,14 +36,13 @@ from pxerelay.replay import Replayer
 _XID = b"\x12\x34\x56\x78"
 """Of a request that nobody sends."""
 
-_EPILOG = """\
+_MORE = """
 With --capture the clients are those whose requests it has, or those of them that MACs or --file name; what
 they are and where they were heard is what the capture shows. --packet shows the octets that would leave: *
 marks what the relay changes, + what it adds.
+"""
 
-exit codes: 0; 2 if it could not tell of all of them.
-
-examples:
+_EXAMPLES = """\
   pxerelay explain 00:11:22:33:44:55 00:80:64:00:00:01 --interface vlan10
   pxerelay explain --file inventory.txt --interface vlan10
   pxerelay explain --capture boot.pcap
@@ -53,11 +62,14 @@ class _Client(NamedTuple):
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    explain = commands.add_parser(
+    explain = add_command(
+        commands,
         "explain",
-        help="which server a client gets, and why",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        _explain,
+        {OK: "told", FAILED: "could not run, or not tell of all"},
+        "which server a client gets, and why",
+        more=_MORE,
+        examples=_EXAMPLES,
     )
     explain.add_argument("macs", nargs="*", metavar="MAC")
     explain.add_argument(
@@ -79,8 +91,7 @@ def add(commands: Commands) -> None:
     )
     explain.add_argument("--packet", action="store_true", help="show the packet that would leave, decoded")
     add_hints(explain, interface=False)
-    explain.add_argument("--format", choices=("text", "json"), default="text")
-    explain.set_defaults(run=_explain)
+    add_format(explain)
 
 
 def _explain(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pxerelay import config, document, findings
-from pxerelay.commands.common import FOUND, OK, Commands, fail, tell
+from pxerelay.commands.common import FOUND, OK, Commands, add_command, fail, tell
 from pxerelay.findings import ConfigError
 from pxerelay.migrate import dhcrelay, hosts
 from pxerelay.migrate.formats import FORMATS, recognise
@@ -18,15 +18,16 @@ from pxerelay.migrate.source import Source, decoded, printable
 from pxerelay.migrate.writer import name_fault, render
 from pxerelay.resolve import DROP
 
-_EPILOG = """\
-Comments are kept. A line that was not understood is named with its place and becomes a comment, and the
-exit code is 1; what was understood is printed all the same. With no --default, and none in the files, the
-result says what to add: a main file needs `default:`.
+_MORE = """
+Comments are kept. A line that was not understood is named with its place and becomes a comment; what was
+understood is printed all the same. With no --default, and none in the files, the result says what to add: a
+main file needs `default:`.
 
 formats:
 {formats}
+"""
 
-examples:
+_EXAMPLES = """\
   pxerelay import /etc/dhcrelay.hosts --server ris=10.20.0.10 --default ris > pxerelay.yml
   pxerelay import /etc/default/isc-dhcp-relay > pxerelay.yml
   pxerelay import --dhcrelay -- -i eth0 -c 10 -a -ch /etc/dhcrelay.hosts 10.20.0.10 > pxerelay.yml
@@ -41,12 +42,15 @@ class _UnusableError(Exception):
 def add(commands: Commands) -> None:
     """Declare the command."""
     formats = "\n".join(f"  {name:<15} {format_.meaning}" for name, format_ in FORMATS.items())
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "import",
-        help="make a configuration of what other relays and servers have",
+        _import,
+        {OK: "all understood", FOUND: "some lines were not understood, each is named"},
+        "make a configuration of what other relays and servers have",
         description="Print a configuration file with what other programs' files say.",
-        epilog=_EPILOG.format(formats=formats),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        more=_MORE.format(formats=formats),
+        examples=_EXAMPLES,
     )
     parser.add_argument("files", nargs="+", metavar="F", help="files of one format; - is standard input")
     parser.add_argument(
@@ -68,7 +72,6 @@ def add(commands: Commands) -> None:
         metavar="SERVER",
         help="where clients go that no rule names: a name of --server, an address, A,B, or drop",
     )
-    parser.set_defaults(run=_import)
 
 
 def _import(arguments: argparse.Namespace) -> int:

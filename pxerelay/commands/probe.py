@@ -7,14 +7,34 @@ import json
 from typing import Any
 
 from pxerelay import probe
-from pxerelay.commands.common import FOUND, OK, Commands, add_socket, architecture, ask, fail
+from pxerelay.commands.common import (
+    EXITS,
+    FOUND,
+    NO_DAEMON,
+    OK,
+    Commands,
+    add_command,
+    add_format,
+    add_socket,
+    architecture,
+    ask,
+    fail,
+)
 from pxerelay.mac import MacError, parse_mac
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "probe", help="have the daemon ask servers as this client would, and tell who answers"
+    parser = add_command(
+        commands,
+        "probe",
+        _probe,
+        {
+            OK: "answered",
+            FOUND: "answered by nobody, or not by the expected one; or the daemon refused",
+            NO_DAEMON: EXITS[NO_DAEMON],
+        },
+        "have the daemon ask servers as this client would, and tell who answers",
     )
     parser.add_argument("mac", metavar="MAC")
     parser.add_argument("--interface", metavar="I", help="client interface; default: the only one there is")
@@ -28,9 +48,8 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--expect", metavar="SERVER", help="exit with 1 unless this server answers: a name or address"
     )
-    parser.add_argument("--json", action="store_true", help="for programs")
+    add_format(parser)
     add_socket(parser)
-    parser.set_defaults(run=_probe)
 
 
 def _probe(arguments: argparse.Namespace) -> int:
@@ -43,7 +62,7 @@ def _probe(arguments: argparse.Namespace) -> int:
 
     def show(answer: dict[str, Any]) -> str:
         answers.append(answer)
-        return json.dumps(answer, indent=2) if arguments.json else probe.text(answer)
+        return json.dumps(answer, indent=2) if arguments.format == "json" else probe.text(answer)
 
     code = ask(
         arguments,

@@ -9,19 +9,18 @@ from pathlib import Path
 
 from pxerelay import clock, replay, retell
 from pxerelay.captures import CaptureError
-from pxerelay.commands.common import OK, Commands, add_config, fail, tell
+from pxerelay.commands.common import FAILED, OK, Commands, add_command, add_config, add_format, fail, tell
 from pxerelay.commands.heard import Heard, add_hints, hear, hints_of
 from pxerelay.findings import ConfigError
 from pxerelay.load import load
 from pxerelay.replay import Replayer
 
-_EPILOG = """\
+_MORE = """
 A packet's client interface is told by --vlan for its tag, else by --interface, by the name that a pcapng file
 has, by the one interface whose name ends in the tag's number, or by being the only one.
+"""
 
-exit codes: 0; 2 if it could not run, or not tell of all packets.
-
-examples:
+_EXAMPLES = """\
   tcpdump -i eth0 -s 0 -w boot.pcap 'udp port 67 or udp port 68 or (vlan and (udp port 67 or udp port 68))'
   pxerelay replay boot.pcap
   pxerelay replay boot.pcap --vlan 10=vlan10 --giaddr vlan10=10.10.10.1
@@ -31,11 +30,14 @@ examples:
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "replay",
-        help="what the relay would have done with each packet of a capture",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        _replay,
+        {OK: "told", FAILED: "could not run, or not tell of all"},
+        "what the relay would have done with each packet of a capture",
+        more=_MORE,
+        examples=_EXAMPLES,
     )
     parser.add_argument(
         "capture", type=Path, metavar="CAPTURE", help="a pcap or pcapng file; - is standard input"
@@ -45,8 +47,7 @@ def add(commands: Commands) -> None:
         "--against", type=Path, metavar="OTHER", help="show only what this other configuration would change"
     )
     add_hints(parser)
-    parser.add_argument("--format", choices=("text", "json"), default="text")
-    parser.set_defaults(run=_replay)
+    add_format(parser)
 
 
 def _replay(arguments: argparse.Namespace) -> int:

@@ -7,17 +7,21 @@ import asyncio
 import signal
 
 from pxerelay import log
-from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_config, add_socket
+from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_command, add_config, add_socket
 from pxerelay.findings import ConfigError
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    run = commands.add_parser("run", help="relay, in the foreground")
+    exits = {
+        OK: "ended by SIGTERM",
+        FOUND: "the sockets can't be opened",
+        FAILED: "the configuration does not load",
+    }
+    run = add_command(commands, "run", _run, exits, "relay, in the foreground")
     add_config(run)
     add_socket(run)
     run.add_argument("--debug", action="store_true", help="log every decision in words")
-    run.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -7,32 +7,44 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pxerelay.commands.common import Commands, add_socket, ask
+from pxerelay.commands.common import (
+    EXITS,
+    FOUND,
+    NO_DAEMON,
+    OK,
+    Commands,
+    add_command,
+    add_format,
+    add_socket,
+    ask,
+    fail,
+)
 from pxerelay.rates import median, share_answered
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    status = commands.add_parser("status", help="what the running daemon holds and counts")
-    shown = status.add_mutually_exclusive_group()
-    shown.add_argument("--json", action="store_true", help="for programs")
-    shown.add_argument("--watch", action="store_true", help="a live table, until Ctrl-C")
+    exits = {OK: "told", FOUND: "the daemon refused", NO_DAEMON: EXITS[NO_DAEMON]}
+    status = add_command(commands, "status", _status, exits, "what the running daemon holds and counts")
+    add_format(status)
+    status.add_argument("--watch", action="store_true", help="a live table, until Ctrl-C")
     add_socket(status)
-    status.set_defaults(run=_status)
 
-    reload = commands.add_parser("reload", help="have the daemon load its configuration again")
+    exits = {OK: "taken", FOUND: "refused, and nothing changed", NO_DAEMON: EXITS[NO_DAEMON]}
+    reload = add_command(commands, "reload", _reload, exits, "have the daemon load its configuration again")
     add_socket(reload)
-    reload.set_defaults(run=_reload)
 
 
 def _status(arguments: argparse.Namespace) -> int:
     if arguments.watch:
+        if arguments.format != "text":
+            return fail("--watch is a table for people: it goes without --json")
         from pxerelay.commands.watch import watch
 
         return watch(arguments)
 
     def show(answer: dict[str, Any]) -> str:
-        return json.dumps(answer, indent=2) if arguments.json else _status_text(answer)
+        return json.dumps(answer, indent=2) if arguments.format == "json" else _status_text(answer)
 
     return ask(arguments, "status", show)
 

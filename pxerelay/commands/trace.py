@@ -15,20 +15,28 @@ from pathlib import Path
 from typing import Any
 
 from pxerelay import control, watching
-from pxerelay.commands.common import FOUND, NO_DAEMON, OK, Commands, add_socket, fail, tell
+from pxerelay.commands.common import (
+    FOUND,
+    NO_DAEMON,
+    OK,
+    Commands,
+    add_command,
+    add_format,
+    add_socket,
+    fail,
+    tell,
+)
 from pxerelay.document import Document, parse
 from pxerelay.mac import MacError, parse_pattern
 from pxerelay.review import Origins
 from pxerelay.rules import Choice, Match, Reason
 
-_EPILOG = """\
+_MORE = """
 MAC is an address or, as in rules, an OUI or a wildcard. Each message is a line: what the client is, which
 rule of which file chose, which server got it; what came back, and how long after. It needs no --debug.
+"""
 
-exit codes: 0, also with Ctrl-C; 1 if --seconds were over before --count messages came, or the daemon
-refused; 3 if no daemon answers, or it ended.
-
-examples:
+_EXAMPLES = """\
   pxerelay trace 00:11:22:33:44:55
   pxerelay trace '52:54:00:*' --interface vlan10
   pxerelay trace 00:11:22:33:44:55 --seconds 60 --count 4 --json
@@ -37,21 +45,27 @@ examples:
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "trace",
-        help="follow a client live: each message, decision, answer",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        _trace,
+        {
+            OK: "ended by Ctrl-C, --seconds or --count",
+            FOUND: "fewer messages than --count within --seconds, or the daemon refused",
+            NO_DAEMON: "no daemon answers, or it ended",
+        },
+        "follow a client live: each message, decision, answer",
+        more=_MORE,
+        examples=_EXAMPLES,
     )
     parser.add_argument("mac", type=_pattern, metavar="MAC")
     parser.add_argument(
         "--interface", metavar="I", help="only on this interface, or behind the router with this address"
     )
-    parser.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
+    add_format(parser, meaning="a JSON object a line, for programs")
     parser.add_argument("--seconds", type=_positive, metavar="N", help="end after this time")
     parser.add_argument("--count", type=_positive, metavar="N", help="end after so many messages")
     add_socket(parser)
-    parser.set_defaults(run=_trace)
 
 
 def _pattern(text: str) -> str:
@@ -89,8 +103,9 @@ def _follow(arguments: argparse.Namespace, answers: control.Answers, start: dict
     began = time.monotonic()
     end = began + arguments.seconds if arguments.seconds else float("inf")
     left = arguments.count
-    show = _show_json if arguments.json else _show_text
-    if not arguments.json:
+    as_json = arguments.format == "json"
+    show = _show_json if as_json else _show_text
+    if not as_json:
         tell(watching.start_text(start))
     places = _Places(start)
     show(start, places)

@@ -8,7 +8,17 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
-from pxerelay.commands.common import Commands, add_socket, ask
+from pxerelay.commands.common import (
+    EXITS,
+    FOUND,
+    NO_DAEMON,
+    OK,
+    Commands,
+    add_command,
+    add_format,
+    add_socket,
+    ask,
+)
 from pxerelay.mac import parse_mac
 from pxerelay.unknown import as_yaml
 from pxerelay.vendors import vendors
@@ -20,7 +30,10 @@ _DURATION = re.compile(r"([0-9]{1,9})([smhd])")
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser("unknown", help="clients that fell to a default, as rules to paste")
+    exits = {OK: "told", FOUND: "the daemon refused", NO_DAEMON: EXITS[NO_DAEMON]}
+    parser = add_command(
+        commands, "unknown", _unknown, exits, "clients that fell to a default, as rules to paste"
+    )
     parser.add_argument(
         "--interface",
         metavar="I",
@@ -30,9 +43,8 @@ def add(commands: Commands) -> None:
         "--since", type=_duration, metavar="T", help="only those seen in this time, such as 30m, 12h or 2d"
     )
     parser.add_argument("--pxe", action="store_true", help="only those that boot from the network")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    add_format(parser)
     add_socket(parser)
-    parser.set_defaults(run=_unknown)
 
 
 def _duration(text: str) -> int:
@@ -44,6 +56,8 @@ def _duration(text: str) -> int:
 
 
 def _unknown(arguments: argparse.Namespace) -> int:
+    as_json = arguments.format == "json"
+
     def show(answer: dict[str, Any]) -> str:
         now = datetime.now().astimezone()
         clients = [client for client in answer["clients"] if _wanted(client, arguments)]
@@ -51,8 +65,8 @@ def _unknown(arguments: argparse.Namespace) -> int:
         for client in clients:
             client["vendor"] = makers.get(parse_mac(client["mac"]), "")
             for when in ("first", "last"):
-                client[f"{when}_seen"] = _seen(now, client.pop(f"{when}_ago"), json=arguments.json)
-        if arguments.json:
+                client[f"{when}_seen"] = _seen(now, client.pop(f"{when}_ago"), json=as_json)
+        if as_json:
             return json.dumps({**answer, "clients": clients}, indent=2)
         return as_yaml(clients, _title(answer, clients, now))
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 from pxerelay import packet
 from pxerelay.doctor.facts import Answer, Arrival, Asked, Facts, Sighting
 from pxerelay.doctor.network import filtered, is_filtered, server_text
-from pxerelay.doctor.verdict import Code, Finding, error, note, warning
+from pxerelay.doctor.plan import stand_ins
+from pxerelay.doctor.verdict import Code, Finding, Severity, error, note, warning
 from pxerelay.relay import MEANING, Drop
 
 _SLOW = 2000.0
@@ -22,9 +24,12 @@ _LARGEST = 1472
 
 _EVERYONE = IPv4Address("255.255.255.255")
 
+_SILENCE = frozenset({Code.SERVER_SILENT, Code.NEXT_HOP_SILENT})
+"""What is a warning where clients boot from another address of the same server."""
 
-def findings(facts: Facts, asked: Asked) -> Iterator[Finding]:
-    """Yield what is wrong with what became of the requests to one server."""
+
+def findings(facts: Facts, asked: Asked, everyone: Sequence[Asked] = ()) -> Iterator[Finding]:
+    """Yield what is wrong with what became of the requests to one server; `everyone` is who was asked."""
     subject = server_text(facts, asked.server)
     if asked.error:
         yield note(Code.NOT_CHECKED, subject, f"it was not asked: {asked.error}")
@@ -51,7 +56,9 @@ def findings(facts: Facts, asked: Asked) -> Iterator[Finding]:
                 "RFC 3046, 2.2)",
             )
     if not asked.answers:
-        yield from _silent(facts, asked, subject)
+        others = _who_answer_instead(facts, asked, everyone)
+        for finding in _silent(facts, asked, subject):
+            yield _softened(finding, others) if others and finding.code in _SILENCE else finding
     yield from _odd(facts, asked, subject)
     for answer in taken[:1]:
         yield from _fine(asked, answer, subject)
@@ -61,6 +68,28 @@ def _is_taken(asked: Asked, answer: Answer) -> bool:
     """Whether a client would have got an answer; one to a giaddr that is no VLAN's is taken by `doctor`."""
     through_us = asked.interface is not None
     return answer.dropped is None or (answer.dropped == Drop.NOT_OUR_GIADDR.value and not through_us)
+
+
+def _who_answer_instead(facts: Facts, asked: Asked, everyone: Sequence[Asked]) -> tuple[IPv4Address, ...]:
+    """Return the addresses that answer those who are sent to this one; empty if some of them have none."""
+
+    def answers(server: IPv4Address) -> bool:
+        of_it = [one for one in everyone if one.server == server]
+        here = [one for one in of_it if one.interface == asked.interface]
+        return any(_is_taken(one, answer) for one in here or of_it for answer in one.answers)
+
+    found: dict[IPv4Address, None] = {}
+    for group in stand_ins(facts, asked.server):
+        answering = dict.fromkeys(server for server in group if answers(server))
+        if not answering:
+            return ()
+        found |= answering
+    return tuple(found)
+
+
+def _softened(finding: Finding, others: tuple[IPv4Address, ...]) -> Finding:
+    which = f"{', '.join(map(str, others))} of the same server {'answer' if others[1:] else 'answers'}"
+    return replace(finding, severity=Severity.WARNING, message=f"{finding.message}; {which}")
 
 
 def _not_sent(subject: str, asked: Asked) -> Finding:

@@ -66,7 +66,7 @@ async def examine(loaded: Loaded, path: Path, socket_path: Path, wish: Wish) -> 
         except asking.AskError as error:
             found.append(warning(Code.NOT_CHECKED, "servers", f"none was asked: {error}"))
     for one in asked:
-        found += answers.findings(facts, one)
+        found += answers.findings(facts, one, asked)
     return Examined(facts, asked, tuple(dict.fromkeys(found)))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface
 
-from pxerelay.answers import Answers
+from pxerelay.answers import Answers, Target
 from pxerelay.model import Config
 from pxerelay.ports import Link, Port
 
@@ -124,6 +124,17 @@ class Facts:
     def ours(self) -> frozenset[IPv4Address]:
         """The addresses of this host."""
         return frozenset(address for link in self.links for address in link.addresses)
+
+    @cached_property
+    def choices(self) -> frozenset[tuple[Target, ...]]:
+        """What rules, classes and defaults choose; of a large mapping few choices are different objects."""
+        policy = self.config.policy
+        choices = {id(choice): choice for _, choice in policy.rules.exact()}
+        rest = [policy.default.choice, *(entry.choice for entry in policy.classes)]
+        rest += (rule.choice for rule in policy.rules.patterns())
+        rest += (entry.default.choice for entry in self.config.interfaces if entry.default)
+        choices |= {id(choice): choice for choice in rest}
+        return frozenset(choice.servers for choice in choices.values())
 
     @cached_property
     def vrf_of(self) -> Mapping[int, int]:

@@ -40,6 +40,25 @@ def chosen(config: Config, answers: Answers, texts: Sequence[str]) -> tuple[IPv4
     return tuple(address for address in everyone if address in wanted) if texts else everyone
 
 
+def stand_ins(facts: Facts, server: IPv4Address) -> tuple[tuple[IPv4Address, ...], ...]:
+    """Return who may answer in a server's stead: for each choice that it is in, the others of the same name.
+
+    That is nobody where a choice has its bare address, or a name that stands for it alone.
+    """
+    config, of = facts.config, facts.answers.of
+    names = {
+        frozenset(address for target in targets for address in of(target))
+        for targets in config.servers.values()
+    }
+    mine = [name for name in names if server in name]
+    found = set()
+    for targets in {*facts.choices, config.dhcp_servers, *config.servers.values()}:
+        chosen = {address for target in targets for address in of(target)}
+        if server in chosen:
+            found.add(tuple(sorted({one for name in mine if name <= chosen for one in name} - {server})))
+    return tuple(sorted(found))
+
+
 def check_interface(ports: Sequence[Port], name: str | None) -> None:
     """Raise UnknownNameError if there is no client interface of a name."""
     names = [port.name for port in ports]

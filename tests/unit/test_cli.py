@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,48 @@ def test_check_shows_every_fault_of_every_file(config: Path, capsys: pytest.Capt
     out = capsys.readouterr().out
     assert f"{bad}:1:1: unknown key 'defalt'; did you mean 'default'?\n    defalt: 10.0.0.1\n    ^\n" in out
     assert "the key 'default' is missing" in out
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        ("{folder}/", "{folder}/ is a folder's path; write a socket's, such as {right}"),
+        ("{folder}/..", "{folder}/.. is a folder's path; write a socket's, such as {right}"),
+        ("{folder}", "a folder is at {folder}; write a path of its own, such as {right}"),
+        (
+            "{folder}/a",
+            "something else than a socket is at {folder}/a; write a path of its own, such as {right}",
+        ),
+        (
+            "{folder}/../run/control.sock",
+            "{folder}/../run/control.sock is the daemon's control socket; "
+            "write a path of its own, such as {right}",
+        ),
+        ("{folder}/metrics.sock", ""),
+        ("{folder}/old.sock", ""),
+        ("127.0.0.1:9967", ""),
+    ],
+)
+def test_check_tells_where_metrics_can_have_no_socket(
+    path: str,
+    fault: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = {"folder": str(tmp_path / "run"), "right": "/run/pxerelay/metrics.sock"}
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "a").touch()
+    monkeypatch.setenv("RUNTIME_DIRECTORY", names["folder"])
+    file = tmp_path / "p.yml"
+    path = path.format_map(names)
+    file.write_text(f"servers: {{ris: 10.20.0.10}}\nmetrics: {path}\ndefault: riss\n")
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(f"{names['folder']}/old.sock")
+        assert main(["check", str(file)]) == 1
+    found = [line for line in capsys.readouterr().out.splitlines() if line.startswith(str(file))]
+    told = [f"{file}:2:10: {fault.format_map(names)}"] if fault else []
+    assert found == [*told, f"{file}:3:10: unknown server 'riss'; did you mean 'ris'?"]
 
 
 def test_check_has_formats_for_programs(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

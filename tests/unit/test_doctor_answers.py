@@ -20,7 +20,8 @@ from tests.unit.doctor_facts import ALTIRIS, CONFIG, GIADDR, NICS, RIS, changed,
 
 
 def asked(*given: Answer, **more: Any) -> Asked:
-    return Asked(RIS, more.pop("interface", "vlan10"), GIADDR, answers=given, **more)
+    server, interface = more.pop("server", RIS), more.pop("interface", "vlan10")
+    return Asked(server, interface, GIADDR, answers=given, **more)
 
 
 def answer(**more: Any) -> Answer:
@@ -102,6 +103,44 @@ def test_answers(given: Asked, found: list[str]) -> None:
 def test_answers_that_rp_filter_took(mode: int, given: Asked, found: list[str]) -> None:
     host_ = facts(nics=changed("vlan10", rp_filter=mode))
     assert [one.code.value for one in answers.findings(host_, given)] == found
+
+
+TWO = "servers: {{wds: {wds}}}\ndefault: wds\n{more}interfaces: {{vlan10: {{}}, vlan20: {{}}}}\n"
+LIST = "[10.20.0.10, 10.20.0.20]"
+
+
+@pytest.mark.parametrize(
+    ("wds", "more", "others", "found"),
+    [
+        (f"{{addresses: {LIST}, strategy: failover}}", "", [asked(answer(), server=ALTIRIS)], "warning"),
+        (f"{{addresses: {LIST}, strategy: hash}}", "", [asked(answer(), server=ALTIRIS)], "warning"),
+        (LIST, "", [asked(answer(), server=ALTIRIS)], "warning"),
+        (LIST, "dhcp_servers: wds\n", [asked(answer(), server=ALTIRIS)], "warning"),
+        (LIST, "", [asked(answer(), server=ALTIRIS, interface="vlan20")], "warning"),
+        (LIST, "", [], "error"),
+        (LIST, "", [asked(server=ALTIRIS)], "error"),
+        (LIST, "", [asked(answer(dropped="no-interface"), server=ALTIRIS)], "error"),
+        (
+            LIST,
+            "",
+            [asked(server=ALTIRIS), asked(answer(), server=ALTIRIS, interface="vlan20")],
+            "error",
+        ),
+        (LIST, "rules: {00:80:64: 10.20.0.10}\n", [asked(answer(), server=ALTIRIS)], "error"),
+        (LIST, "rules: {00:80:64:00:00:01: 10.20.0.10}\n", [asked(answer(), server=ALTIRIS)], "error"),
+        (LIST, "rules: {00:80:64: 10.20.0.20}\n", [asked(answer(), server=ALTIRIS)], "warning"),
+        ("[10.20.0.10]", "dhcp_servers: 10.20.0.20\n", [asked(answer(), server=ALTIRIS)], "error"),
+        (f"{LIST}, ris: 10.20.0.10", "", [asked(answer(), server=ALTIRIS)], "error"),
+    ],
+)
+def test_silence_is_a_warning_where_another_address_of_the_server_answers(
+    wds: str, more: str, others: list[Asked], found: str
+) -> None:
+    host_ = facts(TWO.format(wds=wds, more=more))
+    for silent, code in ((asked(), "server-silent"), (asked(no_arp=True), "next-hop-silent")):
+        (one,) = answers.findings(host_, silent, [silent, *others])
+        assert (one.severity.value, one.code.value) == (found, code)
+        assert one.message.endswith("; 10.20.0.20 of the same server answers") == (found == "warning")
 
 
 # Whom to ask

@@ -41,6 +41,12 @@ def test_man_understands_it(page: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_each_command_says_with_what_it_exits() -> None:
+    for page in PAGES:
+        if page.suffix == ".1":
+            assert ".SH EXIT STATUS\n" in page.read_text("utf-8"), page.name
+
+
 def test_explain_says_all_that_its_help_says() -> None:
     rendered = subprocess.run(
         ["man", "--local-file", REPOSITORY / "man" / "man1" / "pxerelay-explain.1"],

@@ -50,6 +50,13 @@ def test_silence(start: Start, doctor: Doctor, odd: Callable[..., OddServer]) ->
     assert asked == [(0,), (7,)]
 
 
+def test_silence_of_one_of_two_addresses(start: Start, doctor: Doctor, odd: Callable[..., OddServer]) -> None:
+    odd(nothing)
+    both = f"odd: {{addresses: [{ALTIRIS}, {RIS}], strategy: failover}}"
+    daemon = start(ODD.replace(f"odd: {ALTIRIS}", both))
+    assert doctor.of(daemon).finds() == [("warning", "server-silent", f"odd {ALTIRIS}")]
+
+
 def test_a_server_that_answers_uefi_only_is_fine(
     start: Start, doctor: Doctor, odd: Callable[..., OddServer]
 ) -> None:
