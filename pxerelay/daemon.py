@@ -45,10 +45,6 @@ _LONGEST_ERROR = 500
 """Characters of an error that `status` and the service manager are told."""
 
 
-_TRY_AGAIN = 5.0
-"""Seconds until a VRF that could not be listened in is tried again."""
-
-
 class StartError(Exception):
     """The daemon can't start for a reason outside its configuration; the message says what to do."""
 
@@ -74,7 +70,6 @@ class Daemon:
         self._links: tuple[Link, ...] = ()
         self._ports: tuple[Port, ...] = ()
         self._loading = asyncio.Lock()
-        self._trying_again: asyncio.TimerHandle | None = None
         self._next_reload: asyncio.Task[dict[str, Any]] | None = None
         self._reloads: set[asyncio.Task[dict[str, Any]]] = set()
 
@@ -112,10 +107,10 @@ class Daemon:
         udp, link = stack.enter_context(_open_sockets())
         self._traffic = Traffic(udp, link)
         stack.callback(self._traffic.close)
-        self._vrfs = VrfSockets(udp, self._traffic.readable)
+        self._vrfs = VrfSockets(udp, self._traffic.readable, self._apply_again)
         stack.callback(self._vrfs.close)
         stack.callback(self._alarm.close)
-        self._lookout = Lookout(self._traffic, lambda: self._apply(self._held, self._answers))
+        self._lookout = Lookout(self._traffic, self._apply_again)
         stack.callback(self._lookout.close)
         stack.push_async_callback(self._export, None)
         states = watch()
@@ -266,32 +261,26 @@ class Daemon:
         lookout.follow(relay)
         heard = self._vrfs.follow(vrfs_to_hear(config, ports, self._links))
         self._traffic.elsewhere = frozenset(link.index for link in self._links if link.vrf in heard)
-        self._try_again_later()
         for port in ports:
             if before.get(port.name) != port:
                 LOGGER.info("interface %s", port_text(port), extra=Fields(interface=port.name).extra)
 
-    def _try_again_later(self) -> None:
-        """Have what could not be opened, for want of descriptors perhaps, tried again in a while."""
-        if self._trying_again:
-            self._trying_again.cancel()
-            self._trying_again = None
-        if self._vrfs.failed:
-            later = asyncio.get_running_loop().call_later
-            self._trying_again = later(_TRY_AGAIN, lambda: self._apply(self._held, self._answers))
+    def _apply_again(self) -> None:
+        """Put into force what is, where something else that it depends on has changed."""
+        self._apply(self._held, self._answers)
 
     async def _follow(self, states: AsyncGenerator[tuple[Link, ...], None]) -> None:
         """Keep up with the network."""
         async with contextlib.aclosing(states):
             async for links in states:
                 self._links = links
-                self._apply(self._held, self._answers)
+                self._apply_again()
                 notify.notify(self._status_text())
 
     def _follow_clock(self) -> None:
         """Pass over the rules whose last day is over; where the clock was set back they apply again."""
         before = self._held
-        self._apply(before, self._answers)
+        self._apply_again()
         for line in self._held.changes_since(before):
             LOGGER.info("%s", line)
 

@@ -91,6 +91,31 @@ def test_what_can_not_be_opened_is_told_once_and_the_others_are_heard(
     assert sorted(said) == ["can't listen in VRF gone: Invalid argument", "listening in VRF red"]
 
 
+def test_what_can_not_be_opened_is_tried_again_until_it_ends(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pxerelay.vrfs._TRY_AGAIN", 0.05)
+
+    async def there() -> None:
+        tries: list[None] = []
+
+        def again() -> None:
+            tries.append(None)
+            vrfs.follow({-1: "gone"})
+
+        with inside(network.relay), closing(sockets.open_udp()) as main:
+            vrfs = VrfSockets(main, lambda _: False, again)
+            with closing(vrfs):
+                again()
+                await asyncio.sleep(0.5)
+                assert len(tries) > 2
+            tries.clear()
+            await asyncio.sleep(0.2)
+            assert not tries
+
+    asyncio.run(there())
+
+
 def log_of(act: Callable[[], None], caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return what is logged meanwhile."""
     with caplog.at_level(logging.INFO, LOGGER.name):
