@@ -61,7 +61,7 @@ class Daemon:
         self._relay_now: Relay
         self._asked: dict[packet.Transaction, str] = {}
         self._last_error: str | None = None
-        self._last_reload_at = datetime.now(timezone.utc)
+        self._last_reload_at: datetime | None = None  # there was none since the start
         self._alarm = Alarm(self._follow_clock)
         self._answers = Answers()
         self._has_names = asyncio.Event()
@@ -184,14 +184,14 @@ class Daemon:
     def status(self) -> dict[str, Any]:
         """Return what `status --json` prints."""
         loaded, relay, traffic = self._held.loaded, self._relay_now, self._traffic
-        now = asyncio.get_running_loop().time()
+        now, reloaded = asyncio.get_running_loop().time(), self._last_reload_at
         return {
             "version": __version__,
             "prefix": sys.prefix,
             "config": {
                 **self._held.described(self._config_path),
                 "load_seconds": round(self._held.took, 3),
-                "last_reload_at": self._last_reload_at.isoformat(timespec="seconds"),
+                "last_reload_at": reloaded.isoformat(timespec="seconds") if reloaded else None,
                 "rules": len(loaded.config.policy.rules),
                 "ended": self._held.ended,
                 "next_end": self._held.next_end_text,

@@ -96,7 +96,8 @@ def families(status: Mapping[str, Any]) -> Iterator[Metric]:
     yield _gauge("pxerelay_config_loaded_timestamp_seconds", [((), _seconds(config["loaded_at"]))])
     yield _gauge("pxerelay_config_load_seconds", [((), config["load_seconds"])])
     yield _gauge("pxerelay_config_last_reload_successful", [((), config["last_error"] is None)])
-    yield _gauge("pxerelay_config_last_reload_timestamp_seconds", [((), _seconds(config["last_reload_at"]))])
+    tried_at = config["last_reload_at"] or config["loaded_at"]  # without a reload it was at the start
+    yield _gauge("pxerelay_config_last_reload_timestamp_seconds", [((), _seconds(tried_at))])
     yield _gauge("pxerelay_unknown_clients", [((), status["unknown"])])
 
 

@@ -143,7 +143,11 @@ def test_all_metrics_that_are_promised_are_there_and_no_others(
 
 def test_a_reload_that_is_refused_is_a_metric(start: Start, network: Network) -> None:
     daemon = start(TCP, options=())
-    assert of(scraped(network), "pxerelay_config_last_reload_successful") == 1
+    found = scraped(network)
+    assert of(found, "pxerelay_config_last_reload_successful") == 1
+    assert of(found, "pxerelay_config_last_reload_timestamp_seconds") == of(
+        found, "pxerelay_config_loaded_timestamp_seconds"
+    )
     assert "error" in daemon.reload(TCP + "defalt: ris\n")
     found = scraped(network)
     assert of(found, "pxerelay_config_last_reload_successful") == 0
