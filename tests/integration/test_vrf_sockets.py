@@ -14,8 +14,9 @@ import pytest
 from pxerelay import sockets
 from pxerelay.log import LOGGER
 from pxerelay.vrfs import VrfSockets
-from tests.lab.topology import RELAY_CORE, Network
+from tests.lab.topology import RELAY_CORE, RIS, Network
 from tests.lab.wire import FakeServer, inside
+from tests.unit.messages import ip
 
 
 def on_relay(network: Network, check: Callable[[socket.socket, int], None]) -> None:
@@ -45,6 +46,14 @@ def test_such_a_socket_hears_its_interface_and_leaves_the_rest(network: Network)
                 assert heard(bound) == b"one"
             server.send(b"two", RELAY_CORE)
             assert heard(main) == b"two"
+
+    on_relay(network, check)
+
+
+def test_the_way_to_a_server_is_that_of_where_it_is_asked_from(network: Network) -> None:
+    def check(_: socket.socket, core: int) -> None:
+        assert sockets.route_source(RIS) == sockets.route_source(RIS, core) == ip(RELAY_CORE)
+        assert sockets.route_source(RIS, socket.if_nametoindex("vlan10")) == ip("10.10.10.1")
 
     on_relay(network, check)
 
