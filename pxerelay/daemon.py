@@ -84,7 +84,7 @@ class Daemon:
         relaying = loop.create_task(self._relay())
         await asyncio.wait((stopped, relaying), return_when=asyncio.FIRST_COMPLETED)
         notify.notify("STOPPING=1")
-        await end((stopped, relaying))
+        await end((stopped, relaying, *self._reloads))  # none may apply what it loaded when all is closed
         await end(self._reloads)
         failure = None if relaying.cancelled() else relaying.exception()
         if failure and not stop.is_set():  # else it may have failed because the loader was told to stop too
