@@ -45,10 +45,6 @@ _LONGEST_ERROR = 500
 """Characters of an error that `status` and the service manager are told."""
 
 
-_TRY_AGAIN = 5.0
-"""Seconds until a VRF that could not be listened in is tried again."""
-
-
 class StartError(Exception):
     """The daemon can't start for a reason outside its configuration; the message says what to do."""
 
@@ -65,7 +61,7 @@ class Daemon:
         self._relay_now: Relay
         self._asked: dict[packet.Transaction, str] = {}
         self._last_error: str | None = None
-        self._last_reload_at = datetime.now(timezone.utc)
+        self._last_reload_at: datetime | None = None  # there was none since the start
         self._alarm = Alarm(self._follow_clock)
         self._answers = Answers()
         self._has_names = asyncio.Event()
@@ -74,7 +70,6 @@ class Daemon:
         self._links: tuple[Link, ...] = ()
         self._ports: tuple[Port, ...] = ()
         self._loading = asyncio.Lock()
-        self._trying_again: asyncio.TimerHandle | None = None
         self._next_reload: asyncio.Task[dict[str, Any]] | None = None
         self._reloads: set[asyncio.Task[dict[str, Any]]] = set()
 
@@ -89,7 +84,7 @@ class Daemon:
         relaying = loop.create_task(self._relay())
         await asyncio.wait((stopped, relaying), return_when=asyncio.FIRST_COMPLETED)
         notify.notify("STOPPING=1")
-        await end((stopped, relaying))
+        await end((stopped, relaying, *self._reloads))  # none may apply what it loaded when all is closed
         await end(self._reloads)
         failure = None if relaying.cancelled() else relaying.exception()
         if failure and not stop.is_set():  # else it may have failed because the loader was told to stop too
@@ -112,10 +107,10 @@ class Daemon:
         udp, link = stack.enter_context(_open_sockets())
         self._traffic = Traffic(udp, link)
         stack.callback(self._traffic.close)
-        self._vrfs = VrfSockets(udp, self._traffic.readable)
+        self._vrfs = VrfSockets(udp, self._traffic.readable, self._apply_again)
         stack.callback(self._vrfs.close)
         stack.callback(self._alarm.close)
-        self._lookout = Lookout(self._traffic, lambda: self._apply(self._held, self._answers))
+        self._lookout = Lookout(self._traffic, self._apply_again)
         stack.callback(self._lookout.close)
         stack.push_async_callback(self._export, None)
         states = watch()
@@ -189,14 +184,14 @@ class Daemon:
     def status(self) -> dict[str, Any]:
         """Return what `status --json` prints."""
         loaded, relay, traffic = self._held.loaded, self._relay_now, self._traffic
-        now = asyncio.get_running_loop().time()
+        now, reloaded = asyncio.get_running_loop().time(), self._last_reload_at
         return {
             "version": __version__,
             "prefix": sys.prefix,
             "config": {
                 **self._held.described(self._config_path),
                 "load_seconds": round(self._held.took, 3),
-                "last_reload_at": self._last_reload_at.isoformat(timespec="seconds"),
+                "last_reload_at": reloaded.isoformat(timespec="seconds") if reloaded else None,
                 "rules": len(loaded.config.policy.rules),
                 "ended": self._held.ended,
                 "next_end": self._held.next_end_text,
@@ -266,32 +261,26 @@ class Daemon:
         lookout.follow(relay)
         heard = self._vrfs.follow(vrfs_to_hear(config, ports, self._links))
         self._traffic.elsewhere = frozenset(link.index for link in self._links if link.vrf in heard)
-        self._try_again_later()
         for port in ports:
             if before.get(port.name) != port:
                 LOGGER.info("interface %s", port_text(port), extra=Fields(interface=port.name).extra)
 
-    def _try_again_later(self) -> None:
-        """Have what could not be opened, for want of descriptors perhaps, tried again in a while."""
-        if self._trying_again:
-            self._trying_again.cancel()
-            self._trying_again = None
-        if self._vrfs.failed:
-            later = asyncio.get_running_loop().call_later
-            self._trying_again = later(_TRY_AGAIN, lambda: self._apply(self._held, self._answers))
+    def _apply_again(self) -> None:
+        """Put into force what is, where something else that it depends on has changed."""
+        self._apply(self._held, self._answers)
 
     async def _follow(self, states: AsyncGenerator[tuple[Link, ...], None]) -> None:
         """Keep up with the network."""
         async with contextlib.aclosing(states):
             async for links in states:
                 self._links = links
-                self._apply(self._held, self._answers)
+                self._apply_again()
                 notify.notify(self._status_text())
 
     def _follow_clock(self) -> None:
         """Pass over the rules whose last day is over; where the clock was set back they apply again."""
         before = self._held
-        self._apply(before, self._answers)
+        self._apply_again()
         for line in self._held.changes_since(before):
             LOGGER.info("%s", line)
 

@@ -47,7 +47,7 @@ def servers(
 ) -> dict[str, Any]:
     """Return by server and address what was sent there, what came back, and how fast.
 
-    All addresses of `servers:` are there, also those that were never asked. `now` is monotonic seconds.
+    All that are `configured` are there, also those that were never asked. `now` is monotonic seconds.
     `states` has what is thought of some (`Lookout.states`).
     """
     transactions.settle(now)
@@ -57,7 +57,7 @@ def servers(
         for (_, server), count in counted.items():
             found[server] = found.get(server, 0) + count
     asked = dict(transactions.records())
-    known = (
+    known = dict.fromkeys(
         address.packed
         for target in sorted(relay.config.mentioned, key=str)
         for address in relay.answers.of(target)
@@ -66,6 +66,7 @@ def servers(
     for server in dict.fromkeys((*known, *sent, *came)):
         named = _server(names, server)
         rows.setdefault(named["server"], {})[named["address"]] = {
+            "configured": server in known,
             "requests": sent.get(server, 0),
             "replies": came.get(server, 0),
             **_answers(asked.get(server, _NEVER_ASKED), now),

@@ -216,7 +216,7 @@ def _question(relay: Relay, pool: Pool, address: IPv4Address, chaddr: bytes) -> 
     """
     message = probe.discover(chaddr, secrets.token_bytes(4), _VENDOR_CLASS, (0,))
     message[packet.HOPS] = 1
-    port = _port(relay, pool)
+    port = _port(relay, pool, lambda vrf: _is_reached(address, vrf))
     if port is None or port.giaddr is None:
         fixed = relay.config.source_address
         source = fixed.packed if isinstance(fixed, IPv4Address) else sockets.route_source(str(address))
@@ -231,9 +231,27 @@ def _question(relay: Relay, pool: Pool, address: IPv4Address, chaddr: bytes) -> 
     return message, ToServers((address.packed,), source_address, vrf=port.vrf)
 
 
-def _port(relay: Relay, pool: Pool) -> Port | None:
-    """Return a client interface, one whose clients go to a pool by default if there is one."""
+def _port(relay: Relay, pool: Pool, reached: Callable[[int], bool]) -> Port | None:
+    """Return a client interface whose clients go to a pool: by default, by a class, or if a rule names them.
+
+    Of several it is the first one in whose VRF, given by index, the server is `reached`.
+    """
     active = [port for port in relay.ports if not port.waiting]
-    default = relay.config.policy.default
-    fitting = [port for port in active if pool in (port.setting.default or default).choice.servers]
-    return next(iter(fitting or active), None)
+    policy = relay.config.policy
+    by_default = [port for port in active if pool in (port.setting.default or policy.default).choice.servers]
+    classes = [entry.interfaces for entry in policy.classes if pool in entry.choice.servers]
+    by_class = [port for port in active if any(names is None or port.name in names for names in classes)]
+    fitting = by_default or by_class or active
+    vrfs = dict.fromkeys(port.vrf for port in fitting)
+    if len(vrfs) > 1:
+        vrf = next(filter(reached, vrfs), fitting[0].vrf)
+        fitting = [port for port in fitting if port.vrf == vrf]
+    return next(iter(fitting), None)
+
+
+def _is_reached(address: IPv4Address, vrf: int) -> bool:
+    try:
+        sockets.route_source(str(address), vrf)
+    except OSError:
+        return False
+    return True

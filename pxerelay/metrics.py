@@ -1,12 +1,17 @@
 """The daemon's state as metrics in Prometheus' exposition format, by prometheus-client.
 
 `NAMES` is the list of all metrics, with what they mean; documentation, dashboard and alerts are held to it.
+
+What a counter will tell apart is known from the configuration, but for what others invent. That is there from
+the start, with 0: `increase()` does not see the first burst of a series that begins with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import chain, product
+from math import prod
 from typing import Any
 
 from prometheus_client.core import (
@@ -15,6 +20,16 @@ from prometheus_client.core import (
     HistogramMetricFamily,
     Metric,
 )
+
+from pxerelay.relay import SUSPICIOUS, Drop
+from pxerelay.rules import Reason
+from pxerelay.tally import OTHER
+
+_MOST_ZEROS = 2500
+"""Series of one metric that are there before they count; where there would be more, none is."""
+
+WATCHED = SUSPICIOUS | {Drop.NOT_RESOLVED, Drop.NO_INTERFACE}
+"""Drops that are there for each client interface before they count: those that alerts are for."""
 
 _COUNTERS = {
     "pxerelay_requests": ("interface rule", "requests relayed, by what kind of entry chose"),
@@ -69,11 +84,21 @@ def families(status: Mapping[str, Any]) -> Iterator[Metric]:
         for name, addresses in status["servers"].items()
         for address, row in addresses.items()
     ]
+    clients = [(name,) for name in status["interfaces"]]
+    rules, drops = ([(one.value,) for one in members] for members in (Reason, Drop))
+    by_server = _each(clients, [labels for labels, row in servers if row["configured"]])
+    dropped = {*_each([(OTHER,)], drops), *_each(clients, [(one.value,) for one in WATCHED])}
     yield _gauge("pxerelay_build_info", [((status["version"],), 1)])
-    yield _counter("pxerelay_requests", _rows(traffic["requests"], "interface", "rule"))
-    yield _counter("pxerelay_replies", _summed(traffic["replies"]))
-    yield _counter("pxerelay_server_requests", _rows(traffic["copies"], "interface", "server", "address"))
-    yield _counter("pxerelay_server_replies", _rows(traffic["replies"], "interface", "server", "address"))
+    yield _counter(
+        "pxerelay_requests", _rows(traffic["requests"], "interface", "rule"), _each(clients, rules)
+    )
+    yield _counter("pxerelay_replies", _summed(traffic["replies"]), _each(clients))
+    yield _counter(
+        "pxerelay_server_requests", _rows(traffic["copies"], "interface", "server", "address"), by_server
+    )
+    yield _counter(
+        "pxerelay_server_replies", _rows(traffic["replies"], "interface", "server", "address"), by_server
+    )
     yield _counter("pxerelay_server_answered", [(labels, row["answered"]) for labels, row in servers])
     yield _counter("pxerelay_server_unanswered", [(labels, row["unanswered"]) for labels, row in servers])
     yield _answer_seconds(servers)
@@ -81,7 +106,7 @@ def families(status: Mapping[str, Any]) -> Iterator[Metric]:
         "pxerelay_server_up",
         [(labels, row["state"] != "down") for labels, row in servers if row.get("state")],
     )
-    yield _counter("pxerelay_dropped", _rows(traffic["dropped"], "interface", "reason"))
+    yield _counter("pxerelay_dropped", _rows(traffic["dropped"], "interface", "reason"), sorted(dropped))
     yield _counter("pxerelay_send_failures", [((), counters["send_failures"])])
     yield _counter("pxerelay_receive_buffer_drops", [((), counters["not_received"])])
     yield _counter("pxerelay_bad_checksums", [((), counters["bad_checksums"])])
@@ -96,7 +121,8 @@ def families(status: Mapping[str, Any]) -> Iterator[Metric]:
     yield _gauge("pxerelay_config_loaded_timestamp_seconds", [((), _seconds(config["loaded_at"]))])
     yield _gauge("pxerelay_config_load_seconds", [((), config["load_seconds"])])
     yield _gauge("pxerelay_config_last_reload_successful", [((), config["last_error"] is None)])
-    yield _gauge("pxerelay_config_last_reload_timestamp_seconds", [((), _seconds(config["last_reload_at"]))])
+    tried_at = config["last_reload_at"] or config["loaded_at"]  # without a reload it was at the start
+    yield _gauge("pxerelay_config_last_reload_timestamp_seconds", [((), _seconds(tried_at))])
     yield _gauge("pxerelay_unknown_clients", [((), status["unknown"])])
 
 
@@ -104,10 +130,18 @@ Sample = tuple[tuple[str, ...], float]
 """Values of labels, and the number."""
 
 
-def _counter(name: str, samples: Iterable[Sample]) -> Metric:
+def _each(*columns: Collection[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return each combination of labels' values, or none if there are too many."""
+    if prod(map(len, columns)) > _MOST_ZEROS:
+        return []
+    return [tuple(chain.from_iterable(parts)) for parts in product(*columns)]
+
+
+def _counter(name: str, samples: Iterable[Sample], known: Iterable[tuple[str, ...]] = ()) -> Metric:
+    """Return a counter, with 0 for what is known and was not counted yet."""
     labels, text = _COUNTERS[name]
     family = CounterMetricFamily(name, text, labels=labels.split())
-    for values, number in samples:
+    for values, number in (dict.fromkeys(known, 0.0) | dict(samples)).items():
         family.add_metric(values, number)
     return family
 

@@ -137,6 +137,7 @@ class Shortcuts:
         self._first = relay.config.policy.rules.first
         self._rules: dict[int, int] = {}
         self._boots = relay.boots
+        self._alone: set[int] = set()
         self._alike = Alike(relay)
         self._ways: dict[Key, Way] = {}
         self._exits: dict[tuple[int, int, int], Exit] = {}
@@ -212,6 +213,7 @@ class Shortcuts:
         """Forget the clients that no rule names, so that each of them is a stranger again."""
         if len(self._rules) > _SIFTED:
             self._rules.clear()
+        self._alone.clear()
         no_rule = self._alike.no_rule
         self._rules = {client: rule for client, rule in self._rules.items() if rule not in no_rule}
 
@@ -228,21 +230,23 @@ class Shortcuts:
     def forget(self, client: int) -> None:
         """Forget a client as if its request had not come."""
         self._rules.pop(client, None)
+        self._alone.discard(client)
 
     def _rule_for(self, client: int, at: int, strangers: list[int]) -> int:
         """Return a number that stands for what the rules say of a client not met yet, and remember it.
 
         If they say nothing its position goes to `strangers`. The number is 0, and is not remembered, for a
-        client that is to be decided about by itself.
+        client that is to be decided about by itself; that it was met is, apart from the others.
         """
-        if self._boots and self._boots.standing_for(client):
-            return _ALONE
         chaddr = client.to_bytes(8, sys.byteorder)[:MAC_OCTETS]
+        rule = self._first(chaddr)
+        if rule is None and client not in self._alone:
+            strangers.append(at)
+        if self._boots and self._boots.standing_for(client):
+            self._alone.add(client)
+            return _ALONE
         if len(self._rules) >= _CLIENTS:
             self._rules.clear()
-        rule = self._first(chaddr)
-        if rule is None:
-            strangers.append(at)
         found = self._rules[client] = self._alike.number(rule, chaddr)
         return found
 

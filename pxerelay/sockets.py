@@ -154,12 +154,14 @@ def _udp() -> socket.socket:
     return sock
 
 
-def route_source(address: str) -> bytes:
+def route_source(address: str, vrf: int = 0) -> bytes:
     """Return the 4 octets of our address that a datagram to another one leaves from; OSError without a route.
 
-    Nothing is sent: connecting a UDP socket asks the routing table (udp(7)).
+    Nothing is sent: connecting a UDP socket asks the routing table (udp(7)), or that of a VRF.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        if vrf:
+            sock.setsockopt(socket.SOL_SOCKET, _SO_BINDTOIFINDEX, vrf)
         sock.connect((address, SERVER_PORT))
         return socket.inet_aton(sock.getsockname()[0])
 

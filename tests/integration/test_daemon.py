@@ -34,6 +34,7 @@ def test_status_tells_configuration_interfaces_and_counters(start: Start) -> Non
     assert config["files"] == {str(daemon.config): config["sha256"]}
     assert (config["rules"], config["last_error"]) == (4, None)
     assert config["loaded_at"].endswith("+00:00")
+    assert config["last_reload_at"] is None, "it was started, not reloaded"
     assert status["interfaces"] == {
         "vlan10": {"state": "active", "giaddr": "10.10.10.1", "waiting": None},
         "vlan20": {"state": "active", "giaddr": "10.10.20.1", "waiting": None},
@@ -106,13 +107,15 @@ def test_a_bad_reload_changes_nothing_and_says_so(start: Start, station: Station
     assert "'rules' stands here a second time" in answer["error"]
     after = daemon.status()["config"]
     assert after["sha256"] == before["sha256"]
-    assert after["loaded_at"] == before["loaded_at"]
+    assert after["loaded_at"] == before["loaded_at"] <= after["last_reload_at"]
     assert after["last_error"].startswith(f"{daemon.config}:12:1: 'rules' stands here")
     assert "<3>the new configuration does not load, the old one stays:" in daemon.log
     station.send(request())
     assert server.receive() is not None
     daemon.reload(BASE)
-    assert daemon.status()["config"]["last_error"] is None
+    now = daemon.status()["config"]
+    assert now["last_error"] is None
+    assert now["last_reload_at"] == now["loaded_at"]
 
 
 def test_the_reload_command_shows_the_faults_and_exits_with_1(start: Start) -> None:

@@ -14,8 +14,9 @@ import pytest
 from pxerelay import sockets
 from pxerelay.log import LOGGER
 from pxerelay.vrfs import VrfSockets
-from tests.lab.topology import RELAY_CORE, Network
+from tests.lab.topology import RELAY_CORE, RIS, Network
 from tests.lab.wire import FakeServer, inside
+from tests.unit.messages import ip
 
 
 def on_relay(network: Network, check: Callable[[socket.socket, int], None]) -> None:
@@ -45,6 +46,14 @@ def test_such_a_socket_hears_its_interface_and_leaves_the_rest(network: Network)
                 assert heard(bound) == b"one"
             server.send(b"two", RELAY_CORE)
             assert heard(main) == b"two"
+
+    on_relay(network, check)
+
+
+def test_the_way_to_a_server_is_that_of_where_it_is_asked_from(network: Network) -> None:
+    def check(_: socket.socket, core: int) -> None:
+        assert sockets.route_source(RIS) == sockets.route_source(RIS, core) == ip(RELAY_CORE)
+        assert sockets.route_source(RIS, socket.if_nametoindex("vlan10")) == ip("10.10.10.1")
 
     on_relay(network, check)
 
@@ -89,6 +98,31 @@ def test_what_can_not_be_opened_is_told_once_and_the_others_are_heard(
 
     said = log_of(lambda: on_relay(network, check), caplog)
     assert sorted(said) == ["can't listen in VRF gone: Invalid argument", "listening in VRF red"]
+
+
+def test_what_can_not_be_opened_is_tried_again_until_it_ends(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pxerelay.vrfs._TRY_AGAIN", 0.05)
+
+    async def there() -> None:
+        tries: list[None] = []
+
+        def again() -> None:
+            tries.append(None)
+            vrfs.follow({-1: "gone"})
+
+        with inside(network.relay), closing(sockets.open_udp()) as main:
+            vrfs = VrfSockets(main, lambda _: False, again)
+            with closing(vrfs):
+                again()
+                await asyncio.sleep(0.5)
+                assert len(tries) > 2
+            tries.clear()
+            await asyncio.sleep(0.2)
+            assert not tries
+
+    asyncio.run(there())
 
 
 def log_of(act: Callable[[], None], caplog: pytest.LogCaptureFixture) -> list[str]:

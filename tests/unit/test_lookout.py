@@ -8,7 +8,8 @@ from ipaddress import IPv4Address
 from pxerelay import figures, packet
 from pxerelay.agentinfo import found_in
 from pxerelay.commands.status import _server_text
-from pxerelay.lookout import _question
+from pxerelay.lookout import _port, _question
+from pxerelay.ports import Link
 from pxerelay.relay import ToServers
 from pxerelay.tally import Tally
 from pxerelay.transactions import Transactions
@@ -41,6 +42,31 @@ def test_a_server_is_asked_as_by_a_client_that_goes_there_by_default() -> None:
 def test_any_vlan_will_do_where_none_goes_there_by_default() -> None:
     message, _ = question(POOLED.replace("{default: altiris}", "{}"))
     assert message[packet.GIADDR] == ip("10.10.10.1")
+
+
+def test_a_vlan_whose_clients_a_class_sends_there_is_better_than_any() -> None:
+    text = POOLED.replace("{default: altiris}", "{}")
+    here = "classes: [{name: arm, arch: [11], interfaces: ['vlan2?'], server: altiris}]\n"
+    assert question(text + here)[0][packet.GIADDR] == ip("10.10.20.1")
+    everywhere = here.replace("interfaces: ['vlan2?'], ", "")
+    assert question(text + everywhere)[0][packet.GIADDR] == ip("10.10.10.1")
+
+
+def asked_from(text: str, *reached: int) -> str | None:
+    """Return the interface that is asked from, of vlan10 in VRF 100 and vlan20 in none, by where a way is."""
+    links = tuple(replace(link, vrf=100) if link.name == "vlan10" else link for link in LINKS)
+    one = relay(text, (*links, Link(100, "red", up=True, mtu=65575, addresses=(), vrf=100)))
+    port = _port(one, one.config.pools["altiris"], reached.__contains__)
+    return port.name if port else None
+
+
+def test_of_vlans_in_several_vrfs_it_is_one_that_a_way_leads_from() -> None:
+    text = POOLED.replace("{default: altiris}", "{}")
+    assert asked_from(text, 0) == "vlan20"
+    assert asked_from(text, 100) == "vlan10"
+    assert asked_from(text, 0, 100) == "vlan10"
+    assert asked_from(text) == "vlan10", "somebody's is better than nobody's"
+    assert asked_from(POOLED, 100) == "vlan20", "whose default it is, whatever else there may be"
 
 
 def test_a_vlan_that_waits_is_passed_over() -> None:

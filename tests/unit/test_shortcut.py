@@ -285,6 +285,32 @@ def test_what_is_left_out_is_what_is_too_much() -> None:
     assert sorted(left) == ["020000000001", "020000000002", "020000000003"]
 
 
+def test_a_client_in_the_middle_of_a_boot_is_a_stranger_too() -> None:
+    """It may have had a rule until a moment ago, and fall to a default by a new configuration."""
+    boots = Boots()
+    booting = [request(chaddr=chaddr) for chaddr in ("02:00:00:00:00:01", "00:11:22:33:44:55")]
+    boots.met(map(client_number, booting))
+    boots.keep(ALL_UP, 0.0)
+    short = Shortcuts(relay(HASH, boots=boots))
+    coming: list[Arrival] = [(octets, VLAN10, ip("0.0.0.0"), False) for octets in booting]
+
+    def strangers() -> list[int]:
+        batch = batch_of(coming)
+        known, rest = short.take(batch)
+        for at in rest:
+            short.decide(batch, at)
+        return known.strangers
+
+    assert boots.standing_for(client_number(booting[0]))
+    assert [strangers(), strangers()] == [[0], []]
+    assert boots.standing_for(client_number(booting[0])) is None, "its servers are the same now as before"
+    boots.keep(ALL_UP, 0.0)
+    short.meet_anew()
+    assert [short.strangers(batch_of(coming)), short.strangers(batch_of(coming))] == [[0], []]
+    short.forget(client_number(booting[0]))
+    assert [short.strangers(batch_of(coming)), strangers()] == [[0], []]
+
+
 def test_clients_without_a_rule_are_strangers_once() -> None:
     """Whether they are known or not; and again when they are to be met anew."""
     short = Shortcuts(relay())

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from pxerelay import sockets
 from tests.guest.inside.conftest import Relay, running, sockets_on_port_67
 from tests.lab import Host, udhcpc
 from tests.lab.daemon import Daemon
 from tests.lab.frames import Checksum
 from tests.lab.topology import ALTIRIS, BOOT_FILES, RELAY_CORE, RIS, Network
-from tests.lab.wire import FakeServer, Station
+from tests.lab.wire import FakeServer, Station, inside
 from tests.unit.messages import ACK, ip, reply, request
 
 CONFIG = f"""\
@@ -128,6 +130,20 @@ def test_rule_27_a_client_in_a_vrf_is_served_by_that_vrf(
     relay.must_say(f"{CLIENT}: OFFER from ris {RIS}, address 10.10.10.100; sent to 10.10.10.100")
     assert "<4>" not in relay.log
     assert (relay.requests, relay.dropped) == (1, {})
+
+
+def test_a_probe_knows_which_vrf_a_server_is_reached_from(network: Network, red: Vrf) -> None:
+    outside = "198.51.100.1"
+    with inside(network.relay):
+        assert sockets.route_source(RIS) == ip(RELAY_CORE)
+        vrf = socket.if_nametoindex(red.name)
+        assert sockets.route_source(RIS, vrf) == ip(red.core)
+        with pytest.raises(OSError, match="unreachable"):
+            sockets.route_source(outside, vrf)
+        network.relay.ip(f"route add {outside} dev core-red vrf red")
+        assert sockets.route_source(outside, vrf) == ip(red.core)
+        with pytest.raises(OSError, match="unreachable"):
+            sockets.route_source(outside)
 
 
 @pytest.mark.usefixtures("inside_red")
