@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pxerelay import clock, control, findings, lint
 from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_command, add_format, fail, tell
-from pxerelay.findings import ConfigError
-from pxerelay.load import DEFAULT_PATH, UnreadableError, load
+from pxerelay.files import findings, lint
+from pxerelay.files.findings import ConfigError
+from pxerelay.loading.load import DEFAULT_PATH, UnreadableError, load
+from pxerelay.service import control
+from pxerelay.system import clock
 
 
 def add(commands: Commands) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pxerelay import control
-from pxerelay.arch import ARCHITECTURES, EXPECTED, NUMBER_OF
-from pxerelay.findings import did_you_mean
-from pxerelay.load import DEFAULT_PATH
+from pxerelay.files.findings import did_you_mean
+from pxerelay.loading.load import DEFAULT_PATH
+from pxerelay.service import control
+from pxerelay.wire.arch import ARCHITECTURES, EXPECTED, NUMBER_OF
 
 OK, FOUND, FAILED, NO_DAEMON = 0, 1, 2, 3
 

@@ -10,16 +10,16 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from pxerelay import clock
 from pxerelay.commands.common import FOUND, OK, Commands, add_command, add_format, fail, tell
 from pxerelay.difference import show
 from pxerelay.difference.compare import compare
 from pxerelay.difference.show import Part
 from pxerelay.difference.values import Difference
-from pxerelay.findings import ConfigError, Finding
-from pxerelay.load import Loaded, load
-from pxerelay.rendered import Rendered, RenderError, rendered
-from pxerelay.revision import Revision, RevisionError, split
+from pxerelay.files.findings import ConfigError, Finding
+from pxerelay.loading.load import Loaded, load
+from pxerelay.loading.rendered import Rendered, RenderError, rendered
+from pxerelay.loading.revision import Revision, RevisionError, split
+from pxerelay.system import clock
 
 
 def add(commands: Commands) -> None:

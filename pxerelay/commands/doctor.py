@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 
+from pxerelay.asking.errands import LONGEST
 from pxerelay.commands.common import (
     FOUND,
     OK,
@@ -16,10 +17,9 @@ from pxerelay.commands.common import (
     fail,
     tell,
 )
-from pxerelay.errands import LONGEST
-from pxerelay.findings import ConfigError
-from pxerelay.load import load
-from pxerelay.mac import MacError, parse_mac
+from pxerelay.files.findings import ConfigError
+from pxerelay.loading.load import load
+from pxerelay.wire.mac import MacError, parse_mac
 
 
 def add(commands: Commands) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pxerelay import clock, packet, probe, replay, retell, review, words
-from pxerelay.captures import CaptureError
+from pxerelay.asking import probe
+from pxerelay.choice.model import Config
 from pxerelay.commands.common import (
     FAILED,
     OK,
@@ -24,14 +24,18 @@ from pxerelay.commands.common import (
     tell,
 )
 from pxerelay.commands.heard import add_hints, hear, hints_of
-from pxerelay.dissect import Datagram
-from pxerelay.findings import ConfigError
-from pxerelay.load import Loaded, load
-from pxerelay.mac import MacError, format_mac, parse_mac
-from pxerelay.model import Config
-from pxerelay.offline import Hints
-from pxerelay.relay import BROADCAST
-from pxerelay.replay import Replayer
+from pxerelay.files.findings import ConfigError
+from pxerelay.loading.captures import CaptureError
+from pxerelay.loading.load import Loaded, load
+from pxerelay.preview import replay, retell, review
+from pxerelay.preview.offline import Hints
+from pxerelay.preview.replay import Replayer
+from pxerelay.relaying.relay import BROADCAST
+from pxerelay.system import clock
+from pxerelay.telling import words
+from pxerelay.wire import packet
+from pxerelay.wire.dissect import Datagram
+from pxerelay.wire.mac import MacError, format_mac, parse_mac
 
 _XID = b"\x12\x34\x56\x78"
 """Of a request that nobody sends."""

@@ -7,10 +7,12 @@ from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 from typing import NamedTuple
 
-from pxerelay import captures, dissect, replay
-from pxerelay.dissect import Datagram
-from pxerelay.model import Config
-from pxerelay.offline import Hints
+from pxerelay.choice.model import Config
+from pxerelay.loading import captures
+from pxerelay.preview import replay
+from pxerelay.preview.offline import Hints
+from pxerelay.wire import dissect
+from pxerelay.wire.dissect import Datagram
 
 
 class Heard(NamedTuple):

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from pxerelay import probe
+from pxerelay.asking import probe
 from pxerelay.commands.common import (
     EXITS,
     FOUND,
@@ -20,7 +20,7 @@ from pxerelay.commands.common import (
     ask,
     fail,
 )
-from pxerelay.mac import MacError, parse_mac
+from pxerelay.wire.mac import MacError, parse_mac
 
 
 def add(commands: Commands) -> None:

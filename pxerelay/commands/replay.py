@@ -7,13 +7,14 @@ import platform
 from datetime import datetime, timezone
 from pathlib import Path
 
-from pxerelay import clock, replay, retell
-from pxerelay.captures import CaptureError
 from pxerelay.commands.common import FAILED, OK, Commands, add_command, add_config, add_format, fail, tell
 from pxerelay.commands.heard import Heard, add_hints, hear, hints_of
-from pxerelay.findings import ConfigError
-from pxerelay.load import load
-from pxerelay.replay import Replayer
+from pxerelay.files.findings import ConfigError
+from pxerelay.loading.captures import CaptureError
+from pxerelay.loading.load import load
+from pxerelay.preview import replay, retell
+from pxerelay.preview.replay import Replayer
+from pxerelay.system import clock
 
 _MORE = """
 A packet's client interface is told by --vlan for its tag, else by --interface, by the name that a pcapng file

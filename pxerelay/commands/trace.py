@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pxerelay import control, watching
+from pxerelay.choice.rules import Choice, Match, Reason
 from pxerelay.commands.common import (
     FOUND,
     NO_DAEMON,
@@ -26,10 +26,11 @@ from pxerelay.commands.common import (
     fail,
     tell,
 )
-from pxerelay.document import Document, parse
-from pxerelay.mac import MacError, parse_pattern
-from pxerelay.review import Origins
-from pxerelay.rules import Choice, Match, Reason
+from pxerelay.files.document import Document, parse
+from pxerelay.preview.review import Origins
+from pxerelay.service import control
+from pxerelay.telling import watching
+from pxerelay.wire.mac import MacError, parse_pattern
 
 _MORE = """
 MAC is an address or, as in rules, an OUI or a wildcard. Each message is a line: what the client is, which

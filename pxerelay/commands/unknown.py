@@ -19,9 +19,9 @@ from pxerelay.commands.common import (
     add_socket,
     ask,
 )
-from pxerelay.mac import parse_mac
-from pxerelay.unknown import as_yaml
-from pxerelay.vendors import vendors
+from pxerelay.system.vendors import vendors
+from pxerelay.telling.unknown import as_yaml
+from pxerelay.wire.mac import parse_mac
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

@@ -13,8 +13,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from pxerelay import control, rates
 from pxerelay.commands.common import FAILED, NO_DAEMON, OK, fail
+from pxerelay.service import control
+from pxerelay.telling import rates
 
 _EVERY = 1.0
 """Seconds from one look to the next."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pxerelay.choice.model import Config
 from pxerelay.difference import settings
 from pxerelay.difference.rules import RuleSide, compare_rules
 from pxerelay.difference.settings import Whole
 from pxerelay.difference.unlisted import Unlisted
 from pxerelay.difference.values import Difference
-from pxerelay.document import Document
-from pxerelay.model import Config
+from pxerelay.files.document import Document
 
 
 def compare(

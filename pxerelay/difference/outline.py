@@ -15,7 +15,7 @@ from pxerelay.difference.values import (
     SettingChange,
     Side,
 )
-from pxerelay.mac import parse_pattern
+from pxerelay.wire.mac import parse_pattern
 
 NEW = {"moved": "", "new": "new: ", "fell": "fell to a default: "}
 """What groups of moves are called, by `Move.change`."""

@@ -11,13 +11,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pxerelay.answers import Target
+from pxerelay.choice.answers import Target
+from pxerelay.choice.rules import Choice, PatternRule, RuleTable
 from pxerelay.difference.unlisted import Servers, Unlisted, server_texts
 from pxerelay.difference.values import Move, RuleChange, Side
-from pxerelay.document import Document, Map
-from pxerelay.mac import MAC_OCTETS, Pattern, format_mac, parse_pattern, rule_kind
-from pxerelay.mapping import RulePlace, RulePlaces, rules_of
-from pxerelay.rules import Choice, PatternRule, RuleTable
+from pxerelay.files.document import Document, Map
+from pxerelay.files.mapping import RulePlace, RulePlaces, rules_of
+from pxerelay.wire.mac import MAC_OCTETS, Pattern, format_mac, parse_pattern, rule_kind
 
 _ALL = (1 << 8 * MAC_OCTETS) - 1
 

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pxerelay.answers import Pool, Target
+from pxerelay.choice.answers import Pool, Target
+from pxerelay.choice.model import Config, InterfaceSetting
+from pxerelay.choice.rules import Choice, ClientClass
 from pxerelay.difference.unlisted import representatives, server_texts
 from pxerelay.difference.values import ServerChange, SettingChange
-from pxerelay.document import Document, List, Map
-from pxerelay.mac import format_mac
-from pxerelay.mapping import rules_of
-from pxerelay.model import Config, InterfaceSetting
-from pxerelay.rules import Choice, ClientClass
+from pxerelay.files.document import Document, List, Map
+from pxerelay.files.mapping import rules_of
+from pxerelay.wire.mac import format_mac
 
 OTHER_KEYS = (
     "pxe_only",

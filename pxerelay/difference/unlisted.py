@@ -16,12 +16,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from pxerelay.answers import Target
-from pxerelay.client import DescribedClient
+from pxerelay.choice.answers import Target
+from pxerelay.choice.model import Config, InterfaceSetting
+from pxerelay.choice.rules import Choice, Default
 from pxerelay.difference.values import Reach, Side
-from pxerelay.globs import is_glob
-from pxerelay.model import Config, InterfaceSetting
-from pxerelay.rules import Choice, Default
+from pxerelay.wire.client import DescribedClient
+from pxerelay.wire.globs import is_glob
 
 Servers = frozenset[Target]
 

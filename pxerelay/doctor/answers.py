@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from pxerelay import packet
 from pxerelay.doctor.facts import Answer, Arrival, Asked, Facts, Sighting
 from pxerelay.doctor.network import filtered, is_filtered, server_text
 from pxerelay.doctor.plan import stand_ins
 from pxerelay.doctor.verdict import Code, Finding, Severity, error, note, warning
-from pxerelay.relay import MEANING, Drop
+from pxerelay.relaying.relay import MEANING, Drop
+from pxerelay.wire import packet
 
 _SLOW = 2000.0
 """Milliseconds; firmware asks again after four seconds (PXE 2.1, 2.2.3)."""

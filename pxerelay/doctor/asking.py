@@ -15,16 +15,19 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from pxerelay import bootserver, control, packet, sockets, survey
-from pxerelay.batch import NOWHERE
-from pxerelay.bootserver import Service
-from pxerelay.errands import MOST, Survey, SurveyError
-from pxerelay.inbox import Inbox
-from pxerelay.listener import Listener
-from pxerelay.outbox import UdpOutbox
-from pxerelay.questions import Questions, heard
-from pxerelay.relay import Relay, ToServers
-from pxerelay.vrfs import VrfSockets
+from pxerelay.asking import bootserver
+from pxerelay.asking.bootserver import Service
+from pxerelay.asking.errands import MOST, Survey, SurveyError
+from pxerelay.asking.questions import Questions, heard
+from pxerelay.relaying.relay import Relay, ToServers
+from pxerelay.service import control, survey
+from pxerelay.system import sockets
+from pxerelay.system.inbox import Inbox
+from pxerelay.system.listener import Listener
+from pxerelay.system.outbox import UdpOutbox
+from pxerelay.system.vrfs import VrfSockets
+from pxerelay.wire import packet
+from pxerelay.wire.batch import NOWHERE
 
 _SO_BINDTOIFINDEX = 62
 """Not in Python's socket module; asm-generic/socket.h."""

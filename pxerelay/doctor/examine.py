@@ -10,15 +10,16 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from pxerelay import bootserver, netlink, routes
+from pxerelay.asking import bootserver
+from pxerelay.asking.errands import Errand, Survey
+from pxerelay.choice.ports import vrfs_to_hear
 from pxerelay.doctor import answers, asking, gather, host, kernel, network, plan
 from pxerelay.doctor.facts import Answer, Arrival, Asked, Facts, Service, Sighting, Way
 from pxerelay.doctor.verdict import Code, Finding, note, warning
 from pxerelay.doctor.wire import Frame, Wire
-from pxerelay.errands import Errand, Survey
-from pxerelay.load import Loaded
-from pxerelay.ports import vrfs_to_hear
-from pxerelay.relay import Relay
+from pxerelay.loading.load import Loaded
+from pxerelay.relaying.relay import Relay
+from pxerelay.system import netlink, routes
 
 CHADDR = b"\x02pxerl"
 """Locally administered, and an address that no client has: in servers' logs 02:70:78:65:72:6c."""

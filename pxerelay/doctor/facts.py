@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface
 
-from pxerelay.answers import Answers, Target
-from pxerelay.model import Config
-from pxerelay.ports import Link, Port
+from pxerelay.choice.answers import Answers, Target
+from pxerelay.choice.model import Config
+from pxerelay.choice.ports import Link, Port
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from pxerelay import clock, control, interfaces, names
-from pxerelay.answers import Answer, Answers
+from pxerelay.choice.answers import Answer, Answers
+from pxerelay.choice.ports import assign
 from pxerelay.doctor import kernel, plan, processes
 from pxerelay.doctor.facts import Arrival, Facts, Running
-from pxerelay.load import Loaded
-from pxerelay.netlink import Lister
-from pxerelay.ports import assign
+from pxerelay.loading.load import Loaded
+from pxerelay.service import control
+from pxerelay.system import clock, interfaces, names
+from pxerelay.system.netlink import Lister
 
 
 class ElsewhereError(Exception):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pxerelay.days import FOREVER
+from pxerelay.choice.days import FOREVER
 from pxerelay.doctor.facts import Facts, Holder
 from pxerelay.doctor.verdict import Code, Finding, error, note, warning
-from pxerelay.packet import SERVER_PORT
+from pxerelay.wire.packet import SERVER_PORT
 
 CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW = 10, 12, 13
 """Numbers of bits (linux/capability.h)."""

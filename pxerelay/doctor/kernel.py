@@ -13,12 +13,12 @@ from pyroute2.netlink.rtnl import RTM_GETADDR, RTM_GETLINK
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import IFF_LOWER_UP, IFF_UP, ifinfmsg
 
-from pxerelay import routes
+from pxerelay.choice.model import GIADDR, Config
+from pxerelay.choice.ports import Link, Port
 from pxerelay.doctor.facts import Arrival, Nic, Way
-from pxerelay.interfaces import decoded
-from pxerelay.model import GIADDR, Config
-from pxerelay.netlink import Lister
-from pxerelay.ports import Link, Port
+from pxerelay.system import routes
+from pxerelay.system.interfaces import decoded
+from pxerelay.system.netlink import Lister
 
 _ADDRESSES, _LINKS = struct.pack("=B7x", AF_INET), bytes(16)
 """Bodies of RTM_GETADDR and RTM_GETLINK (rtnetlink(7))."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
-from pxerelay.answers import Target
+from pxerelay.choice.answers import Target
+from pxerelay.choice.model import InterfaceSetting
+from pxerelay.choice.ports import Port
 from pxerelay.doctor.facts import Arrival, Facts, Nic, Way
 from pxerelay.doctor.plan import needed
 from pxerelay.doctor.verdict import Code, Finding, error, warning
-from pxerelay.model import InterfaceSetting
-from pxerelay.ports import Port
 
 _HOST_BITS = 31
 """Prefix lengths from this on leave no room for clients beside the relay."""

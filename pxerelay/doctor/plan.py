@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from ipaddress import IPv4Address
 
-from pxerelay.answers import Answers
+from pxerelay.asking.errands import Errand
+from pxerelay.choice.answers import Answers
+from pxerelay.choice.model import Config
+from pxerelay.choice.ports import Port
 from pxerelay.doctor.facts import Facts
-from pxerelay.errands import Errand
-from pxerelay.findings import did_you_mean
-from pxerelay.model import Config
-from pxerelay.ports import Port
+from pxerelay.files.findings import did_you_mean
 
 
 class UnknownNameError(Exception):

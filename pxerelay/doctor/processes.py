@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from pxerelay.doctor.facts import Holder
-from pxerelay.packet import SERVER_PORT
+from pxerelay.wire.packet import SERVER_PORT
 
 _PROC = Path("/proc")
 

@@ -10,7 +10,7 @@ from typing import Any
 from pxerelay.doctor.facts import Asked, Facts
 from pxerelay.doctor.network import server_text
 from pxerelay.doctor.verdict import Finding, Severity
-from pxerelay.relay import Drop
+from pxerelay.relaying.relay import Drop
 
 _ORDER = tuple(Severity)
 

@@ -12,8 +12,8 @@ import struct
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
-from pxerelay import packet
-from pxerelay.mac import MAC_OCTETS
+from pxerelay.wire import packet
+from pxerelay.wire.mac import MAC_OCTETS
 
 _ETH_P_ALL = 3
 _SO_ATTACH_FILTER = 26

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from pxerelay import document
-from pxerelay.document import Map, Mark
+from pxerelay.files import document
+from pxerelay.files.document import Map, Mark
 from pxerelay.migrate.found import Found, Servers
 from pxerelay.migrate.source import Source, Word, quoted
 

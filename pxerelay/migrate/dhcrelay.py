@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pxerelay.findings import did_you_mean
+from pxerelay.files.findings import did_you_mean
 from pxerelay.migrate.found import Found
 from pxerelay.migrate.source import Source, Word, printable, quoted
 

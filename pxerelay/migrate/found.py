@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Any, NamedTuple
 
-from pxerelay import schema
-from pxerelay.answers import can_be_server
-from pxerelay.findings import Finding
-from pxerelay.mac import MAC_OCTETS, MacError, Pattern, parse_pattern
+from pxerelay.choice.answers import can_be_server
+from pxerelay.files import schema
+from pxerelay.files.findings import Finding
 from pxerelay.migrate.source import Source, Word, printable, quoted
+from pxerelay.wire.mac import MAC_OCTETS, MacError, Pattern, parse_pattern
 
 Servers = tuple[str, ...]
 """Addresses or DNS names; each of them gets a copy."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pxerelay.mac import MacError, parse_pattern
 from pxerelay.migrate.found import Found, server_fault, spelled
 from pxerelay.migrate.source import Source, quoted, words
+from pxerelay.wire.mac import MacError, parse_pattern
 
 
 def read(sources: Sequence[Source], found: Found) -> None:

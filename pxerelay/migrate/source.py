@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from pxerelay.findings import Finding
+from pxerelay.files.findings import Finding
 
 _LONGEST_LINE = 160
 """Characters of a line that a finding shows."""

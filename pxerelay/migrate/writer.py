@@ -8,11 +8,11 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pxerelay import schema
-from pxerelay.document import plain_scalar
+from pxerelay.files import schema
+from pxerelay.files.document import plain_scalar
+from pxerelay.files.resolve import DROP
 from pxerelay.migrate.found import Found, Remark, Rule, Servers
 from pxerelay.migrate.source import printable
-from pxerelay.resolve import DROP
 
 _WIDTH = 100
 """Characters of a line of our own comments."""

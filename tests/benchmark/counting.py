@@ -14,12 +14,14 @@ from contextlib import ExitStack, contextmanager
 from ipaddress import IPv4Address
 from textwrap import dedent
 
-from pxerelay import config, document, packet, sockets
-from pxerelay.ports import Link, assign
-from pxerelay.relay import Relay, ToServers
-from pxerelay.tally import Tally
-from pxerelay.traffic import Traffic
-from pxerelay.transactions import Transactions
+from pxerelay.choice.ports import Link, assign
+from pxerelay.files import config, document
+from pxerelay.relaying.relay import Relay, ToServers
+from pxerelay.relaying.tally import Tally
+from pxerelay.relaying.transactions import Transactions
+from pxerelay.service.traffic import Traffic
+from pxerelay.system import sockets
+from pxerelay.wire import packet
 from tests.benchmark.messages import CLIENTS, macs, replies, requests
 from tests.benchmark.peers import Mapped
 from tests.benchmark.results import Bound, Result, Say, Table, middle

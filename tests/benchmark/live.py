@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from pxerelay import control
+from pxerelay.service import control
 from tests.benchmark.mappings import random_rules
 from tests.benchmark.peers import Floor, Mapped
 from tests.benchmark.results import Bound, Result, Say, Table, middle

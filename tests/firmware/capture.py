@@ -8,7 +8,7 @@ import time
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from pxerelay import packet
+from pxerelay.wire import packet
 from tests.lab import Host, LabError, pcap
 
 START_SECONDS = 20.0

@@ -11,15 +11,15 @@ import itertools
 import re
 from ipaddress import IPv4Address, IPv4Network
 
-from pxerelay import agentinfo, packet
-from pxerelay.account import Narrator
-from pxerelay.batch import client_number, number
-from pxerelay.boots import Boots
-from pxerelay.frames import ETHERNET, IP_HEADER, TASK, UDP_HEADER, Framing, Reply
-from pxerelay.pools import Standing
-from pxerelay.ports import Link, Port
-from pxerelay.relay import Decision, Drop, Relay, ToClient, ToServers
-from pxerelay.shortcut import Shortcuts
+from pxerelay.choice.boots import Boots
+from pxerelay.choice.pools import Standing
+from pxerelay.choice.ports import Link, Port
+from pxerelay.relaying.relay import Decision, Drop, Relay, ToClient, ToServers
+from pxerelay.relaying.shortcut import Shortcuts
+from pxerelay.telling.account import Narrator
+from pxerelay.wire import agentinfo, packet
+from pxerelay.wire.batch import client_number, number
+from pxerelay.wire.frames import ETHERNET, IP_HEADER, TASK, UDP_HEADER, Framing, Reply
 from tests.unit.batches import Arrival, outcomes
 from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay
 from tests.unit.messages import ip, reply, request

@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from pxerelay import packet
+from pxerelay.wire import packet
 from tests.integration.conftest import BASE
 from tests.lab import Dnsmasq, Host, udhcpc
 from tests.lab.daemon import Daemon

@@ -8,10 +8,11 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from pxerelay import config, document, sockets
-from pxerelay.ports import Link, assign
-from pxerelay.relay import Relay
-from pxerelay.traffic import Traffic
+from pxerelay.choice.ports import Link, assign
+from pxerelay.files import config, document
+from pxerelay.relaying.relay import Relay
+from pxerelay.service.traffic import Traffic
+from pxerelay.system import sockets
 from tests.integration.conftest import BASE
 from tests.lab.topology import Network
 from tests.lab.wire import FakeServer, Station, inside

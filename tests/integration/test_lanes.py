@@ -8,8 +8,8 @@ from contextlib import closing
 
 import pytest
 
-from pxerelay import sockets
-from pxerelay.packet import UNSET
+from pxerelay.system import sockets
+from pxerelay.wire.packet import UNSET
 from tests.lab.topology import RELAY_CORE, RIS, Network
 from tests.lab.wire import FakeServer, inside
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pxerelay.interfaces import watch
-from pxerelay.ports import Link
+from pxerelay.choice.ports import Link
+from pxerelay.system.interfaces import watch
 from tests.lab.command import CommandError
 from tests.lab.daemon import Daemon
 from tests.lab.network import Segment

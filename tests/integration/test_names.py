@@ -21,7 +21,8 @@ from tests.unit.messages import request
 NAMED = BASE.replace("ris: 10.20.0.10", "ris: wds.example.net")
 FAST = """\
 import sys
-from pxerelay import cli, names
+from pxerelay import cli
+from pxerelay.system import names
 names.INTERVAL = 0.3
 sys.exit(cli.main())
 """

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pxerelay import packet
+from pxerelay.wire import packet
 from tests.integration.conftest import BASE
 from tests.lab import Host
 from tests.lab.daemon import PXERELAY, Daemon

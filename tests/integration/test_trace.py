@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pxerelay import control
+from pxerelay.service import control
 from tests.integration.conftest import BASE
 from tests.lab import Host
 from tests.lab.clients import udhcpc

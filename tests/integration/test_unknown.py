@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pxerelay import control
+from pxerelay.service import control
 from tests.integration.conftest import BASE
 from tests.lab.daemon import PXERELAY, Daemon
 from tests.lab.wire import FakeServer, Station

@@ -7,8 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from pxerelay import packet
-from pxerelay.agentinfo import sub_options
+from pxerelay.wire import packet
+from pxerelay.wire.agentinfo import sub_options
 from tests.integration.conftest import BASE
 from tests.lab import Host
 from tests.lab.daemon import Daemon

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pxerelay import control
+from pxerelay.service import control
 from tests.lab.network import LabError
 from tests.lab.topology import Network
 

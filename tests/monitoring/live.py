@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from pxerelay import control
+from pxerelay.service import control
 from tests.lab import Dnsmasq, Host, Lab, Pool, udhcpc
 from tests.lab.network import LabError
 from tests.lab.topology import CLIENT_SUPERNET, CLIENTS, RELAY_CORE, Network

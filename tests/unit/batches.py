@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from pxerelay.batch import SLOT, Batch, Room, number, room_size
-from pxerelay.relay import Decision, ToClient
-from pxerelay.shortcut import Shortcuts
+from pxerelay.relaying.relay import Decision, ToClient
+from pxerelay.relaying.shortcut import Shortcuts
+from pxerelay.wire.batch import SLOT, Batch, Room, number, room_size
 from tests.unit.messages import ip
 
 Arrival = tuple[bytes | bytearray, int, bytes, bool]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 from textwrap import dedent
 
-from pxerelay import config, document
-from pxerelay.boots import Boots
-from pxerelay.model import Config
-from pxerelay.pools import ALL_UP, Standing
-from pxerelay.ports import Link, assign
-from pxerelay.relay import Decision, Relay, ToServers
-from pxerelay.rules import Reason
+from pxerelay.choice.boots import Boots
+from pxerelay.choice.model import Config
+from pxerelay.choice.pools import ALL_UP, Standing
+from pxerelay.choice.ports import Link, assign
+from pxerelay.choice.rules import Reason
+from pxerelay.files import config, document
+from pxerelay.relaying.relay import Decision, Relay, ToServers
 
 STANDARD = """
 servers:

@@ -7,11 +7,11 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any
 
-from pxerelay.answers import Answers
+from pxerelay.choice.answers import Answers
+from pxerelay.choice.ports import Link, assign
 from pxerelay.doctor import host, network, plan
 from pxerelay.doctor.facts import Facts, Holder, Nic, Running, Way
 from pxerelay.doctor.verdict import Finding
-from pxerelay.ports import Link, assign
 from tests.unit.configs import build
 
 DOCS = Path(__file__).parents[2] / "docs" / "doctor.md"

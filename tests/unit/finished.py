@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from pxerelay.batch import number
-from pxerelay.frames import HEADERS_SIZE, TASK, Framing, Reply
+from pxerelay.wire.batch import number
+from pxerelay.wire.frames import HEADERS_SIZE, TASK, Framing, Reply
 from tests.lab.frames import internet_sum
 
 OWN_HARDWARE = bytes.fromhex("0200000000fe")

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from pxerelay import names
-from pxerelay.answers import Answer, Answers
+from pxerelay.choice.answers import Answer, Answers
+from pxerelay.choice.ports import assign
 from pxerelay.cli import main
-from pxerelay.ports import assign
-from pxerelay.relay import Drop, Relay, ToClient, ToServers
+from pxerelay.relaying.relay import Drop, Relay, ToClient, ToServers
+from pxerelay.system import names
 from tests.unit.configs import CORE, LINKS, VLAN10, build, way
 from tests.unit.messages import ip, reply, request
 

@@ -6,11 +6,11 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from pxerelay import boots as boots_module
-from pxerelay.batch import client_number
-from pxerelay.boots import HELD, TURN, Boots
-from pxerelay.pools import ALL_UP, Standing
-from pxerelay.relay import Drop, ToServers
+from pxerelay.choice import boots as boots_module
+from pxerelay.choice.boots import HELD, TURN, Boots
+from pxerelay.choice.pools import ALL_UP, Standing
+from pxerelay.relaying.relay import Drop, ToServers
+from pxerelay.wire.batch import client_number
 from tests.unit.configs import CORE, STANDARD, VLAN10, relay
 from tests.unit.messages import DISCOVER, REQUEST, ip, message, option, request
 

@@ -6,8 +6,9 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from pxerelay import bootserver, packet
-from pxerelay.bootserver import Service
+from pxerelay.asking import bootserver
+from pxerelay.asking.bootserver import Service
+from pxerelay.wire import packet
 from tests.unit.messages import ip, option, reply
 
 SERVER, SENDER, OTHER = IPv4Address("10.20.0.20"), IPv4Address("10.20.0.21"), IPv4Address("10.20.0.30")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pxerelay import packet
-from pxerelay.relay import Relay, ToClient, ToServers
+from pxerelay.relaying.relay import Relay, ToClient, ToServers
+from pxerelay.wire import packet
 from tests.firmware.setups import BIOS, DHCP, PLAIN, ROUTER, SETTINGS, UEFI, configuration
 from tests.lab import pcap
 from tests.lab.command import REPOSITORY

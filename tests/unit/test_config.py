@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pxerelay import config, document, schema
-from pxerelay.arch import ARCHITECTURES, NUMBER_OF
-from pxerelay.findings import ConfigError
-from pxerelay.mac import Pattern, parse_pattern
-from pxerelay.rules import Choice
+from pxerelay.choice.rules import Choice
+from pxerelay.files import config, document, schema
+from pxerelay.files.findings import ConfigError
+from pxerelay.wire.arch import ARCHITECTURES, NUMBER_OF
+from pxerelay.wire.mac import Pattern, parse_pattern
 from tests.unit.configs import build
 from tests.unit.test_mac import patterns
 

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay.client import DescribedClient
-from pxerelay.days import FOREVER, parse_day
-from pxerelay.findings import ConfigError
-from pxerelay.mac import Pattern, parse_mac
-from pxerelay.model import Config
-from pxerelay.ports import assign
-from pxerelay.relay import Relay, ToServers
-from pxerelay.rules import Choice, Match, PatternRule, RuleTable
-from pxerelay.shortcut import Shortcuts
+from pxerelay.choice.days import FOREVER, parse_day
+from pxerelay.choice.model import Config
+from pxerelay.choice.ports import assign
+from pxerelay.choice.rules import Choice, Match, PatternRule, RuleTable
+from pxerelay.files.findings import ConfigError
+from pxerelay.relaying.relay import Relay, ToServers
+from pxerelay.relaying.shortcut import Shortcuts
+from pxerelay.wire.client import DescribedClient
+from pxerelay.wire.mac import Pattern, parse_mac
 from tests.unit.batches import outcomes
 from tests.unit.configs import LINKS, VLAN10, build
 from tests.unit.messages import ip, message, request

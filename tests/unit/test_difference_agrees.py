@@ -10,14 +10,14 @@ import yaml
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from pxerelay import config, document
-from pxerelay.client import DescribedClient
+from pxerelay.choice.model import Config
 from pxerelay.difference.compare import compare
 from pxerelay.difference.values import Difference
-from pxerelay.document import Document
-from pxerelay.findings import ConfigError
-from pxerelay.mac import Pattern, parse_mac, parse_pattern
-from pxerelay.model import Config
+from pxerelay.files import config, document
+from pxerelay.files.document import Document
+from pxerelay.files.findings import ConfigError
+from pxerelay.wire.client import DescribedClient
+from pxerelay.wire.mac import Pattern, parse_mac, parse_pattern
 
 SERVERS = ("a", "b", "c", "drop")
 MACS = tuple(f"02:00:00:00:00:{one}{other}" for one in "01f" for other in "012")

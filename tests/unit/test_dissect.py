@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pxerelay import captures
-from pxerelay.captures import CaptureError
-from pxerelay.dissect import Datagram, datagrams
+from pxerelay.loading import captures
+from pxerelay.loading.captures import CaptureError
+from pxerelay.wire.dissect import Datagram, datagrams
 from tests.lab import frames as ethernet
 from tests.lab import pcap as lab_pcap
 from tests.lab.command import REPOSITORY

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pxerelay.answers import Answer as DnsAnswer
-from pxerelay.answers import Answers
+from pxerelay.choice.answers import Answer as DnsAnswer
+from pxerelay.choice.answers import Answers
 from pxerelay.doctor import host, network
 from pxerelay.doctor.facts import Arrival, Facts, Holder, Way
 from pxerelay.doctor.verdict import Code

@@ -7,7 +7,7 @@ import pickle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay.exact import ExactTable
+from pxerelay.choice.exact import ExactTable
 
 addresses = st.binary(min_size=6, max_size=6)
 

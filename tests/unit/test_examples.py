@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pxerelay.findings import ConfigError, as_text
-from pxerelay.load import load
+from pxerelay.files.findings import ConfigError, as_text
+from pxerelay.loading.load import load
 
 EXAMPLES = Path(__file__).parent / "examples"
 VALID = sorted((EXAMPLES / "valid").glob("*.yml"))

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay.flood import FloodGate
+from pxerelay.relaying.flood import FloodGate
 
 ONE, OTHER, THIRD = 1, 2, 3
 

@@ -8,7 +8,7 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay import frames
+from pxerelay.wire import frames
 from tests.lab.frames import internet_sum
 from tests.unit.finished import OWN_HARDWARE, frames_of
 from tests.unit.messages import ip, mac, reply

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from pxerelay.fields import Fields
-from pxerelay.journal import JournalHandler, entry, is_journal
-from pxerelay.log import _Formatter
+from pxerelay.system.journal import JournalHandler, entry, is_journal
+from pxerelay.system.log import _Formatter
+from pxerelay.telling.fields import Fields
 
 ABOUT = Fields("02:00:00:00:00:01", "vlan10", ("ris", "10.20.0.10"), "02:80:64", "flood")
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay import packet
-from pxerelay.layout import Layouts
+from pxerelay.wire import packet
+from pxerelay.wire.layout import Layouts
 from tests.unit.messages import message, option, request
 
 VALUES = [b"", b"\0", b"\0\7", b"PXEClient", b"PXECliens"]

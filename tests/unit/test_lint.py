@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay import config, document, lint
+from pxerelay.choice.days import parse_day
 from pxerelay.cli import main
-from pxerelay.client import DescribedClient
-from pxerelay.days import parse_day
-from pxerelay.findings import ConfigError, Finding
-from pxerelay.lint import Kind
+from pxerelay.files import config, document, lint
+from pxerelay.files.findings import ConfigError, Finding
+from pxerelay.files.lint import Kind
+from pxerelay.wire.client import DescribedClient
 
 TODAY = "2027-01-20"
 SERVERS = "servers: {a: 10.0.0.1, b: 10.0.0.2, c: [10.0.0.1, 10.0.0.2]}\ndefault: [a, b, c]\n"

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from pxerelay import figures, packet
-from pxerelay.agentinfo import found_in
+from pxerelay.choice.ports import Link
 from pxerelay.commands.status import _server_text
-from pxerelay.lookout import _port, _question
-from pxerelay.ports import Link
-from pxerelay.relay import ToServers
-from pxerelay.tally import Tally
-from pxerelay.transactions import Transactions
+from pxerelay.relaying.relay import ToServers
+from pxerelay.relaying.tally import Tally
+from pxerelay.relaying.transactions import Transactions
+from pxerelay.service.lookout import _port, _question
+from pxerelay.telling import figures
+from pxerelay.wire import packet
+from pxerelay.wire.agentinfo import found_in
 from tests.unit.configs import LINKS, STANDARD, relay
 from tests.unit.messages import ip, mac
 

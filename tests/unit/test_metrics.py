@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pxerelay import figures, metrics
-from pxerelay.relay import Drop, Relay, ToServers
-from pxerelay.rules import Reason
-from pxerelay.tally import Tally
-from pxerelay.transactions import Transactions
+from pxerelay.choice.rules import Reason
+from pxerelay.relaying.relay import Drop, Relay, ToServers
+from pxerelay.relaying.tally import Tally
+from pxerelay.relaying.transactions import Transactions
+from pxerelay.service import metrics
+from pxerelay.telling import figures
 from tests.unit.configs import LINKS, STANDARD, VLAN10, relay
 from tests.unit.messages import ip
 

@@ -7,9 +7,9 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from pxerelay.answers import Answer, Answers
-from pxerelay.log import LOGGER
-from pxerelay.names import Teller
+from pxerelay.choice.answers import Answer, Answers
+from pxerelay.system.log import LOGGER
+from pxerelay.system.names import Teller
 
 ONE, OTHER = IPv4Address("10.20.0.10"), IPv4Address("10.20.0.20")
 

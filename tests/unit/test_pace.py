@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pxerelay.pace import Pace
+from pxerelay.system.pace import Pace
 
 
 @pytest.mark.parametrize(

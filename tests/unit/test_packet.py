@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay import packet
+from pxerelay.wire import packet
 from tests.unit.messages import message, option, request
 
 

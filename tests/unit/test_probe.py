@@ -6,8 +6,9 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from pxerelay import packet, probe
-from pxerelay.relay import ToServers
+from pxerelay.asking import probe
+from pxerelay.relaying.relay import ToServers
+from pxerelay.wire import packet
 from tests.unit.configs import VLAN10, relay
 from tests.unit.messages import ip, option, reply
 

@@ -1,4 +1,4 @@
-"""Modules that decide import nothing that acts, and imports go one way only."""
+"""Imports go one way only, from package to package, and what decides imports nothing that acts."""
 
 from __future__ import annotations
 
@@ -9,164 +9,57 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "pxerelay"
 
-PURE = (
-    "agentinfo",
-    "answers",
-    "mac",
-    "packet",
-    "arch",
-    "client",
-    "days",
-    "rules",
-    "model",
-    "ports",
-    "exact",
-    "pools",
-    "boots",
-    "health",
-    "relay",
-    "alike",
-    "tally",
-    "transactions",
-    "shortcut",
-    "batch",
-    "questions",
-    "errands",
-    "globs",
-    "pace",
-    "layout",
-    "frames",
-    "findings",
-    "flood",
-    "document",
-    "schema",
-    "resolve",
-    "mapping",
-    "config",
-    "fields",
-    "words",
-    "account",
-    "trace",
-    "watching",
-    "unknown",
-    "figures",
-    "rates",
-    "probe",
-    "bootserver",
-    "doctor",
-    "doctor.verdict",
-    "doctor.facts",
-    "doctor.plan",
-    "doctor.host",
-    "doctor.network",
-    "doctor.answers",
-    "doctor.report",
-    "review",
-    "dissect",
-    "offline",
-    "replay",
-    "retell",
-    "decode",
-    "lint",
-    "difference",
-    "difference.values",
-    "difference.unlisted",
-    "difference.rules",
-    "difference.settings",
-    "difference.compare",
-    "difference.outline",
-    "difference.show",
-    "migrate",
-    "migrate.source",
-    "migrate.found",
-    "migrate.hosts",
-    "migrate.dnsmasq",
-    "migrate.dhcpd",
-    "migrate.dhcplb",
-    "migrate.dhcrelay",
-    "migrate.formats",
-    "migrate.writer",
+LAYERS = (
+    ("__main__", "completions.__main__"),
+    ("cli",),
+    ("commands",),
+    ("completions", "doctor"),
+    ("service",),
+    ("loading",),
+    ("system",),
+    ("preview", "difference"),
+    ("telling", "migrate"),
+    ("files", "asking"),
+    ("relaying",),
+    ("choice",),
+    ("wire",),
+    ("__init__",),
 )
-ACTING = (
-    "source",
-    "revision",
-    "load",
-    "loader",
-    "rendered",
-    "tasks",
-    "stream",
-    "journal",
-    "log",
-    "localsocket",
-    "notify",
-    "mmsg",
-    "memory",
-    "sockets",
-    "inbox",
-    "outbox",
-    "listener",
-    "netlink",
-    "clock",
-    "held",
-    "interfaces",
-    "names",
-    "control",
-    "trouble",
-    "traffic",
-    "prober",
-    "survey",
-    "routes",
-    "doctor.processes",
-    "doctor.kernel",
-    "doctor.wire",
-    "doctor.asking",
-    "doctor.gather",
-    "doctor.examine",
-    "tracing",
-    "lookout",
-    "vendors",
-    "captures",
-    "metrics",
-    "exporter",
-    "vrfs",
-    "desk",
-    "daemon",
-    "commands",
-    "commands.check",
-    "commands.common",
-    "commands.completion",
-    "completions",
-    "completions.__main__",
-    "commands.diff",
-    "commands.doctor",
-    "commands.explain",
-    "commands.heard",
-    "commands.import_",
-    "commands.probe",
-    "commands.replay",
-    "commands.run",
-    "commands.status",
-    "commands.trace",
-    "commands.unknown",
-    "commands.watch",
-    "cli",
-    "__main__",
-    "__init__",
+"""From the top down: what stands in one layer imports from those below it."""
+
+PURE = frozenset(
+    {"preview", "difference", "telling", "migrate", "files", "asking", "relaying", "choice", "wire"}
 )
+"""Packages whose modules only decide."""
+
+PURE_MODULES = frozenset(
+    {f"doctor.{name}" for name in ("verdict", "facts", "plan", "host", "network", "answers", "report")}
+)
+"""And such modules of a package that has others too."""
 
 FORBIDDEN = frozenset(
     {"socket", "os", "time", "logging", "asyncio", "subprocess", "pathlib", "datetime", "pyroute2"}
 )
 
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in PACKAGE.rglob("*.py")
+}
+LAYER = {package: at for at, packages in enumerate(LAYERS) for package in packages}
 
-def path_of(module: str) -> Path:
-    path = PACKAGE.joinpath(*module.split("."))
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+def package_of(module: str) -> str:
+    """Return what a module's layer goes by."""
+    return module if module in LAYER else module.split(".")[0]
+
+
+def is_pure(module: str) -> bool:
+    return module.split(".")[0] in PURE or module in PURE_MODULES
 
 
 def imports(module: str) -> set[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path_of(module).read_text("utf-8"))):
+    for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -176,36 +69,44 @@ def imports(module: str) -> set[str]:
 
 
 def own_imports(module: str) -> set[str]:
-    """Return the modules of this package that a module imports."""
+    """Return the modules of pxerelay that a module imports."""
     found = set()
     for name in imports(module):
         parts = name.split(".")[1:] if name.startswith("pxerelay.") else []
-        while parts and ".".join(parts) not in (*PURE, *ACTING):
+        while parts and ".".join(parts) not in MODULES:
             parts.pop()
         if parts:
             found.add(".".join(parts))
     return found - {module}
 
 
-def test_every_module_is_listed() -> None:
-    paths = {path_of(module) for module in (*PURE, *ACTING)}
-    assert set(PACKAGE.rglob("*.py")) == paths
+def test_every_package_has_its_layer() -> None:
+    assert set(map(package_of, MODULES)) == set(LAYER)
+    assert set(MODULES) >= PURE_MODULES
 
 
-@pytest.mark.parametrize("module", PURE)
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_a_package_imports_from_those_below_it(module: str) -> None:
+    package = package_of(module)
+    others = {other for other in own_imports(module) if package_of(other) != package}
+    above = {other for other in others if LAYER[package_of(other)] <= LAYER[package]}
+    assert not above, f"{module} imports {', '.join(sorted(above))}"
+
+
+@pytest.mark.parametrize("module", sorted(filter(is_pure, MODULES)))
 def test_pure_modules_do_not_act(module: str) -> None:
     assert {name.split(".")[0] for name in imports(module)}.isdisjoint(FORBIDDEN)
-    assert own_imports(module).isdisjoint(ACTING)
+    assert all(map(is_pure, own_imports(module) - {"doctor"}))
 
 
 def test_no_module_is_imported_by_one_it_imports() -> None:
-    graph = {module: own_imports(module) for module in (*PURE, *ACTING)}
+    graph = {module: own_imports(module) for module in MODULES}
     done: set[str] = set()
 
     def visit(module: str, above: tuple[str, ...]) -> None:
         assert module not in above, f"import cycle: {' -> '.join((*above, module))}"
         if module not in done:
-            for below in graph.get(module, ()):
+            for below in graph[module]:
                 visit(below, (*above, module))
             done.add(module)
 
@@ -214,5 +115,5 @@ def test_no_module_is_imported_by_one_it_imports() -> None:
 
 
 def test_modules_are_small() -> None:
-    for path in PACKAGE.rglob("*.py"):
+    for path in MODULES.values():
         assert len(path.read_text("utf-8").splitlines()) <= 400, f"{path.name} wants to be split"

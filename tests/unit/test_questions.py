@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pxerelay import packet
-from pxerelay.questions import Heard, Questions, heard
-from pxerelay.relay import Drop
+from pxerelay.asking.questions import Heard, Questions, heard
+from pxerelay.relaying.relay import Drop
+from pxerelay.wire import packet
 from tests.unit.batches import batch_of
 from tests.unit.configs import CORE
 from tests.unit.messages import ip, reply, request

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pxerelay import rates
 from pxerelay.commands.watch import screen
-from pxerelay.transactions import BOUNDS
+from pxerelay.relaying.transactions import BOUNDS
+from pxerelay.telling import rates
 
 
 def state(**traffic: list[dict[str, Any]]) -> dict[str, Any]:

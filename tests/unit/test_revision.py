@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pxerelay.findings import ConfigError
-from pxerelay.load import UnreadableError, load
-from pxerelay.revision import Revision, RevisionError, split
+from pxerelay.files.findings import ConfigError
+from pxerelay.loading.load import UnreadableError, load
+from pxerelay.loading.revision import Revision, RevisionError, split
 from tests.unit.repositories import commit
 
 MAIN = "default: 10.0.0.1\ninclude: {include}\n"

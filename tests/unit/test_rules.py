@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay.client import Client, DescribedClient
-from pxerelay.mac import Pattern, parse_mac
-from pxerelay.rules import Choice, Default, PatternRule, Reason, RuleTable
+from pxerelay.choice.rules import Choice, Default, PatternRule, Reason, RuleTable
+from pxerelay.wire.client import Client, DescribedClient
+from pxerelay.wire.mac import Pattern, parse_mac
 from tests.unit.configs import build
 from tests.unit.messages import request
 from tests.unit.test_mac import patterns

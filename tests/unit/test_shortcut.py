@@ -7,13 +7,13 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from pxerelay.batch import client_number
-from pxerelay.boots import Boots
-from pxerelay.pools import ALL_UP, Standing
-from pxerelay.ports import Link
-from pxerelay.relay import Relay, ToClient, ToServers
-from pxerelay.rules import Reason
-from pxerelay.shortcut import Shortcuts
+from pxerelay.choice.boots import Boots
+from pxerelay.choice.pools import ALL_UP, Standing
+from pxerelay.choice.ports import Link
+from pxerelay.choice.rules import Reason
+from pxerelay.relaying.relay import Relay, ToClient, ToServers
+from pxerelay.relaying.shortcut import Shortcuts
+from pxerelay.wire.batch import client_number
 from tests.unit.batches import MOST, Arrival, batch_of, outcomes
 from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay
 from tests.unit.messages import ip, mac, message, option, reply, request
@@ -195,8 +195,8 @@ def test_replies_of_a_server_that_was_met_are_not_judged_again(monkeypatch: pyte
 
 
 def test_memory_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pxerelay.shortcut._CLIENTS", 10)
-    monkeypatch.setattr("pxerelay.shortcut._WAYS", 10)
+    monkeypatch.setattr("pxerelay.relaying.shortcut._CLIENTS", 10)
+    monkeypatch.setattr("pxerelay.relaying.shortcut._WAYS", 10)
     short = Shortcuts(relay())
     for last in range(100):
         asking = request(chaddr=f"02:00:00:00:00:{last:02x}", giaddr=f"10.30.0.{last}")
@@ -215,8 +215,8 @@ def test_shortcuts_decide_as_the_relay_does_while_servers_come_and_go(
 ) -> None:
     """And clients stay where their boot began, or do not."""
     if turns_early:
-        monkeypatch.setattr("pxerelay.boots._MOST", 3)
-        monkeypatch.setattr("pxerelay.alike._MOST", 3)
+        monkeypatch.setattr("pxerelay.choice.boots._MOST", 3)
+        monkeypatch.setattr("pxerelay.relaying.alike._MOST", 3)
     chance = random.Random(f"{name} {turns_early}")
     known = stayed = 0
     for _ in range(6):
@@ -266,7 +266,7 @@ def test_a_hash_is_asked_once_for_each_client(monkeypatch: pytest.MonkeyPatch) -
         ToServers((ip(f"10.20.0.{last}"),), None, reason=Reason.OUI, pools=(altiris,)) for last in (20, 21)
     }
     monkeypatch.delattr(Relay, "decide")
-    monkeypatch.setattr("pxerelay.pools._weight", None)
+    monkeypatch.setattr("pxerelay.choice.pools._weight", None)
     assert outcomes(short, asking)[0] == first
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from pxerelay import packet, trace
-from pxerelay.account import Account, Server
-from pxerelay.mac import parse_pattern
-from pxerelay.ports import Link
-from pxerelay.trace import TraceError, Watch, Watches
+from pxerelay.choice.ports import Link
+from pxerelay.telling import trace
+from pxerelay.telling.account import Account, Server
+from pxerelay.telling.trace import TraceError, Watch, Watches
+from pxerelay.wire import packet
+from pxerelay.wire.mac import parse_pattern
 from tests.unit.batches import Arrival, batch_of
 from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay
 from tests.unit.messages import ip, reply, request

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pxerelay import packet
-from pxerelay.batch import number
-from pxerelay.relay import ToServers
-from pxerelay.transactions import BOUNDS, PATIENCE, Record, Transactions
+from pxerelay.relaying.relay import ToServers
+from pxerelay.relaying.transactions import BOUNDS, PATIENCE, Record, Transactions
+from pxerelay.wire import packet
+from pxerelay.wire.batch import number
 from tests.unit.messages import REQUEST, ip, mac, request
 
 A, B, OTHER = ip("10.20.0.10"), ip("10.20.0.11"), ip("10.20.0.99")

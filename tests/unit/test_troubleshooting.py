@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from pxerelay.cli import COMMANDS
-from pxerelay.fields import Fields
-from pxerelay.relay import MEANING
+from pxerelay.relaying.relay import MEANING
+from pxerelay.telling.fields import Fields
 
 PAGE = (Path(__file__).parents[2] / "docs" / "troubleshooting.md").read_text()
 

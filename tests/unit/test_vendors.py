@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pxerelay import vendors as module
-from pxerelay.vendors import Reader, vendors
+from pxerelay.system import vendors as module
+from pxerelay.system.vendors import Reader, vendors
 from tests.unit.messages import mac
 
 IEEE_CSV = """\

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pxerelay.account import Account, Server
-from pxerelay.rules import Reason
-from pxerelay.watching import Silence, event_text, message_text, nowhere, start_text, state_text
+from pxerelay.choice.rules import Reason
+from pxerelay.telling.account import Account, Server
+from pxerelay.telling.watching import Silence, event_text, message_text, nowhere, start_text, state_text
 
 START: dict[str, Any] = {
     "watching": "02:00:00:00:00:01",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pxerelay import document, packet
-from pxerelay.account import Narrator
-from pxerelay.mapping import RulePlaces
-from pxerelay.words import port_text
+from pxerelay.files import document
+from pxerelay.files.mapping import RulePlaces
+from pxerelay.telling.account import Narrator
+from pxerelay.telling.words import port_text
+from pxerelay.wire import packet
 from tests.unit.configs import CORE, STANDARD, VLAN10, VLAN20, relay
 from tests.unit.messages import ACK, NAK, ip, message, option, reply, request
 

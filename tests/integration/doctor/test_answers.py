@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pxerelay import packet
+from pxerelay.wire import packet
 from tests.integration.conftest import BASE
 from tests.integration.doctor.conftest import CONFIG, ODD, PXE, Doctor, Start, changed, nothing
 from tests.lab import Dnsmasq, Host

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from pxerelay import packet
+from pxerelay.wire import packet
 from tests.integration.doctor.conftest import CONFIG, ODD, Doctor, Start, changed
 from tests.lab import Host
 from tests.lab.daemon import PXERELAY

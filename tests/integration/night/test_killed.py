@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from pxerelay import control
+from pxerelay.service import control
 from tests.integration.conftest import BASE
 from tests.integration.night.conftest import BARE, FOR_ALTIRIS, FOR_RIS, ask_once, descriptors
 from tests.integration.test_loading import children, running

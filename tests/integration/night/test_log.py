@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pxerelay import control
+from pxerelay.service import control
 from tests.integration.conftest import BASE
 from tests.integration.night.conftest import BARE, others, survives
 from tests.lab.daemon import Daemon

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pxerelay.cli import main
-from pxerelay.load import Loaded, load
-from pxerelay.mac import parse_mac
-from pxerelay.review import explain
+from pxerelay.loading.load import Loaded, load
+from pxerelay.preview.review import explain
+from pxerelay.wire.mac import parse_mac
 
 SAMPLES = Path(__file__).parent / "samples"
 

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pxerelay import document, retell
 from pxerelay.cli import main
-from pxerelay.dissect import Datagram
-from pxerelay.offline import Hints
-from pxerelay.replay import Fate, Replayer, replayer
-from pxerelay.replay import differences as replay_differences
+from pxerelay.files import document
+from pxerelay.preview import retell
+from pxerelay.preview.offline import Hints
+from pxerelay.preview.replay import Fate, Replayer, replayer
+from pxerelay.preview.replay import differences as replay_differences
+from pxerelay.wire.dissect import Datagram
 from tests.lab import frames as ethernet
 from tests.unit import written
 from tests.unit.configs import STANDARD, build

@@ -1,0 +1,80 @@
+"""What a survey asks: which servers, from where, in whose name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Any
+
+from pxerelay.wire.mac import MacError, format_mac, parse_mac
+
+MOST = 32
+"""Servers that one survey asks at most."""
+
+LONGEST = 10.0
+"""Seconds that a survey waits at most."""
+
+
+class SurveyError(Exception):
+    """Nothing can be asked so; the message says why."""
+
+
+@dataclass(frozen=True)
+class Errand:
+    """Whom to ask, and from where: a client interface, or, where there is none, an address of ours."""
+
+    server: IPv4Address
+    interface: str | None
+    giaddr: IPv4Address | None = None
+
+
+@dataclass(frozen=True)
+class Survey:
+    """In whose name to ask, how long to wait, and whom."""
+
+    chaddr: bytes
+    vendor_class: bytes
+    architectures: tuple[int, ...]
+    seconds: float
+    errands: tuple[Errand, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """Return what `read` reads."""
+        return {
+            "mac": format_mac(self.chaddr),
+            "vendor_class": self.vendor_class.decode(),
+            "architectures": list(self.architectures),
+            "seconds": self.seconds,
+            "errands": [
+                [str(one.server), one.interface, str(one.giaddr) if one.giaddr else None]
+                for one in self.errands
+            ],
+        }
+
+
+def read(request: Mapping[str, Any]) -> Survey:
+    """Return what a request to the control socket asks for; SurveyError if that makes no sense."""
+    try:
+        errands = tuple(
+            Errand(
+                IPv4Address(str(server)),
+                None if interface is None else str(interface),
+                None if giaddr is None else IPv4Address(str(giaddr)),
+            )
+            for server, interface, giaddr in request["errands"]
+        )
+        seconds = float(request["seconds"])
+        survey = Survey(
+            parse_mac(str(request["mac"])),
+            str(request["vendor_class"]).encode()[:255],
+            tuple(int(number) & 0xFFFF for number in request["architectures"])[:100],
+            min(max(seconds, 0.0), LONGEST),
+            errands,
+        )
+    except (KeyError, TypeError, ValueError, OverflowError, MacError) as error:
+        raise SurveyError(f"not a survey: {error!r}") from None
+    if len(errands) > MOST or not math.isfinite(seconds):
+        raise SurveyError(f"a survey asks at most {MOST} servers, for a while")
+    return survey

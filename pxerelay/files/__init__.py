@@ -1,0 +1,1 @@
+"""Configuration files as text: what is in them, what is wrong with them."""

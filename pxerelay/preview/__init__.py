@@ -1,0 +1,1 @@
+"""What would become of messages, without a daemon."""

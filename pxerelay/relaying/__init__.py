@@ -1,0 +1,1 @@
+"""One message in, a decision out; messages whose way is known already; what is counted of both."""

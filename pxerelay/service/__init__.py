@@ -1,0 +1,1 @@
+"""The daemon: start, reload, follow the network, relay, answer its control socket, stop."""

@@ -1,0 +1,1 @@
+"""The operating system: sockets, interfaces, names, the journal, the clock."""

@@ -1,0 +1,1 @@
+"""What became of messages, in words and in figures."""

@@ -1,0 +1,1 @@
+"""Octets and what they mean: messages, frames, hardware addresses, options."""

@@ -1,0 +1,91 @@
+"""Messages whose options look alike.
+
+What options 60 and 93 say is known of a message as soon as another one was read that has the same length,
+the same octets wherever a reader looks for codes and lengths, and the same octets in these two options.
+All that firmware of one kind sends looks alike so. To compare some octets of a message and not the others
+is one operation on a large number, ten times as fast as reading options one by one.
+"""
+
+from __future__ import annotations
+
+from pxerelay.wire import packet
+
+_LARGEST = 1472
+"""Octets of a message that may have one: those of an Ethernet frame's packet."""
+
+_MOST_OF_LENGTH, _MOST = 16, 1024
+"""Layouts of one length, and in all, that are kept; when there are more, those are forgotten."""
+
+_TELLING = frozenset({packet.VENDOR_CLASS, packet.CLIENT_ARCH})
+
+
+class Layout:
+    """One way that options look; of two messages with the same layout, options 60 and 93 are the same.
+
+    `mask` has a one for each bit that must be that of `value`, in the number that the octets behind the
+    fixed header make.
+    """
+
+    __slots__ = ("mask", "value")
+
+    def __init__(self, mask: int, value: int) -> None:
+        self.mask = mask
+        self.value = value
+
+
+class Layouts:
+    """The layouts met so far, of messages that come in one Ethernet frame."""
+
+    def __init__(self) -> None:
+        self._of_length: dict[int, list[Layout]] = {}
+        self._count = 0
+
+    def of(self, message: packet.Message) -> Layout | None:
+        """Return the layout of a message.
+
+        None means that it has none: there is no magic cookie, an option is cut off, or options continue in
+        other fields; or it is too large.
+        """
+        if len(message) > _LARGEST:
+            return None
+        number = int.from_bytes(message[packet.HEADER_SIZE :], "little")
+        for layout in self._of_length.get(len(message), ()):
+            if number & layout.mask == layout.value:
+                return layout
+        return self._learn(message, number)
+
+    def _learn(self, message: packet.Message, number: int) -> Layout | None:
+        looked_at = _looked_at(bytes(message[packet.HEADER_SIZE :]))
+        if looked_at is None:
+            return None
+        mask = int.from_bytes(looked_at, "little")
+        layout = Layout(mask, number & mask)
+        if self._count >= _MOST:
+            self._of_length.clear()
+            self._count = 0
+        known = self._of_length.setdefault(len(message), [])
+        if len(known) >= _MOST_OF_LENGTH:
+            self._count -= len(known)
+            known.clear()
+        known.append(layout)
+        self._count += 1
+        return layout
+
+
+def _looked_at(area: bytes) -> bytes | None:
+    """Return 0xff for each octet that a reader of options 60 and 93 looks at, 0 for the others."""
+    start = len(packet.MAGIC_COOKIE)
+    if not area.startswith(packet.MAGIC_COOKIE):
+        return None
+    looked_at = bytearray(len(area))
+    read = 0
+    for code, begin, end in packet.walk(area[start:]):
+        if code == packet.OVERLOAD or start + end > len(area):
+            return None
+        head = start + (end if code in _TELLING or code == packet.END else begin + 2)
+        looked_at[read:head] = b"\xff" * (head - read)
+        read = start + end
+        if code == packet.END:
+            return bytes(looked_at)
+    looked_at[read:] = b"\xff" * (len(area) - read)  # pads, and no END
+    return bytes(looked_at)

@@ -1,0 +1,265 @@
+"""BOOTP and DHCP messages, read and patched where they lie.
+
+Nothing here makes a copy of a message or writes one anew: the relay may change hops and giaddr and
+nothing else (RFC 1542, 4.1). The fixed header is read by offset (RFC 951, 3; RFC 2131, 2):
+
+    0   1      2     3     4    8     10     12      16      20      24      28      44     108   236
+    op  htype  hlen  hops  xid  secs  flags  ciaddr  yiaddr  siaddr  giaddr  chaddr  sname  file  options
+
+The options area is read only when somebody asks for an option, by one bounded reader.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pxerelay.wire.mac import MAC_OCTETS
+
+Message = bytes | bytearray | memoryview
+"""One UDP payload, from its op octet on."""
+
+Transaction = tuple[bytes, bytes]
+"""xid and chaddr (RFC 2131, 2)."""
+
+OP, HTYPE, HLEN, HOPS = 0, 1, 2, 3
+XID = slice(4, 8)
+FLAGS = 10
+CIADDR = slice(12, 16)
+YIADDR = slice(16, 20)
+SIADDR = slice(20, 24)
+GIADDR = slice(24, 28)
+CHADDR_START = 28
+CHADDR = slice(28, 44)
+SNAME = slice(44, 108)
+FILE = slice(108, 236)
+
+HEADER_SIZE = 236
+"""Octets of the fixed header; a shorter message is no BOOTP message (RFC 951, 3)."""
+
+OPTIONS = 240
+"""Where options begin, behind the magic cookie (RFC 2131, 3)."""
+
+MAX_HLEN = 16
+"""Octets that chaddr has room for (RFC 951, 3)."""
+
+BOOTREQUEST, BOOTREPLY = 1, 2
+"""Values of op (RFC 951, 3)."""
+
+HTYPE_ETHERNET = 1
+"""Hardware type of Ethernet (IANA ARP parameters, RFC 1700)."""
+
+BROADCAST_FLAG = 0x80
+"""The B bit, in the first octet of flags (RFC 2131, 2, figure 2)."""
+
+UNSET = bytes(4)
+"""An address field that holds no address."""
+
+SERVER_PORT, CLIENT_PORT = 67, 68
+"""UDP ports of servers and relay agents, and of clients (RFC 951, 4)."""
+
+MAGIC_COOKIE = b"\x63\x82\x53\x63"
+"""What the options area begins with (RFC 2131, 3)."""
+
+PAD, END = 0, 255
+"""Options of one octet (RFC 2132, 3.1 and 3.2)."""
+
+OVERLOAD = 52
+"""1: file holds options too; 2: sname does; 3: both (RFC 2132, 9.3)."""
+
+CLIENT_IDENTIFIER = 61
+"""What a client calls itself; one with no hardware address of its own must have it (RFC 4390, 2)."""
+
+MESSAGE_TYPE = 53
+"""One octet (RFC 2132, 9.6)."""
+
+VENDOR_CLASS = 60
+"""Vendor class identifier, a text (RFC 2132, 9.13)."""
+
+BOOT_FILE = 67
+"""Boot file name, where the file field holds options (RFC 2132, 9.5)."""
+
+CLIENT_ARCH = 93
+"""Client system architecture types, 16-bit numbers in network order (RFC 4578, 2.1)."""
+
+DHCPDISCOVER = 1
+"""The message type of a client that looks for servers (RFC 2132, 9.6)."""
+
+DHCPNAK = 6
+"""The message type of a refusal (RFC 2132, 9.6)."""
+
+MESSAGE_NAMES = {
+    1: "DISCOVER",
+    2: "OFFER",
+    3: "REQUEST",
+    4: "DECLINE",
+    5: "ACK",
+    6: "NAK",
+    7: "RELEASE",
+    8: "INFORM",
+    9: "FORCERENEW",
+    10: "LEASEQUERY",
+    11: "LEASEUNASSIGNED",
+    12: "LEASEUNKNOWN",
+    13: "LEASEACTIVE",
+}
+"""Names of message types (RFC 2132, 9.6; RFC 3203, 4; RFC 4388, 6.1)."""
+
+PXE_VENDOR_CLASSES = (b"PXEClient", b"HTTPClient")
+"""How option 60 of network boot firmware begins (PXE 2.1, 2.2.1; UEFI 2.10, 24.7.2)."""
+
+
+class MalformedOptionsError(ValueError):
+    """The sender's fault: an option runs past the end of its area, or there are more than anybody sends."""
+
+
+_MOST_OPTIONS = 512
+"""Options of an area that are read. There are 254 codes (RFC 2132, 2), and messages have twenty of them."""
+
+_NO_PAD = re.compile(rb"[^\0]")
+
+
+def walk(area: Message) -> Iterator[tuple[int, int, int]]:
+    """Yield each option of an area: its code, where it begins, and where it ends; END is the last, if there.
+
+    The value is what stands behind two octets. An option that ends behind the area is cut off, and the last;
+    with the code PAD it stands for all that are too many to be read.
+    """
+    position, size, left = 0, len(area), _MOST_OPTIONS
+    while match := _NO_PAD.search(area, position):
+        start = match.start()
+        code = area[start]
+        if code == END:
+            yield END, start, start + 1
+            return
+        if not left:
+            yield PAD, start, size + 1
+            return
+        left -= 1
+        position = start + 2 + (area[start + 1] if start + 1 < size else 0)
+        yield code, start, position
+        if position > size:
+            return
+
+
+def options(message: Message) -> dict[int, bytes]:
+    """Return every option by its code, parts of split options joined.
+
+    A BOOTP message with no magic cookie has none. The areas are read in the order options, file,
+    sname, as option overload says (RFC 2132, 9.3), and equal codes are joined in that order
+    (RFC 3396, 5 and 7). An area that ends without an END option ends at its last octet.
+
+    Raises MalformedOptionsError if an option is longer than what is left of its area.
+    """
+    found: dict[int, bytes] = {}
+    for area in _areas(message, found):
+        code = _read_area(area, found)
+        if code is not None:
+            raise MalformedOptionsError(f"option {code} runs past the end of its area")
+    return found
+
+
+def legible_options(message: Message) -> dict[int, bytes]:
+    """Return the options, in an area that is malformed those in front of the damage."""
+    found: dict[int, bytes] = {}
+    for area in _areas(message, found):
+        _read_area(area, found)
+    return found
+
+
+def _areas(message: Message, found: dict[int, bytes]) -> Iterator[Message]:
+    """Yield the areas of a message that hold options; the first must have been read for the others."""
+    if message[HEADER_SIZE:OPTIONS] == MAGIC_COOKIE:
+        yield message[OPTIONS:]
+        overload = found.get(OVERLOAD, b"\0")[-1:]
+        if overload in (b"\1", b"\3"):
+            yield message[FILE]
+        if overload in (b"\2", b"\3"):
+            yield message[SNAME]
+
+
+def _read_area(area: Message, found: dict[int, bytes]) -> int | None:
+    """Add the options of an area, and return the code of one that is cut off."""
+    size = len(area)
+    for code, start, end in walk(area):
+        if end > size:
+            return code
+        if code != END:
+            found[code] = found.get(code, b"") + bytes(area[start + 2 : end])
+    return None
+
+
+def readable_options(message: Message) -> dict[int, bytes]:
+    """Return the options, or none where the area is malformed: such a message matches by MAC only."""
+    try:
+        return options(message)
+    except MalformedOptionsError:
+        return {}
+
+
+def is_nak(message: Message) -> bool:
+    """Whether a reply is a refusal: its message type is DHCPNAK, whatever damage stands behind that."""
+    return message_type(legible_options(message)) == DHCPNAK
+
+
+def is_request(message: Message) -> bool:
+    """Whether a message has a whole header, and is a client's."""
+    return len(message) >= HEADER_SIZE and message[OP] == BOOTREQUEST
+
+
+def transaction(message: Message) -> Transaction:
+    """Return what a request and the replies to it have in common."""
+    return bytes(message[XID]), bytes(message[CHADDR])
+
+
+def ethernet_chaddr(message: Message) -> bytes | None:
+    """Return the client's Ethernet address; None for another hardware type or length."""
+    if message[HTYPE] == HTYPE_ETHERNET and message[HLEN] == MAC_OCTETS:
+        return bytes(message[CHADDR_START : CHADDR_START + MAC_OCTETS])
+    return None
+
+
+def client_octets(message: Message) -> bytes:
+    """Return what tells a client from others: its hardware address.
+
+    A client without one, as on InfiniBand, is told by its client identifier (RFC 4390, 2).
+    """
+    size = message[HLEN] if len(message) >= HEADER_SIZE else 0
+    address = bytes(message[CHADDR_START : CHADDR_START + size])
+    return address or legible_options(message).get(CLIENT_IDENTIFIER, b"")
+
+
+def begins_anew(message: Message) -> bool:
+    """Whether a request looks for servers: a DISCOVER, or one of BOOTP, which has no other kind."""
+    return message_type(legible_options(message)) in (DHCPDISCOVER, None)
+
+
+def vendor_class(found: dict[int, bytes]) -> bytes:
+    """Return option 60, empty if absent."""
+    return found.get(VENDOR_CLASS, b"")
+
+
+def architectures(found: dict[int, bytes]) -> tuple[int, ...]:
+    """Return the numbers of option 93; an odd octet at its end is ignored."""
+    raw = found.get(CLIENT_ARCH, b"")
+    return tuple(raw[at] << 8 | raw[at + 1] for at in range(0, len(raw) - 1, 2))
+
+
+def is_pxe(vendor: bytes) -> bool:
+    """Whether a client with this option 60 is booting from the network."""
+    return vendor.startswith(PXE_VENDOR_CLASSES)
+
+
+def boot_file(message: Message, found: dict[int, bytes]) -> str:
+    """Return the boot file a reply names, in its file field or option 67, printable; empty if none."""
+    raw = found.get(BOOT_FILE, b"")
+    if not raw and found.get(OVERLOAD, b"\0")[-1:] not in (b"\1", b"\3"):
+        raw = bytes(message[FILE])  # else the field holds options, not a name
+    text = raw.split(b"\0")[0].decode("ascii", "backslashreplace")
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def message_type(found: dict[int, bytes]) -> int | None:
+    """Return option 53; None for BOOTP or a wrong length."""
+    raw = found.get(MESSAGE_TYPE, b"")
+    return raw[0] if len(raw) == 1 else None
