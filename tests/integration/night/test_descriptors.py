@@ -21,12 +21,18 @@ Relay = Callable[..., Daemon]
 DATED = BASE + '  "02:00:00:10:00:02": {server: altiris, until: 2999-12-31}\n'
 
 
+def _first_free(daemon: Daemon) -> int:
+    """Return the lowest number that no descriptor has in a moment; whoever asked last is gone by then."""
+    time.sleep(0.03)
+    taken = descriptors(daemon)
+    return next(number for number in range(len(taken) + 1) if number not in taken)
+
+
 @contextmanager
 def none_left(daemon: Daemon) -> Iterator[None]:
     """Let the daemon keep the descriptors that it has, and get no more."""
-    time.sleep(0.3)  # whoever asked last is gone by then
-    pid, taken = daemon.process.pid, descriptors(daemon)
-    most = next(number for number in range(len(taken) + 1) if number not in taken)
+    pid = daemon.process.pid
+    most = min(_first_free(daemon) for _ in range(20))  # a question to a resolver may have one just then
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, before[1]))
     try:
