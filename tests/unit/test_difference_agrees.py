@@ -157,7 +157,7 @@ def _probes(listed: Sequence[str], filling: int) -> Iterator[bytes]:
         yield (value | (filling & ~mask)).to_bytes(6, "big")
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(edits(), st.integers(0, 2**48 - 1))
 def test_diff_names_exactly_whose_decision_changed(
     pair: tuple[dict[str, Any], dict[str, Any]], filling: int
@@ -169,7 +169,7 @@ CROSSING = ("02:00:00:0?:00:*", "?2:00:00:00:*", "02:?0:00:00:00:*", "02:00:00:0
 few_rules = st.dictionaries(st.sampled_from(CROSSING), st.sampled_from("ab"))
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(few_rules, few_rules, st.sampled_from("ab"), st.integers(0, 2**48 - 1))
 def test_wildcards_that_cross_are_told_where_they_do(
     old: dict[str, str], new: dict[str, str], default: str, filling: int

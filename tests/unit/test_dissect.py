@@ -159,7 +159,7 @@ def test_a_capture_that_ends_anywhere_is_read_up_to_there(path: Path, form: str)
         assert found == max((count for whole, count in wholes.items() if whole <= size), default=0)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_octets_are_an_error_or_packets_and_nothing_else(path: Path, data: st.DataObject) -> None:
     capture = bytearray(
@@ -181,7 +181,7 @@ def test_damaged_octets_are_an_error_or_packets_and_nothing_else(path: Path, dat
     assert not fault or str(path) in fault
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(octets=st.binary(max_size=200), magic=st.sampled_from(["pcap", "pcapng", ""]))
 def test_random_octets_are_an_error_or_packets(path: Path, octets: bytes, magic: str) -> None:
     start = {"pcap": written.pcap([]), "pcapng": written.pcapng([(ETHERNET, "")], []), "": b""}[magic]

@@ -103,7 +103,7 @@ def test_who_would_not_fall_to_a_default_now_is_not_told(now: str) -> None:
     assert told(unknown, relay()), "it is remembered all the same"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     most=st.integers(1, 5),
     steps=st.lists(st.tuples(st.integers(0, 8), st.sampled_from([VLAN10, VLAN20]), st.floats(0, 3))),

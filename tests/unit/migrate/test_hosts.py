@@ -117,7 +117,7 @@ _entries = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_entries)
 def test_any_hosts_file_maps_as_it_did(entries: list[tuple[list[int], str, str, str]]) -> None:
     lines = [f"{_mac(octets, how)} {server} #{text}" for octets, how, server, text in entries]
@@ -135,7 +135,7 @@ def test_any_hosts_file_maps_as_it_did(entries: list[tuple[list[int], str, str, 
         assert where(loaded, _mac(octets, "{:02x}:")) == (server,)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.binary(max_size=200), st.sampled_from(["dhcrelay-hosts", "dnsmasq", "isc-dhcpd", "dhcplb", "dhcrelay"])
 )

@@ -86,7 +86,7 @@ CLIENTS = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     one=RULES,
     other=RULES,
@@ -149,7 +149,7 @@ DOCUMENTS = (document.parse("pxerelay.yml", STANDARD),)
 ADDRESSES = st.sampled_from([ip(text) for text in ("0.0.0.0", "10.20.0.10", "10.30.0.1", "255.255.255.255")])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     start=st.sampled_from([request(), request(giaddr="10.30.0.1"), reply(), request(giaddr="10.10.10.1")]),
     changes=st.lists(st.tuples(st.integers(0, 299), st.integers(0, 255)), max_size=12),
