@@ -22,7 +22,7 @@ EXITS = {
     FAILED: "could not run",
     NO_DAEMON: "no daemon answers",
 }
-"""What exit codes mean, whichever command it is; each says below what they mean with it."""
+"""What exit codes mean with any command; what they mean with one of them is declared beside it."""
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What each command adds its parser to."""

@@ -87,9 +87,11 @@ def _seen(now: datetime, seconds_ago: int, *, json: bool) -> str:
 
 
 def _title(answer: dict[str, Any], clients: list[dict[str, Any]], now: datetime) -> str:
-    what = (
-        "fell to a default, newest first; put the right server in" if clients else "nobody fell to a default"
-    )
+    what = "nobody fell to a default"
+    if clients:
+        what = "fell to a default, newest first; put the right server in"
+    elif others := len(answer["clients"]):
+        what = f"{others} fell to a default, and none of them is as asked for"
     forgotten = answer["forgotten"] + answer["overlooked"]
     note = (
         f"; {answer['most']} clients are kept, others were forgotten {forgotten} times" if forgotten else ""

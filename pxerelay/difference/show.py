@@ -9,7 +9,7 @@ from typing import Any
 
 from pxerelay.difference.outline import Section, headline, sections
 from pxerelay.difference.values import Difference, Move
-from pxerelay.migrate.source import printable
+from pxerelay.files.findings import printable
 
 FEW, SOME = 20, 50
 """Rows of a section on a terminal and in a comment, which may have 65,536 characters (GitHub)."""

@@ -25,6 +25,9 @@ from pxerelay.wire.globs import Names, matches
 
 _LAST_PORT = 0xFFFF
 
+_LONGEST_PATH = 107
+"""Octets of a socket's path (unix(7)); the schema counts characters."""
+
 METRICS_SOCKET = "/run/pxerelay/metrics.sock"
 """What messages give as an example."""
 
@@ -188,6 +191,9 @@ class _Builder:
         if value.startswith("/"):
             if not is_socket_path(value):
                 message = f"{value} is a folder's path; write a socket's, such as {METRICS_SOCKET}"
+                self.fault(("metrics",), message)
+            elif (size := len(value.encode())) > _LONGEST_PATH:
+                message = f"{value} has {size} octets; write a path that has at most {_LONGEST_PATH}"
                 self.fault(("metrics",), message)
         elif not 0 < int(value.rpartition(":")[2]) <= _LAST_PORT:
             self.fault(("metrics",), f"{value} has no such port; write one from 1 to {_LAST_PORT}")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -81,10 +81,6 @@ class Map(dict[str, Any]):
         """Return the place where the value of a key begins."""
         at = self._position(key)
         return Mark(self._marks[at + 2], self._marks[at + 3])
-
-    def key_lines(self) -> Iterator[int]:
-        """Yield the line of each key, in the order of the keys."""
-        return iter(self._marks[::4])
 
     def _position(self, key: str) -> int:
         if self._index is None:

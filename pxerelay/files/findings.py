@@ -80,6 +80,15 @@ def _nearest(name: str, candidates: tuple[str, ...]) -> str:
     return ""
 
 
+def printable(text: str, keep: str = "") -> str:
+    """Return a text that neither moves a terminal's cursor nor breaks a line; `keep` stays as it is."""
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() or one in keep else one.encode("unicode_escape").decode() for one in text
+    )
+
+
 def as_text(findings: Sequence[Finding]) -> str:
     """Return the findings for a terminal, each with its line and a caret."""
     return "\n".join(str(finding) for finding in findings)

@@ -16,7 +16,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, ValidationError
 
 from pxerelay.files.document import Document
-from pxerelay.files.findings import Finding, did_you_mean
+from pxerelay.files.findings import Finding, did_you_mean, printable
 
 FILE_NAME = "pxerelay.schema.json"
 
@@ -162,15 +162,11 @@ def _label(path: list[str | int]) -> str:
     return f"{text}: " if text else ""
 
 
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode()
-
-
 def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return "a mapping" if value else "an empty mapping"
     if isinstance(value, list):
         return f"[{', '.join(map(_shown, value))}]" if len(value) <= 8 else f"a list of {len(value)}"
     if isinstance(value, str):
-        return f"'{''.join(one if one.isprintable() else _escaped(one) for one in value)}'"
+        return f"'{printable(value)}'"
     return json.dumps(value)

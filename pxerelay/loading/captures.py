@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import io
 import logging
+import shlex
 import sys
 import zlib
 from collections.abc import Iterator
@@ -14,8 +15,10 @@ from typing import IO, Any
 
 from pxerelay.wire.dissect import LINK_TYPES, Frame
 
-_INSTALL = "reading captures needs scapy; install it: pip install 'pxerelay[captures]'"
-
+_INSTALL = (
+    "reading captures needs scapy; install it: "
+    f"{shlex.quote(sys.executable)} -m pip install 'pxerelay[captures]'"
+)
 
 _LINKS = "what can be read is Ethernet, Linux cooked (tcpdump -i any) and raw IP"
 

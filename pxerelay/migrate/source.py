@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from pxerelay.files import findings
 from pxerelay.files.findings import Finding
 
 _LONGEST_LINE = 160
@@ -45,7 +46,7 @@ class Source:
         text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
         if len(text) > _LONGEST_LINE:
             text = f"{text[:_LONGEST_LINE]}..." if column <= _LONGEST_LINE else ""
-        return Finding(self.name, line, column, message, printable(text, keep="\t"))
+        return Finding(self.name, line, column, message, findings.printable(text, keep="\t"))
 
 
 def decoded(octets: bytes) -> str | None:
@@ -65,15 +66,9 @@ def _decoded_line(octets: bytes) -> str:
         return octets.decode("latin-1")
 
 
-def printable(text: str, keep: str = "") -> str:
-    """Return a text that neither moves a terminal's cursor nor breaks a line of YAML."""
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() or one in keep else _escaped(one) for one in text)
-
-
-def _escaped(character: str) -> str:
-    return " " if character == "\t" else character.encode("unicode_escape").decode()
+def printable(text: str) -> str:
+    """Return a text that neither moves a terminal's cursor nor breaks a line of YAML; tabs become spaces."""
+    return findings.printable(text.replace("\t", " "))
 
 
 def quoted(text: str) -> str:

@@ -2,11 +2,11 @@
 
 What decides about a client's request is where it is heard, what the rules say of its MAC, and options 60 and
 93. `Shortcuts` remembers what `Relay` decided for these three, so that it need not be asked about other
-clients that have them in common (`alike`); a client in the middle of a boot (`boots`) has nothing in common
-with anybody. Of a batch it takes what it knows, patches hops and giaddr, and puts together what goes the same
-way. Of replies it takes those that most are: to a client that has been given
-an address, which goes to it by link layer. Everything else is the `Relay`'s to decide. So all packet rules
-stay there, and a property test holds the two equal.
+clients that have them in common (`alike`); a client in the middle of a boot (`choice.boots`) has nothing in
+common with anybody. Of a batch it takes what it knows, patches hops and giaddr, and puts together what goes
+the same way. Of replies it takes those that most are: to a client that has been given an address, which goes
+to it by link layer. Everything else is the `Relay`'s to decide. So all packet rules stay there, and a
+property test holds the two equal.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from pxerelay.choice.model import InterfaceSetting
 from pxerelay.choice.ports import Port
 from pxerelay.choice.rules import Match, Reason
+from pxerelay.files.findings import printable
 from pxerelay.relaying.relay import Relay
 from pxerelay.wire import packet
 from pxerelay.wire.arch import arch_name
@@ -203,11 +204,6 @@ def described(relay: Relay, stranger: Stranger, now: float) -> dict[str, Any] | 
         "first_ago": round(now - stranger.first),
         "last_ago": round(now - stranger.last),
     }
-
-
-def printable(text: str) -> str:
-    """Return a text on one line, with what is not printable spelled out: it may come from anybody."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def as_yaml(clients: Iterable[Mapping[str, Any]], title: str) -> str:

@@ -61,6 +61,8 @@ def test_who_fell_to_a_default_is_listed_until_a_rule_names_it(
     assert client["first_seen"] == client["last_seen"]
     assert list(listed(daemon, "--pxe")) == [UNLISTED]
     assert list(listed(daemon, "--interface", "vlan20")) == []
+    nobody = unknown(daemon.socket, "--interface", "vlan20").stdout
+    assert nobody.startswith("# 2 fell to a default, and none of them is as asked for; pxerelay unknown, ")
     assert len(listed(daemon, "--interface", "vlan10", "--since", "1h")) == 2
 
     lines = unknown(daemon.socket).stdout.splitlines()

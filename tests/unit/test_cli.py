@@ -71,6 +71,7 @@ def test_check_shows_every_fault_of_every_file(config: Path, capsys: pytest.Capt
             "{folder}/../run/control.sock is the daemon's control socket; "
             "write a path of its own, such as {right}",
         ),
+        (f"/{'é' * 60}", f"/{'é' * 60} has 121 octets; write a path that has at most 107"),
         ("{folder}/metrics.sock", ""),
         ("{folder}/old.sock", ""),
         ("127.0.0.1:9967", ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ LAYERS = (
     ("service",),
     ("loading",),
     ("system",),
-    ("preview", "difference"),
-    ("telling", "migrate"),
+    ("preview", "difference", "migrate"),
+    ("telling",),
     ("files", "asking"),
     ("relaying",),
     ("choice",),
@@ -112,6 +113,34 @@ def test_no_module_is_imported_by_one_it_imports() -> None:
 
     for module in graph:
         visit(module, ())
+
+
+def _rows(title: str) -> list[list[str]]:
+    """Return the cells of a table of CONTRIBUTING.md."""
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text("utf-8")
+    table = text.split(f"| {title} |", 1)[1].split("\n\n")[0]
+    return [row.strip("| ").split(" | ") for row in table.splitlines()[2:]]
+
+
+def test_contributing_has_the_packages_in_their_order() -> None:
+    named = [name for first, *_ in _rows("package") for name in re.findall(r"`(\w+)`", first)]
+    assert sorted(named) == sorted({*LAYER} - {"__init__", "__main__", "completions.__main__"})
+    assert [LAYER[name] for name in named] == sorted(LAYER[name] for name in named)
+
+
+def test_contributing_names_each_module() -> None:
+    named: dict[str, set[str]] = {}
+    for package, holds, _ in _rows("package"):
+        if package == "`doctor`":
+            named["doctor"] = set(re.findall(r"`(\w+)`", holds))
+    package = ""
+    for first, _ in _rows("module"):
+        package = ", ".join(re.findall(r"\*\*(\w+)\*\*", first)) or package
+        named.setdefault(package, set()).update(re.findall(r"`(\w+)`", first))
+    del named["difference, migrate"]
+    for package, modules in named.items():
+        there = {name.split(".")[1] for name in MODULES if name.startswith(f"{package}.")}
+        assert modules == there, package
 
 
 def test_modules_are_small() -> None:
