@@ -50,7 +50,10 @@ class Holder:
 
 @dataclass(frozen=True)
 class Running:
-    """The daemon that answers at the control socket; `capabilities` are bits (capabilities(7))."""
+    """The daemon that answers at the control socket; `capabilities` are bits (capabilities(7)).
+
+    `no_metrics` says why it does not serve the metrics that its configuration wants.
+    """
 
     pid: int
     path: str
@@ -59,6 +62,7 @@ class Running:
     waiting: Mapping[str, str]
     not_received: int
     capabilities: int | None
+    no_metrics: str | None = None
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,7 @@ def _running(path: Path) -> tuple[Running | None, str, dict[str, Any]]:
         waiting={name: one["waiting"] for name, one in status["interfaces"].items() if one["waiting"]},
         not_received=status["counters"]["not_received"],
         capabilities=processes.capabilities(pid),
+        no_metrics=status["metrics"]["error"],
     )
     return running, "", status
 

@@ -75,6 +75,13 @@ def _daemon(facts: Facts) -> Iterator[Finding]:
             else f"it relays by {running.path}, and what was examined here is {facts.path}",
             "pxerelay reload" if same else f"pxerelay doctor --config {running.path}",
         )
+    if running.no_metrics:
+        yield warning(
+            Code.METRICS_NOT_SERVED,
+            "daemon",
+            f"it relays, and nobody can read its metrics: {running.no_metrics}",
+            f"let what is in the way go, or change `metrics:` in {running.path} and: pxerelay reload",
+        )
 
 
 def _capabilities(facts: Facts) -> Iterator[Finding]:

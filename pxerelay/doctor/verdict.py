@@ -19,6 +19,7 @@ class Code(Enum):
 
     NO_DAEMON = "no-daemon"
     CONFIG_NOT_IN_FORCE = "config-not-in-force"
+    METRICS_NOT_SERVED = "metrics-not-served"
     CAPABILITIES = "capabilities"
     PORT_67_TAKEN = "port-67-taken"
     RECEIVE_BUFFER = "receive-buffer"

@@ -60,6 +60,7 @@ class Daemon:
         self._control_path = control_path
         self._debug = debug
         self._exporter: Exporter | None = None
+        self._no_exporter: str | None = None
         self._held: Held
         self._relay_now: Relay
         self._asked: dict[packet.Transaction, str] = {}
@@ -214,7 +215,7 @@ class Daemon:
             },
             "metrics": {
                 "at": self._held.config.metrics,
-                "error": self._exporter.error if self._exporter else None,
+                "error": self._exporter.error if self._exporter else self._no_exporter,
             },
             "counters": traffic.counters(),
             "traffic": figures.traffic(relay, traffic.tally),
@@ -230,10 +231,12 @@ class Daemon:
 
     async def _export(self, at: str | None) -> None:
         """Serve metrics at a place from now on, or nowhere."""
+        self._no_exporter = None
         if self._exporter is None and at is not None:  # its libraries take memory, and not everybody wants it
             try:
                 module = await asyncio.to_thread(importlib.import_module, "pxerelay.service.exporter")
             except ImportError as error:
+                self._no_exporter = str(error)
                 LOGGER.warning("no metrics: %s", error)
                 return
             self._exporter = module.Exporter(self.status)

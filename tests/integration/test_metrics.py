@@ -12,6 +12,7 @@ import socket
 import stat
 import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Callable
@@ -187,6 +188,26 @@ def test_a_port_that_is_taken_is_told_and_packets_flow(
     daemon.wait_for(lambda: daemon.status()["metrics"]["error"] is None, 15)
     assert of(scraped(network), "pxerelay_replies_total", interface="vlan10") == 1
     assert daemon.log.count("no metrics at") == 1
+
+
+WITHOUT_CLIENT = """\
+import sys
+sys.modules["prometheus_client"] = None
+from pxerelay import cli
+sys.exit(cli.main())
+"""
+
+
+def test_without_prometheus_client_there_are_no_metrics_and_status_tells(
+    start: Start, station: Station, server: FakeServer
+) -> None:
+    daemon = start(TCP, options=(), command=(sys.executable, "-c", WITHOUT_CLIENT))
+    send(station, server, "02:00:00:20:00:01")
+    told = daemon.status()["metrics"]
+    assert told["at"] == f"127.0.0.1:{PORT}"
+    assert "prometheus_client" in told["error"]
+    assert "error" not in daemon.reload(BASE)
+    assert daemon.status()["metrics"] == {"at": None, "error": None}
 
 
 def test_peers_that_say_nothing_hold_up_neither_packets_nor_for_long_other_peers(

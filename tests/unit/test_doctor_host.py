@@ -80,6 +80,7 @@ OTHER = Holder("0.0.0.0", "root", 5, "/usr/sbin/dnsmasq -C /x", "dnsmasq.service
             ["warning daemon capabilities"],
         ),
         (facts(running=replace(RUNNING, capabilities=None)), []),
+        (facts(running=replace(RUNNING, no_metrics="in use")), ["warning daemon metrics-not-served"]),
         (facts(running=replace(RUNNING, not_received=3)), ["warning host receive-buffer"]),
         (facts(receive_limit=212992), []),  # with CAP_NET_ADMIN it takes what it wants
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from contextlib import closing
 
@@ -13,7 +14,7 @@ from tests.lab import Host
 from tests.lab.daemon import PXERELAY
 from tests.lab.odd import OddServer, offer
 from tests.lab.topology import ALTIRIS, RIS, Network
-from tests.lab.wire import Station
+from tests.lab.wire import Station, inside
 
 # All is well
 
@@ -140,6 +141,14 @@ def test_a_changed_file_that_is_not_in_force(start: Start, doctor: Doctor) -> No
     daemon.reload("default: nobody\n")
     daemon.config.write_text(CONFIG)
     assert doctor.finds() == [("error", "config-not-in-force", "daemon")]
+
+
+def test_metrics_that_nobody_can_read(start: Start, doctor: Doctor, network: Network) -> None:
+    with inside(network.relay), socket.socket() as other:
+        other.bind(("127.0.0.1", 9967))
+        other.listen()
+        doctor.of(start(CONFIG + "metrics: 127.0.0.1:9967\n"))
+        assert doctor.finds() == [("warning", "metrics-not-served", "daemon")]
 
 
 def test_a_daemon_that_lacks_a_capability(start: Start, doctor: Doctor, network: Network) -> None:
