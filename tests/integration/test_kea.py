@@ -166,14 +166,16 @@ def test_where_its_interface_is_down_at_its_start_it_runs_and_hears_nobody(
 def test_it_answers_past_its_hosts_routes_and_firewall(
     start: Start, doctor: Doctor, network: Network
 ) -> None:
-    """By default it hears and sends at a raw socket: to the router that the request came by."""
+    """By default it hears and sends at a raw socket: to where on its link the request came from."""
     host = network.altiris.host
     host.ip("route del 10.10.0.0/16")
     rule = ["INPUT", "-p", "udp", "--dport", "67", "-j", "DROP"]
     host.run(["iptables", "-A", *rule])
+    network.relay.sysctl("net.ipv4.conf.core.arp_ignore", 1)  # or it would find giaddr on its link
     try:
         with served(network):
             assert doctor.of(start(CONFIG)).finds() == []
     finally:
+        network.relay.sysctl("net.ipv4.conf.core.arp_ignore", 0)
         host.run(["iptables", "-D", *rule])
         host.route("10.10.0.0/16", "10.20.0.1")
