@@ -24,6 +24,11 @@ _LARGEST = 1472
 
 _EVERYONE = IPv4Address("255.255.255.255")
 
+_LOGGED = (
+    "Kea DHCP4_PACKET_NAK_0001, ISC dhcpd 'unknown network segment', dnsmasq 'no address range available'"
+)
+"""What servers log of a request whose giaddr is in no network that they know."""
+
 _SILENCE = frozenset({Code.SERVER_SILENT, Code.NEXT_HOP_SILENT})
 """What is a warning where clients boot from another address of the same server."""
 
@@ -122,8 +127,11 @@ def _silent(facts: Facts, asked: Asked, subject: str) -> Iterator[Finding]:
         return
     yield from _perhaps_filtered(facts, asked, subject)
     advice = (
-        f"is its DHCP or PXE service up, and does it hear requests for the network of giaddr {asked.giaddr}? "
+        "is its DHCP or PXE service up, and do requests arrive there? "
         f"tcpdump -ni any host {asked.server} and udp port 67",
+        "does it listen there? Kea does only where interfaces were up as it started; if nowhere, it logs "
+        "DHCPSRV_NO_SOCKETS_OPEN, and runs on",
+        f"has it a subnet that giaddr {asked.giaddr} is in? without one it logs: {_LOGGED}",
         f"has it a route back to {asked.giaddr}, and does no firewall on the way drop UDP port 67?",
         "does it answer only clients that it knows? then give it one: pxerelay doctor --mac MAC",
     )

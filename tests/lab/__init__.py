@@ -7,7 +7,7 @@ Used by the integration tests, by `make demo` and by Molecule. Everything is nam
 from tests.lab.clients import Lease, udhcpc
 from tests.lab.command import CommandError
 from tests.lab.network import Host, Lab, LabError, Segment
-from tests.lab.servers import DhcpServer, Dnsmasq, IscDhcpServer, Pool
+from tests.lab.servers import DhcpServer, Dnsmasq, IscDhcpServer, Kea, Pool
 
 __all__ = [
     "CommandError",
@@ -15,6 +15,7 @@ __all__ = [
     "Dnsmasq",
     "Host",
     "IscDhcpServer",
+    "Kea",
     "Lab",
     "LabError",
     "Lease",
