@@ -52,4 +52,4 @@ def _download(package: str, folder: Path, *, dependencies: bool) -> None:
 def _lacking(package: str) -> Sequence[str]:
     """Return the packages that apt would install for this one, and it."""
     told = run(["apt-get", "install", "--simulate", "--no-install-recommends", package]).stdout
-    return [line.split()[1] for line in told.splitlines() if line.startswith("Inst ")]
+    return sorted({package, *(line.split()[1] for line in told.splitlines() if line.startswith("Inst "))})
