@@ -38,7 +38,12 @@ sys.exit(cli.main())
 COMMAND = (sys.executable, "-c", LOADER)
 """The daemon, with a loader that first does what `way.py` says, next to the configuration."""
 
-ENDLESS = "import time\ntime.sleep(600)\n"
+ENDLESS = """\
+import time
+from pathlib import Path
+Path(__file__).with_name("begun").touch()
+time.sleep(600)
+"""
 
 
 def children(pid: int) -> Sequence[str]:
@@ -102,7 +107,7 @@ def endless_reload(daemon: Daemon) -> Iterator[str]:
     way = daemon.config.with_name("way.py")
     way.write_text(ENDLESS)
     daemon.process.send_signal(signal.SIGHUP)
-    daemon.wait_for(lambda: bool(children(daemon.process.pid)))
+    daemon.wait_for(way.with_name("begun").exists, 10)
     way.unlink()
     yield children(daemon.process.pid)[0]
 
