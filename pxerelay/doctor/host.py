@@ -80,7 +80,8 @@ def _daemon(facts: Facts) -> Iterator[Finding]:
             Code.METRICS_NOT_SERVED,
             "daemon",
             f"it relays, and nobody can read its metrics: {running.no_metrics}",
-            f"let what is in the way go, or change `metrics:` in {running.path} and: pxerelay reload",
+            f"free that place, install what is missing, or change `metrics:` in {running.path}",
+            "then: pxerelay reload",
         )
 
 
