@@ -6,11 +6,10 @@ import argparse
 from pathlib import Path
 
 from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_command, add_format, fail, tell
-from pxerelay.files import findings, lint
-from pxerelay.files.findings import ConfigError
-from pxerelay.loading.load import DEFAULT_PATH, UnreadableError, load
-from pxerelay.service import control
-from pxerelay.system import clock
+from pxerelay.config import findings, lint
+from pxerelay.config.findings import ConfigError
+from pxerelay.config.load import DEFAULT_PATH, UnreadableError, load
+from pxerelay.linux import clock, control_client
 
 
 def add(commands: Commands) -> None:
@@ -36,7 +35,7 @@ def _check(arguments: argparse.Namespace) -> int:
     code = OK
     for path in arguments.files or [DEFAULT_PATH]:
         try:
-            loaded = load(path, arguments.stands_at, control_socket=control.default_path())
+            loaded = load(path, arguments.stands_at, control_socket=control_client.default_path())
         except UnreadableError as error:
             found.extend(error.findings)
             code = FAILED

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pxerelay.files.findings import did_you_mean
-from pxerelay.loading.load import DEFAULT_PATH
-from pxerelay.service import control
+from pxerelay.config.findings import did_you_mean
+from pxerelay.config.load import DEFAULT_PATH
+from pxerelay.linux import control_client
 from pxerelay.wire.arch import ARCHITECTURES, EXPECTED, NUMBER_OF
 
 OK, FOUND, FAILED, NO_DAEMON = 0, 1, 2, 3
@@ -94,8 +94,8 @@ def ask(
 ) -> int:
     """Ask the daemon, print its answer, and return the exit code."""
     try:
-        answer = control.ask(arguments.socket, command, **more)
-    except control.NoDaemonError as error:
+        answer = control_client.ask(arguments.socket, command, **more)
+    except control_client.NoDaemonError as error:
         return fail(str(error), NO_DAEMON)
     if "error" in answer:
         return fail(answer["error"], FOUND)
@@ -149,7 +149,7 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 def add_socket(parser: argparse.ArgumentParser) -> None:
     """Add the option that names the daemon's control socket."""
-    path = control.default_path()
+    path = control_client.default_path()
     parser.add_argument(
         "--socket", type=Path, default=path, metavar="S", help=f"control socket; default: {path}"
     )

@@ -11,15 +11,15 @@ from functools import partial
 from pathlib import Path
 
 from pxerelay.commands.common import FOUND, OK, Commands, add_command, add_format, fail, tell
-from pxerelay.difference import show
-from pxerelay.difference.compare import compare
-from pxerelay.difference.show import Part
-from pxerelay.difference.values import Difference
-from pxerelay.files.findings import ConfigError, Finding
-from pxerelay.loading.load import Loaded, load
-from pxerelay.loading.rendered import Rendered, RenderError, rendered
-from pxerelay.loading.revision import Revision, RevisionError, split
-from pxerelay.system import clock
+from pxerelay.config.findings import ConfigError, Finding
+from pxerelay.config.load import Loaded, load
+from pxerelay.linux import clock
+from pxerelay.tools.diff import show
+from pxerelay.tools.diff.compare import compare
+from pxerelay.tools.diff.git_source import Revision, RevisionError, split
+from pxerelay.tools.diff.inventory import Rendered, RenderError, rendered
+from pxerelay.tools.diff.show import Part
+from pxerelay.tools.diff.values import Difference
 
 
 def add(commands: Commands) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from pxerelay.asking.errands import LONGEST
 from pxerelay.commands.common import (
     FOUND,
     OK,
@@ -17,8 +16,9 @@ from pxerelay.commands.common import (
     fail,
     tell,
 )
-from pxerelay.files.findings import ConfigError
-from pxerelay.loading.load import load
+from pxerelay.config.findings import ConfigError
+from pxerelay.config.load import load
+from pxerelay.relay.survey_request import LONGEST
 from pxerelay.wire.mac import MacError, parse_mac
 
 
@@ -51,8 +51,8 @@ def add(commands: Commands) -> None:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from pxerelay.doctor import examine, gather, plan, report
-    from pxerelay.doctor.verdict import Severity
+    from pxerelay.tools.doctor import examine, gather, plan, report
+    from pxerelay.tools.doctor.verdict import Severity
 
     try:
         loaded = load(arguments.config)

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pxerelay.asking import probe
-from pxerelay.choice.model import Config
 from pxerelay.commands.common import (
     FAILED,
     OK,
@@ -24,16 +22,17 @@ from pxerelay.commands.common import (
     tell,
 )
 from pxerelay.commands.heard import add_hints, hear, hints_of
-from pxerelay.files.findings import ConfigError
-from pxerelay.loading.captures import CaptureError
-from pxerelay.loading.load import Loaded, load
-from pxerelay.preview import replay, retell, review
-from pxerelay.preview.offline import Hints
-from pxerelay.preview.replay import Replayer
-from pxerelay.relaying.relay import BROADCAST
-from pxerelay.system import clock
-from pxerelay.telling import words
-from pxerelay.wire import packet
+from pxerelay.config.findings import ConfigError
+from pxerelay.config.load import Loaded, load
+from pxerelay.linux import clock
+from pxerelay.policy.model import Config
+from pxerelay.relay import words
+from pxerelay.relay.relay import BROADCAST
+from pxerelay.tools.simulate import replay, replay_text, review
+from pxerelay.tools.simulate.captures import CaptureError
+from pxerelay.tools.simulate.offline import Hints
+from pxerelay.tools.simulate.replay import Replayer
+from pxerelay.wire import packet, probe
 from pxerelay.wire.dissect import Datagram
 from pxerelay.wire.mac import MacError, format_mac, parse_mac
 
@@ -229,7 +228,7 @@ def _show(
             more["vendor_class"] = client.vendor_class.decode("utf-8", "backslashreplace")
             more["arch"] = client.architectures
         if verdict:
-            more["packet"] = retell.packet_plain(verdict)
+            more["packet"] = replay_text.packet_plain(verdict)
         tell(review.as_json(explanation, more))
         return
     about = ""
@@ -239,7 +238,7 @@ def _show(
         about = f"{place} ({kind})"
     tell(review.as_text(explanation, about))
     if verdict:
-        tell(retell.packet_text(verdict))
+        tell(replay_text.packet_text(verdict))
 
 
 def _made_up(client: _Client) -> Datagram:

@@ -7,10 +7,9 @@ from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 from typing import NamedTuple
 
-from pxerelay.choice.model import Config
-from pxerelay.loading import captures
-from pxerelay.preview import replay
-from pxerelay.preview.offline import Hints
+from pxerelay.policy.model import Config
+from pxerelay.tools.simulate import captures, replay
+from pxerelay.tools.simulate.offline import Hints
 from pxerelay.wire import dissect
 from pxerelay.wire.dissect import Datagram
 

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pxerelay.commands.common import FOUND, OK, Commands, add_command, fail, tell
-from pxerelay.files import config, document, findings
-from pxerelay.files.findings import ConfigError
-from pxerelay.files.resolve import DROP
-from pxerelay.migrate import dhcrelay, hosts
-from pxerelay.migrate.formats import FORMATS, recognise
-from pxerelay.migrate.found import Found, Servers, server_fault
-from pxerelay.migrate.source import Source, decoded, printable
-from pxerelay.migrate.writer import name_fault, render
+from pxerelay.config import config, document, findings
+from pxerelay.config.findings import ConfigError
+from pxerelay.config.resolve import DROP
+from pxerelay.tools.importers import dhcrelay, hosts
+from pxerelay.tools.importers.formats import FORMATS, recognise
+from pxerelay.tools.importers.found import Found, Servers, server_fault
+from pxerelay.tools.importers.source import Source, decoded, printable
+from pxerelay.tools.importers.writer import name_fault, render
 
 _MORE = """
 Comments are kept. A line that was not understood is named with its place and becomes a comment; what was

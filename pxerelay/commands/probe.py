@@ -6,7 +6,6 @@ import argparse
 import json
 from typing import Any
 
-from pxerelay.asking import probe
 from pxerelay.commands.common import (
     EXITS,
     FOUND,
@@ -20,6 +19,7 @@ from pxerelay.commands.common import (
     ask,
     fail,
 )
+from pxerelay.wire import probe
 from pxerelay.wire.mac import MacError, parse_mac
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from pxerelay.commands.common import FAILED, OK, Commands, add_command, add_config, add_format, fail, tell
 from pxerelay.commands.heard import Heard, add_hints, hear, hints_of
-from pxerelay.files.findings import ConfigError
-from pxerelay.loading.captures import CaptureError
-from pxerelay.loading.load import load
-from pxerelay.preview import replay, retell
-from pxerelay.preview.replay import Replayer
-from pxerelay.system import clock
+from pxerelay.config.findings import ConfigError
+from pxerelay.config.load import load
+from pxerelay.linux import clock
+from pxerelay.tools.simulate import replay, replay_text
+from pxerelay.tools.simulate.captures import CaptureError
+from pxerelay.tools.simulate.replay import Replayer
 
 _MORE = """
 A packet's client interface is told by --vlan for its tag, else by --interface, by the name that a pcapng file
@@ -70,22 +70,22 @@ def _replay(arguments: argparse.Namespace) -> int:
     found = replay.differences(heard.datagrams, one, second)
     if arguments.format == "json":
         for group in found:
-            tell(retell.difference_json(group))
+            tell(replay_text.difference_json(group))
     else:
-        tell(retell.differences(found))
-    total = retell.Sum()
+        tell(replay_text.differences(found))
+    total = replay_text.Sum()
     for datagram in heard.datagrams:
         total.add(one.verdict(datagram))
     return _finish(heard, total)
 
 
-def _tell(heard: Heard, one: Replayer, *, as_json: bool) -> retell.Sum:
-    total = retell.Sum()
+def _tell(heard: Heard, one: Replayer, *, as_json: bool) -> replay_text.Sum:
+    total = replay_text.Sum()
     total.others = heard.others
     for datagram in heard.datagrams:
         verdict = one.verdict(datagram)
         total.add(verdict)
-        show = retell.as_json if as_json else retell.line
+        show = replay_text.as_json if as_json else replay_text.line
         tell(show(verdict, _time(datagram.time, universal=as_json)))
     tell(total.as_json() if as_json else total.text())
     return total
@@ -102,7 +102,7 @@ def _time(seconds: float, *, universal: bool) -> str:
         return f"{seconds:.6f}"
 
 
-def _finish(heard: Heard, total: retell.Sum) -> int:
+def _finish(heard: Heard, total: replay_text.Sum) -> int:
     """Say what could not be told, and return the exit code."""
     wrong = [*total.advice, *([heard.fault] if heard.fault else [])]
     return fail("\n".join(wrong)) if wrong else OK

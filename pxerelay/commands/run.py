@@ -7,8 +7,8 @@ import asyncio
 import signal
 
 from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_command, add_config, add_socket
-from pxerelay.files.findings import ConfigError
-from pxerelay.system import log
+from pxerelay.config.findings import ConfigError
+from pxerelay.linux import log
 
 
 def add(commands: Commands) -> None:
@@ -27,7 +27,7 @@ def add(commands: Commands) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing has been read yet that could be read again
     log.set_up(debug=arguments.debug)
-    from pxerelay.service.daemon import Daemon, StartError
+    from pxerelay.daemon.daemon import Daemon, StartError
 
     async def relay() -> None:
         await Daemon(arguments.config, arguments.socket, debug=arguments.debug).run()

@@ -19,7 +19,7 @@ from pxerelay.commands.common import (
     ask,
     fail,
 )
-from pxerelay.telling.rates import median, share_answered
+from pxerelay.commands.rates import median, share_answered
 
 
 def add(commands: Commands) -> None:

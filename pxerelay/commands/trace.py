@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pxerelay.choice.rules import Choice, Match, Reason
+from pxerelay.commands import watching
 from pxerelay.commands.common import (
     FOUND,
     NO_DAEMON,
@@ -26,10 +26,10 @@ from pxerelay.commands.common import (
     fail,
     tell,
 )
-from pxerelay.files.document import Document, parse
-from pxerelay.preview.review import Origins
-from pxerelay.service import control
-from pxerelay.telling import watching
+from pxerelay.config.document import Document, parse
+from pxerelay.linux import control_client
+from pxerelay.policy.rules import Choice, Match, Reason
+from pxerelay.tools.simulate.review import Origins
 from pxerelay.wire.mac import MacError, parse_pattern
 
 _MORE = """
@@ -85,22 +85,22 @@ def _positive(text: str) -> int:
 
 def _trace(arguments: argparse.Namespace) -> int:
     try:
-        with control.asking(
+        with control_client.asking(
             arguments.socket, "trace", mac=arguments.mac, interface=arguments.interface
         ) as answers:
-            start = answers.next(control.ANSWER_TIMEOUT)
+            start = answers.next(control_client.ANSWER_TIMEOUT)
             if start is None:
                 return fail(f"no daemon answers at {arguments.socket}: it takes too long", NO_DAEMON)
             if "error" in start:
                 return fail(start["error"], FOUND)
             return _follow(arguments, answers, start)
-    except control.NoDaemonError as error:
+    except control_client.NoDaemonError as error:
         return fail(str(error), NO_DAEMON)
     except KeyboardInterrupt:
         return OK
 
 
-def _follow(arguments: argparse.Namespace, answers: control.Answers, start: dict[str, Any]) -> int:
+def _follow(arguments: argparse.Namespace, answers: control_client.Answers, start: dict[str, Any]) -> int:
     began = time.monotonic()
     end = began + arguments.seconds if arguments.seconds else float("inf")
     left = arguments.count

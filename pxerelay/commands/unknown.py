@@ -19,8 +19,8 @@ from pxerelay.commands.common import (
     add_socket,
     ask,
 )
-from pxerelay.system.vendors import vendors
-from pxerelay.telling.unknown import as_yaml
+from pxerelay.linux.vendors import vendors
+from pxerelay.relay.unknown import as_yaml
 from pxerelay.wire.mac import parse_mac
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

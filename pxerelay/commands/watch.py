@@ -13,9 +13,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from pxerelay.commands import rates
 from pxerelay.commands.common import FAILED, NO_DAEMON, OK, fail
-from pxerelay.service import control
-from pxerelay.telling import rates
+from pxerelay.linux import control_client
 
 _EVERY = 1.0
 """Seconds from one look to the next."""
@@ -40,8 +40,8 @@ def watch(arguments: argparse.Namespace) -> int:
             "--watch draws on a terminal; for programs there are `status --json` and `metrics:`", FAILED
         )
     try:
-        before = control.ask(arguments.socket, "status")
-    except control.NoDaemonError as error:
+        before = control_client.ask(arguments.socket, "status")
+    except control_client.NoDaemonError as error:
         return fail(str(error), NO_DAEMON)
     with suppress(KeyboardInterrupt), Live(console=console, screen=True, auto_refresh=False) as live:
         for shown in _screens(arguments, before, console):
@@ -59,8 +59,8 @@ def _screens(
         time.sleep(_EVERY)
         before = after
         try:
-            after = control.ask(arguments.socket, "status")
-        except control.NoDaemonError as error:
+            after = control_client.ask(arguments.socket, "status")
+        except control_client.NoDaemonError as error:
             yield Text(str(error), style="bold red")
             continue
         now = time.monotonic()

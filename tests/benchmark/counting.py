@@ -14,13 +14,13 @@ from contextlib import ExitStack, contextmanager
 from ipaddress import IPv4Address
 from textwrap import dedent
 
-from pxerelay.choice.ports import Link, assign
-from pxerelay.files import config, document
-from pxerelay.relaying.relay import Relay, ToServers
-from pxerelay.relaying.tally import Tally
-from pxerelay.relaying.transactions import Transactions
-from pxerelay.service.traffic import Traffic
-from pxerelay.system import sockets
+from pxerelay.config import config, document
+from pxerelay.daemon.traffic import Traffic
+from pxerelay.linux import sockets
+from pxerelay.policy.ports import Link, assign
+from pxerelay.relay.counters import Tally
+from pxerelay.relay.relay import Relay, ToServers
+from pxerelay.relay.transactions import Transactions
 from pxerelay.wire import packet
 from tests.benchmark.messages import CLIENTS, macs, replies, requests
 from tests.benchmark.peers import Mapped

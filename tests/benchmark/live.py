@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from pxerelay.service import control
+from pxerelay.linux import control_client
 from tests.benchmark.mappings import random_rules
 from tests.benchmark.peers import Floor, Mapped
 from tests.benchmark.results import Bound, Result, Say, Table, middle
@@ -92,7 +92,7 @@ def _reload_again_and_again(one: Rig) -> None:
 
 
 def _reload(one: Rig) -> None:
-    answer = control.ask(one.agent.path("sock"), "reload")
+    answer = control_client.ask(one.agent.path("sock"), "reload")
     if "error" in answer:
         raise LabError(answer["error"])
 

@@ -13,7 +13,7 @@ _TIMED = """
 import sys, time, pathlib
 sys.path[:] = sys.argv[2:]
 import yaml
-from pxerelay.loading.load import load
+from pxerelay.config.load import load
 path = pathlib.Path(sys.argv[1])
 start = time.perf_counter()
 {}

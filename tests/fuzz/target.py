@@ -11,12 +11,12 @@ import itertools
 import re
 from ipaddress import IPv4Address, IPv4Network
 
-from pxerelay.choice.boots import Boots
-from pxerelay.choice.pools import Standing
-from pxerelay.choice.ports import Link, Port
-from pxerelay.relaying.relay import Decision, Drop, Relay, ToClient, ToServers
-from pxerelay.relaying.shortcut import Shortcuts
-from pxerelay.telling.account import Narrator
+from pxerelay.policy.pools import Standing
+from pxerelay.policy.ports import Link, Port
+from pxerelay.policy.sticky import Boots
+from pxerelay.relay.account import Narrator
+from pxerelay.relay.fast_path import Shortcuts
+from pxerelay.relay.relay import Decision, Drop, Relay, ToClient, ToServers
 from pxerelay.wire import agentinfo, packet
 from pxerelay.wire.batch import client_number, number
 from pxerelay.wire.frames import ETHERNET, IP_HEADER, TASK, UDP_HEADER, Framing, Reply

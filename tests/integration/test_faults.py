@@ -8,11 +8,11 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from pxerelay.choice.ports import Link, assign
-from pxerelay.files import config, document
-from pxerelay.relaying.relay import Relay
-from pxerelay.service.traffic import Traffic
-from pxerelay.system import sockets
+from pxerelay.config import config, document
+from pxerelay.daemon.traffic import Traffic
+from pxerelay.linux import sockets
+from pxerelay.policy.ports import Link, assign
+from pxerelay.relay.relay import Relay
 from tests.integration.conftest import BASE
 from tests.lab.topology import Network
 from tests.lab.wire import FakeServer, Station, inside

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from pxerelay.system import sockets
+from pxerelay.linux import sockets
 from pxerelay.wire.packet import UNSET
 from tests.lab.topology import RELAY_CORE, RIS, Network
 from tests.lab.wire import FakeServer, inside

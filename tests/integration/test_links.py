@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pxerelay.choice.ports import Link
-from pxerelay.system.interfaces import watch
+from pxerelay.linux.interfaces import watch
+from pxerelay.policy.ports import Link
 from tests.lab.command import CommandError
 from tests.lab.daemon import Daemon
 from tests.lab.network import Segment

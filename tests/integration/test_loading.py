@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from pxerelay import __version__
-from pxerelay.service.control import NoDaemonError
+from pxerelay.linux.control_client import NoDaemonError
 from tests.integration.conftest import BASE
 from tests.lab.daemon import Daemon
 from tests.lab.topology import Network
@@ -28,7 +28,7 @@ Start = Callable[..., Daemon]
 LOADER = """\
 import sys
 from pxerelay import cli
-from pxerelay.loading import loader
+from pxerelay.daemon import loader
 head, ignoring, *rest = loader._BOOTSTRAP.splitlines()
 way = "import runpy; from pathlib import Path; way = Path(sys.argv[1]).with_name('way.py')"
 run = "way.exists() and runpy.run_path(str(way))"

@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pxerelay.service.metrics import NAMES
+from pxerelay.daemon.metrics import NAMES
 from pxerelay.wire import packet
 from tests.integration.conftest import BASE
 from tests.lab.daemon import PXERELAY, Daemon

@@ -22,7 +22,7 @@ NAMED = BASE.replace("ris: 10.20.0.10", "ris: wds.example.net")
 FAST = """\
 import sys
 from pxerelay import cli
-from pxerelay.system import names
+from pxerelay.linux import names
 names.INTERVAL = 0.3
 sys.exit(cli.main())
 """

@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 from pyroute2.netlink.rtnl import RTM_GETLINK
 
-from pxerelay.system.netlink import DisturbedError, Lister
+from pxerelay.linux.netlink import DisturbedError, Lister
 from tests.lab.network import Host
 from tests.lab.topology import Network
 from tests.lab.wire import inside

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pxerelay.service import control
+from pxerelay.linux import control_client
 from tests.integration.conftest import BASE
 from tests.lab import Host
 from tests.lab.clients import udhcpc
@@ -195,7 +195,7 @@ def test_a_client_that_nobody_knows_is_unknown_also_when_it_is_followed(
     station.send(asked(OTHER))
     assert server.receive() is not None
     followed.wait_for("DISCOVER")
-    assert [one["mac"] for one in control.ask(daemon.socket, "unknown")["clients"]] == [OTHER]
+    assert [one["mac"] for one in control_client.ask(daemon.socket, "unknown")["clients"]] == [OTHER]
 
 
 def test_a_trace_survives_a_reload_and_tells_of_it(
@@ -321,10 +321,10 @@ def test_traces_are_few_and_take_no_place_of_other_commands(start: Start) -> Non
             silent = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
             silent.connect(str(daemon.socket))
         assert daemon.status()["config"]["rules"] == 4
-        refused = control.ask(daemon.socket, "trace", mac="*")
+        refused = control_client.ask(daemon.socket, "trace", mac="*")
         assert refused["error"].startswith("4 traces are running already (02:00:00:00:*, ")
         peers[0].close()
-        daemon.wait_for(lambda: "error" not in control.ask(daemon.socket, "trace", mac="*"))
+        daemon.wait_for(lambda: "error" not in control_client.ask(daemon.socket, "trace", mac="*"))
     assert daemon.stop() == 0
 
 

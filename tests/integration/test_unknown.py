@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pxerelay.service import control
+from pxerelay.linux import control_client
 from tests.integration.conftest import BASE
 from tests.lab.daemon import PXERELAY, Daemon
 from tests.lab.wire import FakeServer, Station
@@ -99,7 +99,7 @@ def test_clients_of_a_burst_are_listed_each_and_once(start: Start, station: Stat
     assert daemon.status()["counters"]["not_received"] == 0
     found = listed(daemon)
     assert sorted(found) == clients
-    answer = control.ask(daemon.socket, "unknown")
+    answer = control_client.ask(daemon.socket, "unknown")
     assert (answer["forgotten"], answer["overlooked"]) == (0, 0)
 
 
@@ -110,7 +110,7 @@ def test_a_flood_of_invented_addresses_is_bounded_and_packets_flow_while_it_is_t
     for number in range(6000):
         station.send(request(chaddr=f"02:00:00:0b:{number >> 8:02x}:{number & 255:02x}"))
     daemon.wait_for(lambda: daemon.status()["counters"]["requests"] >= 6000, 10)
-    answer = control.ask(daemon.socket, "unknown")
+    answer = control_client.ask(daemon.socket, "unknown")
     assert len(answer["clients"]) == answer["most"] == 4096
     assert answer["forgotten"] + answer["overlooked"] == 6000 - 4096
     assert "others were forgotten 1904 times" in unknown(daemon.socket).stdout.splitlines()[0]
@@ -164,7 +164,7 @@ def test_a_default_that_drops_is_a_default_too(start: Start, station: Station) -
 
 
 def test_exit_codes(tmp_path: Path) -> None:
-    nobody = tmp_path / "control.sock"
+    nobody = tmp_path / "control_client.sock"
     assert unknown(nobody).returncode == 3
     done = unknown(nobody, "--since", "2 weeks")
     assert done.returncode == 2

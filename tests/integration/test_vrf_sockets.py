@@ -11,9 +11,9 @@ from contextlib import closing
 
 import pytest
 
-from pxerelay.system import sockets
-from pxerelay.system.log import LOGGER
-from pxerelay.system.vrfs import VrfSockets
+from pxerelay.linux import sockets
+from pxerelay.linux.log import LOGGER
+from pxerelay.linux.vrfs import VrfSockets
 from tests.lab.topology import RELAY_CORE, RIS, Network
 from tests.lab.wire import FakeServer, inside
 from tests.unit.messages import ip
@@ -103,7 +103,7 @@ def test_what_can_not_be_opened_is_told_once_and_the_others_are_heard(
 def test_what_can_not_be_opened_is_tried_again_until_it_ends(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pxerelay.system.vrfs._TRY_AGAIN", 0.05)
+    monkeypatch.setattr("pxerelay.linux.vrfs._TRY_AGAIN", 0.05)
 
     async def there() -> None:
         tries: list[None] = []

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pxerelay.service import control
+from pxerelay.linux import control_client
 from tests.lab.network import LabError
 from tests.lab.topology import Network
 
@@ -32,7 +32,7 @@ class Daemon:
     ) -> None:
         self.config = folder / file
         self.config.parent.mkdir(exist_ok=True)
-        self.socket = folder / "control.sock"
+        self.socket = folder / "control_client.sock"
         self.log_path = folder / "log"
         self.config.write_text(config)
         files = ("--config", str(self.config), "--socket", str(self.socket))
@@ -44,8 +44,8 @@ class Daemon:
 
     def _answers(self) -> bool:
         try:
-            control.ask(self.socket, "status")
-        except control.NoDaemonError:
+            control_client.ask(self.socket, "status")
+        except control_client.NoDaemonError:
             return False
         return True
 
@@ -60,7 +60,7 @@ class Daemon:
 
     def ask(self, command: str) -> dict[str, Any]:
         """Send a command over its control socket, and return the answer."""
-        return control.ask(self.socket, command)
+        return control_client.ask(self.socket, command)
 
     def reload(self, config: str) -> dict[str, Any]:
         """Exchange the configuration file and have the daemon load it."""

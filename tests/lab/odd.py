@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 
-from pxerelay.system import sockets
+from pxerelay.linux import sockets
 from pxerelay.wire import packet
 from tests.lab.network import Host
 from tests.lab.wire import inside

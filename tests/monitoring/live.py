@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from pxerelay.service import control
+from pxerelay.linux import control_client
 from tests.lab import Dnsmasq, Host, Lab, Pool, udhcpc
 from tests.lab.network import LabError
 from tests.lab.topology import CLIENT_SUPERNET, CLIENTS, RELAY_CORE, Network
@@ -79,7 +79,7 @@ class Relay:
         self._text = _CONFIG.format(metrics=METRICS, vlan20=vlans)
         self._folder = folder
         folder.mkdir(parents=True)
-        self._config, self._socket = folder / "pxerelay.yml", folder / "control.sock"
+        self._config, self._socket = folder / "pxerelay.yml", folder / "control_client.sock"
         self._config.write_text(self._text)
         self._process: subprocess.Popen[str] | None = None
         self.start()
@@ -97,8 +97,8 @@ class Relay:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             try:
-                control.ask(self._socket, "status")
-            except control.NoDaemonError:
+                control_client.ask(self._socket, "status")
+            except control_client.NoDaemonError:
                 time.sleep(0.1)
             else:
                 return
@@ -113,7 +113,7 @@ class Relay:
     def mistake(self) -> None:
         """Have the daemon load a file that it must refuse."""
         self._config.write_text(self._text + "defalt: ris\n")
-        control.ask(self._socket, "reload")
+        control_client.ask(self._socket, "reload")
 
     def restart(self) -> None:
         """Start it again, with the configuration that it had."""

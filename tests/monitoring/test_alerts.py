@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pxerelay.service.metrics import NAMES, WATCHED
+from pxerelay.daemon.metrics import NAMES, WATCHED
 from tests.lab.command import REPOSITORY
 from tests.monitoring import dashboard
 from tests.monitoring.prometheus import promtool

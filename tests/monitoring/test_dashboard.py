@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from pxerelay.service.metrics import NAMES
+from pxerelay.daemon.metrics import NAMES
 from tests.lab.command import CACHE, run
 from tests.monitoring import dashboard
 from tests.monitoring.prometheus import promtool

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from pxerelay.service.metrics import NAMES
+from pxerelay.daemon.metrics import NAMES
 from tests.lab.command import REPOSITORY
 from tests.monitoring import dashboard
 from tests.monitoring.prometheus import promtool

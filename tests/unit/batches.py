@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from pxerelay.relaying.relay import Decision, ToClient
-from pxerelay.relaying.shortcut import Shortcuts
+from pxerelay.relay.fast_path import Shortcuts
+from pxerelay.relay.relay import Decision, ToClient
 from pxerelay.wire.batch import SLOT, Batch, Room, number, room_size
 from tests.unit.messages import ip
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 from textwrap import dedent
 
-from pxerelay.choice.boots import Boots
-from pxerelay.choice.model import Config
-from pxerelay.choice.pools import ALL_UP, Standing
-from pxerelay.choice.ports import Link, assign
-from pxerelay.choice.rules import Reason
-from pxerelay.files import config, document
-from pxerelay.relaying.relay import Decision, Relay, ToServers
+from pxerelay.config import config, document
+from pxerelay.policy.model import Config
+from pxerelay.policy.pools import ALL_UP, Standing
+from pxerelay.policy.ports import Link, assign
+from pxerelay.policy.rules import Reason
+from pxerelay.policy.sticky import Boots
+from pxerelay.relay.relay import Decision, Relay, ToServers
 
 STANDARD = """
 servers:

@@ -7,11 +7,11 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any
 
-from pxerelay.choice.answers import Answers
-from pxerelay.choice.ports import Link, assign
-from pxerelay.doctor import host, network, plan
-from pxerelay.doctor.facts import Facts, Holder, Nic, Running, Way
-from pxerelay.doctor.verdict import Finding
+from pxerelay.policy.ports import Link, assign
+from pxerelay.policy.servers import Answers
+from pxerelay.tools.doctor import host, network, plan
+from pxerelay.tools.doctor.facts import Facts, Holder, Nic, Running, Way
+from pxerelay.tools.doctor.verdict import Finding
 from tests.unit.configs import build
 
 DOCS = Path(__file__).parents[2] / "docs" / "doctor.md"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay.choice.ports import assign
-from pxerelay.relaying.relay import Drop, Relay, ToClient, ToServers
+from pxerelay.policy.ports import assign
+from pxerelay.relay.relay import Drop, Relay, ToClient, ToServers
 from pxerelay.wire import agentinfo, packet
 from pxerelay.wire.agentinfo import AgentInfoSetting, info_for
 from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, build, relay
@@ -240,7 +240,7 @@ def test_rule_18_interfaces_whose_circuit_ids_are_cut_off_alike_share_no_giaddr(
 
 
 def test_what_is_remembered_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pxerelay.relaying.relay._ASKED", 10)
+    monkeypatch.setattr("pxerelay.relay.relay._ASKED", 10)
     one = relay(SHARED)
     for last in range(100):
         one.decide(request(chaddr=f"02:00:00:00:00:{last:02x}"), VLAN10, NOBODY)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from pxerelay.choice.answers import Answer, Answers
-from pxerelay.choice.ports import assign
 from pxerelay.cli import main
-from pxerelay.relaying.relay import Drop, Relay, ToClient, ToServers
-from pxerelay.system import names
+from pxerelay.linux import names
+from pxerelay.policy.ports import assign
+from pxerelay.policy.servers import Answer, Answers
+from pxerelay.relay.relay import Drop, Relay, ToClient, ToServers
 from tests.unit.configs import CORE, LINKS, VLAN10, build, way
 from tests.unit.messages import ip, reply, request
 

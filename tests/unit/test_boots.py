@@ -6,10 +6,10 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from pxerelay.choice import boots as boots_module
-from pxerelay.choice.boots import HELD, TURN, Boots
-from pxerelay.choice.pools import ALL_UP, Standing
-from pxerelay.relaying.relay import Drop, ToServers
+from pxerelay.policy import sticky as boots_module
+from pxerelay.policy.pools import ALL_UP, Standing
+from pxerelay.policy.sticky import HELD, TURN, Boots
+from pxerelay.relay.relay import Drop, ToServers
 from pxerelay.wire.batch import client_number
 from tests.unit.configs import CORE, STANDARD, VLAN10, relay
 from tests.unit.messages import DISCOVER, REQUEST, ip, message, option, request

@@ -6,9 +6,8 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from pxerelay.asking import bootserver
-from pxerelay.asking.bootserver import Service
-from pxerelay.wire import packet
+from pxerelay.wire import bootserver, packet
+from pxerelay.wire.bootserver import Service
 from tests.unit.messages import ip, option, reply
 
 SERVER, SENDER, OTHER = IPv4Address("10.20.0.20"), IPv4Address("10.20.0.21"), IPv4Address("10.20.0.30")

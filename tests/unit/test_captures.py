@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pxerelay.relaying.relay import Relay, ToClient, ToServers
+from pxerelay.relay.relay import Relay, ToClient, ToServers
 from pxerelay.wire import packet
 from tests.firmware.setups import BIOS, DHCP, PLAIN, ROUTER, SETTINGS, UEFI, configuration
 from tests.lab import pcap

@@ -15,7 +15,7 @@ import pytest
 
 from pxerelay import __version__
 from pxerelay.cli import main
-from pxerelay.loading.load import load
+from pxerelay.config.load import load
 
 CONFIG = """\
 servers: {ris: 10.20.0.10, altiris: 10.20.0.20}

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pxerelay.choice.days import day_text, parse_day
-from pxerelay.system.clock import beginning, today
+from pxerelay.linux.clock import beginning, today
+from pxerelay.policy.days import day_text, parse_day
 
 NO_MIDNIGHT = "LAB3SUM,M11.1.0/0,M2.3.0/0"
 """Summer time begins on the first Sunday of November at 0:00 and ends on the third of February at 0:00."""

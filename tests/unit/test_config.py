@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pxerelay.choice.rules import Choice
-from pxerelay.files import config, document, schema
-from pxerelay.files.findings import ConfigError
+from pxerelay.config import config, document, schema
+from pxerelay.config.findings import ConfigError
+from pxerelay.policy.rules import Choice
 from pxerelay.wire.arch import ARCHITECTURES, NUMBER_OF
 from pxerelay.wire.mac import Pattern, parse_pattern
 from tests.unit.configs import build

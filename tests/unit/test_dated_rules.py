@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay.choice.days import FOREVER, parse_day
-from pxerelay.choice.model import Config
-from pxerelay.choice.ports import assign
-from pxerelay.choice.rules import Choice, Match, PatternRule, RuleTable
-from pxerelay.files.findings import ConfigError
-from pxerelay.relaying.relay import Relay, ToServers
-from pxerelay.relaying.shortcut import Shortcuts
+from pxerelay.config.findings import ConfigError
+from pxerelay.policy.days import FOREVER, parse_day
+from pxerelay.policy.model import Config
+from pxerelay.policy.ports import assign
+from pxerelay.policy.rules import Choice, Match, PatternRule, RuleTable
+from pxerelay.relay.fast_path import Shortcuts
+from pxerelay.relay.relay import Relay, ToServers
 from pxerelay.wire.client import DescribedClient
 from pxerelay.wire.mac import Pattern, parse_mac
 from tests.unit.batches import outcomes

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pxerelay.choice.days import day_text, parse_day, parts
+from pxerelay.policy.days import day_text, parse_day, parts
 
 
 @given(st.dates())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay.preview import decode
+from pxerelay.tools.simulate import decode
 from tests.lab import pcap
 from tests.lab.command import REPOSITORY
 from tests.unit.configs import STANDARD, VLAN10, relay

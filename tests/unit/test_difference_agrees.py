@@ -10,12 +10,12 @@ import yaml
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from pxerelay.choice.model import Config
-from pxerelay.difference.compare import compare
-from pxerelay.difference.values import Difference
-from pxerelay.files import config, document
-from pxerelay.files.document import Document
-from pxerelay.files.findings import ConfigError
+from pxerelay.config import config, document
+from pxerelay.config.document import Document
+from pxerelay.config.findings import ConfigError
+from pxerelay.policy.model import Config
+from pxerelay.tools.diff.compare import compare
+from pxerelay.tools.diff.values import Difference
 from pxerelay.wire.client import DescribedClient
 from pxerelay.wire.mac import Pattern, parse_mac, parse_pattern
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pxerelay.loading import captures
-from pxerelay.loading.captures import CaptureError
+from pxerelay.tools.simulate import captures
+from pxerelay.tools.simulate.captures import CaptureError
 from pxerelay.wire.dissect import Datagram, datagrams
 from tests.lab import frames as ethernet
 from tests.lab import pcap as lab_pcap

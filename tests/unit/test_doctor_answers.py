@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from pxerelay.asking.errands import Errand, Survey, SurveyError, read
-from pxerelay.choice.answers import Answers
-from pxerelay.doctor import answers, plan, report
-from pxerelay.doctor.facts import Answer, Asked, Facts, Service, Sighting
-from pxerelay.doctor.verdict import Code, Finding, Severity
+from pxerelay.policy.servers import Answers
+from pxerelay.relay.survey_request import Errand, Survey, SurveyError, read
+from pxerelay.tools.doctor import answers, plan, report
+from pxerelay.tools.doctor.facts import Answer, Asked, Facts, Service, Sighting
+from pxerelay.tools.doctor.verdict import Code, Finding, Severity
 from tests.unit.configs import build
 from tests.unit.doctor_facts import ALTIRIS, CONFIG, GIADDR, NICS, RIS, changed, facts, nic, way
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from pxerelay.choice.answers import Answer as DnsAnswer
-from pxerelay.choice.answers import Answers
-from pxerelay.doctor import host, network
-from pxerelay.doctor.facts import Arrival, Facts, Holder, Way
-from pxerelay.doctor.verdict import Code
+from pxerelay.policy.servers import Answer as DnsAnswer
+from pxerelay.policy.servers import Answers
+from pxerelay.tools.doctor import host, network
+from pxerelay.tools.doctor.facts import Arrival, Facts, Holder, Way
+from pxerelay.tools.doctor.verdict import Code
 from tests.unit.doctor_facts import (
     ALL,
     CONFIG,

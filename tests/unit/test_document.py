@@ -11,8 +11,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay.files import document
-from pxerelay.files.document import List, Map, Mark, parse
+from pxerelay.config import document
+from pxerelay.config.document import List, Map, Mark, parse
 
 
 def data(text: str) -> Any:

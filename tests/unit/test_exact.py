@@ -7,7 +7,7 @@ import pickle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay.choice.exact import ExactTable
+from pxerelay.policy.mac_table import ExactTable
 
 addresses = st.binary(min_size=6, max_size=6)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pxerelay.files.findings import ConfigError, as_text
-from pxerelay.loading.load import load
+from pxerelay.config.findings import ConfigError, as_text
+from pxerelay.config.load import load
 
 EXAMPLES = Path(__file__).parent / "examples"
 VALID = sorted((EXAMPLES / "valid").glob("*.yml"))

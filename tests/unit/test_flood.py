@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay.relaying.flood import FloodGate
+from pxerelay.relay.rate_limit import FloodGate
 
 ONE, OTHER, THIRD = 1, 2, 3
 

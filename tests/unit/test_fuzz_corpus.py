@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pxerelay.relaying.relay import BROADCAST, Drop, ToClient, ToServers
+from pxerelay.relay.relay import BROADCAST, Drop, ToClient, ToServers
 from tests.fuzz.seeds import SEEDS
 from tests.fuzz.target import RELAYS, check
 from tests.unit.messages import message, option

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pxerelay.loading.load import load
+from pxerelay.config.load import load
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
 BLOCKS = [block.partition("```")[0] for block in GUIDE.read_text().split("```yaml\n")[1:]]

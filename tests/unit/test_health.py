@@ -7,9 +7,9 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from pxerelay.choice.answers import Answer, Answers, Pool, Probing, Strategy
-from pxerelay.choice.health import Health
-from pxerelay.choice.pools import ALL_UP, Standing
+from pxerelay.policy.health import Health
+from pxerelay.policy.pools import ALL_UP, Standing
+from pxerelay.policy.servers import Answer, Answers, Pool, Probing, Strategy
 from tests.unit.messages import ip
 
 A, B = ip("10.20.0.20"), ip("10.20.0.21")

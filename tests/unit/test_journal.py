@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from pxerelay.system.journal import JournalHandler, entry, is_journal
-from pxerelay.system.log import _Formatter
-from pxerelay.telling.fields import Fields
+from pxerelay.linux.fields import Fields
+from pxerelay.linux.journal import JournalHandler, entry, is_journal
+from pxerelay.linux.log import _Formatter
 
 ABOUT = Fields("02:00:00:00:00:01", "vlan10", ("ris", "10.20.0.10"), "02:80:64", "flood")
 

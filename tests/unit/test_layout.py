@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pxerelay.wire import packet
-from pxerelay.wire.layout import Layouts
+from pxerelay.wire.option_fingerprint import Layouts
 from tests.unit.messages import message, option, request
 
 VALUES = [b"", b"\0", b"\0\7", b"PXEClient", b"PXECliens"]

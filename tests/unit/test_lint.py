@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay.choice.days import parse_day
 from pxerelay.cli import main
-from pxerelay.files import config, document, lint
-from pxerelay.files.findings import ConfigError, Finding
-from pxerelay.files.lint import Kind
+from pxerelay.config import config, document, lint
+from pxerelay.config.findings import ConfigError, Finding
+from pxerelay.config.lint import Kind
+from pxerelay.policy.days import parse_day
 from pxerelay.wire.client import DescribedClient
 
 TODAY = "2027-01-20"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from pxerelay.system.listener import Listener
+from pxerelay.linux.listener import Listener
 
 
 def test_a_fault_while_a_crowd_is_read_leaves_no_socket_deaf() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pxerelay.system.log import Limiter, PatientHandler, _Formatter
+from pxerelay.linux.log import Limiter, PatientHandler, _Formatter
 
 
 def record(text: str, level: int = logging.INFO) -> logging.LogRecord:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from pxerelay.choice.ports import Link
 from pxerelay.commands.status import _server_text
-from pxerelay.relaying.relay import ToServers
-from pxerelay.relaying.tally import Tally
-from pxerelay.relaying.transactions import Transactions
-from pxerelay.service.lookout import _port, _question
-from pxerelay.telling import figures
+from pxerelay.daemon import stats
+from pxerelay.daemon.healthcheck import _port, _question
+from pxerelay.policy.ports import Link
+from pxerelay.relay.counters import Tally
+from pxerelay.relay.relay import ToServers
+from pxerelay.relay.transactions import Transactions
 from pxerelay.wire import packet
 from pxerelay.wire.agentinfo import found_in
 from tests.unit.configs import LINKS, STANDARD, relay
@@ -121,7 +121,7 @@ STATES = {
 
 def rows(states: dict[str, dict[str, dict[str, object]]]) -> dict[str, str]:
     """Return what `status` says of the servers."""
-    found = figures.servers(relay(POOLED), Tally(), Transactions(), 0.0, states)
+    found = stats.servers(relay(POOLED), Tally(), Transactions(), 0.0, states)
     return {
         address: _server_text(address, row)
         for addresses in found.values()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay.files import schema
+from pxerelay.config import schema
 from pxerelay.wire.mac import MacError, Pattern, format_mac, parse_mac, parse_pattern, rule_kind
 
 FULL = (1 << 48) - 1

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pxerelay.choice.rules import Reason
-from pxerelay.relaying.relay import Drop, Relay, ToServers
-from pxerelay.relaying.tally import Tally
-from pxerelay.relaying.transactions import Transactions
-from pxerelay.service import metrics
-from pxerelay.telling import figures
+from pxerelay.daemon import metrics, stats
+from pxerelay.policy.rules import Reason
+from pxerelay.relay.counters import Tally
+from pxerelay.relay.relay import Drop, Relay, ToServers
+from pxerelay.relay.transactions import Transactions
 from tests.unit.configs import LINKS, STANDARD, VLAN10, relay
 from tests.unit.messages import ip
 
@@ -32,8 +31,8 @@ def told(relay: Relay, tally: Tally, interfaces: list[str]) -> dict[str, Series]
         },
         "interfaces": {name: {"state": "active"} for name in interfaces},
         "counters": {"send_failures": 0, "not_received": 0, "bad_checksums": 0, "without_option82": 0},
-        "traffic": figures.traffic(relay, tally),
-        "servers": figures.servers(relay, tally, Transactions(), 0.0, {}),
+        "traffic": stats.traffic(relay, tally),
+        "servers": stats.servers(relay, tally, Transactions(), 0.0, {}),
         "unknown": 0,
     }
     return {

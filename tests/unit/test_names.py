@@ -7,9 +7,9 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from pxerelay.choice.answers import Answer, Answers
-from pxerelay.system.log import LOGGER
-from pxerelay.system.names import Teller
+from pxerelay.linux.log import LOGGER
+from pxerelay.linux.names import Teller
+from pxerelay.policy.servers import Answer, Answers
 
 ONE, OTHER = IPv4Address("10.20.0.10"), IPv4Address("10.20.0.20")
 

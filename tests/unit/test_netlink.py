@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from pxerelay.system.netlink import Message, messages
+from pxerelay.linux.netlink import Message, messages
 
 
 def octets(length: int, kind: int, rest: bytes = b"") -> bytes:

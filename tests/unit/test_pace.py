@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pxerelay.system.pace import Pace
+from pxerelay.linux.burst_meter import Pace
 
 
 @pytest.mark.parametrize(

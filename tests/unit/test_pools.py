@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay.choice.answers import Pool, Probing, Strategy
-from pxerelay.choice.pools import ALL_UP, Standing, chosen, ranked
+from pxerelay.policy.pools import ALL_UP, Standing, chosen, ranked
+from pxerelay.policy.servers import Pool, Probing, Strategy
 from tests.unit.messages import ip, mac
 
 A, B, C = (ip(f"10.20.0.{last}") for last in (20, 21, 22))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from pxerelay.choice.ports import Link, assign
+from pxerelay.policy.ports import Link, assign
 from tests.unit.configs import LINKS, VLAN10, build
 
 TWO = "default: 10.20.0.10\ninterfaces: {vlan10: {}, vlan20: {}}"

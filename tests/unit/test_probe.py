@@ -6,9 +6,8 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from pxerelay.asking import probe
-from pxerelay.relaying.relay import ToServers
-from pxerelay.wire import packet
+from pxerelay.relay.relay import ToServers
+from pxerelay.wire import packet, probe
 from tests.unit.configs import VLAN10, relay
 from tests.unit.messages import ip, option, reply
 

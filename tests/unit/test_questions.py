@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pxerelay.asking.questions import Heard, Questions, heard
-from pxerelay.relaying.relay import Drop
+from pxerelay.relay.questions import Heard, Questions, heard
+from pxerelay.relay.relay import Drop
 from pxerelay.wire import packet
 from tests.unit.batches import batch_of
 from tests.unit.configs import CORE

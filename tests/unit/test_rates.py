@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from pxerelay.commands import rates
 from pxerelay.commands.watch import screen
-from pxerelay.relaying.transactions import BOUNDS
-from pxerelay.telling import rates
+from pxerelay.relay.transactions import BOUNDS
 
 
 def state(**traffic: list[dict[str, Any]]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay.files.findings import ConfigError
-from pxerelay.relaying.relay import BROADCAST, MEANING, Drop, ToClient, ToServers
+from pxerelay.config.findings import ConfigError
+from pxerelay.relay.relay import BROADCAST, MEANING, Drop, ToClient, ToServers
 from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay, way
 from tests.unit.messages import ACK, COOKIE, DISCOVER, NAK, OFFER, REQUEST, ip, mac, message, reply, request
 

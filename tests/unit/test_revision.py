@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pxerelay.files.findings import ConfigError
-from pxerelay.loading.load import UnreadableError, load
-from pxerelay.loading.revision import Revision, RevisionError, split
+from pxerelay.config.findings import ConfigError
+from pxerelay.config.load import UnreadableError, load
+from pxerelay.tools.diff.git_source import Revision, RevisionError, split
 from tests.unit.repositories import commit
 
 MAIN = "default: 10.0.0.1\ninclude: {include}\n"

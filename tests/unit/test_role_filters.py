@@ -13,8 +13,8 @@ from ansible.errors import AnsibleFilterError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay.files import document
-from pxerelay.system.sockets import RECEIVE_BUFFER, SEND_BUFFER
+from pxerelay.config import document
+from pxerelay.linux.sockets import RECEIVE_BUFFER, SEND_BUFFER
 
 COLLECTION = Path(__file__).parents[2] / "ansible"
 ROLE = COLLECTION / "roles" / "pxerelay"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay.choice.rules import Choice, Default, PatternRule, Reason, RuleTable
+from pxerelay.policy.rules import Choice, Default, PatternRule, Reason, RuleTable
 from pxerelay.wire.client import Client, DescribedClient
 from pxerelay.wire.mac import Pattern, parse_mac
 from tests.unit.configs import build

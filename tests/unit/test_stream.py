@@ -6,8 +6,8 @@ import asyncio
 import json
 import socket
 
-from pxerelay.service import stream
-from pxerelay.service.stream import Stream, follow
+from pxerelay.daemon import stream
+from pxerelay.daemon.stream import Stream, follow
 
 
 def test_lines_come_in_order_and_whoever_waits_gets_the_next() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from pxerelay.choice.rules import Reason
-from pxerelay.relaying.relay import Drop, ToServers
-from pxerelay.relaying.shortcut import Shortcuts
-from pxerelay.relaying.tally import Tally
+from pxerelay.policy.rules import Reason
+from pxerelay.relay.counters import Tally
+from pxerelay.relay.fast_path import Shortcuts
+from pxerelay.relay.relay import Drop, ToServers
 from tests.unit.batches import Arrival, batch_of
 from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay
 from tests.unit.messages import ip, reply, request

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from pxerelay.choice.ports import Link
-from pxerelay.telling import trace
-from pxerelay.telling.account import Account, Server
-from pxerelay.telling.trace import TraceError, Watch, Watches
+from pxerelay.daemon.warnings import fields_of
+from pxerelay.policy.ports import Link
+from pxerelay.relay import trace
+from pxerelay.relay.account import Account, Server
+from pxerelay.relay.trace import TraceError, Watch, Watches
 from pxerelay.wire import packet
 from pxerelay.wire.mac import parse_pattern
 from tests.unit.batches import Arrival, batch_of
@@ -208,7 +209,7 @@ def test_an_account_goes_through_json() -> None:
         dropped="flood",
     )
     assert Account.of_plain({**account.plain, "else": 1}) == account
-    assert account.fields._asdict() == {
+    assert fields_of(account)._asdict() == {
         "mac": MINE,
         "interface": "vlan10",
         "servers": ("10.20.0.10",),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pxerelay.relaying.relay import ToServers
-from pxerelay.relaying.transactions import BOUNDS, PATIENCE, Record, Transactions
+from pxerelay.relay.relay import ToServers
+from pxerelay.relay.transactions import BOUNDS, PATIENCE, Record, Transactions
 from pxerelay.wire import packet
 from pxerelay.wire.batch import number
 from tests.unit.messages import REQUEST, ip, mac, request

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from pxerelay.cli import COMMANDS
-from pxerelay.relaying.relay import MEANING
-from pxerelay.telling.fields import Fields
+from pxerelay.linux.fields import Fields
+from pxerelay.relay.relay import MEANING
 
 PAGE = (Path(__file__).parents[2] / "docs" / "troubleshooting.md").read_text()
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pxerelay.choice.rules import Reason
-from pxerelay.files import config, document
-from pxerelay.relaying.relay import Relay
-from pxerelay.telling.unknown import INTERVAL, MOST, Unknown, as_yaml, described
+from pxerelay.config import config, document
+from pxerelay.policy.rules import Reason
+from pxerelay.relay.relay import Relay
+from pxerelay.relay.unknown import INTERVAL, MOST, Unknown, as_yaml, described
 from tests.unit.configs import STANDARD, VLAN10, VLAN20, relay, way
 from tests.unit.messages import mac, option, request
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pxerelay.system import vendors as module
-from pxerelay.system.vendors import Reader, vendors
+from pxerelay.linux import vendors as module
+from pxerelay.linux.vendors import Reader, vendors
 from tests.unit.messages import mac
 
 IEEE_CSV = """\

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from pxerelay.choice.ports import Link, assign, vrfs_to_hear
-from pxerelay.relaying.relay import Drop, ToClient, ToServers
-from pxerelay.telling.account import Narrator
+from pxerelay.policy.ports import Link, assign, vrfs_to_hear
+from pxerelay.relay.account import Narrator
+from pxerelay.relay.relay import Drop, ToClient, ToServers
 from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, build, relay, way
 from tests.unit.messages import ip, reply, request
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pxerelay.choice.rules import Reason
-from pxerelay.telling.account import Account, Server
-from pxerelay.telling.watching import Silence, event_text, message_text, nowhere, start_text, state_text
+from pxerelay.commands.watching import Silence, event_text, message_text, nowhere, start_text, state_text
+from pxerelay.policy.rules import Reason
+from pxerelay.relay.account import Account, Server
 
 START: dict[str, Any] = {
     "watching": "02:00:00:00:00:01",

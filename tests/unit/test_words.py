@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pxerelay.files import document
-from pxerelay.files.mapping import RulePlaces
-from pxerelay.telling.account import Narrator
-from pxerelay.telling.words import port_text
+from pxerelay.config import document
+from pxerelay.config.mapping import RulePlaces
+from pxerelay.relay.account import Narrator
+from pxerelay.relay.words import port_text
 from pxerelay.wire import packet
 from tests.unit.configs import CORE, STANDARD, VLAN10, VLAN20, relay
 from tests.unit.messages import ACK, NAK, ip, message, option, reply, request
@@ -16,7 +16,7 @@ NAMES = {CORE: "core", VLAN10: "vlan10", VLAN20: "vlan20"}
 
 def told(packet: bytearray, index: int, source: bytes, text: str = STANDARD) -> str:
     built = relay(text)
-    narrator = Narrator(built, RulePlaces([document.parse("pxerelay.yml", text)]))
+    narrator = Narrator(built, RulePlaces([document.parse("pxerelay.yml", text)]).line_of)
     return narrator.tell(packet, NAMES[index], source, built.decide(packet, index, source))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pxerelay.system import sockets
+from pxerelay.linux import sockets
 from tests.guest.inside.conftest import Relay, running, sockets_on_port_67
 from tests.lab import Host, udhcpc
 from tests.lab.daemon import Daemon

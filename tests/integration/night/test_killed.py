@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from pxerelay.service import control
+from pxerelay.linux import control_client
 from tests.integration.conftest import BASE
 from tests.integration.night.conftest import BARE, FOR_ALTIRIS, FOR_RIS, ask_once, descriptors
 from tests.integration.test_loading import children, running
@@ -36,7 +36,7 @@ def start_again(network: Network, daemon: Daemon) -> None:
 def answers(daemon: Daemon) -> bool:
     try:
         return bool(daemon.status())
-    except control.NoDaemonError:
+    except control_client.NoDaemonError:
         return False
 
 

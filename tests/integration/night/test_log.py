@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pxerelay.service import control
+from pxerelay.linux import control_client
 from tests.integration.conftest import BASE
 from tests.integration.night.conftest import BARE, others, survives
 from tests.lab.daemon import Daemon
@@ -87,7 +87,7 @@ class Piped:
     def __init__(self, network: Network, folder: Path, stderr: int | socket.socket) -> None:
         config = folder / "pxerelay.yml"
         config.write_text(BASE)
-        self.socket = folder / "control.sock"
+        self.socket = folder / "control_client.sock"
         files = ("--config", str(config), "--socket", str(self.socket))
         self.process = network.relay.popen([*BARE, "run", "--debug", *files], stderr=stderr)
         end = time.monotonic() + 10
@@ -96,7 +96,7 @@ class Piped:
 
     def requests(self) -> int:
         """Return how many requests it has relayed."""
-        return int(control.ask(self.socket, "status")["counters"]["requests"])
+        return int(control_client.ask(self.socket, "status")["counters"]["requests"])
 
     def end(self) -> None:
         """Have it end, as it should."""

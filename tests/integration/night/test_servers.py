@@ -88,7 +88,7 @@ def test_a_server_is_gone_and_back(
 SMALL = """\
 import sys
 from pxerelay import cli
-from pxerelay.system import sockets
+from pxerelay.linux import sockets
 sockets.SEND_BUFFER = 212992
 sys.exit(cli.main())
 """

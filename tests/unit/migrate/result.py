@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pxerelay.cli import main
-from pxerelay.loading.load import Loaded, load
-from pxerelay.preview.review import explain
+from pxerelay.config.load import Loaded, load
+from pxerelay.tools.simulate.review import explain
 from pxerelay.wire.mac import parse_mac
 
 SAMPLES = Path(__file__).parent / "samples"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pxerelay.cli import main
-from pxerelay.loading.load import load
+from pxerelay.config.load import load
 from tests.unit.migrate.result import Importer, where
 
 

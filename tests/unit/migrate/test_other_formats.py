@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from pxerelay.migrate.formats import FORMATS, recognise
+from pxerelay.tools.importers.formats import FORMATS, recognise
 from tests.unit.migrate.result import SAMPLES, Importer, where
 
 BOOT = "dhcp-boot=tag:thin,x,y,10.20.0.20\n"

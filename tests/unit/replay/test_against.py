@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pxerelay.cli import main
-from pxerelay.files import document
-from pxerelay.preview import retell
-from pxerelay.preview.offline import Hints
-from pxerelay.preview.replay import Fate, Replayer, replayer
-from pxerelay.preview.replay import differences as replay_differences
+from pxerelay.config import document
+from pxerelay.tools.simulate import replay_text
+from pxerelay.tools.simulate.offline import Hints
+from pxerelay.tools.simulate.replay import Fate, Replayer, replayer
+from pxerelay.tools.simulate.replay import differences as replay_differences
 from pxerelay.wire.dissect import Datagram
 from tests.lab import frames as ethernet
 from tests.unit import written
@@ -175,9 +175,9 @@ def test_whatever_comes_has_a_verdict(
         verdict = replayer.verdict(one)
         assert (verdict.sent is not None) is (verdict.fate is Fate.RELAYED)
         assert bool(verdict.reason) is (verdict.fate is not Fate.RELAYED)
-        assert retell.line(verdict, "now").isprintable()
-        assert json.loads(retell.as_json(verdict, "now"))["verdict"] == verdict.fate.value
-        assert retell.packet_text(verdict)
+        assert replay_text.line(verdict, "now").isprintable()
+        assert json.loads(replay_text.as_json(verdict, "now"))["verdict"] == verdict.fate.value
+        assert replay_text.packet_text(verdict)
         assert replay_differences([one], replayer, replayer_for([one])) == []
 
 

@@ -1,0 +1,1 @@
+"""Text to a frozen `Config`, all faults at once, each with its place and what would be right."""

@@ -1,0 +1,263 @@
+"""What is right in a configuration and yet worth a second look. `docs/warnings.md` has a section for each.
+
+A warning says nothing that `config` would refuse. Only `check` asks for them; the daemon does not.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from enum import Enum
+from typing import Any
+
+from pxerelay.config.document import Document, List, Map
+from pxerelay.config.findings import Finding, Severity
+from pxerelay.config.mapping import RulePlaces, last_day, rules_of
+from pxerelay.config.resolve import ALL
+from pxerelay.policy.days import FOREVER, day_text
+from pxerelay.policy.model import Config
+from pxerelay.policy.rules import Choice, PatternRule, RuleTable
+from pxerelay.policy.servers import Target
+from pxerelay.wire.mac import MAC_OCTETS, Pattern, format_mac
+
+SOON = 14
+"""Days ahead for which `check` warns of a rule that ends."""
+
+ENOUGH = 8
+"""Addresses of one maker that are a group."""
+
+_ALL = (1 << 8 * MAC_OCTETS) - 1
+_OUI_BITS = 24
+_OUI_MASK = _ALL >> _OUI_BITS << _OUI_BITS
+
+
+class Kind(Enum):
+    """The kinds of warnings; the values are their codes, which stay what they are."""
+
+    SHADOWED_RULE = "shadowed-rule"
+    UNUSED_SERVER = "unused-server"
+    EXPIRED_RULE = "expired-rule"
+    ENDING_RULE = "ending-rule"
+    COVERABLE_RULES = "coverable-rules"
+    LONE_SERVER = "lone-server"
+    UNSEEN_SERVERS = "unseen-servers"
+
+
+def warnings(config: Config, documents: Sequence[Document], today: int) -> list[Finding]:
+    """Return the warnings about a configuration on a day, in the order of the files, from top to bottom."""
+    lint = _Lint(config, documents, today)
+    order = {document.name: at for at, document in enumerate(documents)}
+    return sorted(lint.found(), key=lambda f: (order[f.file], f.line, f.column, f.code))
+
+
+class _Lint:
+    """One run over a configuration."""
+
+    def __init__(self, config: Config, documents: Sequence[Document], today: int) -> None:
+        self._config = config
+        self._documents = documents
+        self._today = today
+        self._rules = config.on(today).policy.rules
+        self._shapes = _Shapes(self._rules)
+        self._places = RulePlaces(documents)
+
+    def found(self) -> Iterator[Finding]:
+        yield from self._unused_servers()
+        yield from self._strategies()
+        yield from self._ends()
+        yield from self._shadowed_addresses()
+        yield from self._shadowed_patterns()
+        yield from self._coverable()
+
+    def _unused_servers(self) -> Iterator[Finding]:
+        main = self._documents[0]
+        servers = main.data.get("servers")
+        if not isinstance(servers, Map):
+            return
+        named = set(_names(main.data))
+        for document in self._documents:
+            for value in rules_of(document).values():
+                if isinstance(value, str):
+                    named.add(value)
+                else:
+                    named.update(_texts(value))
+        for name in servers:
+            if name not in named:
+                message = f"nothing in this configuration names the server '{name}'; take it out, or use it"
+                yield _warning(Kind.UNUSED_SERVER, main, ("servers", name), message)
+
+    def _strategies(self) -> Iterator[Finding]:
+        """Yield the servers whose strategy does nothing."""
+        main = self._documents[0]
+        servers = main.data.get("servers")
+        for name, entry in servers.items() if isinstance(servers, Map) else ():
+            if not isinstance(entry, Map) or entry.get("strategy", ALL) == ALL:
+                continue
+            strategy, path = entry["strategy"], ("servers", name, "strategy")
+            pool = self._config.pools.get(name)
+            if pool is None:
+                message = (
+                    f"'{name}' has one address, so there is nothing to choose by {strategy}; add the others"
+                )
+                yield _warning(Kind.LONE_SERVER, main, path, message, key=False)
+            elif not self._config.interfaces and pool.probing is None:
+                message = (
+                    f"answers of '{name}' go to the routers and not through this relay, which can't "
+                    "see whether its servers are up; add `probe: true`"
+                )
+                yield _warning(Kind.UNSEEN_SERVERS, main, path, message, key=False)
+
+    def _ends(self) -> Iterator[Finding]:
+        if not self._config.policy.rules.ends:
+            return
+        for document in self._documents:
+            for key, value in rules_of(document).items():
+                until = last_day(value)
+                if until > self._today + SOON:
+                    continue
+                path, day = ("rules", key, "until"), day_text(until)
+                whose = f"; ask {value['owner']}" if "owner" in value else ""
+                if until < self._today:
+                    message = f"the rule '{key}' ended with {day} and is passed over; take it out{whose}"
+                    yield _warning(Kind.EXPIRED_RULE, document, path, message, key=False)
+                else:
+                    when = _in_days(until - self._today)
+                    message = (
+                        f"the rule '{key}' ends {when}, with {day}; extend it or take it out then{whose}"
+                    )
+                    yield _warning(Kind.ENDING_RULE, document, path, message, key=False)
+
+    def _shadowed_addresses(self) -> Iterator[Finding]:
+        for address, choice in self._rules.exact():
+            number = int.from_bytes(address, "big")
+            wider = next(self._rules.patterns_for(number), None)
+            if wider is not None and _same(wider.choice, choice):
+                yield self._shadowed(Pattern(_ALL, number), choice, wider)
+
+    def _shadowed_patterns(self) -> Iterator[Finding]:
+        for rule in self._rules.patterns():
+            wider = self._shapes.next_less_specific(rule)
+            if wider is not None and _same(wider.choice, rule.choice):
+                yield self._shadowed(rule.pattern, rule.choice, wider)
+
+    def _shadowed(self, pattern: Pattern, choice: Choice, wider: PatternRule) -> Finding:
+        place, other = self._places.of(pattern), self._places.of(wider.pattern)
+        message = (
+            f"'{place.key}' says {choice.label}, and so does '{wider.text}' in "
+            f"{other.document.name}:{other.mark.line}, which would decide without it; take it out"
+        )
+        return _warning(Kind.SHADOWED_RULE, place.document, ("rules", place.key), message)
+
+    def _coverable(self) -> Iterator[Finding]:
+        groups: dict[bytes, list[bytes]] = defaultdict(list)
+        choices: dict[bytes, Choice | None] = {}
+        for address, choice in self._rules.exact():
+            oui = address[: _OUI_BITS // 8]
+            if choices.setdefault(oui, choice) is not choice:
+                known = choices[oui]
+                if known is None or known.until != choice.until or not _same(known, choice):
+                    choices[oui] = None
+                    continue
+            groups[oui].append(address)
+        for oui, addresses in groups.items():
+            common = choices[oui]
+            if common is None or common.until != FOREVER or len(addresses) < ENOUGH:
+                continue
+            pattern = Pattern(_OUI_MASK, int.from_bytes(oui.ljust(MAC_OCTETS, b"\0"), "big"))
+            if self._shapes.are_free(pattern, frozenset(common.servers)):
+                yield self._covers(oui, addresses, common)
+
+    def _covers(self, oui: bytes, addresses: Iterable[bytes], choice: Choice) -> Finding:
+        patterns = (Pattern(_ALL, int.from_bytes(address, "big")) for address in addresses)
+        order = {document.name: at for at, document in enumerate(self._documents)}
+        places = [self._places.of(pattern) for pattern in patterns]
+        first = min(places, key=lambda place: (order[place.document.name], place.mark))
+        message = (
+            f"{len(places)} addresses that begin with {format_mac(oui)}, '{first.key}' the first of them, "
+            f"have a rule that says {choice.label}, and none says otherwise; "
+            f"one rule '{format_mac(oui)}: {choice.label}' would do, if all of that maker may go there"
+        )
+        return _warning(Kind.COVERABLE_RULES, first.document, ("rules", first.key), message)
+
+
+class _Shapes:
+    """Wildcards and blocks by which digits they fix, to find those that have to do with another one."""
+
+    def __init__(self, rules: RuleTable) -> None:
+        self._by_mask: dict[int, dict[int, PatternRule]] = defaultdict(dict)
+        for rule in rules.patterns():
+            self._by_mask[rule.pattern.mask][rule.pattern.value] = rule
+        self._masks = sorted(self._by_mask, key=lambda mask: -mask.bit_count())
+        self._crossing: dict[tuple[int, int], Mapping[int, set[frozenset[Target]]]] = {}
+
+    def next_less_specific(self, rule: PatternRule) -> PatternRule | None:
+        """Return the rule that would decide for all that a rule matches, if that is one, or like one."""
+        mask, value = rule.pattern
+        servers = frozenset(rule.choice.servers)
+        for other in self._masks:
+            if other == mask or other.bit_count() > mask.bit_count():
+                continue
+            if other & mask == other:
+                found = self._by_mask[other].get(value & other)
+                if found is not None:
+                    return found
+            elif self._servers(other, other & mask).get(value & other & mask, {servers}) != {servers}:
+                return None
+        return None
+
+    def are_free(self, oui: Pattern, servers: frozenset[Target]) -> bool:
+        """Whether nothing matches all of a block already, and nothing in it goes to other servers."""
+        for mask in self._masks:
+            common = mask & oui.mask
+            found = self._servers(mask, common).get(oui.value & common)
+            if found is not None and (common == mask or found != {servers}):
+                return False
+        return True
+
+    def _servers(self, mask: int, common: int) -> Mapping[int, set[frozenset[Target]]]:
+        """Return where rules of a shape send, by those of their digits that another shape fixes too."""
+        if (mask, common) not in self._crossing:
+            found: dict[int, set[frozenset[Target]]] = defaultdict(set)
+            for value, rule in self._by_mask[mask].items():
+                found[value & common].add(frozenset(rule.choice.servers))
+            self._crossing[mask, common] = found
+        return self._crossing[mask, common]
+
+
+def _same(wider: Choice, choice: Choice) -> bool:
+    """Whether a wider rule says the same for as long as a narrower one does."""
+    if wider is choice:
+        return True
+    return wider.until >= choice.until and frozenset(wider.servers) == frozenset(choice.servers)
+
+
+def _names(data: Map) -> Iterator[str]:
+    """Yield what the main file says outside its rules where a server may stand."""
+    yield from _texts(data.get("default"))
+    yield from _texts(data.get("dhcp_servers"))
+    interfaces = data.get("interfaces")
+    for settings in interfaces.values() if isinstance(interfaces, Map) else ():
+        yield from _texts(settings.get("default") if isinstance(settings, Map) else None)
+    for entry in data.get("classes") or ():
+        yield from _texts(entry.get("server"))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts of a server's place: one, a list, or a mapping that has it under `server`."""
+    if isinstance(value, Map):
+        value = value.get("server")
+    for item in value if isinstance(value, List) else [value]:
+        if isinstance(item, str):
+            yield item
+
+
+def _warning(
+    kind: Kind, document: Document, path: Sequence[str], message: str, *, key: bool = True
+) -> Finding:
+    finding = document.finding(document.mark_of(path, key=key), message)
+    return replace(finding, severity=Severity.WARNING, code=kind.value)
+
+
+def _in_days(days: int) -> str:
+    return {0: "today", 1: "tomorrow"}.get(days, f"in {days} days")

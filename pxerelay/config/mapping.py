@@ -1,0 +1,207 @@
+"""The rules of all files to one table, and where in the files each of them stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from pxerelay.config import schema
+from pxerelay.config.document import Document, Map, Mark
+from pxerelay.config.resolve import Resolver
+from pxerelay.policy.days import FOREVER, parse_day
+from pxerelay.policy.rules import Choice, PatternRule, RuleTable
+from pxerelay.policy.servers import Target
+from pxerelay.wire.mac import MAC_OCTETS, MacError, Pattern, parse_pattern
+
+
+@dataclass(frozen=True)
+class RulePlace:
+    """Where a rule stands, and how its key is spelled there."""
+
+    document: Document
+    key: str
+    mark: Mark
+
+    @property
+    def value(self) -> Any:
+        """What the rule says, as the file has it."""
+        return self.document.data["rules"][self.key]
+
+
+class RulePlaces:
+    """Finds where rules stand; indexed when first asked, for only errors and `explain` ask."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self._documents = documents
+
+    def of(self, pattern: Pattern) -> RulePlace:
+        """Return where the first rule with a pattern stands; KeyError if there is none."""
+        document, key = self._index[pattern]
+        return RulePlace(document, key, document.data["rules"].key_mark(key))
+
+    def of_text(self, text: str) -> RulePlace:
+        """Return where the rule with a pattern stands, however it is spelled there."""
+        return self.of(parse_pattern(text))
+
+    def line_of(self, text: str) -> str:
+        """Return the same as `file:line`."""
+        place = self.of_text(text)
+        return f"{place.document.name}:{place.mark.line}"
+
+    @cached_property
+    def _index(self) -> dict[Pattern, tuple[Document, str]]:
+        index: dict[Pattern, tuple[Document, str]] = {}
+        for document in self._documents:
+            for key in rules_of(document):
+                try:
+                    index.setdefault(parse_pattern(key), (document, key))
+                except MacError:
+                    continue
+        return index
+
+
+def rules_of(document: Document) -> Map:
+    """Return the `rules:` of a file, an empty mapping where it has none."""
+    rules = document.data.get("rules") if isinstance(document.data, Map) else None
+    return rules if isinstance(rules, Map) else Map()
+
+
+def last_day(value: Any) -> int:
+    """Return the last day on which a rule applies; ValueError if `until` looks like a day and is none."""
+    until = value.get("until") if isinstance(value, Map) else None
+    if isinstance(until, str) and schema.pattern_of("day").search(until):
+        return parse_day(until)
+    return FOREVER
+
+
+_UNUSABLE = Choice("?", ())
+"""Keeps the place of a rule whose server is at fault."""
+
+
+class RuleReader:
+    """Reads the rules of all documents into one table."""
+
+    def __init__(self, documents: Sequence[Document], resolver: Resolver) -> None:
+        self._documents = documents
+        self._resolver = resolver
+        self._places = RulePlaces(documents)
+        self._exact: dict[bytes, Choice] = {}
+        self._patterns: dict[Pattern, PatternRule] = {}
+        self._dated: dict[Choice, Choice] = {}
+
+    def table(self) -> RuleTable:
+        """Return the table; faults go to the resolver."""
+        for document in self._documents:
+            self._read(document, rules_of(document))
+        self._find_ambiguous()
+        return RuleTable(self._exact, self._patterns.values())
+
+    def _read(self, document: Document, rules: Map) -> None:
+        for key, value in rules.items():
+            choice = self._choice(document, key, value) or _UNUSABLE
+            try:
+                pattern = parse_pattern(key)
+            except MacError as error:
+                self._resolver.fault(document, ("rules", key), str(error), key=True)
+                continue
+            if pattern.exact:
+                chaddr = pattern.value.to_bytes(MAC_OCTETS, "big")
+                if chaddr in self._exact:
+                    self._report_double(document, key, pattern)
+                else:
+                    self._exact[chaddr] = choice
+            elif pattern in self._patterns:
+                self._report_double(document, key, pattern)
+            else:
+                self._patterns[pattern] = PatternRule(key, pattern, choice)
+
+    def _choice(self, document: Document, key: str, value: Any) -> Choice | None:
+        """Resolve what a rule says; equal choices with an end are one object, as those without one are."""
+        if not isinstance(value, Map):
+            return self._resolver.choice(document, value, ("rules", key))
+        choice = self._resolver.choice(document, value.get("server"), ("rules", key, "server"))
+        try:
+            until = last_day(value)
+        except ValueError as error:
+            self._resolver.fault(document, ("rules", key, "until"), str(error))
+            return choice
+        if choice is None or until == FOREVER:
+            return choice
+        dated = replace(choice, until=until)
+        return self._dated.setdefault(dated, dated)
+
+    def _report_double(self, document: Document, key: str, pattern: Pattern) -> None:
+        first = self._places.of(pattern)
+        spelled = f" as '{first.key}'" if first.key != key else ""
+        self._resolver.fault(
+            document,
+            ("rules", key),
+            f"'{key}' has a rule{spelled} in {first.document.name}:{first.mark.line} already; keep one",
+            key=True,
+        )
+
+    def _find_ambiguous(self) -> None:
+        """Find pairs that are equally specific, can match one MAC, and name different servers for it."""
+        shapes: dict[int, list[PatternRule]] = {}
+        for rule in self._patterns.values():
+            shapes.setdefault(rule.pattern.mask, []).append(rule)
+        masks = sorted(shapes)
+        for at, mask in enumerate(masks):
+            for other in masks[:at]:
+                if mask.bit_count() == other.bit_count():
+                    settling = [
+                        m for m in masks if m.bit_count() > mask.bit_count() and m & (mask | other) == m
+                    ]
+                    self._compare(shapes[other], shapes[mask], mask & other, settling)
+
+    def _compare(
+        self, some: list[PatternRule], others: list[PatternRule], common: int, settling: Sequence[int]
+    ) -> None:
+        """Report each of `others` that clashes with one of `some`; once each is enough.
+
+        They overlap if their digits in `common` agree. `settling` are the masks of rules that can settle it.
+        """
+        groups: dict[int, dict[frozenset[Target], list[PatternRule]]] = {}
+        for rule in some:
+            group = groups.setdefault(rule.pattern.value & common, {})
+            group.setdefault(frozenset(rule.choice.servers), []).append(rule)
+        for rule in others:
+            group = groups.get(rule.pattern.value & common, {})
+            servers = frozenset(rule.choice.servers)
+            rivals = (rival for choice, rivals in group.items() if choice != servers for rival in rivals)
+            for rival in rivals:
+                if _UNUSABLE not in (rival.choice, rule.choice) and not self._settled(rival, rule, settling):
+                    self._report_ambiguous(rival, rule)
+                    break
+
+    def _settled(self, rule: PatternRule, rival: PatternRule, settling: Iterable[int]) -> bool:
+        """Whether a more specific rule decides about all that both match, for as long as both apply."""
+        both = _overlap(rule, rival)
+        end = min(rule.choice.until, rival.choice.until)
+        exact = self._exact.get(both.value.to_bytes(MAC_OCTETS, "big")) if both.exact else None
+        if exact is not None and exact.until >= end:
+            return True
+        wild = (self._patterns.get(Pattern(mask, both.value & mask)) for mask in settling)
+        return any(entry is not None and entry.choice.until >= end for entry in wild)
+
+    def _report_ambiguous(self, rule: PatternRule, rival: PatternRule) -> None:
+        places = [(self._places.of(entry.pattern), entry) for entry in (rule, rival)]
+        order = {document.name: at for at, document in enumerate(self._documents)}
+        places.sort(key=lambda item: (order[item[0].document.name], item[0].mark))
+        (first, one), (second, two) = places
+        both = _overlap(one, two)
+        self._resolver.findings.append(
+            second.document.finding(
+                second.mark,
+                f"'{two.text}' ({two.choice.label}) and '{one.text}' ({one.choice.label}) in "
+                f"{first.document.name}:{first.mark.line} are equally specific and both match {both}; "
+                f"add a rule for {both} or fix more digits in one of them",
+            )
+        )
+
+
+def _overlap(one: PatternRule, other: PatternRule) -> Pattern:
+    """Return what both match, where they overlap."""
+    return Pattern(one.pattern.mask | other.pattern.mask, one.pattern.value | other.pattern.value)

@@ -1,0 +1,171 @@
+"""Names of servers to addresses, wherever the configuration mentions one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address
+from typing import Any
+
+from pxerelay.config import schema
+from pxerelay.config.document import Document, List, Map
+from pxerelay.config.findings import Finding, did_you_mean
+from pxerelay.policy.rules import Choice
+from pxerelay.policy.servers import Host, Pool, Probing, Strategy, Target, can_be_server
+from pxerelay.wire.mac import MacError, parse_mac
+
+DROP = "drop"
+"""The choice that is no server."""
+
+ALL = "all"
+"""The strategy by which each server of a list gets a copy; the others are members of `Strategy`."""
+
+NOBODY = bytes.fromhex("027078650000")
+"""Whom servers are asked for where the file does not say: an address that no hardware has (locally
+administered, IEEE 802, 8.4), with `pxe` in it."""
+
+
+class Resolver:
+    """Knows the `servers:` of the main file, and notes every fault that it is told of or meets.
+
+    `servers` holds the addresses, DNS names or the pool behind each name; `mentioned` every host that
+    requests may go to; `findings` grows. Values of a shape that the schema refuses
+    resolve to nothing, without a fault.
+    """
+
+    def __init__(self, main: Document) -> None:
+        self.main = main
+        self.findings: list[Finding] = []
+        self.servers: dict[str, tuple[Target, ...]] = {}
+        self.mentioned: set[Host] = set()
+        self._choices: dict[str, Choice | None] = {}
+        servers = main.data.get("servers") if isinstance(main.data, Map) else None
+        if isinstance(servers, Map):
+            self._read_servers(servers)
+
+    def fault(
+        self, document: Document, path: Sequence[str | int], message: str, *, key: bool = False
+    ) -> None:
+        """Note a fault at the value of a path, or at its key."""
+        self.findings.append(document.finding(document.mark_of(path, key=key), message))
+
+    def choice(self, document: Document, value: Any, path: Sequence[str | int]) -> Choice | None:
+        """Resolve a choice; equal ones are one object."""
+        if isinstance(value, str):
+            known = self._choices.get(value)
+            if known is None:
+                known = self._choices[value] = self._choice(document, value, path)
+            return known
+        return self._choice(document, value, path)
+
+    def _choice(self, document: Document, value: Any, path: Sequence[str | int]) -> Choice | None:
+        if value == DROP:
+            return Choice(DROP, ())
+        addresses = self.targets(document, value, path)
+        if not addresses:
+            return None
+        label = value if isinstance(value, str) else ", ".join(map(str, value))
+        return Choice(label, addresses)
+
+    def targets(self, document: Document, value: Any, path: Sequence[str | int]) -> tuple[Target, ...]:
+        """Resolve names and addresses; each target once, in the order of the file."""
+        found: dict[Target, None] = {}
+        items = value if isinstance(value, List) else [value]
+        for at, item in enumerate(items):
+            here = (*path, at) if isinstance(value, List) else path
+            if not isinstance(item, str) or not schema.pattern_of("target").search(item):
+                continue
+            if item in self.servers:
+                found.update(dict.fromkeys(self.servers[item]))
+            elif item.replace(".", "").isdigit():
+                address = self._address(document, item, here)
+                if address is not None:
+                    self.mentioned.add(address)
+                    found[address] = None
+            else:
+                hint = did_you_mean(item, self.servers) or "; name it under `servers:`"
+                self.fault(document, here, f"unknown server '{item}'{hint}")
+        return tuple(found)
+
+    def _address(self, document: Document, item: Any, path: Sequence[str | int]) -> IPv4Address | None:
+        if not isinstance(item, str):
+            return None
+        if not schema.pattern_of("address").search(item):
+            if path[0] != "servers":
+                self.fault(document, path, f"'{item}' is not an IPv4 address such as 10.20.0.10")
+            return None
+        address = IPv4Address(item)
+        if not can_be_server(address):
+            self.fault(document, path, f"{item} can't be a server; write the unicast address of one")
+            return None
+        return address
+
+    def _read_servers(self, servers: Map) -> None:
+        for name, value in servers.items():
+            path: tuple[str | int, ...] = ("servers", name)
+            if isinstance(value, Map):
+                found = self._hosts(value.get("addresses"), (*path, "addresses"))
+                self.servers[name] = self._strategic(name, value, found)
+            else:
+                found = self._hosts(value, path)
+                self.servers[name] = tuple(found)
+            self.mentioned.update(found)
+
+    def _hosts(self, value: Any, path: tuple[str | int, ...]) -> list[Host]:
+        found: list[Host] = []
+        for at, item in enumerate(value if isinstance(value, List) else [value]):
+            if isinstance(item, str) and schema.pattern_of("hostname").search(item):
+                found.append(item.rstrip(".").lower())
+                continue
+            address = self._address(self.main, item, (*path, at) if isinstance(value, List) else path)
+            if address is not None:
+                found.append(address)
+        return found
+
+    def _strategic(self, name: str, entry: Map, hosts: Sequence[Host]) -> tuple[Target, ...]:
+        """Return what an entry with a strategy stands for; of one address there is nothing to choose."""
+        text = entry.get("strategy", ALL)
+        probing = self._probing(entry, ("servers", name, "probe"))
+        if text == ALL:
+            if probing is not None:
+                message = (
+                    "`probe` has a say with `strategy: failover` or `hash` only; take it out, or set one"
+                )
+                self.fault(self.main, ("servers", name, "probe"), message, key=True)
+            return tuple(hosts)
+        if text not in [strategy.value for strategy in Strategy] or not hosts:
+            return tuple(hosts)
+        if len(hosts) == 1 and isinstance(hosts[0], IPv4Address):
+            return tuple(hosts)
+        strategy = Strategy(text)
+        members = tuple(sorted(hosts, key=str) if strategy is Strategy.HASH else hosts)
+        return (Pool(name, strategy, members, probing),)
+
+    def _probing(self, entry: Map, path: tuple[str | int, ...]) -> Probing | None:
+        value = entry.get("probe", False)
+        if isinstance(value, bool):
+            value = Map() if value else None
+        if not isinstance(value, Map):
+            return None
+        every, timeout = (_seconds(value, key) for key in ("every", "timeout"))
+        if every and timeout > every:
+            message = (
+                f"`timeout`, {timeout} s, is longer than `every`, {every} s, after which the server is asked "
+                f"again; write a `timeout` of {every} or less, or a larger `every`"
+            )
+            self.fault(self.main, (*path, "timeout") if "timeout" in value else path, message)
+        chaddr = NOBODY
+        if isinstance(value.get("mac"), str):
+            try:
+                chaddr = parse_mac(value["mac"])
+            except MacError as error:
+                self.fault(self.main, (*path, "mac"), str(error))
+        return Probing(every, timeout, chaddr)
+
+
+def _seconds(probe: Map, key: str) -> int:
+    """Return a number of seconds of `probe`, or its default; 0 for one that the schema refuses."""
+    part = schema.schema()["$defs"]["probe"]["properties"][key]
+    value = probe.get(key, part["default"])
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    return int(value) if part["minimum"] <= value <= part["maximum"] else 0

@@ -1,0 +1,173 @@
+"""The JSON Schema of the configuration, and its verdict on a document in words.
+
+The schema file is the one statement of the format. Each of its parts may carry `x-expected`, a noun
+phrase that completes "this is not ...": that is where an error's "what would be right" comes from.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jsonschema import Draft202012Validator, ValidationError
+
+from pxerelay.config.document import Document
+from pxerelay.config.findings import Finding, did_you_mean
+from pxerelay.wire.text import printable
+
+FILE_NAME = "pxerelay.schema.json"
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """Return the schema of the main file, as shipped in the package."""
+    loaded: dict[str, Any] = json.loads(resources.files("pxerelay").joinpath(FILE_NAME).read_text("utf-8"))
+    return loaded
+
+
+@cache
+def _validator(definition: str | None) -> Draft202012Validator:
+    whole = schema()
+    return Draft202012Validator(whole if definition is None else {**whole, **_only(whole, definition)})
+
+
+def _only(whole: Mapping[str, Any], definition: str) -> dict[str, Any]:
+    own: dict[str, Any] = whole["$defs"][definition]
+    return {"properties": {}, "required": [], **own}
+
+
+@cache
+def pattern_of(definition: str) -> re.Pattern[str]:
+    """Return a definition's `pattern`, compiled: `address`, `target` ..."""
+    return re.compile(schema()["$defs"][definition]["pattern"])
+
+
+def default_of(key: str) -> Any:
+    """Return what holds where the main file does not have a key."""
+    return schema()["properties"][key]["default"]
+
+
+def findings(document: Document, definition: str | None = None) -> list[Finding]:
+    """Return the faults that the schema finds in a document.
+
+    `definition` names the part of the schema that a file of another kind must meet (`ruleFile`).
+    Keys of `rules` are left to the parser of MACs, which knows better what is wrong with one.
+    """
+    if document.data is None and document.faults:
+        return []  # what could not be read is told already
+    if document.data is None:
+        expected = "`rules:`" if definition else "at least `default:`"
+        return [Finding(document.name, 1, 1, f"the file is empty; it needs {expected}")]
+    found: list[Finding] = []
+    for error in _validator(definition).iter_errors(_without_plain_rules(document.data)):
+        for leaf in _leaves(error):
+            found.extend(_explain(document, leaf))
+    return found
+
+
+def _without_plain_rules(data: Any) -> Any:
+    """Leave out the rules whose value the schema's own pattern accepts: large mappings have little else."""
+    rules = data.get("rules") if isinstance(data, dict) else None
+    if not isinstance(rules, dict):
+        return data
+    accepted = {schema()["$defs"]["choice"]["anyOf"][0]["const"]}
+    target = pattern_of("target")
+    doubtful: dict[str, Any] = {}
+    for key, value in rules.items():
+        server = value
+        if isinstance(value, dict) and _is_plain_entry(value):
+            server = value["server"]
+        if isinstance(server, str):
+            if server in accepted:
+                continue
+            if target.search(server):
+                accepted.add(server)
+                continue
+        doubtful[key] = value
+    return {**data, "rules": doubtful}
+
+
+def _is_plain_entry(value: dict[str, Any]) -> bool:
+    """Whether a rule's mapping is right but for its server, which is there."""
+    known = schema()["$defs"]["ruleEntry"]["properties"]
+    if "server" not in value or not known.keys() >= value.keys():
+        return False
+    if not all(isinstance(text, str) and text for key, text in value.items() if key != "server"):
+        return False
+    return "until" not in value or pattern_of("day").search(value["until"]) is not None
+
+
+def _leaves(error: ValidationError) -> Iterator[ValidationError]:
+    """Of a list or mapping that may stand for a scalar, tell what is wrong inside: it is what was meant."""
+    if error.validator == "anyOf" and isinstance(error.instance, (list, dict)):
+        inside = [
+            inner
+            for inner in error.context or ()
+            if inner.relative_path or inner.validator not in _OF_ANOTHER_KIND
+        ]
+        if inside and not _alternatives(error):
+            for inner in inside:
+                yield from _leaves(inner)
+            return
+    yield error
+
+
+_OF_ANOTHER_KIND = frozenset({"type", "const", "enum", "anyOf"})
+"""What branches for other kinds of values complain of, at the value itself."""
+
+
+def _explain(document: Document, error: ValidationError) -> Iterator[Finding]:
+    path = list(error.absolute_path)
+    label = _label(path)
+    part: Any = error.schema
+    instance: Any = error.instance
+    expected = part.get("x-expected", "what the schema wants")
+    if "propertyNames" in error.absolute_schema_path:
+        if "rules" in path:
+            return
+        mark = document.mark_of([*path, instance], key=True)
+        yield document.finding(mark, f"{label}{_shown(instance)} is not {expected}")
+    elif error.validator == "additionalProperties":
+        known = part.get("properties", {})
+        for key in instance:
+            if key not in known:
+                mark = document.mark_of([*path, key], key=True)
+                yield document.finding(mark, f"{label}unknown key '{key}'{did_you_mean(key, known)}")
+    elif error.validator == "required":
+        missing = error.message.split("'")[1]
+        meaning = part.get("properties", {}).get(missing, {}).get("description", "")
+        hint = f": {meaning}" if meaning else ""
+        yield document.finding(document.mark_of(path), f"{label}the key '{missing}' is missing{hint}")
+    elif error.validator == "anyOf" and (names := _alternatives(error)):
+        yield document.finding(document.mark_of(path), f"{label}one of {', '.join(names)} is missing")
+    else:
+        mark = document.mark_of(path)
+        yield document.finding(mark, f"{label}{_shown(instance)} is not {expected}")
+
+
+def _alternatives(error: ValidationError) -> list[str]:
+    """Return the keys one of which must be there, if that is what failed."""
+    value: Any = error.validator_value
+    branches = [branch.get("required", []) for branch in value]
+    return [name for branch in branches for name in branch]
+
+
+def _label(path: list[str | int]) -> str:
+    text = ""
+    for step in path:
+        text += f"[{step + 1}]" if isinstance(step, int) else f"{'.' if text else ''}{step}"
+    return f"{text}: " if text else ""
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "a mapping" if value else "an empty mapping"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_shown, value))}]" if len(value) <= 8 else f"a list of {len(value)}"
+    if isinstance(value, str):
+        return f"'{printable(value)}'"
+    return json.dumps(value)

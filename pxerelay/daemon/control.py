@@ -1,0 +1,121 @@
+"""The control socket: how commands talk to the running daemon.
+
+One request a connection: a line of JSON, `{"command": "status"}`, answered by a line of JSON. What else a
+command needs to know stands in the same object. An answer has `error` if the command could not be
+carried out. Some commands are answered by a line after another until the peer hangs up (`Stream`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pxerelay.daemon.stream import Stream, follow
+from pxerelay.linux.localsocket import LocalSocket
+from pxerelay.linux.log import LOGGER, Limiter
+from pxerelay.linux.tasks import end
+
+Answer = dict[str, Any] | bytes | Stream
+
+Handler = Callable[[Mapping[str, Any]], Awaitable[Answer]]
+"""Carries out a command, given the whole request; returns the answer, or one that is JSON already."""
+
+_REQUEST_LIMIT = 4096
+"""Octets of a request; longer ones are refused."""
+
+_PEER_TIMEOUT = 5.0
+"""Seconds a peer may take to say what it wants, and again to take its answer."""
+
+_CONNECTIONS = 16
+"""Peers that are served at once; others wait until one of them is done."""
+
+_ACCEPT_RETRY = 1.0
+"""Seconds until the next connection is taken after one could not be, for want of descriptors."""
+
+
+class ControlServer:
+    """Answers at a path, for the owner and the group, until it is closed."""
+
+    def __init__(self, path: Path, handlers: Mapping[str, Handler]) -> None:
+        """Listen; TakenError if another daemon does so there, OSError if it can't be done."""
+        self._handlers = handlers
+        self._local = LocalSocket(path, folder=True)
+        self._slots = asyncio.Semaphore(_CONNECTIONS)
+        self._limiter = Limiter()
+        self._tasks = {asyncio.get_running_loop().create_task(self._accept())}
+
+    async def close(self) -> None:
+        """Stop, hang up on everybody, and remove the socket if it is still ours."""
+        self._local.unlink()
+        await end(self._tasks)
+        self._local.close()
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._slots.acquire()
+            try:
+                peer, _ = await loop.sock_accept(self._local.socket)
+            except OSError as error:
+                if self._limiter.allow(error.errno, loop.time()) is not None:
+                    LOGGER.warning("could not take a connection to the control socket: %s", error.strerror)
+                self._slots.release()
+                await asyncio.sleep(_ACCEPT_RETRY)
+                continue
+            task = loop.create_task(self._serve(peer))
+            self._tasks.add(task)
+            task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._slots.release()
+
+    async def _serve(self, peer: socket.socket) -> None:
+        try:
+            reader, writer = await asyncio.open_unix_connection(sock=peer, limit=_REQUEST_LIMIT)
+        except OSError:
+            peer.close()
+            return
+        handed_over = False
+        try:
+            reply = await self._answer(reader)
+            if isinstance(reply, Stream):
+                handed_over = True
+                self._follow(reply, reader, writer)
+                return
+            writer.transport.set_write_buffer_limits(0)  # drain() then waits until all is written
+            writer.write((reply if isinstance(reply, bytes) else json.dumps(reply).encode()) + b"\n")
+            await asyncio.wait_for(writer.drain(), _PEER_TIMEOUT)
+        except (OSError, asyncio.TimeoutError):
+            pass  # the peer went away, or said or took nothing: its own loss
+        finally:
+            if not handed_over:
+                writer.transport.abort()  # close() would wait for a peer that takes nothing
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+
+    def _follow(self, stream: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a stream in a task of its own: its place is free for the next peer."""
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            writer.transport.abort()  # what the peer did not take is for nobody
+            stream.closed()
+
+        task = asyncio.get_running_loop().create_task(follow(stream, reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(done)
+
+    async def _answer(self, reader: asyncio.StreamReader) -> Answer:
+        try:
+            line = await asyncio.wait_for(reader.readline(), _PEER_TIMEOUT)
+            request = json.loads(line)
+            handler = self._handlers[request["command"]]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return {"error": f'a request is one line such as {{"command": "{next(iter(self._handlers))}"}}'}
+        return await handler(request)

@@ -1,0 +1,361 @@
+"""The daemon's life: start, reload, follow the network, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import importlib
+import signal
+import socket
+import sys
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pxerelay import __version__
+from pxerelay.config.findings import ConfigError
+from pxerelay.config.mapping import RulePlaces
+from pxerelay.daemon import stats
+from pxerelay.daemon.active_config import Held
+from pxerelay.daemon.control import ControlServer
+from pxerelay.daemon.handlers import Desk
+from pxerelay.daemon.healthcheck import Lookout
+from pxerelay.daemon.loader import LoadError, load_apart
+from pxerelay.daemon.traffic import Traffic
+from pxerelay.linux import clock, memory, names, notify, sockets
+from pxerelay.linux.clock import Alarm
+from pxerelay.linux.fields import Fields
+from pxerelay.linux.interfaces import watch
+from pxerelay.linux.listener import Listener
+from pxerelay.linux.localsocket import TakenError
+from pxerelay.linux.log import LOGGER
+from pxerelay.linux.tasks import end
+from pxerelay.linux.vrfs import VrfSockets
+from pxerelay.policy.model import Config
+from pxerelay.policy.ports import Link, Port, assign, vrfs_to_hear
+from pxerelay.policy.servers import Answer, Answers
+from pxerelay.relay.account import Narrator
+from pxerelay.relay.relay import Relay
+from pxerelay.relay.words import port_text
+from pxerelay.wire import packet
+
+if TYPE_CHECKING:
+    from pxerelay.daemon.exporter import Exporter
+
+_LONGEST_ERROR = 500
+"""Characters of an error that `status` and the service manager are told."""
+
+
+class StartError(Exception):
+    """The daemon can't start for a reason outside its configuration; the message says what to do."""
+
+
+class Daemon:
+    """One running relay. What changes at run time is exchanged as a whole, by one assignment."""
+
+    def __init__(self, config_path: Path, control_path: Path, *, debug: bool) -> None:
+        self._config_path = config_path
+        self._control_path = control_path
+        self._debug = debug
+        self._exporter: Exporter | None = None
+        self._no_exporter: str | None = None
+        self._held: Held
+        self._relay_now: Relay
+        self._asked: dict[packet.Transaction, str] = {}
+        self._last_error: str | None = None
+        self._last_reload_at: datetime | None = None  # there was none since the start
+        self._alarm = Alarm(self._follow_clock)
+        self._answers = Answers()
+        self._has_names = asyncio.Event()
+        self._questioner = names.Questioner(self._take_late_answer)
+        self._teller = names.Teller()
+        self._links: tuple[Link, ...] = ()
+        self._ports: tuple[Port, ...] = ()
+        self._loading = asyncio.Lock()
+        self._next_reload: asyncio.Task[dict[str, Any]] | None = None
+        self._reloads: set[asyncio.Task[dict[str, Any]]] = set()
+
+    async def run(self) -> None:
+        """Relay until SIGTERM or SIGINT; ConfigError or StartError if that can't begin."""
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._request_reload)
+        stopped = loop.create_task(stop.wait())
+        relaying = loop.create_task(self._relay())
+        await asyncio.wait((stopped, relaying), return_when=asyncio.FIRST_COMPLETED)
+        notify.notify("STOPPING=1")
+        await end((stopped, relaying, *self._reloads))  # none may apply what it loaded when all is closed
+        await end(self._reloads)
+        failure = None if relaying.cancelled() else relaying.exception()
+        if failure and not stop.is_set():  # else it may have failed because the loader was told to stop too
+            raise failure
+        LOGGER.info("stopped")
+
+    async def _relay(self) -> None:
+        """Start, then follow what changes until cancelled."""
+        async with contextlib.AsyncExitStack() as stack:
+            async with self._loading:  # a reload that somebody asks for now comes after the start
+                states = await self._start(stack)
+            await asyncio.gather(self._follow(states), self._follow_names())
+
+    async def _start(self, stack: contextlib.AsyncExitStack) -> AsyncGenerator[tuple[Link, ...], None]:
+        """Begin to relay, leaving to `stack` how to end it, and return the states of the network to come."""
+        try:
+            held = await self._load()
+        except (LoadError, OSError) as error:
+            raise StartError(str(error)) from error
+        udp, link = stack.enter_context(_open_sockets())
+        self._traffic = Traffic(udp, link)
+        stack.callback(self._traffic.close)
+        self._vrfs = VrfSockets(udp, self._traffic.readable, self._apply_again)
+        stack.callback(self._vrfs.close)
+        stack.callback(self._alarm.close)
+        self._lookout = Lookout(self._traffic, self._apply_again)
+        stack.callback(self._lookout.close)
+        stack.push_async_callback(self._export, None)
+        states = watch()
+        self._links = await anext(states)
+        self._apply(held, await self._ask_names(held.loaded.config))
+        stack.callback(Listener(udp, self._traffic.readable).close)
+        await self._export(held.config.metrics)
+        server = self._open_control()
+        if server:
+            stack.push_async_callback(server.close)
+        self._report_start()
+        memory.settle()
+        notify.notify("READY=1", self._status_text())
+        return states
+
+    async def _load(self) -> Held:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        loaded = await load_apart(self._config_path, documents=self._debug)
+        places, since = RulePlaces(loaded.documents), datetime.now(timezone.utc)
+        return Held.on_day(clock.today(), loaded, places, since, took=loop.time() - begun)
+
+    async def reload(self) -> dict[str, Any]:
+        """Load the configuration again; one that does not load changes nothing but `last_error`."""
+        return await asyncio.shield(self._request_reload())
+
+    def _request_reload(self) -> asyncio.Task[dict[str, Any]]:
+        """Return the next reload; whoever asks before it begins shares it."""
+        if self._next_reload is None:
+            self._next_reload = asyncio.get_running_loop().create_task(self._reload())
+            self._reloads.add(self._next_reload)
+            self._next_reload.add_done_callback(self._reloads.discard)
+        return self._next_reload
+
+    async def _reload(self) -> dict[str, Any]:
+        async with self._loading:
+            self._next_reload = None
+            notify.reloading()
+            try:
+                held = await self._load()
+                answers = await self._ask_names(held.loaded.config)
+                await asyncio.sleep(0)  # packets first, here and below
+                self._apply(held, answers)
+            except Exception as error:  # noqa: BLE001  # whatever it is, the old configuration stays
+                return self._refuse(error)
+            self._last_error = None
+            self._last_reload_at = held.since
+            await self._export(held.config.metrics)
+            await asyncio.sleep(0)
+            memory.give_back()
+            LOGGER.info("reloaded %s: %s", self._config_path, self._summary())
+            notify.notify("READY=1", self._status_text())
+            return {"sha256": held.loaded.sha256, "rules": len(held.loaded.config.policy.rules)}
+
+    def _refuse(self, error: Exception) -> dict[str, Any]:
+        """Tell everybody that the new configuration is not in force."""
+        expected = isinstance(error, ConfigError | LoadError | OSError)
+        text = str(error) if expected else repr(error)
+        summary = error.summary() if isinstance(error, ConfigError) else text
+        self._last_error = " ".join(summary.split())[:_LONGEST_ERROR]
+        self._last_reload_at = datetime.now(timezone.utc)
+        LOGGER.error(
+            "the new configuration does not load, the old one stays:\n%s",
+            text,
+            exc_info=None if expected else error,
+        )
+        notify.notify("READY=1", f"STATUS=new configuration refused: {self._last_error}")
+        self._traffic.watches.announce({"event": "refused", "error": self._last_error})
+        return {"error": text}
+
+    def status(self) -> dict[str, Any]:
+        """Return what `status --json` prints."""
+        loaded, relay, traffic = self._held.loaded, self._relay_now, self._traffic
+        now, reloaded = asyncio.get_running_loop().time(), self._last_reload_at
+        return {
+            "version": __version__,
+            "prefix": sys.prefix,
+            "config": {
+                **self._held.described(self._config_path),
+                "load_seconds": round(self._held.took, 3),
+                "last_reload_at": reloaded.isoformat(timespec="seconds") if reloaded else None,
+                "rules": len(loaded.config.policy.rules),
+                "ended": self._held.ended,
+                "next_end": self._held.next_end_text,
+                "last_error": self._last_error,
+            },
+            "interfaces": {
+                port.name: {
+                    "state": port.state,
+                    "giaddr": str(port.giaddr) if port.giaddr else None,
+                    "waiting": port.waiting or None,
+                }
+                for port in self._ports
+            },
+            "dns": {
+                name: {"addresses": list(map(str, answer.addresses)), "error": answer.error or None}
+                for name, answer in self._answers.by_name.items()
+            },
+            "metrics": {
+                "at": self._held.config.metrics,
+                "error": self._exporter.error if self._exporter else self._no_exporter,
+            },
+            "counters": traffic.counters(),
+            "traffic": stats.traffic(relay, traffic.tally),
+            "servers": stats.servers(relay, traffic.tally, traffic.transactions, now, self._lookout.states()),
+            "clients": stats.last_clients(relay, traffic.names, traffic.transactions, now),
+            "unknown": len(traffic.unknown),
+        }
+
+    async def _answer_status(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        return self.status()
+
+    async def _export(self, at: str | None) -> None:
+        """Serve metrics at a place from now on, or nowhere."""
+        self._no_exporter = None
+        if self._exporter is None and at is not None:  # its libraries take memory, and not everybody wants it
+            try:
+                module = await asyncio.to_thread(importlib.import_module, "pxerelay.daemon.exporter")
+            except ImportError as error:
+                self._no_exporter = str(error)
+                LOGGER.warning("no metrics: %s", error)
+                return
+            self._exporter = module.Exporter(self.status)
+        if self._exporter is not None:
+            self._exporter.listen(at)
+
+    def _apply(self, held: Held, answers: Answers) -> None:
+        """Put a configuration, a new state of the network or new answers into force: build, then swap."""
+        held = held.on(clock.today())
+        config = held.config
+        ports = assign(config, self._links, socket.gethostname())
+        lookout = self._lookout
+        boots = lookout.boots(config)
+        relay = Relay(config, ports, self._links, answers, lookout.standing, boots, self._asked)
+        if held.dated:
+            self._alarm.set(None if held.next_end is None else held.next_end + 1)
+        else:
+            self._alarm.close()
+        before = {port.name: port for port in self._ports}
+        if config.dns_names:
+            self._has_names.set()
+        else:
+            self._has_names.clear()  # nothing to ask for, and so no reason to wake up
+        self._held, self._answers, self._ports, self._relay_now = held, answers, ports, relay
+        self._traffic.narrator = Narrator(relay, held.places.line_of) if self._debug else None
+        self._traffic.obey(relay, {link.index: link.name for link in self._links})
+        self._traffic.watches.obey(relay, self._traffic.names, held.described(self._config_path))
+        lookout.follow(relay)
+        heard = self._vrfs.follow(vrfs_to_hear(config, ports, self._links))
+        self._traffic.elsewhere = frozenset(link.index for link in self._links if link.vrf in heard)
+        for port in ports:
+            if before.get(port.name) != port:
+                LOGGER.info("interface %s", port_text(port), extra=Fields(interface=port.name).extra)
+
+    def _apply_again(self) -> None:
+        """Put into force what is, where something else that it depends on has changed."""
+        self._apply(self._held, self._answers)
+
+    async def _follow(self, states: AsyncGenerator[tuple[Link, ...], None]) -> None:
+        """Keep up with the network."""
+        async with contextlib.aclosing(states):
+            async for links in states:
+                self._links = links
+                self._apply_again()
+                notify.notify(self._status_text())
+
+    def _follow_clock(self) -> None:
+        """Pass over the rules whose last day is over; where the clock was set back they apply again."""
+        before = self._held
+        self._apply_again()
+        for line in self._held.changes_since(before):
+            LOGGER.info("%s", line)
+
+    async def _follow_names(self) -> None:
+        """Ask for servers' DNS names again and again; what is in force stays until an answer differs."""
+        while True:
+            await self._has_names.wait()
+            await asyncio.sleep(names.INTERVAL)
+            held = self._held
+            answers = await self._ask_names(held.loaded.config)
+            if answers != self._answers and held.loaded is self._held.loaded:  # no reload came in between
+                self._apply(self._held, answers)
+
+    async def _ask_names(self, config: Config) -> Answers:
+        fresh = self._answers.renewed(await self._questioner.resolve(config.dns_names))
+        self._teller.tell(fresh, self._answers)
+        return fresh
+
+    def _take_late_answer(self, name: str, answer: Answer) -> None:
+        """Put an answer into force that came after its round, if the name is still one of a server."""
+        if name in self._answers.by_name:
+            fresh = self._answers.updated(name, answer)
+            self._teller.tell(fresh, self._answers)
+            if fresh != self._answers:
+                self._apply(self._held, fresh)
+
+    def _open_control(self) -> ControlServer | None:
+        try:
+            return ControlServer(
+                self._control_path,
+                {
+                    "status": self._answer_status,
+                    "reload": lambda _: self.reload(),
+                    **Desk(self._traffic, lambda: self._relay_now).handlers(),
+                },
+            )
+        except TakenError as error:
+            raise StartError(f"{error}: give this one a `--socket` of its own") from None
+        except OSError as error:
+            LOGGER.warning("no control socket at %s: %s", self._control_path, error.strerror)
+            return None
+
+    def _report_start(self) -> None:
+        LOGGER.info("pxerelay %s relays by %s: %s", __version__, self._config_path, self._summary())
+        config = self._held.loaded.config
+        if not config.interfaces and not config.accept_relayed_from:
+            LOGGER.warning(
+                "there is nothing to relay: neither `interfaces:` nor `accept_relayed_from:` is set"
+            )
+
+    def _summary(self) -> str:
+        rules = len(self._held.loaded.config.policy.rules)
+        active = sum(not port.waiting for port in self._ports)
+        return f"{rules} rules, {active} of {len(self._ports)} client interfaces active"
+
+    def _status_text(self) -> str:
+        return f"STATUS={self._summary()}"
+
+
+@contextlib.contextmanager
+def _open_sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
+    with contextlib.ExitStack() as stack:
+        try:
+            udp = stack.enter_context(sockets.open_udp())
+            link = stack.enter_context(sockets.open_link())
+        except PermissionError as error:
+            raise StartError(
+                "may not open the sockets: run as root, or with CAP_NET_BIND_SERVICE and CAP_NET_RAW"
+            ) from error
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise StartError("port 67 is taken: stop the other DHCP relay or server on this host") from error
+        yield udp, link

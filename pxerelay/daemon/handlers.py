@@ -1,0 +1,62 @@
+"""What the daemon does when it is asked over its control socket, but for reloading and telling its state."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pxerelay.daemon import prober, survey, trace_stream
+from pxerelay.daemon.control import Answer, Handler
+from pxerelay.daemon.traffic import Traffic
+from pxerelay.relay import survey_request
+from pxerelay.relay.relay import Relay
+from pxerelay.relay.unknown import described
+
+_PIECE = 32
+"""Clients that are told of at once: less than a millisecond's work."""
+
+
+class Desk:
+    """Answers by `traffic`, and by the relay that is in force when somebody asks."""
+
+    def __init__(self, traffic: Traffic, relay: Callable[[], Relay]) -> None:
+        self._traffic = traffic
+        self._relay = relay
+
+    def handlers(self) -> dict[str, Handler]:
+        """Return what answers which command."""
+        return {"probe": self._probe, "survey": self._survey, "trace": self._trace, "unknown": self._unknown}
+
+    async def _probe(self, request: Mapping[str, Any]) -> Answer:
+        """Ask servers in the name of a client, as `pxerelay probe` wants it."""
+        try:
+            return await prober.ask(self._traffic, self._relay(), prober.question(request))
+        except prober.ProbeError as error:
+            return {"error": str(error)}
+
+    async def _survey(self, request: Mapping[str, Any]) -> Answer:
+        """Ask servers whatever the mapping says, as `pxerelay doctor` wants it."""
+        try:
+            return {"asked": await survey.ask(self._traffic, self._relay(), survey_request.read(request))}
+        except survey_request.SurveyError as error:
+            return {"error": str(error)}
+
+    async def _trace(self, request: Mapping[str, Any]) -> Answer:
+        """Follow clients, as `pxerelay trace` wants it."""
+        return trace_stream.begin(self._traffic.watches, request)
+
+    async def _unknown(self, _: Mapping[str, Any]) -> Answer:
+        """Return what `pxerelay unknown` asks for, as JSON; between its pieces packets have their turn."""
+        found, loop, relay = self._traffic.unknown, asyncio.get_running_loop(), self._relay()
+        strangers = found.newest_first()
+        pieces: list[str] = []
+        for start in range(0, len(strangers), _PIECE):
+            here = (described(relay, one, loop.time()) for one in strangers[start : start + _PIECE])
+            pieces.extend(json.dumps(client) for client in here if client)
+            await asyncio.sleep(0)
+        return (
+            f'{{"clients": [{", ".join(pieces)}], "most": {found.most}, '
+            f'"forgotten": {found.forgotten}, "overlooked": {found.overlooked}}}'
+        ).encode()

@@ -1,1 +1,0 @@
-"""Configuration files as text: what is in them, what is wrong with them."""

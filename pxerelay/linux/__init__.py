@@ -1,0 +1,1 @@
+"""What the operating system has: sockets, interfaces, names, the journal, the clock."""

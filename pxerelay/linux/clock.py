@@ -1,0 +1,92 @@
+"""The system's clock: which day it is here, and to be woken when another one begins or the clock is set."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import struct
+import time
+from collections.abc import Callable
+
+from pxerelay.policy.days import day_number, parts
+
+_CLOCK_REALTIME = 0
+_TFD_NONBLOCK, _TFD_CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC
+_TFD_TIMER_ABSTIME, _TFD_TIMER_CANCEL_ON_SET = 1, 2
+"""Constants of timerfd_create(2). os.timerfd_create is there from Python 3.13 on."""
+
+_ITIMERSPEC = struct.Struct("@4l")
+"""Seconds and nanoseconds of the interval, none; seconds and nanoseconds of the time (timerfd_create(2))."""
+
+_LATEST = (1 << (8 * struct.calcsize("@l") - 1)) - 1
+"""The last second that a timer can be set to."""
+
+_EXPIRATIONS = 8
+"""Octets that a timer is read with."""
+
+_QUARTER_OF_AN_HOUR = 900
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.timerfd_settime.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
+
+
+def today() -> int:
+    """Return the number of the day (`days`) in the system's time zone, as it is set now."""
+    time.tzset()
+    now = time.localtime()
+    return day_number(now.tm_year, now.tm_mon, now.tm_mday)
+
+
+def beginning(day: int) -> float:
+    """Return when a day begins in the system's time zone, in seconds since the epoch.
+
+    Where summer time begins at midnight there is no midnight, and a quarter of an hour later is looked for.
+    """
+    year, month, number = parts(day)
+    at = time.mktime((year, month, number, 0, 0, 0, 0, 0, -1))
+    while time.localtime(at)[:3] < (year, month, number):
+        at += _QUARTER_OF_AN_HOUR
+    return at
+
+
+class Alarm:
+    """Calls a function when a day has begun, and at once whenever somebody sets the system's clock.
+
+    Where it is not set it has no descriptor, and nothing wakes up.
+    """
+
+    def __init__(self, ring: Callable[[], None]) -> None:
+        self._ring = ring
+        self._descriptor: int | None = None
+
+    def set(self, day: int | None) -> None:
+        """Ring when a day begins; None is a day that never comes, and only setting the clock rings."""
+        if self._descriptor is None:
+            self._descriptor = _checked(_libc.timerfd_create(_CLOCK_REALTIME, _TFD_NONBLOCK | _TFD_CLOEXEC))
+            asyncio.get_running_loop().add_reader(self._descriptor, self._expired)
+        at = _LATEST
+        with contextlib.suppress(OverflowError):  # past what a 32-bit system can count
+            at = _LATEST if day is None else int(beginning(day))
+        flags = _TFD_TIMER_ABSTIME | _TFD_TIMER_CANCEL_ON_SET
+        _checked(_libc.timerfd_settime(self._descriptor, flags, _ITIMERSPEC.pack(0, 0, at, 0), None))
+
+    def close(self) -> None:
+        """Ring no more."""
+        if self._descriptor is not None:
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _expired(self) -> None:
+        with contextlib.suppress(OSError):  # ECANCELED: the clock was set; EAGAIN: it was set anew in between
+            os.read(self._descriptor or 0, _EXPIRATIONS)
+        self._ring()
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return result

@@ -1,0 +1,51 @@
+"""When sockets are read: at once, or in a moment when that gathers more.
+
+A datagram that comes alone is relayed at once. When they come in crowds the next ones are left to gather
+for two milliseconds: a batch then costs one round through the kernel and the event loop, not many.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from pxerelay.linux.burst_meter import Pace
+
+_PAUSE = 0.002
+"""Seconds; firmware waits four seconds for an answer (PXE 2.1, 2.2.3)."""
+
+_CROWD = 16
+"""Datagrams within such a time that are a crowd: 8000 a second."""
+
+Readable = Callable[[socket.socket], int]
+"""Reads what is waiting at a socket, and returns how many datagrams it took."""
+
+
+class Listener:
+    """Has a socket read whenever there is something to read, from now on until `close`."""
+
+    def __init__(self, sock: socket.socket, readable: Readable) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._socket = sock
+        self._readable = readable
+        self._pace = Pace(_PAUSE, _CROWD)
+        self._pause: asyncio.TimerHandle | None = None
+        self._loop.add_reader(sock, self._read)
+
+    def close(self) -> None:
+        """Stop reading; the socket stays open."""
+        if self._pause:
+            self._pause.cancel()
+        self._loop.remove_reader(self._socket)
+
+    def _read(self) -> None:
+        crowd = False
+        try:
+            crowd = self._pace.busy(self._readable(self._socket), self._loop.time())
+        finally:  # whatever happened, the next datagrams are read
+            if crowd and not self._pause:
+                self._loop.remove_reader(self._socket)
+            elif self._pause and not crowd:
+                self._loop.add_reader(self._socket, self._read)
+            self._pause = self._loop.call_later(_PAUSE, self._read) if crowd else None

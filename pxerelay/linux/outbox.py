@@ -1,0 +1,264 @@
+"""Datagrams to the kernel, as few system calls as there can be.
+
+`UdpOutbox` groups what goes to one address at one length, whoever it is from. In a storm such a group is one
+call and passes the kernel's stack once, cut into datagrams at its end (UDP_SEGMENT, udp(7)). Where the
+kernel or the device won't have that, each datagram goes by itself.
+
+Only in a storm: programs that hear the wire beside the kernel (packet(7): some DHCP servers, tcpdump) see
+such a group as one large datagram, and lose it, if they sit on the other end of a veth pair. That is not to
+happen to fifty clients that are switched on together, nor after the machine stood still for a moment.
+
+`LinkOutbox` sends replies by link layer from a packet socket (packet(7)), a batch of frames per call; headers
+are made by `frames`.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+import sys
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+from pxerelay.linux import mmsg, sockets
+from pxerelay.linux.sockets import IP_PKTINFO
+from pxerelay.wire.frames import Framing, Reply
+from pxerelay.wire.packet import SERVER_PORT, UNSET, Message
+
+_UDP_SEGMENT = 103
+"""Not in Python's socket module; linux/udp.h."""
+
+_SEGMENTS = 64
+"""Datagrams that one call may be cut into (UDP_MAX_SEGMENTS in older kernels)."""
+
+_WORTH = 4
+"""Datagrams of one group from which on they go in one call."""
+
+_SEGMENTED_OCTETS = 65000
+"""Octets that one call may carry: an IP packet's less the headers."""
+
+_NO_SEGMENTS = frozenset({errno.EINVAL, errno.EIO, errno.EOPNOTSUPP, errno.ENOPROTOOPT, errno.EMSGSIZE})
+"""What the kernel says where segments are too long for the link, or a device has no checksum offload."""
+
+
+class Failure(NamedTuple):
+    """Messages that the kernel did not take, and the 4 octets of whom they were for, a client or a server."""
+
+    destination: bytes
+    to_client: bool
+    errno: int
+    messages: Sequence[Message]
+
+
+Group = tuple[bytes, bytes, int]
+"""A server's address, control message, octets of each datagram."""
+
+_MOST_LANES = 64
+"""Servers with a lane: more than are dark at a time and asked that much; each is a descriptor."""
+
+_LEFT_TO_ROUTE = sockets.packet_info(UNSET)
+"""The control message of a datagram whose address is that of the interface that it leaves by."""
+
+
+class UdpOutbox:
+    """Collects requests for servers; they must stay as they are until `flush`."""
+
+    def __init__(self) -> None:
+        self._groups: dict[Group, list[Message]] = {}
+        self._lanes: dict[bytes, socket.socket] = {}
+
+    def close(self) -> None:
+        """Close the lanes."""
+        for lane in self._lanes.values():
+            lane.close()
+        self._lanes.clear()
+
+    def keep_lanes(self, servers: AbstractSet[bytes]) -> None:
+        """Close the lanes of all but these servers."""
+        for address in self._lanes.keys() - servers:
+            self._lanes.pop(address).close()
+
+    def discard(self) -> None:
+        """Forget what waits."""
+        self._groups.clear()
+
+    def put(self, messages: Sequence[Message], address: bytes, control: bytes = b"") -> None:
+        """Add requests of one length to a server's 4 octets; `control` is from `sockets.packet_info`."""
+        self._groups.setdefault((address, control, len(messages[0])), []).extend(messages)
+
+    def flush(self, sock: socket.socket, *, storm: bool) -> list[Failure]:
+        """Send everything by a socket, groups at once in a storm, and return what failed."""
+        failures: list[Failure] = []
+        for group, messages in self._groups.items():
+            lane = self._lanes.get(group[0])
+            if lane:
+                failures += _send(lane, _in_lane(group), messages, storm=storm)
+            elif failed := _send(sock, group, messages, storm=storm):
+                failures += self._send_beside(sock, group, failed, storm=storm)
+        self._groups.clear()
+        return failures
+
+    def _send_beside(
+        self, main: socket.socket, group: Group, failures: list[Failure], *, storm: bool
+    ) -> list[Failure]:
+        """Send in a lane what found the buffer full, and return what failed for good."""
+        full = [message for one in failures if one.errno == errno.EAGAIN for message in one.messages]
+        if not full or len(self._lanes) == _MOST_LANES:
+            return failures
+        try:
+            lane = sockets.open_lane(len(self._lanes) + 1, main)
+        except OSError:
+            return failures
+        self._lanes[group[0]] = lane
+        others = [one for one in failures if one.errno != errno.EAGAIN]
+        return others + _send(lane, _in_lane(group), full, storm=storm)
+
+
+def _in_lane(group: Group) -> Group:
+    address, control, length = group
+    return address, control or _LEFT_TO_ROUTE, length
+
+
+def _send(sock: socket.socket, group: Group, messages: Sequence[Message], *, storm: bool) -> list[Failure]:
+    failures: list[Failure] = []
+    most = max(1, min(_SEGMENTS, _SEGMENTED_OCTETS // max(group[2], 1)))
+    for start in range(0, len(messages), most):
+        some = messages[start : start + most]
+        if not (storm and len(some) >= _WORTH and _send_at_once(sock, group, some, failures)):
+            _send_singly(sock, group, some, failures)
+    return failures
+
+
+def _send_at_once(
+    sock: socket.socket, group: Group, messages: Sequence[Message], failures: list[Failure]
+) -> bool:
+    """Send messages of one group in one call; False if the kernel can't do that with them."""
+    address, control, length = group
+    ancillary = [(socket.IPPROTO_UDP, _UDP_SEGMENT, struct.pack("@H", length))]
+    if control:
+        ancillary.append((socket.IPPROTO_IP, IP_PKTINFO, control))
+    try:
+        sock.sendmsg(messages, ancillary, socket.MSG_DONTWAIT, (socket.inet_ntoa(address), SERVER_PORT))
+    except OSError as error:
+        if error.errno in _NO_SEGMENTS:
+            return False
+        failures.append(Failure(address, False, error.errno or 0, messages))
+    return True
+
+
+def _send_singly(
+    sock: socket.socket, group: Group, messages: Sequence[Message], failures: list[Failure]
+) -> None:
+    address, control, _ = group
+    name = socket.inet_ntoa(address), SERVER_PORT
+    ancillary = [(socket.IPPROTO_IP, IP_PKTINFO, control)] if control else []
+    for message in messages:
+        try:
+            sock.sendmsg([message], ancillary, socket.MSG_DONTWAIT, name)
+        except OSError as error:
+            failures.append(Failure(address, False, error.errno or 0, [message]))
+
+
+_FRAMES = 256
+"""Frames that wait for one sendmmsg."""
+
+_ARENA = _FRAMES * (65536 + 128)
+"""Octets for them, were all as large as can be; memory that no frame ever filled takes none."""
+
+_LINK_NAME = struct.Struct("@HHi12x")
+"""struct sockaddr_ll (packet(7)) of a frame with its own Ethernet header: family, none, interface."""
+
+
+class LinkOutbox:
+    """Collects replies for a packet socket that has PACKET_VNET_HDR set (`sockets.open_link`)."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._arena = mmsg.Buffer(_ARENA)
+        self._names = mmsg.Buffer(_FRAMES * _LINK_NAME.size)
+        self._iovecs = mmsg.Buffer(_FRAMES * mmsg.IOVEC.size)
+        self._headers = mmsg.Buffer(_FRAMES * mmsg.MMSGHDR.size)
+        for at in range(_FRAMES):
+            mmsg.MMSGHDR.pack_into(
+                self._headers.octets,
+                at * mmsg.MMSGHDR.size,
+                *(self._names.address + at * _LINK_NAME.size, _LINK_NAME.size),
+                *(self._iovecs.address + at * mmsg.IOVEC.size, 1),
+                *(0, 0, 0, 0),
+            )
+        self._places = memoryview(self._iovecs.octets).cast("L")
+        self._indexes = [0] * _FRAMES
+        self._waiting: list[Reply] = []
+        self._used = 0
+        self._number = 0
+        self._failures: list[Failure] = []
+
+    def put(self, replies: Sequence[Reply], framing: Framing, index: int) -> None:
+        """Add replies that leave by an interface, given by its index."""
+        fitting = [reply for reply in replies if len(reply.message) <= framing.largest]
+        done = 0
+        while done < len(fitting):
+            some = fitting[done : done + self._room()]
+            self._add(some, framing.write(self._arena.octets, self._used, some, self._number), index)
+            self._number += len(some)
+            done += len(some)
+        if len(fitting) < len(replies):
+            for reply in replies:
+                if len(reply.message) > framing.largest:
+                    self._put_fragments(reply, framing, index)
+
+    def _put_fragments(self, reply: Reply, framing: Framing, index: int) -> None:
+        for frame in framing.fragments(reply, self._number):
+            self._room()
+            end = self._used + len(frame)
+            self._arena.octets[self._used : end] = frame
+            self._add([reply], [(self._used, end)], index)
+        self._number += 1
+
+    def _room(self) -> int:
+        """Return how many frames there is room for, one at least."""
+        if len(self._waiting) == _FRAMES:
+            self._send()
+        return _FRAMES - len(self._waiting)
+
+    def _add(self, replies: Sequence[Reply], bounds: Sequence[tuple[int, int]], index: int) -> None:
+        """Take note of frames that were written, from the next one that is free on."""
+        at, places, base = len(self._waiting), self._places, self._arena.address
+        self._waiting.extend(replies)
+        for number, (start, end) in enumerate(bounds, at):
+            places[2 * number], places[2 * number + 1] = base + start, end - start
+        self._used = bounds[-1][1]
+        if self._indexes[at : len(self._waiting)] != [index] * len(bounds):
+            for number in range(at, len(self._waiting)):
+                self._indexes[number] = index
+                _LINK_NAME.pack_into(self._names.octets, number * _LINK_NAME.size, socket.AF_PACKET, 0, index)
+
+    def discard(self) -> None:
+        """Forget what waits."""
+        self._waiting.clear()
+        self._failures.clear()
+        self._used = 0
+
+    def flush(self) -> list[Failure]:
+        """Send everything and return what failed since the last call."""
+        self._send()
+        failures, self._failures = self._failures, []
+        return failures
+
+    def _send(self) -> None:
+        """Send what waits; a frame that the kernel refuses does not hold up those behind it."""
+        total, done = len(self._waiting), 0
+        descriptor = self._socket.fileno()
+        while done < total:
+            headers = self._headers.address + done * mmsg.MMSGHDR.size
+            try:
+                done += mmsg.send(descriptor, headers, total - done, socket.MSG_DONTWAIT)
+            except OSError as error:
+                reply = self._waiting[done]
+                address = reply.address.to_bytes(4, sys.byteorder)
+                self._failures.append(Failure(address, True, error.errno or 0, [reply.message]))
+                done += 1
+        self._waiting.clear()
+        self._used = 0

@@ -1,0 +1,204 @@
+"""What is thought of servers: which answer and which do not.
+
+Seen are clients' requests and the answers to them (`Seen`). What is thought follows at once where a server
+answers, and with some patience where it does not:
+
+- it is doubtful when a client that boots from the network has had no answer for 3 seconds, and nobody else
+  has; the next one's copy is then there before firmware asks again, after 4 seconds (PXE 2.1, 2.2.3);
+- it is down when the second try of such a client has waited as long, or so many clients have;
+- it is up when it says anything at all, and returns to its clients once it has stayed so for a while.
+
+Of a server that is asked on purpose only the answer to that says whether it is up, and two questions in a
+row without one that it is down; it is doubtful after the first, or for what clients see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Protocol
+
+from pxerelay.policy.pools import Standing
+from pxerelay.policy.servers import Answers, Pool
+
+DOUBTED_AFTER = 3.0
+"""Seconds without an answer after which a server is doubtful."""
+
+_DOWN_AFTER, _SECOND_TRY = 7.0, 2
+"""Seconds, and requests without an answer: those of one client that asked a second time after 4 seconds."""
+
+_MANY = 8
+"""Requests without an answer in `DOUBTED_AFTER` that are proof enough."""
+
+_FAILURES = 2
+"""Questions in a row without an answer that are proof."""
+
+SETTLING, _LONGEST_SETTLING = 30.0, 480.0
+"""Seconds that a server stays up before clients return to it: doubled with each fall, up to that."""
+
+_FORGIVEN_AFTER = 3600.0
+"""Seconds after which a fall does not count any more."""
+
+
+class Seen(Protocol):
+    """What of the requests to one server was seen (`transactions.Record`). Times are monotonic seconds.
+
+    `silent` counts the DISCOVERs of network boot firmware since its last reply of any kind, which came at
+    `last_reply`; `silent_since` is when the first of these was sent.
+    """
+
+    @property
+    def last_reply(self) -> float | None: ...  # noqa: D102  # as above
+    @property
+    def silent(self) -> int: ...  # noqa: D102
+    @property
+    def silent_since(self) -> float | None: ...  # noqa: D102
+
+
+@dataclass
+class _Server:
+    """One address. `since` is when its state began, `settled` when its clients may return to it."""
+
+    name: str
+    since: float
+    up: bool = True
+    doubtful: bool = False
+    settled: float = 0.0
+    falls: int = 0
+    failures: int = 0
+
+    def rise(self, now: float) -> None:
+        self.up, self.since = True, now
+        self.settled = now + min(SETTLING * 2 ** (self.falls - 1), _LONGEST_SETTLING)
+
+    def fall(self, now: float) -> None:
+        steady = self.up and now - self.since >= _FORGIVEN_AFTER
+        self.falls = 1 if steady else min(self.falls + 1, 16)
+        self.up, self.doubtful, self.since = False, False, now
+
+
+@dataclass(frozen=True)
+class Told:
+    """What somebody may want to know of a server's state: since when, in monotonic seconds, and what else."""
+
+    up: bool
+    since: float
+    doubtful: bool
+    returns_in: float
+
+
+class Health:
+    """States of the servers of all pools, by address. Times are monotonic seconds.
+
+    What it has to say of changes is in `news`: whether it is a warning, and the text.
+    """
+
+    def __init__(self) -> None:
+        self._servers: dict[IPv4Address, _Server] = {}
+        self._asked: set[IPv4Address] = set()
+        self._pools: dict[str, tuple[Pool, tuple[IPv4Address, ...]]] = {}
+        self.news: list[tuple[bool, str]] = []
+
+    def follow(self, pools: Mapping[str, Pool], answers: Answers, now: float) -> None:
+        """Judge the servers of these pools from now on; what was thought of them before stays."""
+        self._pools = {name: (pool, answers.of(pool)) for name, pool in pools.items()}
+        named = {address: name for name, (_, all_) in self._pools.items() for address in all_}
+        self._servers = {
+            address: self._servers.get(address) or _Server(name, now) for address, name in named.items()
+        }
+        for address, server in self._servers.items():
+            server.name = named[address]
+        self._asked = {
+            address for pool, addresses in self._pools.values() if pool.probing for address in addresses
+        }
+
+    @property
+    def addresses(self) -> AbstractSet[IPv4Address]:
+        """Who is judged."""
+        return self._servers.keys()
+
+    def judge(self, seen: Callable[[bytes], Seen | None], now: float) -> None:
+        """Think anew by what was seen of clients' requests."""
+        for address, server in self._servers.items():
+            record, asked = seen(address.packed), address in self._asked
+            if not server.up:
+                last = record.last_reply if record and not asked else None
+                if last is not None and last > server.since:
+                    self._rise(address, server, now)
+                continue
+            silent, since = (record.silent, record.silent_since) if record else (0, None)
+            silence = 0.0 if since is None else now - since
+            if not asked and _is_proof(silent, silence):
+                self._fall(address, server, now, f"{silent} requests in {silence:.0f} s, no answer")
+                continue
+            doubtful = silence >= DOUBTED_AFTER or (asked and server.failures > 0)
+            if doubtful is not server.doubtful:
+                server.doubtful = doubtful
+                self._tell(address, server, _DOUBT if doubtful else "answers again", warn=False)
+
+    def asked(self, address: IPv4Address, now: float, *, answered: bool) -> None:
+        """Note whether a server has answered a question of ours."""
+        server = self._servers.get(address)
+        if server is None or address not in self._asked:
+            return
+        server.failures = 0 if answered else server.failures + 1
+        if answered and not server.up:
+            self._rise(address, server, now)
+        elif server.up and server.failures >= _FAILURES:
+            self._fall(address, server, now, f"{server.failures} questions in a row, no answer")
+
+    def standing(self, now: float) -> Standing:
+        """Return what is thought."""
+        servers = self._servers.items()
+        return Standing(
+            down=frozenset(address.packed for address, one in servers if not one.up),
+            doubtful=frozenset(address.packed for address, one in servers if one.doubtful),
+            returning=frozenset(address.packed for address, one in servers if one.up and now < one.settled),
+        )
+
+    def to_try(self) -> Iterator[tuple[Pool, IPv4Address]]:
+        """Yield the servers that are judged by clients' requests and get none any more."""
+        for pool, addresses in self._pools.values():
+            down = [address for address in addresses if not self._servers[address].up]
+            if len(down) < len(addresses):
+                yield from ((pool, address) for address in down if address not in self._asked)
+
+    def to_ask(self) -> Iterator[tuple[Pool, IPv4Address, bool]]:
+        """Yield the servers that are judged by questions, and whether the answer would settle a doubt."""
+        for pool, addresses in self._pools.values():
+            if pool.probing:
+                yield from ((pool, address, self._servers[address].doubtful) for address in addresses)
+
+    def told(self, now: float) -> dict[str, dict[IPv4Address, Told]]:
+        """Return the state of each server of each pool, by the pool's name."""
+        return {
+            name: {
+                address: Told(one.up, one.since, one.doubtful, max(one.settled - now, 0.0) if one.up else 0.0)
+                for address in addresses
+                for one in (self._servers[address],)
+            }
+            for name, (_, addresses) in self._pools.items()
+        }
+
+    def _rise(self, address: IPv4Address, server: _Server, now: float) -> None:
+        server.rise(now)
+        wait = f"{server.settled - now:.0f} s"
+        self._tell(address, server, f"is up; clients return to it if it stays so for {wait}", warn=False)
+
+    def _fall(self, address: IPv4Address, server: _Server, now: float, why: str) -> None:
+        server.fall(now)
+        self._tell(address, server, f"is down: {why}", warn=True)
+
+    def _tell(self, address: IPv4Address, server: _Server, what: str, *, warn: bool) -> None:
+        self.news.append((warn, f"server {server.name} {address} {what}"))
+
+
+_DOUBT = "does not answer: the next one gets a copy"
+
+
+def _is_proof(silent: int, silence: float) -> bool:
+    return (silent >= _SECOND_TRY and silence >= _DOWN_AFTER) or (
+        silent >= _MANY and silence >= DOUBTED_AFTER
+    )

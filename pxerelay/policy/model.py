@@ -1,0 +1,102 @@
+"""The configuration as the relay reads it: frozen values, every name resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from ipaddress import IPv4Address, IPv4Network
+
+from pxerelay.policy.rules import Default, Policy
+from pxerelay.policy.servers import Host, Pool, Target
+from pxerelay.wire import globs
+from pxerelay.wire.agentinfo import AgentInfoSetting
+
+ROUTE, GIADDR = "route", "giaddr"
+"""Values of `source_address` that are no address."""
+
+
+@dataclass(frozen=True)
+class InterfaceSetting:
+    """One entry of `interfaces`. `name` is an interface's name or a glob."""
+
+    name: str
+    pxe_only: bool
+    default: Default | None = None
+    giaddr: IPv4Address | None = None
+
+    @property
+    def is_glob(self) -> bool:
+        """Whether the name stands for more than one interface."""
+        return globs.is_glob(self.name)
+
+    def matches(self, interface: str) -> bool:
+        """Whether an interface of this name is meant."""
+        return globs.matches(self.name, interface)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything the file says.
+
+    `servers` holds what is behind each name, `mentioned` every host that it may send to.
+    `max_requests` bounds what one client may ask in a second, 0 is no bound.
+    `source_address` is `route`, `giaddr` or an address. `metrics` is where they are served: `ADDRESS:PORT`
+    or a path.
+    """
+
+    servers: Mapping[str, tuple[Target, ...]]
+    policy: Policy
+    dhcp_servers: tuple[Target, ...]
+    pxe_only: bool
+    interfaces: tuple[InterfaceSetting, ...]
+    accept_relayed_from: tuple[IPv4Network, ...]
+    accept_replies_from: tuple[IPv4Network, ...]
+    mentioned: frozenset[Host]
+    max_hops: int
+    max_requests: int
+    source_address: str | IPv4Address
+    option82: AgentInfoSetting | None = None
+    metrics: str | None = None
+
+    def on(self, today: int) -> Config:
+        """Return the configuration as it holds on a day, without the rules that have ended.
+
+        That is what a `Relay` is built with.
+        """
+        policy = self.policy.on(today)
+        return self if policy is self.policy else replace(self, policy=policy)
+
+    def setting_for(self, interface: str) -> InterfaceSetting | None:
+        """Return what applies to an interface: its own name's entry, else the first glob that matches."""
+        named = self._named.get(interface)
+        return named or next((entry for entry in self._globs if entry.matches(interface)), None)
+
+    @cached_property
+    def _named(self) -> Mapping[str, InterfaceSetting]:
+        return {entry.name: entry for entry in self.interfaces if not entry.is_glob}
+
+    @cached_property
+    def _globs(self) -> tuple[InterfaceSetting, ...]:
+        return tuple(entry for entry in self.interfaces if entry.is_glob)
+
+    @property
+    def asks_what_clients_are(self) -> bool:
+        """Whether options 60 and 93 of a request have a say in where it goes."""
+        asking = self.pxe_only or any(entry.pxe_only for entry in self.interfaces)
+        return asking or bool(self.policy.classes)
+
+    @cached_property
+    def pools(self) -> Mapping[str, Pool]:
+        """The names that stand for several servers one of which is asked."""
+        return {
+            name: target
+            for name, targets in self.servers.items()
+            for target in targets
+            if isinstance(target, Pool)
+        }
+
+    @property
+    def dns_names(self) -> frozenset[str]:
+        """The servers that are to be looked up."""
+        return frozenset(target for target in self.mentioned if isinstance(target, str))

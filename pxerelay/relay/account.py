@@ -1,0 +1,233 @@
+"""What became of a message: facts for programs, and the same in words an administrator understands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from ipaddress import IPv4Address
+from typing import Any
+
+from pxerelay.policy.ports import Port
+from pxerelay.policy.rules import RULES, Match, Reason
+from pxerelay.relay.relay import MEANING, Decision, Drop, Relay, ToClient, ToServers
+from pxerelay.relay.words import client_kind, client_mac, entry_text, message_name, server_names, target_of
+from pxerelay.wire import packet
+from pxerelay.wire.client import Client
+
+_LONGEST = 400
+"""Characters that are kept of what a message says of its client or boot file: more than either needs."""
+
+_BEFORE_THE_MAPPING = frozenset(Drop) - {Drop.MAPPED_TO_DROP, Drop.NOT_PXE, Drop.NOT_RESOLVED}
+"""Drops for which it is of no account what the mapping says."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server by its address, and the name that the configuration has for it, empty if none."""
+
+    name: str
+    address: str
+
+    def __str__(self) -> str:
+        """Spell it as `name address`."""
+        return f"{self.name} {self.address}".lstrip()
+
+
+@dataclass(frozen=True)
+class Account:
+    """One message and what became of it. All values are such as JSON has; what is not known is empty.
+
+    Of every message: the client's `mac`, the `interface` it came in on, who sent it (`sender`), whether it
+    is a `request`, its type (`message`), `xid` and `giaddr` (as it left); and if it was dropped, the reason's
+    name and meaning. Of a request what the client is (`client`, `pxe`), which entry chose (`reason`, `rule`,
+    `choice`, as in `explain`), the `servers` that got it, in a `vrf`, and the `router` that it came through,
+    which is where answers go. Of a reply the `server`, what it
+    offers, whom it went to (`sent_to`) and on which interface (`out`).
+    """
+
+    mac: str
+    interface: str
+    sender: str
+    request: bool
+    message: str = ""
+    xid: str = ""
+    giaddr: str = ""
+    client: str = ""
+    pxe: bool = False
+    reason: str = ""
+    rule: str = ""
+    choice: str = ""
+    servers: tuple[Server, ...] = ()
+    router: str = ""
+    vrf: str = ""
+    note: str = ""
+    server: Server | None = None
+    address: str = ""
+    next_server: str = ""
+    boot_file: str = ""
+    sent_to: str = ""
+    out: str = ""
+    dropped: str = ""
+    meaning: str = ""
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The same as a mapping for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def of_plain(cls, plain: Mapping[str, Any]) -> Account:
+        """Return what `plain` returned, once it went through JSON; what else it holds is passed over."""
+        own = {name: plain[name] for name in cls.__dataclass_fields__ if name in plain}
+        own["servers"] = tuple(Server(**server) for server in own.get("servers", ()))
+        own["server"] = Server(**own["server"]) if own.get("server") else None
+        return cls(**own)
+
+    def text(self, place: str = "", after: str = "") -> str:
+        """Return one line: who asked, on which VLAN, which rule, sent where; or what came back.
+
+        `place` is the `file:line` of the entry that chose, `after` how long the answer took.
+        """
+        if not self.xid:
+            return f"from {self.sender} on {self.interface}: dropped, {self.meaning}"
+        who = self.mac or "(no address)"
+        if not self.request:
+            return f"{who}: {self._reply(after)}"
+        where = self.interface if self.sender == _UNSET else f"{self.interface} from {self.sender}"
+        return f"{who} on {where}: {self.message} ({self.client}){self._request(place)}"
+
+    def _request(self, place: str) -> str:
+        if not self.reason:
+            return f" dropped: {self.meaning}"
+        chosen = f", {entry_text(Reason(self.reason), self.rule, place)} says {self.choice}"
+        if self.dropped:
+            said = self.dropped == Drop.MAPPED_TO_DROP.value
+            return f"{chosen}; dropped{'' if said else f': {self.meaning}'}"
+        servers = ", ".join(map(str, self.servers))
+        where = f" in VRF {self.vrf}" if self.vrf else ""
+        note = f" ({self.note})" if self.note else ""
+        return f"{chosen}; sent to {servers} with giaddr {self.giaddr}{where}{note}"
+
+    def _reply(self, after: str) -> str:
+        offered = [f"{self.message} from {self.server}{after}"]
+        if self.address:
+            offered.append(f"address {self.address}")
+        if self.boot_file:
+            offered.append(f"boot file {self.boot_file}")
+        text = ", ".join(offered)
+        if self.dropped:
+            return f"{text}; dropped: {self.meaning}"
+        return f"{text}; sent to {self.sent_to} on {self.out}"
+
+
+_UNSET = str(IPv4Address(packet.UNSET))
+
+
+class Narrator:
+    """Gives accounts of one relay's decisions. `place_of` returns where a rule stands, as `file:line`."""
+
+    def __init__(self, relay: Relay, place_of: Callable[[str], str] | None = None) -> None:
+        self._relay = relay
+        self._place_of = place_of
+
+    def tell(self, message: packet.Message, interface: str, source: bytes, decision: Decision) -> str:
+        """Return an account as a line of text; `account` has the arguments."""
+        return self.text(self.account(message, interface, source, decision))
+
+    def text(self, account: Account) -> str:
+        """Return an account as a line of text."""
+        named = self._place_of and account.reason and Reason(account.reason) in RULES
+        return account.text(self._place_of(account.rule) if named and self._place_of else "")
+
+    def account(self, message: packet.Message, interface: str, source: bytes, decision: Decision) -> Account:
+        """Tell what became of a message, which is patched by now.
+
+        `interface` is the name of the one the message came in on, `source` the sender's 4 octets.
+        """
+        sender = str(IPv4Address(source))
+        dropped = meaning = ""
+        if isinstance(decision, Drop):
+            dropped, meaning = decision.value, MEANING[decision]
+        if len(message) < packet.HEADER_SIZE:
+            return Account("", interface, sender, True, dropped=dropped, meaning=MEANING[Drop.TRUNCATED])
+        found = packet.readable_options(message)
+        is_reply = message[packet.OP] == packet.BOOTREPLY
+        facts: dict[str, Any] = {
+            "mac": client_mac(message),
+            "interface": interface,
+            "sender": sender,
+            "request": not is_reply,
+            "message": message_name(packet.message_type(found)),
+            "xid": bytes(message[packet.XID]).hex(),
+            "giaddr": str(IPv4Address(bytes(message[packet.GIADDR]))),
+            "dropped": dropped,
+            "meaning": meaning,
+        }
+        more = self._reply if is_reply else self._request
+        return Account(**facts, **more(message, found, interface, source, decision))
+
+    def _request(
+        self,
+        message: packet.Message,
+        found: dict[int, bytes],
+        interface: str,
+        _source: bytes,
+        decision: Decision,
+    ) -> dict[str, Any]:
+        vendor = packet.vendor_class(found)
+        facts: dict[str, Any] = {"client": client_kind(found)[:_LONGEST], "pxe": packet.is_pxe(vendor)}
+        if decision in _BEFORE_THE_MAPPING:
+            return facts
+        giaddr = bytes(message[packet.GIADDR])  # patched by now, unless a router had set it
+        port = self._port(interface, giaddr)
+        client = Client(message, port.name if port else None)
+        match = self._relay.config.policy.choose(client, port.setting.default if port else None)
+        facts["router"] = "" if port else str(IPv4Address(giaddr))
+        facts |= {"reason": match.reason.value, "rule": match.rule, "choice": match.choice.label}
+        if isinstance(decision, ToServers):
+            facts["servers"] = tuple(map(self.server, decision.servers))
+            facts["vrf"] = self._relay.vrfs[decision.vrf] if decision.vrf else ""
+            facts["note"] = self._note(match, decision)
+        return facts
+
+    def _port(self, interface: str, giaddr: bytes) -> Port | None:
+        for port in self._relay.ports:
+            if port.name == interface and port.giaddr and giaddr in (packet.UNSET, port.giaddr.packed):
+                return port
+        return None
+
+    def _note(self, match: Match, decision: ToServers) -> str:
+        notes = ["too large for option 82"] if decision.too_large else []
+        chosen = {
+            address.packed for target in match.choice.servers for address in self._relay.answers.of(target)
+        }
+        if chosen.isdisjoint(decision.servers):
+            notes.append("pxe_only: this client reaches the DHCP servers alone")
+        return "; ".join(notes)
+
+    def _reply(
+        self,
+        message: packet.Message,
+        found: dict[int, bytes],
+        _interface: str,
+        source: bytes,
+        decision: Decision,
+    ) -> dict[str, Any]:
+        facts: dict[str, Any] = {
+            "server": self.server(source),
+            "address": _address(message, packet.YIADDR),
+            "next_server": _address(message, packet.SIADDR),
+            "boot_file": packet.boot_file(message, found)[:_LONGEST],
+        }
+        if isinstance(decision, ToClient):
+            facts |= {"sent_to": target_of(decision), "out": decision.port.name}
+        return facts
+
+    def server(self, address: bytes) -> Server:
+        """Return a server by its 4 octets."""
+        return Server(next(iter(server_names(self._relay, address)), ""), str(IPv4Address(address)))
+
+
+def _address(message: packet.Message, field: slice) -> str:
+    octets = bytes(message[field])
+    return "" if octets == packet.UNSET else str(IPv4Address(octets))

@@ -1,0 +1,89 @@
+"""Parts of decisions in words an administrator understands."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+
+from pxerelay.policy.model import Config
+from pxerelay.policy.ports import Port
+from pxerelay.policy.rules import Match, Reason
+from pxerelay.policy.servers import Target
+from pxerelay.relay.relay import BROADCAST, Relay, ToClient
+from pxerelay.wire import packet
+from pxerelay.wire.arch import arch_name
+from pxerelay.wire.mac import format_mac
+
+
+def why(match: Match) -> str:
+    """Tell which entry chose."""
+    return entry_text(match.reason, match.rule)
+
+
+def entry_text(reason: Reason, rule: str, place: str = "") -> str:
+    """Name an entry of the mapping, and where it stands if that is known."""
+    where = f" ({place})" if place else ""
+    if reason is Reason.CLASS:
+        return f"class {rule}{where}"
+    if reason is Reason.INTERFACE_DEFAULT:
+        return f"the default of {rule}{where}"
+    return f"the default{where}" if reason is Reason.DEFAULT else f"rule {rule}{where}"
+
+
+def client_kind(found: dict[int, bytes]) -> str:
+    """Tell by its options what a client is: network boot firmware, of which architecture, or neither."""
+    vendor = packet.vendor_class(found)
+    if not packet.is_pxe(vendor):
+        return "not booting from the network"
+    names = map(arch_name, packet.architectures(found))
+    name = next(known.decode() for known in packet.PXE_VENDOR_CLASSES if vendor.startswith(known))
+    return ", ".join([name, *names])
+
+
+def client_mac(message: packet.Message) -> str:
+    """Spell the hardware address of a message's client; empty if it has none, or the message is too short."""
+    if len(message) < packet.HEADER_SIZE:
+        return ""
+    return format_mac(bytes(message[packet.CHADDR])[: message[packet.HLEN]])
+
+
+def message_name(kind: int | None) -> str:
+    """Name a message by its type, option 53."""
+    if kind is None:
+        return "BOOTP message"
+    return packet.MESSAGE_NAMES.get(kind, f"message of type {kind}")
+
+
+def server_text(relay: Relay, address: bytes) -> str:
+    """Spell a server, given by its 4 octets, as `name address`, or only its address where it has no name."""
+    return " ".join([*server_names(relay, address)[:1], str(IPv4Address(address))])
+
+
+def server_names(relay: Relay, address: bytes) -> list[str]:
+    """Return all names that the configuration has for a server's 4 octets."""
+    ip = IPv4Address(address)
+    return [
+        name
+        for name, targets in relay.config.servers.items()
+        if any(ip in relay.answers.of(target) for target in targets)
+    ]
+
+
+def target_text(config: Config, target: Target) -> str:
+    """Spell a server as the configuration names it: `name address`."""
+    name = next((name for name, targets in config.servers.items() if target in targets), None)
+    return f"{name} {target}" if name else str(target)
+
+
+def port_text(port: Port) -> str:
+    """Tell the state of a client interface."""
+    if port.waiting:
+        return f"{port.name} waiting: {port.waiting}"
+    return f"{port.name} active, giaddr {port.giaddr}"
+
+
+def target_of(decision: ToClient) -> str:
+    """Tell who on the link gets a reply."""
+    if decision.address == BROADCAST:
+        return "everyone"
+    address = str(IPv4Address(decision.address))
+    return f"{address} at {format_mac(decision.hardware)}"

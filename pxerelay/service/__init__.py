@@ -1,1 +1,0 @@
-"""The daemon: start, reload, follow the network, relay, answer its control socket, stop."""

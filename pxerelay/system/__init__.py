@@ -1,1 +1,0 @@
-"""The operating system: sockets, interfaces, names, the journal, the clock."""

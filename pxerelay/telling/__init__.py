@@ -1,1 +1,0 @@
-"""What became of messages, in words and in figures."""

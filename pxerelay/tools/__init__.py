@@ -1,0 +1,1 @@
+"""What reviews, checks and moves configurations; the daemon runs without this wing."""

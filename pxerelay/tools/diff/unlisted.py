@@ -1,0 +1,186 @@
+"""Clients that no rule names: where classes and defaults send them, before and after.
+
+What decides about them is what they say of themselves and where they are, so two configurations are
+compared for every kind of client that either of them can tell apart. There are few:
+
+- the beginnings of option 60 that classes name, and a client with none of them: which of the beginnings a
+  client has depends only on the longest one;
+- of option 93 none, each number, and each two: what one configuration decides is settled by one number of
+  several, so that two configurations never need more than two;
+- interfaces by name, one name for each glob, and behind routers; of those that are treated alike, one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from pxerelay.policy.model import Config, InterfaceSetting
+from pxerelay.policy.rules import Choice, Default
+from pxerelay.policy.servers import Target
+from pxerelay.tools.diff.values import Reach, Side
+from pxerelay.wire.client import DescribedClient
+from pxerelay.wire.globs import is_glob
+
+Servers = frozenset[Target]
+
+_NOBODY = bytes(6)
+"""The address of a client that no rule is asked about."""
+
+_FILLING = "~"
+"""What stands for * and ? in the name of an interface that is meant by a glob and by no name."""
+
+
+_FEW = 3
+"""Interfaces whose defaults are told where somebody fell to them."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What decides about some unlisted client: a class of this name, or a default with an empty one."""
+
+    name: str
+    choice: Choice
+
+
+class Unlisted:
+    """Every way in which two configurations treat clients that no rule names."""
+
+    def __init__(self, old: Config, new: Config) -> None:
+        self._old, self._new = old, new
+        self._found: dict[tuple[Outcome, Outcome], dict[str | None, None]] = {}
+        self._compare()
+        self._pairs = {
+            (frozenset(before.choice.servers), frozenset(after.choice.servers))
+            for before, after in self._found
+        }
+
+    def moves(self, before: Servers | None, after: Servers | None) -> bool:
+        """Whether some client goes elsewhere; None stands for one that no rule names."""
+        if before is not None and after is not None:
+            return before != after
+        return any(
+            (old if before is None else before) != (new if after is None else after)
+            for old, new in self._pairs
+        )
+
+    def reach(self) -> Iterator[Reach]:
+        """Yield who of them goes elsewhere."""
+        grouped: dict[tuple[Side, Side], dict[str | None, None]] = {}
+        for (before, after), where in self._found.items():
+            if frozenset(before.choice.servers) != frozenset(after.choice.servers):
+                grouped.setdefault((_side(before), _side(after)), {}).update(where)
+        for (one, other), where in grouped.items():
+            yield Reach(tuple(where), one, other)
+
+    @property
+    def default_texts(self) -> tuple[str, str]:
+        """What the defaults are, in words, before and after."""
+        return _defaults(self._old), _defaults(self._new)
+
+    def _compare(self) -> None:
+        kinds = list(self._kinds())
+        alike: dict[object, list[tuple[str | None, str | None]]] = {}
+        for shown, name in self._interfaces():
+            alike.setdefault(self._treatment(name), []).append((shown, name))
+        for some in alike.values():
+            _, name = some[0]
+            where = dict.fromkeys(shown for shown, _ in some)
+            before, after = _default_on(self._old, name), _default_on(self._new, name)
+            for vendor_class, architectures in kinds:
+                client = DescribedClient(_NOBODY, name, vendor_class, architectures)
+                pair = _decide(self._old, client, before), _decide(self._new, client, after)
+                self._found.setdefault(pair, {}).update(where)
+
+    def _treatment(self, name: str | None) -> object:
+        """Return something that is equal for interfaces that are treated alike."""
+        return tuple(
+            (
+                _default_on(config, name).choice,
+                tuple(one.interfaces is None or name in one.interfaces for one in config.policy.classes),
+            )
+            for config in (self._old, self._new)
+        )
+
+    def _kinds(self) -> Iterator[tuple[bytes, tuple[int, ...]]]:
+        classes = (*self._old.policy.classes, *self._new.policy.classes)
+        beginnings = {b"", *(one.vendor_class for one in classes if one.vendor_class is not None)}
+        named = [one.architectures for one in classes if one.architectures is not None]
+        by_use = {
+            tuple(number in some for some in named): number for number in sorted(set[int]().union(*named))
+        }
+        numbers = list(by_use.values())
+        for vendor_class in sorted(beginnings):
+            yield vendor_class, ()
+            for number in numbers:
+                yield vendor_class, (number,)
+            for two in combinations(numbers, 2):
+                yield vendor_class, two
+
+    def _interfaces(self) -> Iterator[tuple[str | None, str | None]]:
+        """Yield who is served by both: what to call the interface, and a name that stands for it."""
+        found = False
+        for shown, name in representatives(self._old, self._new):
+            if self._old.setting_for(name) and self._new.setting_for(name):
+                found = True
+                yield shown, name
+        if not found or (self._old.accept_relayed_from and self._new.accept_relayed_from):
+            yield None, None
+
+
+def representatives(old: Config, new: Config) -> list[tuple[str, str]]:
+    """Return what either configuration calls interfaces, each with a name that stands for it."""
+    texts: dict[str, None] = {}
+    for config in (new, old):
+        texts.update(dict.fromkeys(entry.name for entry in config.interfaces))
+        for one in config.policy.classes:
+            texts.update(dict.fromkeys(sorted(one.interfaces.texts) if one.interfaces else ()))
+    names = {text for text in texts if not is_glob(text)}
+    return [(text, _example(text, names) if is_glob(text) else text) for text in texts]
+
+
+def _example(glob: str, taken: set[str]) -> str:
+    """Return a name that a glob means and that is none of the names that stand for themselves."""
+    examples = [""]
+    at = 0
+    while at < len(glob):
+        end = glob.find("]", at + 2) if glob[at] == "[" else -1
+        if end > 0:
+            inside = glob[at + 1 : end]
+            among = _FILLING if inside.startswith("!") else inside.replace("-", "")
+            examples = [example + one for example in examples[:64] for one in among]
+            at = end
+        else:
+            more = _FILLING if glob[at] in "*?" else glob[at]
+            examples = [example + more for example in examples]
+        at += 1
+    return next((example for example in examples if example not in taken), examples[0])
+
+
+def _default_on(config: Config, interface: str | None) -> Default:
+    setting: InterfaceSetting | None = config.setting_for(interface) if interface is not None else None
+    return (setting.default if setting else None) or config.policy.default
+
+
+def _decide(config: Config, client: DescribedClient, default: Default) -> Outcome:
+    for one in config.policy.classes:
+        if one.matches(client):
+            return Outcome(one.name, one.choice)
+    return Outcome("", default.choice)
+
+
+def _side(outcome: Outcome) -> Side:
+    return Side(outcome.choice.label, server_texts(outcome.choice.servers), outcome.name)
+
+
+def server_texts(servers: Sequence[Target]) -> tuple[str, ...]:
+    """Spell servers."""
+    return tuple(map(str, servers))
+
+
+def _defaults(config: Config) -> str:
+    own = [f"{entry.name}: {entry.default.choice.label}" for entry in config.interfaces if entry.default]
+    if len(own) > _FEW:
+        own = [f"{len(own)} interfaces have their own"]
+    return "; ".join([f"default: {config.policy.default.choice.label}", *own])

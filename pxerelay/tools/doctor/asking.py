@@ -1,0 +1,182 @@
+"""Has servers asked: by the daemon, or, where none runs, by sockets of our own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import secrets
+import socket
+import struct
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+from pxerelay.daemon import survey
+from pxerelay.linux import control_client, sockets
+from pxerelay.linux.inbox import Inbox
+from pxerelay.linux.listener import Listener
+from pxerelay.linux.outbox import UdpOutbox
+from pxerelay.linux.vrfs import VrfSockets
+from pxerelay.relay.questions import Questions, heard
+from pxerelay.relay.relay import Relay, ToServers
+from pxerelay.relay.survey_request import MOST, Survey, SurveyError
+from pxerelay.wire import bootserver, packet
+from pxerelay.wire.batch import NOWHERE
+from pxerelay.wire.bootserver import Service
+
+_SO_BINDTOIFINDEX = 62
+"""Not in Python's socket module; asm-generic/socket.h."""
+
+_TRIES = (0.5, 1.5)
+"""Seconds to wait for a boot server, each time that it is asked."""
+
+Ask = Callable[[Survey], Awaitable[list[dict[str, Any]]]]
+"""Carries a survey out; AskError if it can't."""
+
+
+class AskError(Exception):
+    """Servers can't be asked; the message says why."""
+
+
+def by_daemon(path: Path) -> Ask:
+    """Return what has the daemon ask."""
+
+    async def ask(asked: Survey) -> list[dict[str, Any]]:
+        try:
+            answer = await asyncio.to_thread(control_client.ask, path, "survey", **asked.plain())
+        except control_client.NoDaemonError as error:
+            raise AskError(str(error)) from None
+        if "error" in answer:
+            raise AskError(f"the daemon refuses: {answer['error']}")
+        found: list[dict[str, Any]] = answer["asked"]
+        return found
+
+    return ask
+
+
+class _OwnWay:
+    """Sends requests as the daemon would, and hears replies to these alone: it relays nothing."""
+
+    def __init__(self, udp: socket.socket, relay: Relay) -> None:
+        self.questions = Questions()
+        self._udp = udp
+        self._relay = relay
+        self._inbox = Inbox()
+        self._outbox = UdpOutbox()
+
+    def close(self) -> None:
+        """Close what was opened to send by."""
+        self._outbox.close()
+
+    def send(self, message: packet.Message, decision: ToServers) -> list[str]:
+        """Send a request of our own, and return what failed."""
+        control_ = b""
+        if decision.source is not None or decision.vrf:
+            control_ = sockets.packet_info(decision.source or packet.UNSET, decision.vrf)
+        for server in decision.servers:
+            self._outbox.put([decision.message or message], server, control_)
+        return [
+            f"could not send to {IPv4Address(failure.destination)}: {os.strerror(failure.errno)}"
+            for failure in self._outbox.flush(self._udp, storm=False)
+        ]
+
+    def readable(self, sock: socket.socket) -> int:
+        """Tell whoever asked of what is waiting at a socket, and return how many datagrams that was."""
+        batch = self._inbox.receive(sock)
+        for at in range(len(batch)):
+            message, interface, source, _ = batch.arrival(at)
+            if interface == NOWHERE or len(message) < packet.HEADER_SIZE:
+                continue
+            if message[packet.OP] == packet.BOOTREPLY:
+                self.questions.take(heard(batch, at, self._relay.decide(message, interface, source)))
+        return len(batch)
+
+
+@contextlib.asynccontextmanager
+async def by_ourselves(relay: Relay, vrfs: Mapping[int, str]) -> AsyncIterator[Ask]:
+    """Open port 67 for the block, and yield what asks; AskError if that can't be done."""
+    try:
+        udp = sockets.open_udp()
+    except OSError as error:
+        raise AskError(
+            _WHY_NOT.get(error.errno or 0) or f"port 67 can't be opened: {error.strerror}"
+        ) from None
+    way = _OwnWay(udp, relay)
+    with contextlib.ExitStack() as stack:
+        stack.callback(way.close)
+        stack.enter_context(udp)
+        elsewhere = VrfSockets(udp, way.readable)
+        stack.callback(elsewhere.close)
+        elsewhere.follow(vrfs)
+        stack.callback(Listener(udp, way.readable).close)
+
+        async def ask(asked: Survey) -> list[dict[str, Any]]:
+            try:
+                return await survey.ask(way, relay, asked)
+            except SurveyError as error:
+                raise AskError(str(error)) from None
+
+        yield ask
+
+
+_WHY_NOT = {
+    errno.EACCES: "this process may not open port 67: run it as root",
+    errno.EADDRINUSE: "another process has port 67, and no daemon can be told to ask",
+}
+
+
+async def boot_service(asked: Survey, service: Service, own: IPv4Address, vrf: int) -> str:
+    """Ask a boot server at port 4011, from an address of ours, and return what became of that.
+
+    `answered`, `closed` where ICMP says that nobody listens, `silent`, or what the kernel says.
+    """
+    loop = asyncio.get_running_loop()
+    xid = secrets.token_bytes(4)
+    message = bootserver.request(asked.chaddr, xid, asked.vendor_class, asked.architectures, service, own)
+    with socket.socket(
+        socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+    ) as sock:
+        try:
+            if vrf:
+                sock.setsockopt(socket.SOL_SOCKET, _SO_BINDTOIFINDEX, struct.pack("@i", vrf))
+            sock.bind((str(own), 0))
+            sock.connect((str(service.address), bootserver.PORT))
+            for seconds in _TRIES:
+                sock.send(message)
+                if await _answered(loop, sock, xid, seconds):
+                    return "answered"
+        except ConnectionRefusedError:
+            return "closed"
+        except OSError as error:
+            return error.strerror or str(error)
+    return "silent"
+
+
+async def _answered(loop: asyncio.AbstractEventLoop, sock: socket.socket, xid: bytes, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        try:
+            octets = await asyncio.wait_for(loop.sock_recv(sock, 65535), left)
+        except asyncio.TimeoutError:
+            return False
+        if octets[packet.XID] == xid:
+            return True
+    return False
+
+
+def split(asked: Survey, size: int = MOST) -> Sequence[Survey]:
+    """Return surveys that are small enough, one after the other as many errands as there are."""
+    return [
+        Survey(
+            asked.chaddr,
+            asked.vendor_class,
+            asked.architectures,
+            asked.seconds,
+            asked.errands[start : start + size],
+        )
+        for start in range(0, len(asked.errands), size)
+    ]

@@ -1,0 +1,150 @@
+"""What the kernel says of interfaces, routes and its own settings."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Interface
+from itertools import islice
+from pathlib import Path
+from socket import AF_INET
+
+from pyroute2.netlink.rtnl import RTM_GETADDR, RTM_GETLINK
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import IFF_LOWER_UP, IFF_UP, ifinfmsg
+
+from pxerelay.linux import routes
+from pxerelay.linux.interfaces import decoded
+from pxerelay.linux.netlink import Lister
+from pxerelay.policy.model import GIADDR, Config
+from pxerelay.policy.ports import Link, Port
+from pxerelay.tools.doctor.facts import Arrival, Nic, Way
+
+_ADDRESSES, _LINKS = struct.pack("=B7x", AF_INET), bytes(16)
+"""Bodies of RTM_GETADDR and RTM_GETLINK (rtnetlink(7))."""
+
+_SYSCTL = Path("/proc/sys/net")
+_NETSTAT = Path("/proc/self/net/netstat")
+
+
+async def nics(lister: Lister) -> dict[str, Nic]:
+    """Return the interfaces by name."""
+    addresses: dict[int, list[IPv4Interface]] = {}
+    async for octets in lister.entries(RTM_GETADDR, _ADDRESSES, strict=False):
+        message = decoded(ifaddrmsg, octets)
+        text = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
+        if text:
+            here = addresses.setdefault(message["index"], [])
+            here.append(IPv4Interface((text, message["prefixlen"])))
+    everywhere = setting("ipv4/conf/all/rp_filter")
+    found = {}
+    async for octets in lister.entries(RTM_GETLINK, _LINKS, strict=False):
+        message = decoded(ifinfmsg, octets)
+        index, name = message["index"], str(message.get_attr("IFLA_IFNAME"))
+        found[name] = Nic(
+            index,
+            name,
+            up=bool(message["flags"] & IFF_UP),
+            carrier=bool(message["flags"] & IFF_LOWER_UP),
+            addresses=tuple(addresses.get(index, ())),
+            lower=message.get_attr("IFLA_LINK") or 0,
+            master=message.get_attr("IFLA_MASTER") or 0,
+            rp_filter=max(everywhere, setting(f"ipv4/conf/{name}/rp_filter")),
+        )
+    return found
+
+
+async def ways(
+    lister: Lister,
+    config: Config,
+    servers: Iterable[IPv4Address],
+    ports: Iterable[Port],
+    links: Iterable[Link],
+) -> tuple[Way, ...]:
+    """Return the way to each server, from each VRF that an active client interface has its giaddr in.
+
+    In the default VRF that is also so where routers relay to us, or no interface is active.
+    """
+    links = tuple(links)
+    names = {link.index: link.name for link in links}
+    ours = {address for link in links for address in link.addresses}
+    active = [port for port in ports if not port.waiting]
+    vrfs = {port.vrf: port.giaddr for port in reversed(active)}
+    if config.accept_relayed_from or not vrfs:
+        vrfs.setdefault(0, None)
+    found = []
+    for server in servers:
+        for vrf, giaddr in sorted(vrfs.items()):
+            fixed = config.source_address
+            source = giaddr if fixed == GIADDR else None
+            if isinstance(fixed, IPv4Address) and fixed in ours:
+                source = fixed
+            try:
+                way = await routes.leaving(lister, server, source, vrf)
+            except routes.NoRouteError as error:
+                found.append(Way(server, vrf, refused=str(error)))
+                continue
+            broadcast = way.kind == routes.BROADCAST
+            found.append(
+                Way(
+                    server,
+                    vrf,
+                    names.get(way.interface, ""),
+                    way.gateway,
+                    way.source or source,
+                    local=way.kind == routes.LOCAL,
+                    refused="it is a broadcast address here, and requests go to one host"
+                    if broadcast
+                    else "",
+                )
+            )
+    return tuple(found)
+
+
+async def refused_clients(
+    lister: Lister, ports: Iterable[Port], nics_: dict[str, Nic], names: dict[int, str]
+) -> list[Arrival]:
+    """Return for client interfaces a client's packet that the kernel would not take there."""
+    found = []
+    for port in ports:
+        nic = nics_.get(port.name)
+        for address in nic.addresses if nic and not port.waiting else ():
+            free = (host for host in islice(address.network.hosts(), 2) if host != address.ip)
+            client = next(free, None)
+            if client is not None and nic is not None:
+                arrival = await refused(lister, client, address.ip, nic, names)
+                if arrival:
+                    found.append(arrival)
+    return found
+
+
+async def refused(
+    lister: Lister, source: IPv4Address, destination: IPv4Address, nic: Nic, names: dict[int, str]
+) -> Arrival | None:
+    """Return a packet if the kernel would not take it from an interface."""
+    try:
+        await routes.arriving(lister, source, destination, nic.index)
+    except routes.NoRouteError:
+        try:
+            back = names.get((await routes.leaving(lister, source)).interface, "")
+        except routes.NoRouteError:
+            back = ""
+        return Arrival(source, destination, nic.name, back)
+    return None
+
+
+def setting(key: str) -> int:
+    """Return a value below net, 0 if it is not there."""
+    try:
+        return int((_SYSCTL / key).read_text())
+    except (OSError, ValueError):
+        return 0
+
+
+def filtered() -> int:
+    """Return how many packets rp_filter has dropped in this network namespace (Linux' snmp.h)."""
+    try:
+        rows = [line.split() for line in _NETSTAT.read_text().splitlines() if line.startswith("TcpExt:")]
+        return int(dict(zip(*rows, strict=True))["IPReversePathFilter"])
+    except (OSError, KeyError, TypeError, ValueError):
+        return 0

@@ -1,0 +1,278 @@
+"""What the relay would have done with each DHCP packet of a capture.
+
+Decisions are those of `Relay.decide`. What it never gets to see on a relay host is told apart first: packets
+that have been relayed already, and those between clients and servers that pass it by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from ipaddress import IPv4Address
+from typing import NamedTuple
+
+from pxerelay.config.document import Document
+from pxerelay.policy.model import Config
+from pxerelay.policy.rules import Match
+from pxerelay.relay import words
+from pxerelay.relay.relay import BROADCAST, MEANING, Decision, Drop, ToClient, ToServers
+from pxerelay.tools.simulate.offline import SERVER_SIDE, Hints, Offline, Server, Whereabouts, learnt
+from pxerelay.tools.simulate.review import Origins
+from pxerelay.wire import packet
+from pxerelay.wire.client import Client
+from pxerelay.wire.dissect import Datagram
+from pxerelay.wire.mac import format_mac
+
+DHCP_PORTS = frozenset({packet.SERVER_PORT, packet.CLIENT_PORT})
+"""Packets from or to one of these are DHCP."""
+
+NO_ADDRESS = "(no address)"
+"""In the place of the MAC of a client that has none."""
+
+
+class Fate(Enum):
+    """What becomes of a packet."""
+
+    RELAYED = "relayed"
+    DROPPED = "dropped"
+    ALREADY = "already relayed"
+    NOT_FOR_US = "not for the relay"
+    UNDECIDED = "undecided"
+
+
+class Subject(NamedTuple):
+    """Who a packet is about, and what that client is.
+
+    `interface` is where it was heard, if that is known, and `giaddr` a relay agent's that is not us.
+    """
+
+    mac: str = NO_ADDRESS
+    interface: str | None = None
+    giaddr: str | None = None
+    kind: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words."""
+        return self.interface or (f"giaddr {self.giaddr}" if self.giaddr else "?")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A packet and what becomes of it.
+
+    `reason` tells in words why it is not relayed, `match` which entry chose, `source` its `file:line`.
+    `servers` are those that get a request, with `giaddr` in it; `target` is who gets a reply. `sent` are the
+    octets that leave.
+    """
+
+    datagram: Datagram
+    subject: Subject
+    message: str
+    is_reply: bool = False
+    fate: Fate = Fate.UNDECIDED
+    reason: str = ""
+    drop: Drop | None = None
+    match: Match | None = None
+    source: str = ""
+    servers: tuple[Server, ...] = ()
+    giaddr: str = ""
+    target: str = ""
+    sent: bytes | None = None
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the relay had a say in it."""
+        return self.fate in (Fate.RELAYED, Fate.DROPPED)
+
+
+class Replayer:
+    """Decides on the packets of a capture by one configuration, as it holds on a day (`Config.on`)."""
+
+    def __init__(
+        self, config: Config, documents: Sequence[Document], whereabouts: Whereabouts, offline: Offline
+    ) -> None:
+        self._config = config
+        self._origins = Origins(documents)
+        self._where = whereabouts
+        self._offline = offline
+
+    @property
+    def interfaces(self) -> tuple[str, ...]:
+        """Names of all client interfaces that it knows of."""
+        return tuple(self._offline.indexes)
+
+    def advice(self, datagram: Datagram) -> str:
+        """Return what to give so that a packet's interface is known."""
+        return self._where.advice(datagram)
+
+    def verdict(self, datagram: Datagram) -> Verdict:
+        """Return what becomes of a packet."""
+        message = datagram.payload
+        if not datagram.is_whole:
+            reason = f"the capture has {len(message)} of its {datagram.size} octets; tcpdump -s 0 keeps all"
+            return Verdict(datagram, Subject(), "message", reason=reason)
+        if len(message) < packet.HEADER_SIZE:
+            drop = Drop.TRUNCATED
+            return Verdict(datagram, Subject(), "message", False, Fate.DROPPED, MEANING[drop], drop)
+        found = packet.readable_options(message)
+        is_reply = message[packet.OP] == packet.BOOTREPLY
+        interface, giaddr = self.place(datagram)
+        mac = format_mac(message[packet.CHADDR][: message[packet.HLEN]]) or NO_ADDRESS
+        subject = Subject(mac, interface, giaddr, "" if is_reply else words.client_kind(found))
+        name = words.message_name(packet.message_type(found))
+        verdict = Verdict(datagram, subject, name, is_reply)
+        passing = self._passing_reply(datagram) if is_reply else self._passing_request(datagram)
+        if passing:
+            fate, reason = passing
+            return replace(verdict, fate=fate, reason=reason)
+        if is_reply:
+            return self._reply(verdict)
+        return self.request(verdict)
+
+    def place(self, datagram: Datagram) -> tuple[str | None, str | None]:
+        """Return the client interface of a packet, and the relay agent's address if it is not ours."""
+        giaddr = datagram.payload[packet.GIADDR]
+        if giaddr == packet.UNSET:
+            return self._where(datagram), None
+        return self._offline.interface_of(giaddr), str(IPv4Address(giaddr))
+
+    def _passing_reply(self, datagram: Datagram) -> tuple[Fate, str] | None:
+        """Return what a reply is that never comes to the relay; None for all others."""
+        giaddr = datagram.payload[packet.GIADDR]
+        ours = giaddr in self._offline.own
+        if datagram.port == packet.CLIENT_PORT:
+            if ours or (giaddr != packet.UNSET and datagram.source not in self._offline.servers):
+                return Fate.ALREADY, "goes from a relay agent to the client"
+            return Fate.NOT_FOR_US, f"goes from {IPv4Address(datagram.source)} straight to the client"
+        if datagram.port != packet.SERVER_PORT:
+            return Fate.NOT_FOR_US, f"goes to port {datagram.port}, not to {packet.SERVER_PORT}"
+        if not ours and datagram.destination == giaddr and self._is_router(giaddr):
+            return Fate.NOT_FOR_US, f"goes to the router {IPv4Address(giaddr)}"
+        return None
+
+    def _is_router(self, giaddr: bytes) -> bool:
+        return any(IPv4Address(giaddr) in network for network in self._config.accept_relayed_from)
+
+    def _passing_request(self, datagram: Datagram) -> tuple[Fate, str] | None:
+        """Return what a request is that never comes to the relay, or did before; None for all others."""
+        giaddr, destination = datagram.payload[packet.GIADDR], datagram.destination
+        ours = self._offline.own
+        straight = f"goes straight to {self._offline.server(destination)}"
+        if datagram.port != packet.SERVER_PORT:
+            return Fate.NOT_FOR_US, f"goes to port {datagram.port}, not to {packet.SERVER_PORT}"
+        if destination == BROADCAST or destination in ours:
+            return None
+        if datagram.source_port == packet.SERVER_PORT and giaddr != packet.UNSET:
+            known = destination in self._offline.servers or giaddr in ours
+            return (Fate.ALREADY, f"goes to {self._offline.server(destination)}") if known else None
+        renews = datagram.payload[packet.CIADDR] != packet.UNSET
+        if destination in self._offline.servers or (renews and giaddr == packet.UNSET and ours):
+            return Fate.NOT_FOR_US, straight
+        return None
+
+    def _decided(self, datagram: Datagram, index: int) -> tuple[Decision, bytearray]:
+        message = bytearray(datagram.payload)
+        unicast = datagram.destination != BROADCAST
+        return self._offline.relay.decide(message, index, datagram.source, unicast), message
+
+    def _reply(self, verdict: Verdict) -> Verdict:
+        datagram = verdict.datagram
+        decision, message = self._decided(datagram, SERVER_SIDE)
+        verdict = replace(verdict, message=f"{verdict.message} from {self._offline.server(datagram.source)}")
+        if isinstance(decision, ToClient):
+            target = f"{words.target_of(decision)} on {decision.port.name}"
+            sent = bytes(decision.message or message)
+            return replace(verdict, fate=Fate.RELAYED, target=target, sent=sent)
+        assert isinstance(decision, Drop)  # noqa: S101  # a reply never goes to servers
+        if decision is Drop.NOT_OUR_GIADDR and self._offline.guessed:
+            giaddr = verdict.subject.giaddr or "0.0.0.0"  # noqa: S104  # no socket is bound
+            if giaddr != "0.0.0.0":  # noqa: S104
+                reason = f"whose giaddr is {giaddr}? if it is ours, say so by --giaddr INTERFACE={giaddr}"
+                return replace(verdict, reason=reason)
+        return _dropped(verdict, decision)
+
+    def request(self, verdict: Verdict) -> Verdict:
+        """Return a verdict on a request that comes to the relay, given who it is about."""
+        datagram, subject = verdict.datagram, verdict.subject
+        port, index = None, SERVER_SIDE
+        if datagram.payload[packet.GIADDR] == packet.UNSET:
+            if subject.interface is None:
+                return replace(verdict, reason=self._where.advice(datagram))
+            port = self._offline.ports.get(subject.interface)
+            index = self._offline.indexes.get(subject.interface, SERVER_SIDE)
+        decision, message = self._decided(datagram, index)
+        if isinstance(decision, Drop) and decision not in (Drop.MAPPED_TO_DROP, Drop.NOT_PXE):
+            return _dropped(verdict, decision)
+        client = Client(datagram.payload, port.name if port else None)
+        match = self._config.policy.choose(client, port.setting.default if port else None)
+        verdict = replace(verdict, match=match, source=self._origins.of(match))
+        if isinstance(decision, Drop):
+            return _dropped(verdict, decision)
+        assert isinstance(decision, ToServers)  # noqa: S101  # a request never goes to clients
+        giaddr = str(IPv4Address(bytes(message[packet.GIADDR])))
+        return replace(
+            verdict,
+            fate=Fate.RELAYED,
+            servers=tuple(map(self._offline.server, decision.servers)),
+            giaddr=self._offline.giaddr_text(port) if port else giaddr,
+            sent=bytes(decision.message or message),
+        )
+
+
+def _dropped(verdict: Verdict, drop: Drop) -> Verdict:
+    return replace(verdict, fate=Fate.DROPPED, reason=MEANING[drop], drop=drop)
+
+
+def is_dhcp(datagram: Datagram) -> bool:
+    """Whether a datagram is from or to a port of DHCP."""
+    return not DHCP_PORTS.isdisjoint((datagram.port, datagram.source_port))
+
+
+def replayer(
+    config: Config,
+    documents: Sequence[Document],
+    datagrams: Sequence[Datagram],
+    hints: Hints,
+    hostname: str = "",
+    more_names: Iterable[str] = (),
+) -> Replayer:
+    """Return what decides on the datagrams of a capture by a configuration as it holds on a day.
+
+    `more_names` are interfaces that there are, whether or not the configuration names them.
+    """
+    where = Whereabouts(config, hints)
+    names = dict.fromkeys([*where.named, *more_names, *hints.giaddrs, *hints.vlans.values()])
+    names.update(dict.fromkeys(name for one in datagrams if (name := where(one))))
+    giaddrs = {**learnt(datagrams, where, config), **hints.giaddrs}
+    return Replayer(config, documents, where, Offline(config, names, giaddrs, hostname))
+
+
+class Group(NamedTuple):
+    """Requests of one client with which two configurations do not do the same."""
+
+    subject: Subject
+    before: Verdict
+    after: Verdict
+    requests: int
+
+
+def differences(datagrams: Iterable[Datagram], one: Replayer, other: Replayer) -> list[Group]:
+    """Return what another configuration would change for the requests of each client."""
+    found: dict[tuple[object, ...], Group] = {}
+    for datagram in datagrams:
+        before = one.verdict(datagram)
+        if before.is_reply or not before.is_decided or len(datagram.payload) < packet.HEADER_SIZE:
+            continue
+        after = other.request(Verdict(datagram, before.subject, before.message))
+        if _outcome(before) != _outcome(after):
+            key = before.subject, _outcome(before), _outcome(after)
+            group = found.get(key) or Group(before.subject, before, after, 0)
+            found[key] = group._replace(requests=group.requests + 1)
+    return list(found.values())
+
+
+def _outcome(verdict: Verdict) -> tuple[object, ...]:
+    """Return what counts when configurations are compared: not what they call a server."""
+    return verdict.drop, frozenset(server.address for server in verdict.servers)
