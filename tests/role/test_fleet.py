@@ -1,0 +1,90 @@
+"""The role's filters: the fleet in a table, and probes that were not answered."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.role.test_filters import FILTERS
+
+row = FILTERS["row"]
+sums = FILTERS["sums"]
+table = FILTERS["table"]
+unanswered = FILTERS["unanswered"]
+
+STATUS = {
+    "version": "0.1.0",
+    "prefix": "/opt/pxerelay/releases/0.1.0-0123456789abcdef",
+    "config": {
+        "sha256": "ab" * 32,
+        "files": {"/etc/pxerelay/pxerelay.yml": "ab" * 32},
+        "rules": 4,
+        "last_error": None,
+    },
+    "interfaces": {"vlan10": {"state": "active"}, "vlan20": {"state": "waiting"}},
+}
+
+
+def _answer(**changes: Any) -> dict[str, Any]:
+    config = STATUS["config"] | changes  # type: ignore[operator]
+    return {"rc": 0, "stdout": json.dumps(STATUS | {"config": config}), "stderr": ""}
+
+
+def test_a_host_that_runs_what_the_inventory_says_has_no_drift() -> None:
+    assert row(_answer(), "relay1", {"/etc/pxerelay/pxerelay.yml": "ab" * 32}) == {
+        "host": "relay1",
+        "version": "0.1.0",
+        "build": "0.1.0-0123456789abcdef",
+        "config": "abababababab",
+        "drift": "no",
+        "rules": "4",
+        "interfaces": "1 of 2",
+        "last error": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "wanted", "drift"),
+    [
+        (_answer(), {"/etc/pxerelay/pxerelay.yml": "cd" * 32}, "yes"),
+        (_answer(), {"/etc/pxerelay/pxerelay.yml": "ab" * 32, "/etc/pxerelay/rules.d/a.yml": "cd"}, "yes"),
+        (_answer(last_error="x.yml:1:1: no"), {"/etc/pxerelay/pxerelay.yml": "ab" * 32}, "yes"),
+        (_answer(), {}, "?"),
+    ],
+    ids=["another", "one missing", "refused", "nothing rendered"],
+)
+def test_drift_is_told(answer: dict[str, Any], wanted: dict[str, str], drift: str) -> None:
+    assert row(answer, "relay1", wanted)["drift"] == drift
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ({"unreachable": True, "msg": "no route"}, "can't be reached"),
+        ({"rc": 3, "stdout": "", "stderr": "a\nno daemon answers at x"}, "no daemon answers at x"),
+        ({"rc": 2, "stdout": "", "stderr": "", "msg": "No such file"}, "No such file"),
+    ],
+)
+def test_a_host_that_says_nothing_has_a_row_too(answer: dict[str, Any], error: str) -> None:
+    assert row(answer, "relay1", {}) == {"host": "relay1", "last error": error}
+
+
+def test_the_fleet_is_a_table() -> None:
+    lines = table([row(_answer(), "relay1", {}), row({"unreachable": True}, "relay22", {})])
+    assert lines == [
+        "host     version  build                   config        drift  rules  interfaces  last error",
+        "relay1   0.1.0    0.1.0-0123456789abcdef  abababababab  ?      4      1 of 2",
+        "relay22  -        -                       -             -      -      -           can't be reached",
+    ]
+
+
+def test_checksums_are_written_as_sha256sum_reads_them() -> None:
+    assert sums({"/a": "01", "/b c": "02"}) == "01  /a\n02  /b c\n"
+    assert sums({}) == ""
+
+
+def test_a_probe_that_another_server_answered_is_told() -> None:
+    probe = {"mac": "02:00:00:00:00:f1", "server": "ris"}
+    fine = {"rc": 0, "__pxerelay_probe": probe}
+    wrong = {"rc": 1, "stdout": "f1 on vlan10: sent\n  no answer", "stderr": "", "__pxerelay_probe": probe}
+    assert unanswered([fine, wrong]) == ["ris did not answer: f1 on vlan10: sent;   no answer"]

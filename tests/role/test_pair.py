@@ -1,0 +1,103 @@
+"""The role's filters: two relay hosts on the same VLANs."""
+
+import json
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from tests.role.test_filters import FILTERS
+
+paired = FILTERS["paired"]
+priority = FILTERS["priority"]
+waits = FILTERS["waits"]
+
+PAIR = {
+    "hosts": ["relay1", "relay2"],
+    "id": 51,
+    "addresses": {"vlan10": "10.10.10.1/24", "core": "10.20.0.1/24"},
+}
+
+
+def _variables(**interfaces: Any) -> dict[str, Any]:
+    return {"pxerelay_default": "ris", "pxerelay_interfaces": interfaces}
+
+
+def _findings(variables: dict[str, Any], host: str = "relay1", **changes: Any) -> list[str]:
+    with pytest.raises(AnsibleFilterError) as caught:
+        paired(variables, PAIR | changes, host)
+    return str(caught.value).splitlines()
+
+
+def test_without_a_pair_nothing_changes() -> None:
+    variables = _variables(vlan10={})
+    assert paired(variables, {}, "relay1") == variables
+
+
+def test_the_pairs_address_is_the_giaddr_of_interfaces_that_the_relay_serves_and_of_no_others() -> None:
+    variables = _variables(vlan10={"default": "altiris"}, vlan20={})
+    assert paired(variables, PAIR, "relay2") == _variables(
+        vlan10={"default": "altiris", "giaddr": "10.10.10.1"}, vlan20={}
+    )
+    assert variables == _variables(vlan10={"default": "altiris"}, vlan20={})
+
+
+def test_an_interface_without_settings_gets_its_giaddr() -> None:
+    assert paired(_variables(vlan10=None), PAIR, "relay1") == _variables(vlan10={"giaddr": "10.10.10.1"})
+
+
+def test_the_first_host_has_the_higher_priority() -> None:
+    assert (priority(PAIR, "relay1"), priority(PAIR, "relay2")) == (150, 100)
+
+
+@pytest.mark.parametrize(
+    ("variables", "changes", "finding"),
+    [
+        (
+            _variables(vlan10={"giaddr": "10.10.10.9"}),
+            {},
+            "addresses: vlan10: 10.10.10.1, but pxerelay_interfaces gives it another giaddr, 10.10.10.9; "
+            "take that out",
+        ),
+        (
+            _variables(**{"vlan*": {}}),
+            {},
+            'addresses: vlan10: give it an entry of pxerelay_interfaces beside "vlan*"',
+        ),
+        (_variables(vlan10={}), {"id": 256}, "id: 256 is none of 1 to 255"),
+        (_variables(vlan30={}), {}, "addresses: none of vlan10, core is an entry of pxerelay_interfaces"),
+        (
+            _variables(vlan10={}),
+            {"addresses": {"vlan10": "10.10.10.1"}},
+            "addresses: vlan10: 10.10.10.1 lacks its prefix, as in 10.10.10.1/24",
+        ),
+        (
+            _variables(vlan10={}),
+            {"addresses": {"vlan10": "10.10.10/24"}},
+            "addresses: vlan10: 10.10.10/24 is no address with a prefix, such as 10.10.10.1/24",
+        ),
+        (
+            _variables(vlan10={}),
+            {"hosts": ["relay1", "relay1"]},
+            "hosts: two different ones make a pair, and these are relay1, relay1",
+        ),
+        (
+            _variables(vlan10={}),
+            {"hosts": ["relay2", "relay3"]},
+            "hosts: relay1 is neither relay2 nor relay3, though the variable is set for it",
+        ),
+    ],
+)
+def test_what_cannot_be_meant_so_is_told(
+    variables: dict[str, Any], changes: dict[str, Any], finding: str
+) -> None:
+    assert _findings(variables, **changes) == [f"pxerelay_pair: {finding}"]
+
+
+def test_a_host_stands_by_while_the_pairs_interfaces_wait() -> None:
+    def status(**states: str) -> str:
+        return json.dumps({"interfaces": {name: {"state": state} for name, state in states.items()}})
+
+    assert waits(status(vlan10="waiting", vlan20="active"), PAIR)
+    assert not waits(status(vlan10="active", vlan20="waiting"), PAIR)
+    assert not waits("", PAIR)

@@ -1,0 +1,221 @@
+"""Warnings: what is right and yet worth a second look."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pxerelay.cli import main
+from pxerelay.config import config, document, lint
+from pxerelay.config.findings import ConfigError, Finding
+from pxerelay.config.lint import Kind
+from pxerelay.policy.days import parse_day
+from pxerelay.wire.client import DescribedClient
+
+TODAY = "2027-01-20"
+SERVERS = "servers: {a: 10.0.0.1, b: 10.0.0.2, c: [10.0.0.1, 10.0.0.2]}\ndefault: [a, b, c]\n"
+DOCS = Path(__file__).parents[3] / "docs" / "warnings.md"
+
+
+def warnings(main: str, more: str | None = None, today: str = TODAY) -> list[Finding]:
+    """Return the warnings of a main file and one that it includes."""
+    first = document.parse("main.yml", main)
+    others = [] if more is None else [document.parse("more.yml", more)]
+    return lint.warnings(config.build(first, others), (first, *others), parse_day(today))
+
+
+def of_rules(rules: str, today: str = TODAY) -> list[str]:
+    """Return `LINE CODE` of each warning, of which the first rule is in line 1."""
+    found = warnings(f"{SERVERS}rules:\n{rules}", today=today)
+    return [f"{finding.line - 3} {finding.code}" for finding in found]
+
+
+def test_every_warning_has_a_page() -> None:
+    assert re.findall("^## (.*)$", DOCS.read_text("utf-8"), re.MULTILINE) == [kind.value for kind in Kind]
+
+
+@pytest.mark.parametrize(
+    ("rules", "found"),
+    [
+        ("  02:80:64: a\n  02:80:64:00:00:01: a\n", ["2 shadowed-rule"]),
+        ("  02:80:64: a\n  02:80:64:00:00:01: b\n", []),
+        ("  02:80:64: c\n  02:80:64:00:00:01: [b, a]\n", ["2 shadowed-rule"]),
+        ("  02:80:64: drop\n  02:80:64:00:00:01: drop\n", ["2 shadowed-rule"]),
+        # in between something else is said
+        ("  02:80:64: a\n  02:80:64:0: b\n  02:80:64:00:00:01: a\n", []),
+        ("  02:80:*: a\n  02:80:64: b\n  02:80:64:0: a\n", []),
+        # wildcards that cross
+        ("  02:80:*: a\n  02:80:64: a\n", ["2 shadowed-rule"]),
+        ("  02:80:*: a\n  02:8?:64:0?:*: b\n  02:80:64:00:*: a\n", []),
+        ("  02:80:*: a\n  02:8?:64:0?:*: a\n  02:80:64:00:*: a\n", ["3 shadowed-rule"]),
+        # an exact address of what is shadowed itself
+        ("  02:80:*: a\n  02:80:64: a\n  02:80:64:00:00:01: a\n", ["2 shadowed-rule", "3 shadowed-rule"]),
+        # ends: the wider one must last as long
+        ("  02:80:64: {server: a, until: 2027-06-01}\n  02:80:64:00:00:01: a\n", []),
+        (
+            "  02:80:64: a\n  02:80:64:00:00:01: {server: a, until: 2027-06-01}\n",
+            ["2 shadowed-rule"],
+        ),
+        ("  02:80:64: {server: a, until: 2027-01-19}\n  02:80:64:00:00:01: a\n", ["1 expired-rule"]),
+        (
+            "  02:80:*: a\n  02:80:64: {server: b, until: 2027-01-19}\n  02:80:64:00:00:01: a\n",
+            ["2 expired-rule", "3 shadowed-rule"],
+        ),
+    ],
+)
+def test_shadowed_rules(rules: str, found: list[str]) -> None:
+    assert of_rules(rules) == found
+
+
+@pytest.mark.parametrize(
+    ("today", "found"),
+    [
+        ("2027-01-16", []),
+        ("2027-01-17", ["1 ending-rule"]),
+        ("2027-01-31", ["1 ending-rule"]),
+        ("2027-02-01", ["1 expired-rule"]),
+        ("2029-01-01", ["1 expired-rule"]),
+    ],
+)
+def test_ends_are_told_fourteen_days_ahead(today: str, found: list[str]) -> None:
+    assert of_rules("  02:80:64: {server: a, until: 2027-01-31}\n", today) == found
+
+
+def test_an_end_is_told_at_its_place_with_whom_to_ask() -> None:
+    rules = "rules:\n  02:80:64: {server: a, until: 2027-01-21, owner: kiosk-team}\n"
+    (finding,) = warnings(SERVERS, rules)
+    assert str(finding) == (
+        "more.yml:2:32: warning: the rule '02:80:64' ends tomorrow, with 2027-01-21; "
+        "extend it or take it out then; ask kiosk-team [ending-rule]\n"
+        "      02:80:64: {server: a, until: 2027-01-21, owner: kiosk-team}\n"
+        "                                   ^"
+    )
+
+
+def test_servers_that_nothing_names() -> None:
+    main = (
+        "servers: {a: 10.0.0.1, b: 10.0.0.2, c: 10.0.0.3, d: 10.0.0.4, e: 10.0.0.5, f: 10.0.0.6,\n"
+        "  g: 10.0.0.7, h: 10.0.0.8}\n"
+        "default: a\ndhcp_servers: [b]\ninterfaces: {vlan10: {default: c}, vlan20: }\n"
+        "classes: [{name: x, arch: 7, server: [d]}]\nrules: {02-80-64: {server: [e, f]}}\n"
+    )
+    (finding,) = warnings(main, "rules: {02-80-65: g}")
+    assert (finding.code, finding.line, finding.column) == ("unused-server", 2, 16)
+    assert "'h'" in finding.message
+
+
+def group(count: int, server: str = "a") -> str:
+    return "".join(f"  02:80:64:00:00:{last:02x}: {server}\n" for last in range(count))
+
+
+@pytest.mark.parametrize(
+    ("rules", "found"),
+    [
+        (group(8), ["1 coverable-rules"]),
+        (group(7), []),
+        (group(8) + "  02:80:64:00:01:00: b\n", []),
+        (group(8) + "  02:80:64:1: b\n", []),
+        (group(8) + "  02:80:64:1: a\n", ["1 coverable-rules"]),
+        (group(8) + "  '??:??:??:00:01:*': b\n", []),
+        (group(8, "{server: a, until: 2027-12-31}"), []),
+        (group(8) + "  02:80:*: b\n", []),
+        (group(8) + "  02:80:65: b\n", ["1 coverable-rules"]),
+        (
+            group(8) + "  02:80:64:00:01:00: {server: b, until: 2027-01-01}\n",
+            ["1 coverable-rules", "9 expired-rule"],
+        ),
+    ],
+)
+def test_groups_that_one_rule_would_cover(rules: str, found: list[str]) -> None:
+    assert of_rules(rules) == found
+
+
+KEYS = [
+    *("02:80:64:00:00:01", "02:80:64:00:00:02", "02:80:64", "02:80:64:0", "02:80:*", "02:*"),
+    *("02:8?:64:0?:*", "02:?0:64:00:*", "02:80:64:?0:00:*", "02:80:64:00:00:0?"),
+]
+CLIENTS = [
+    bytes.fromhex(text)
+    for text in (
+        "028064000001",
+        "028064000002",
+        "028064000003",
+        "028064010000",
+        "028164000001",
+        "029064000001",
+    )
+]
+UNTIL = ["", ", until: 2027-01-19", ", until: 2027-01-20", ", until: 2027-01-22"]
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), st.tuples(st.sampled_from("ab"), st.sampled_from(UNTIL))))
+def test_without_the_shadowed_rules_every_client_goes_where_it_went(
+    rules: dict[str, tuple[str, str]],
+) -> None:
+    """Each one of them and all of them at once, on this day and on all that come."""
+
+    def built(without: frozenset[str]) -> str:
+        lines = (
+            f"  '{key}': {{server: {server}{until}}}\n"
+            for key, (server, until) in rules.items()
+            if key not in without
+        )
+        return f"{SERVERS}rules:\n  fe:00:00: a\n" + "".join(lines)
+
+    try:
+        shadowed = [f for f in warnings(built(frozenset())) if f.code == Kind.SHADOWED_RULE.value]
+    except ConfigError:
+        return  # ambiguous
+    keys = frozenset(re.findall("^'(.*?)' says", finding.message)[0] for finding in shadowed)
+    full = config.build(document.parse("", built(frozenset())))
+    for gone in (keys, *(frozenset((key,)) for key in keys)):
+        try:
+            less = config.build(document.parse("", built(gone)))
+        except ConfigError:
+            continue  # one of them settles which of two others wins
+        for client in (DescribedClient(chaddr, None, b"", ()) for chaddr in CLIENTS):
+            for later in range(4):
+                day = (date.fromisoformat(TODAY) + timedelta(days=later)).toordinal()
+                expected = full.on(day).policy.choose(client, None).choice.servers
+                assert less.on(day).policy.choose(client, None).choice.servers == expected
+
+
+def test_warnings_alone_are_no_findings_unless_they_are_to_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "pxerelay.yml"
+    path.write_text("servers: {a: 10.0.0.1, b: 10.0.0.2}\ndefault: a\n")
+    assert main(["check", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"{path}:1:24: warning: nothing in this configuration names the server 'b'")
+    assert main(["check", "--strict", str(path)]) == 1
+    assert capsys.readouterr().out == said
+    assert main(["check", "--strict", "--format", "json", str(path)]) == 1
+    (finding,) = json.loads(capsys.readouterr().out)
+    assert (finding["severity"], finding["code"], finding["line"]) == ("warning", "unused-server", 1)
+    assert main(["check", "--format", "github", str(path)]) == 0
+    assert capsys.readouterr().out.startswith(f"::warning file={path},line=1,col=24,title=unused-server::")
+    path.write_text("default: 10.0.0.1\n")
+    assert main(["check", "--strict", str(path)]) == 0
+
+
+def test_a_strategy_that_does_nothing() -> None:
+    text = """\
+servers:
+  a: {addresses: 10.0.0.1, strategy: failover}
+  b: {addresses: [10.0.0.1, 10.0.0.2], strategy: hash}
+  c: {addresses: [10.0.0.1, 10.0.0.2], strategy: failover, probe: true}
+  d: {addresses: d.example.net, strategy: hash, probe: true}
+  e: {addresses: [10.0.0.1, 10.0.0.2], strategy: all}
+default: [a, b, c, d, e]
+"""
+    routers, vlans = "accept_relayed_from: [10.0.0.0/8]\n", "interfaces: {vlan10: {}}\n"
+    lone, unseen = (2, 38, "lone-server"), (3, 50, "unseen-servers")
+    assert [(f.line, f.column, f.code) for f in warnings(text + routers)] == [lone, unseen]
+    assert [(f.line, f.column, f.code) for f in warnings(text + routers + vlans)] == [lone]

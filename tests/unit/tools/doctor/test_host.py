@@ -1,0 +1,232 @@
+"""`doctor` as it judges a host and its network: facts in, findings out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Interface
+from typing import Any
+
+import pytest
+
+from pxerelay.policy.servers import Answer as DnsAnswer
+from pxerelay.policy.servers import Answers
+from pxerelay.tools.doctor import host, network
+from pxerelay.tools.doctor.facts import Arrival, Facts, Holder, Way
+from pxerelay.tools.doctor.verdict import Code
+from tests.unit.tools.doctor.facts import (
+    ALL,
+    CONFIG,
+    DOCS,
+    GIADDR,
+    NICS,
+    RIS,
+    RUNNING,
+    changed,
+    facts,
+    nic,
+    of_host,
+    of_network,
+    way,
+)
+
+
+def test_every_finding_has_a_page() -> None:
+    assert re.findall("^### (.*)$", DOCS.read_text("utf-8"), re.MULTILINE) == [code.value for code in Code]
+
+
+def test_a_healthy_host_has_none() -> None:
+    assert of_host(facts()) == []
+    assert of_network(facts()) == []
+
+
+# The host
+
+
+def without_daemon(**more: Any) -> Facts:
+    return facts(**{"running": None, "no_daemon": "nobody answers", "holders": (), **more})
+
+
+OTHER = Holder("0.0.0.0", "root", 5, "/usr/sbin/dnsmasq -C /x", "dnsmasq.service")
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (without_daemon(), ["error daemon no-daemon"]),
+        (without_daemon(denied=True), ["warning daemon not-checked"]),
+        (
+            without_daemon(denied=True, holders=(Holder("0.0.0.0", "pxerelay"),)),
+            ["warning daemon not-checked"],
+        ),
+        (
+            without_daemon(holders=(Holder("0.0.0.0", "root", 5, "python /opt/x/bin/pxerelay run"),)),
+            ["warning daemon not-checked"],
+        ),
+        (without_daemon(capabilities=0), ["error daemon no-daemon", "note doctor capabilities"]),
+        (
+            without_daemon(capabilities=1 << host.CAP_NET_RAW, unprivileged_ports=67),
+            ["error daemon no-daemon"],
+        ),
+        (without_daemon(holders=(OTHER,)), ["error daemon no-daemon", "error host port-67-taken"]),
+        (facts(holders=(OTHER,)), ["error host port-67-taken"]),
+        (facts(sha256="other"), ["warning daemon config-not-in-force"]),
+        (
+            facts(running=replace(RUNNING, last_error="x:1:1: no"), sha256="other"),
+            ["error daemon config-not-in-force"],
+        ),
+        (
+            facts(running=replace(RUNNING, capabilities=1 << host.CAP_NET_RAW)),
+            ["warning daemon capabilities"],
+        ),
+        (facts(running=replace(RUNNING, capabilities=None)), []),
+        (facts(running=replace(RUNNING, no_metrics="in use")), ["warning daemon metrics-not-served"]),
+        (facts(running=replace(RUNNING, not_received=3)), ["warning host receive-buffer"]),
+        (facts(receive_limit=212992), []),  # with CAP_NET_ADMIN it takes what it wants
+        (
+            facts(running=replace(RUNNING, capabilities=ALL & ~(1 << 12)), receive_limit=212992),
+            ["warning host receive-buffer"],
+        ),
+        (facts(now=1e9, newest_file=1e9 + 7200), []),  # no rule ends
+    ],
+)
+def test_the_host(given: Facts, found: list[str]) -> None:
+    assert of_host(given) == found
+
+
+def test_a_clock_that_is_behind_matters_where_rules_end() -> None:
+    dated = f"{CONFIG}rules:\n  00:80:64: {{server: ris, until: 2031-01-01}}\n"
+    assert of_host(facts(dated, now=1e9, newest_file=1e9 + 7200)) == ["warning host clock-behind"]
+    assert of_host(facts(dated, now=1e9, newest_file=1e9)) == []
+
+
+@pytest.mark.parametrize(
+    ("holder", "advice"),
+    [
+        (OTHER, "systemctl disable --now dnsmasq.service"),
+        (
+            replace(OTHER, command="dnsmasq --conf-file=/var/lib/libvirt/dnsmasq/default.conf"),
+            "virsh net-destroy",
+        ),
+        (replace(OTHER, unit="systemd-networkd.service", command="x"), "DHCPServer=no"),
+        (replace(OTHER, unit="", command="dhcrelay"), "systemctl status 5"),
+        (Holder("10.0.0.1", "root"), "ss -lunp"),
+    ],
+)
+def test_how_to_end_another_relay(holder: Holder, advice: str) -> None:
+    (finding,) = host.findings(facts(holders=(holder,)))
+    assert advice in finding.advice[0]
+
+
+# The network
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (facts(nics=changed("vlan10", up=False, carrier=False)), ["error vlan10 interface-down"]),
+        (facts(nics=changed("vlan10", carrier=False)), ["error vlan10 no-carrier"]),
+        (facts(nics=changed("vlan10", addresses=())), ["error vlan10 no-address"]),
+        (
+            facts(nics=changed("vlan10", addresses=(IPv4Interface("10.10.10.1/32"),))),
+            ["warning vlan10 host-netmask"],
+        ),
+        (facts(nics=NICS[:2]), ["error vlan20 interface-missing"]),
+        (facts(CONFIG.replace("vlan20", '"eth*"')), ["warning eth* glob-matches-nothing"]),
+        (facts("servers: {ris: 10.20.0.10}\ndefault: ris\n"), ["warning configuration nothing-to-relay"]),
+        (facts(CONFIG.replace("{}", "{giaddr: 10.9.9.9}")), ["error vlan10 giaddr-not-ours"]),
+        (
+            facts(nics=changed("vlan20", addresses=(IPv4Interface("10.10.10.1/24"),))),
+            ["error vlan20 giaddr-shared"],
+        ),
+        (facts(f"{CONFIG}source_address: 10.9.9.9\n"), ["error configuration source-not-ours"]),
+        (
+            facts(running=replace(RUNNING, waiting={"vlan10": "it sleeps"})),
+            ["error vlan10 interface-waits"],
+        ),
+        (
+            facts(
+                CONFIG.replace("10.20.0.20", "boot.example.net"),
+                answers=Answers({"boot.example.net": DnsAnswer((), "not known")}),
+            ),
+            ["error altiris server-not-resolved"],
+        ),
+    ],
+)
+def test_interfaces_and_addresses(given: Facts, found: list[str]) -> None:
+    assert of_network(given) == found
+
+
+def test_a_vlan_is_down_with_the_device_beneath_it() -> None:
+    eth0 = nic(3, "eth0", up=False, carrier=False)
+    given = facts(nics=(*changed("vlan10", carrier=False, lower=3), eth0))
+    (finding,) = network.findings(given, ())
+    assert finding.code is Code.INTERFACE_DOWN
+    assert finding.advice == ("ip link set eth0 up; ip link set vlan10 up",)
+
+
+def test_a_vrf_that_is_down_takes_its_interfaces_with_it() -> None:
+    red = nic(5, "red", up=False, carrier=False)
+    given = facts(nics=(*changed("vlan10", master=5), red), vrfs={5: 5, 10: 5})
+    assert of_network(given) == ["error vlan10 interface-down"]
+    assert of_network(facts(nics=(*changed("vlan10", master=5), nic(5, "red")), vrfs={5: 5, 10: 5})) == []
+
+
+def test_a_part_of_a_bridge_hears_nothing() -> None:
+    assert of_network(facts(nics=(*changed("vlan10", master=5), nic(5, "br0")))) == [
+        "error vlan10 interface-enslaved"
+    ]
+
+
+def test_only_one_interface_is_of_interest() -> None:
+    given = facts(nics=changed("vlan10", carrier=False))
+    assert of_network(given, "vlan20") == []
+    assert of_network(given, "vlan10") == ["error vlan10 no-carrier"]
+
+
+@pytest.mark.parametrize(
+    ("ways", "found"),
+    [
+        ([way(refused="no route leads there")], ["error ris 10.20.0.10 no-route"]),
+        ([way(local=True, interface="lo")], ["error ris 10.20.0.10 server-is-this-host"]),
+        ([way(interface="vlan10")], ["warning ris 10.20.0.10 route-into-client-vlan"]),
+        (
+            [way(interface="vlan10", gateway=IPv4Address("10.10.10.9"))],
+            ["warning ris 10.20.0.10 route-into-client-vlan"],
+        ),
+        ([way(interface="dead")], ["error ris 10.20.0.10 route-without-carrier"]),
+        # a VRF without clients that need it
+        ([way(), way(vrf=5, refused="no")], []),
+        ([way(vrf=5)], ["warning ris 10.20.0.10 route-leaves-vrf"]),
+        ([way(vrf=5, interface="red-core")], []),
+        ([way(refused="no"), way(vrf=5, interface="red-core")], ["error ris 10.20.0.10 no-route"]),
+        ([way(vrf=5, refused="no")], ["error ris 10.20.0.10 no-route"]),
+    ],
+)
+def test_routes(ways: list[Way], found: list[str]) -> None:
+    nics = (*NICS, nic(30, "dead", carrier=False), nic(5, "red"), nic(6, "red-core"))
+    assert of_network(facts(nics=nics, vrfs={5: 5, 6: 5}, ways=tuple(ways))) == found
+
+
+@pytest.mark.parametrize(
+    ("mode", "back", "found"),
+    [
+        (1, "core", ["error vlan10 rp-filter"]),
+        (1, "vlan10", []),
+        (0, "core", []),
+        (2, "core", []),
+        (2, "", ["error vlan10 rp-filter"]),
+    ],
+)
+def test_rp_filter_is_the_reason_only_where_it_may_be(mode: int, back: str, found: list[str]) -> None:
+    nics = changed("vlan10", rp_filter=mode)
+    refused = (Arrival(RIS, GIADDR, "vlan10", back),)
+    assert of_network(facts(nics=nics, refused_replies=refused)) == found
+    assert of_network(facts(nics=nics, refused_clients=refused)) == found
+
+
+def test_the_setting_of_an_interface_with_a_dot_in_its_name() -> None:
+    given = facts(nics=(*NICS, nic(40, "eth0.40", rp_filter=1)))
+    given = replace(given, refused_clients=(Arrival(RIS, GIADDR, "eth0.40", "core"),))
+    (finding,) = network.findings(given, ())
+    assert finding.advice[0].startswith("sysctl -w net.ipv4.conf.eth0/40.rp_filter=2")
