@@ -14,7 +14,7 @@ from pxerelay.wire import dissect
 from pxerelay.wire.dissect import Datagram
 
 
-class Heard(NamedTuple):
+class HeardPacket(NamedTuple):
     """A capture's DHCP packets, how many others it has, and why the rest could not be read."""
 
     datagrams: list[Datagram]
@@ -84,7 +84,7 @@ _LONGEST_VLAN, _LAST_VLAN = 4, 4094
 """Digits of a VLAN's number, and the largest one (IEEE 802.1Q, 9.6)."""
 
 
-def hear(path: Path) -> Heard:
+def hear(path: Path) -> HeardPacket:
     """Read a capture to its end or to where it is damaged; CaptureError if nothing of it can be read."""
     found: list[Datagram] = []
     others, fault, began = 0, "", False
@@ -100,4 +100,4 @@ def hear(path: Path) -> Heard:
         if not began:
             raise
         fault = str(error)
-    return Heard(found, others, fault)
+    return HeardPacket(found, others, fault)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 
-class Interface(NamedTuple):
+class InterfaceRates(NamedTuple):
     """A client interface, or another one that routers' requests were heard on; rates are per second."""
 
     name: str
@@ -19,7 +19,7 @@ class Interface(NamedTuple):
     total: int
 
 
-class Server(NamedTuple):
+class ServerRates(NamedTuple):
     """An address of a server; `answered` is a share, `median` seconds, both since the daemon's start."""
 
     name: str
@@ -32,7 +32,7 @@ class Server(NamedTuple):
     last_reply_ago: float | None
 
 
-def interfaces(before: Mapping[str, Any], after: Mapping[str, Any], seconds: float) -> list[Interface]:
+def interfaces(before: Mapping[str, Any], after: Mapping[str, Any], seconds: float) -> list[InterfaceRates]:
     """Return the interfaces, the busiest first."""
     requests, replies, dropped = (
         _rates(before["traffic"][what], after["traffic"][what], seconds)
@@ -45,20 +45,20 @@ def interfaces(before: Mapping[str, Any], after: Mapping[str, Any], seconds: flo
     }
     told.update((name, ("", "relayed by routers")) for name in sorted(set(totals) - set(ports)))
     rows = [
-        Interface(name, state, about, requests[name], replies[name], dropped[name], totals[name])
+        InterfaceRates(name, state, about, requests[name], replies[name], dropped[name], totals[name])
         for name, (state, about) in told.items()
     ]
     return sorted(rows, key=lambda row: (-row.requests - row.replies - row.dropped, -row.total))
 
 
-def servers(before: Mapping[str, Any], after: Mapping[str, Any], seconds: float) -> list[Server]:
+def servers(before: Mapping[str, Any], after: Mapping[str, Any], seconds: float) -> list[ServerRates]:
     """Return the servers' addresses, in the order of their names."""
     rows = []
     for name, addresses in after["servers"].items():
         for address, now in addresses.items():
             then = before["servers"].get(name, {}).get(address, {"requests": 0, "replies": 0})
             rows.append(
-                Server(
+                ServerRates(
                     name,
                     address,
                     _state(now),

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from pxerelay.commands.common import FAILED, OK, Commands, add_command, add_config, add_format, fail, tell
-from pxerelay.commands.heard import Heard, add_hints, hear, hints_of
+from pxerelay.commands.heard import HeardPacket, add_hints, hear, hints_of
 from pxerelay.config.findings import ConfigError
 from pxerelay.config.load import load
 from pxerelay.linux import clock
@@ -79,7 +79,7 @@ def _replay(arguments: argparse.Namespace) -> int:
     return _finish(heard, total)
 
 
-def _tell(heard: Heard, one: Replayer, *, as_json: bool) -> replay_text.Sum:
+def _tell(heard: HeardPacket, one: Replayer, *, as_json: bool) -> replay_text.Sum:
     total = replay_text.Sum()
     total.others = heard.others
     for datagram in heard.datagrams:
@@ -102,7 +102,7 @@ def _time(seconds: float, *, universal: bool) -> str:
         return f"{seconds:.6f}"
 
 
-def _finish(heard: Heard, total: replay_text.Sum) -> int:
+def _finish(heard: HeardPacket, total: replay_text.Sum) -> int:
     """Say what could not be told, and return the exit code."""
     wrong = [*total.advice, *([heard.fault] if heard.fault else [])]
     return fail("\n".join(wrong)) if wrong else OK

@@ -100,7 +100,9 @@ def _trace(arguments: argparse.Namespace) -> int:
         return OK
 
 
-def _follow(arguments: argparse.Namespace, answers: control_client.Answers, start: dict[str, Any]) -> int:
+def _follow(
+    arguments: argparse.Namespace, answers: control_client.AnswerStream, start: dict[str, Any]
+) -> int:
     began = time.monotonic()
     end = began + arguments.seconds if arguments.seconds else float("inf")
     left = arguments.count

@@ -106,7 +106,7 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _interfaces(rows: list[rates.Interface], shown: int) -> Table:
+def _interfaces(rows: list[rates.InterfaceRates], shown: int) -> Table:
     table = _table("VLAN", "state", "", "requests/s", "replies/s", "dropped/s", "total")
     for row in rows[:shown]:
         state = Text(row.state, {"active": "green", "waiting": "yellow"}.get(row.state, ""))
@@ -117,7 +117,7 @@ def _interfaces(rows: list[rates.Interface], shown: int) -> Table:
     return table
 
 
-def _servers(rows: list[rates.Server]) -> Table:
+def _servers(rows: list[rates.ServerRates]) -> Table:
     table = _table(
         "server", "address", "state", "requests/s", "replies/s", "answered %", "median ms", "last ago"
     )

@@ -15,7 +15,7 @@ from pxerelay.policy.model import Config
 
 
 @dataclass(frozen=True)
-class Held:
+class ActiveConfig:
     """A configuration, where its rules stand (only known with `--debug`), and since when we have it.
 
     `config` is what of it holds on the day `today`; `took` is the seconds that loading took.
@@ -29,11 +29,13 @@ class Held:
     took: float
 
     @classmethod
-    def on_day(cls, today: int, loaded: Loaded, places: RulePlaces, since: datetime, took: float) -> Held:
+    def on_day(
+        cls, today: int, loaded: Loaded, places: RulePlaces, since: datetime, took: float
+    ) -> ActiveConfig:
         """Return a configuration as it holds on a day."""
         return cls(loaded, places, since, loaded.config.on(today), today, took)
 
-    def on(self, today: int) -> Held:
+    def on(self, today: int) -> ActiveConfig:
         """Return the same as it holds on another day."""
         if today == self.today:
             return self
@@ -68,7 +70,7 @@ class Held:
         """The same as files spell it."""
         return None if self.next_end is None else day_text(self.next_end)
 
-    def changes_since(self, before: Held) -> Iterator[str]:
+    def changes_since(self, before: ActiveConfig) -> Iterator[str]:
         """Yield in words which rules have ended since another day, or apply again."""
         for until, count in self._ends.items():
             if before.today <= until < self.today:

@@ -20,9 +20,9 @@ from pxerelay.linux.localsocket import LocalSocket
 from pxerelay.linux.log import LOGGER, Limiter
 from pxerelay.linux.tasks import end
 
-Answer = dict[str, Any] | bytes | Stream
+Response = dict[str, Any] | bytes | Stream
 
-Handler = Callable[[Mapping[str, Any]], Awaitable[Answer]]
+Handler = Callable[[Mapping[str, Any]], Awaitable[Response]]
 """Carries out a command, given the whole request; returns the answer, or one that is JSON already."""
 
 _REQUEST_LIMIT = 4096
@@ -111,7 +111,7 @@ class ControlServer:
         self._tasks.add(task)
         task.add_done_callback(done)
 
-    async def _answer(self, reader: asyncio.StreamReader) -> Answer:
+    async def _answer(self, reader: asyncio.StreamReader) -> Response:
         try:
             line = await asyncio.wait_for(reader.readline(), _PEER_TIMEOUT)
             request = json.loads(line)

@@ -18,10 +18,10 @@ from pxerelay import __version__
 from pxerelay.config.findings import ConfigError
 from pxerelay.config.mapping import RulePlaces
 from pxerelay.daemon import stats
-from pxerelay.daemon.active_config import Held
+from pxerelay.daemon.active_config import ActiveConfig
 from pxerelay.daemon.control import ControlServer
-from pxerelay.daemon.handlers import Desk
-from pxerelay.daemon.healthcheck import Lookout
+from pxerelay.daemon.handlers import Handlers
+from pxerelay.daemon.healthcheck import HealthCheck
 from pxerelay.daemon.loader import LoadError, load_apart
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux import clock, memory, names, notify, sockets
@@ -35,7 +35,7 @@ from pxerelay.linux.tasks import end
 from pxerelay.linux.vrfs import VrfSockets
 from pxerelay.policy.model import Config
 from pxerelay.policy.ports import Link, Port, assign, vrfs_to_hear
-from pxerelay.policy.servers import Answer, Answers
+from pxerelay.policy.resolved import ResolvedName, ResolvedNames
 from pxerelay.relay.account import Narrator
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.words import port_text
@@ -61,16 +61,16 @@ class Daemon:
         self._debug = debug
         self._exporter: Exporter | None = None
         self._no_exporter: str | None = None
-        self._held: Held
+        self._held: ActiveConfig
         self._relay_now: Relay
         self._asked: dict[packet.Transaction, str] = {}
         self._last_error: str | None = None
         self._last_reload_at: datetime | None = None  # there was none since the start
         self._alarm = Alarm(self._follow_clock)
-        self._answers = Answers()
+        self._answers = ResolvedNames()
         self._has_names = asyncio.Event()
-        self._questioner = names.Questioner(self._take_late_answer)
-        self._teller = names.Teller()
+        self._questioner = names.DnsClient(self._take_late_answer)
+        self._teller = names.DnsLog()
         self._links: tuple[Link, ...] = ()
         self._ports: tuple[Port, ...] = ()
         self._loading = asyncio.Lock()
@@ -114,7 +114,7 @@ class Daemon:
         self._vrfs = VrfSockets(udp, self._traffic.readable, self._apply_again)
         stack.callback(self._vrfs.close)
         stack.callback(self._alarm.close)
-        self._lookout = Lookout(self._traffic, self._apply_again)
+        self._lookout = HealthCheck(self._traffic, self._apply_again)
         stack.callback(self._lookout.close)
         stack.push_async_callback(self._export, None)
         states = watch()
@@ -130,12 +130,12 @@ class Daemon:
         notify.notify("READY=1", self._status_text())
         return states
 
-    async def _load(self) -> Held:
+    async def _load(self) -> ActiveConfig:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         loaded = await load_apart(self._config_path, documents=self._debug)
         places, since = RulePlaces(loaded.documents), datetime.now(timezone.utc)
-        return Held.on_day(clock.today(), loaded, places, since, took=loop.time() - begun)
+        return ActiveConfig.on_day(clock.today(), loaded, places, since, took=loop.time() - begun)
 
     async def reload(self) -> dict[str, Any]:
         """Load the configuration again; one that does not load changes nothing but `last_error`."""
@@ -241,7 +241,7 @@ class Daemon:
         if self._exporter is not None:
             self._exporter.listen(at)
 
-    def _apply(self, held: Held, answers: Answers) -> None:
+    def _apply(self, held: ActiveConfig, answers: ResolvedNames) -> None:
         """Put a configuration, a new state of the network or new answers into force: build, then swap."""
         held = held.on(clock.today())
         config = held.config
@@ -298,12 +298,12 @@ class Daemon:
             if answers != self._answers and held.loaded is self._held.loaded:  # no reload came in between
                 self._apply(self._held, answers)
 
-    async def _ask_names(self, config: Config) -> Answers:
+    async def _ask_names(self, config: Config) -> ResolvedNames:
         fresh = self._answers.renewed(await self._questioner.resolve(config.dns_names))
         self._teller.tell(fresh, self._answers)
         return fresh
 
-    def _take_late_answer(self, name: str, answer: Answer) -> None:
+    def _take_late_answer(self, name: str, answer: ResolvedName) -> None:
         """Put an answer into force that came after its round, if the name is still one of a server."""
         if name in self._answers.by_name:
             fresh = self._answers.updated(name, answer)
@@ -318,7 +318,7 @@ class Daemon:
                 {
                     "status": self._answer_status,
                     "reload": lambda _: self.reload(),
-                    **Desk(self._traffic, lambda: self._relay_now).handlers(),
+                    **Handlers(self._traffic, lambda: self._relay_now).handlers(),
                 },
             )
         except TakenError as error:

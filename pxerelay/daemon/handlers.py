@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pxerelay.daemon import prober, survey, trace_stream
-from pxerelay.daemon.control import Answer, Handler
+from pxerelay.daemon.control import Handler, Response
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.relay import survey_request
 from pxerelay.relay.relay import Relay
@@ -18,7 +18,7 @@ _PIECE = 32
 """Clients that are told of at once: less than a millisecond's work."""
 
 
-class Desk:
+class Handlers:
     """Answers by `traffic`, and by the relay that is in force when somebody asks."""
 
     def __init__(self, traffic: Traffic, relay: Callable[[], Relay]) -> None:
@@ -29,25 +29,25 @@ class Desk:
         """Return what answers which command."""
         return {"probe": self._probe, "survey": self._survey, "trace": self._trace, "unknown": self._unknown}
 
-    async def _probe(self, request: Mapping[str, Any]) -> Answer:
+    async def _probe(self, request: Mapping[str, Any]) -> Response:
         """Ask servers in the name of a client, as `pxerelay probe` wants it."""
         try:
             return await prober.ask(self._traffic, self._relay(), prober.question(request))
         except prober.ProbeError as error:
             return {"error": str(error)}
 
-    async def _survey(self, request: Mapping[str, Any]) -> Answer:
+    async def _survey(self, request: Mapping[str, Any]) -> Response:
         """Ask servers whatever the mapping says, as `pxerelay doctor` wants it."""
         try:
             return {"asked": await survey.ask(self._traffic, self._relay(), survey_request.read(request))}
         except survey_request.SurveyError as error:
             return {"error": str(error)}
 
-    async def _trace(self, request: Mapping[str, Any]) -> Answer:
+    async def _trace(self, request: Mapping[str, Any]) -> Response:
         """Follow clients, as `pxerelay trace` wants it."""
         return trace_stream.begin(self._traffic.watches, request)
 
-    async def _unknown(self, _: Mapping[str, Any]) -> Answer:
+    async def _unknown(self, _: Mapping[str, Any]) -> Response:
         """Return what `pxerelay unknown` asks for, as JSON; between its pieces packets have their turn."""
         found, loop, relay = self._traffic.unknown, asyncio.get_running_loop(), self._relay()
         strangers = found.newest_first()

@@ -22,8 +22,8 @@ from pxerelay.policy.model import Config
 from pxerelay.policy.pools import ALL_UP, Standing
 from pxerelay.policy.ports import Port
 from pxerelay.policy.servers import Pool, Probing
-from pxerelay.policy.sticky import Boots, Sample
-from pxerelay.relay.questions import Heard
+from pxerelay.policy.sticky import Sample, StickyClients
+from pxerelay.relay.questions import ReceivedReply
 from pxerelay.relay.relay import Drop, Relay, ToServers
 from pxerelay.wire import agentinfo, packet, probe
 from pxerelay.wire.batch import number
@@ -46,12 +46,12 @@ _VENDOR_CLASS = b"PXEClient:Arch:00000:UNDI:002001"
 """What the client says of itself in whose name servers are asked: a PC with a BIOS (RFC 4578, 2)."""
 
 
-class Lookout:
+class HealthCheck:
     """What the relay is built with, `standing` and `boots`, kept; `renew` has it built anew."""
 
     def __init__(self, traffic: Traffic, renew: Callable[[], None]) -> None:
         self.standing: Standing = ALL_UP
-        self._boots = Boots()
+        self._boots = StickyClients()
         self._traffic = traffic
         self._renew = renew
         self._health = Health()
@@ -61,7 +61,7 @@ class Lookout:
         self._asking: set[IPv4Address] = set()
         self._tried_at: dict[IPv4Address, float] = {}
 
-    def boots(self, config: Config) -> Boots | None:
+    def boots(self, config: Config) -> StickyClients | None:
         """Return who is booting, for a relay of a configuration that has a use for it."""
         return self._boots if config.pools else None
 
@@ -75,7 +75,7 @@ class Lookout:
                 del times[address]
         if not relay.config.pools:
             self.close()
-            self.standing, self._boots = ALL_UP, Boots()
+            self.standing, self._boots = ALL_UP, StickyClients()
         elif self._timer is None:
             self._timer = loop.call_later(_LOOKS_EVERY, self._look)
 
@@ -191,7 +191,7 @@ class Lookout:
         """Send a message and tell whether an answer came in time."""
         transaction, questions = packet.transaction(message), self._traffic.questions
 
-        def take(reply: Heard) -> bool:
+        def take(reply: ReceivedReply) -> bool:
             if isinstance(reply.decision, Drop) and reply.decision not in _ANSWERS_ALL_THE_SAME:
                 return False
             if questions.end(transaction):

@@ -13,7 +13,7 @@ from typing import Any
 from pxerelay.config.findings import did_you_mean
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.policy.ports import Port
-from pxerelay.relay.questions import Heard
+from pxerelay.relay.questions import ReceivedReply
 from pxerelay.relay.relay import MEANING, Relay, ToClient, ToServers
 from pxerelay.relay.words import server_names, server_text
 from pxerelay.wire import packet, probe
@@ -100,7 +100,7 @@ async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]
     loop = asyncio.get_running_loop()
     start, missing, complete = loop.time(), set(decision.servers), asyncio.Event()
 
-    def take(reply: Heard) -> bool:
+    def take(reply: ReceivedReply) -> bool:
         if not isinstance(reply.decision, ToClient):
             return False  # from no server of ours
         milliseconds = round((loop.time() - start) * 1000, 1)
@@ -154,7 +154,7 @@ def _port(relay: Relay, name: str | None) -> Port:
     raise ProbeError(f"{name} is no client interface of this relay; those that are active: {names}")
 
 
-def _plain(relay: Relay, reply: Heard) -> dict[str, Any]:
+def _plain(relay: Relay, reply: ReceivedReply) -> dict[str, Any]:
     answer = probe.answer(reply.message)
     names = server_names(relay, reply.source)
     known = [*names, str(IPv4Address(reply.source))]

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address
 from typing import Any
 
-from pxerelay.relay.counters import Tally
+from pxerelay.relay.counters import Counters
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.transactions import BOUNDS, Followed, Record, Transactions
 from pxerelay.wire.mac import format_mac
 
 
-def traffic(relay: Relay, tally: Tally) -> dict[str, Any]:
+def traffic(relay: Relay, tally: Counters) -> dict[str, Any]:
     """Return how many messages of which kind went where, a row for each kind that was met."""
     names = _names(relay)
     return {
@@ -40,7 +40,7 @@ def traffic(relay: Relay, tally: Tally) -> dict[str, Any]:
 
 def servers(
     relay: Relay,
-    tally: Tally,
+    tally: Counters,
     transactions: Transactions,
     now: float,
     states: Mapping[str, Mapping[str, Mapping[str, Any]]],
@@ -48,7 +48,7 @@ def servers(
     """Return by server and address what was sent there, what came back, and how fast.
 
     All that are `configured` are there, also those that were never asked. `now` is monotonic seconds.
-    `states` has what is thought of some (`Lookout.states`).
+    `states` has what is thought of some (`HealthCheck.states`).
     """
     transactions.settle(now)
     names = _names(relay)

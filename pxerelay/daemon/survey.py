@@ -11,9 +11,9 @@ from functools import partial
 from ipaddress import IPv4Address
 from typing import Any, Protocol
 
-from pxerelay.relay.questions import Heard, Questions
+from pxerelay.relay.questions import Questions, ReceivedReply
 from pxerelay.relay.relay import Drop, Relay, ToServers
-from pxerelay.relay.survey_request import MOST, Errand, Survey, SurveyError
+from pxerelay.relay.survey_request import MOST, ServerQuery, Survey, SurveyError
 from pxerelay.wire import bootserver, packet, probe
 
 _ASKER = "survey"
@@ -28,7 +28,7 @@ _AT_ONCE = 2 * MOST
 """Requests of surveys that may be on their way at a time."""
 
 
-class Way(Protocol):
+class Sender(Protocol):
     """What sends requests as the relay does, and tells whoever watches of the replies."""
 
     questions: Questions
@@ -40,7 +40,7 @@ class Way(Protocol):
 class _Asked:
     """One request, and what came of it."""
 
-    def __init__(self, errand: Errand, xid: bytes) -> None:
+    def __init__(self, errand: ServerQuery, xid: bytes) -> None:
         self.answered = False
         self.told: dict[str, Any] = {
             "server": str(errand.server),
@@ -53,7 +53,7 @@ class _Asked:
         }
 
 
-async def ask(way: Way, relay: Relay, survey: Survey) -> list[dict[str, Any]]:
+async def ask(way: Sender, relay: Relay, survey: Survey) -> list[dict[str, Any]]:
     """Send a DISCOVER to each server, and return who answered what in time, in the order of the errands.
 
     Ends as soon as each server has answered. Raises SurveyError if too much is being asked already.
@@ -64,7 +64,7 @@ async def ask(way: Way, relay: Relay, survey: Survey) -> list[dict[str, Any]]:
     complete, asked = asyncio.Event(), []
     mine: dict[packet.Transaction, _Asked] = {}
 
-    def take(one: _Asked, start: float, reply: Heard) -> bool:
+    def take(one: _Asked, start: float, reply: ReceivedReply) -> bool:
         if len(one.told["answers"]) < _MOST_ANSWERS:
             one.told["answers"].append(_plain(reply, (loop.time() - start) * 1000))
         dropped = reply.decision if isinstance(reply.decision, Drop) else None
@@ -101,7 +101,7 @@ async def ask(way: Way, relay: Relay, survey: Survey) -> list[dict[str, Any]]:
     return [one.told for one in asked]
 
 
-def _addressed(relay: Relay, errand: Errand, message: bytearray) -> ToServers | str:
+def _addressed(relay: Relay, errand: ServerQuery, message: bytearray) -> ToServers | str:
     """Return how a request goes to its server, or why it can't."""
     servers = (errand.server.packed,)
     if not relay.knows(errand.server):
@@ -119,7 +119,7 @@ def _addressed(relay: Relay, errand: Errand, message: bytearray) -> ToServers | 
     return relay.addressed(message, port, servers)
 
 
-def _plain(reply: Heard, milliseconds: float) -> dict[str, Any]:
+def _plain(reply: ReceivedReply, milliseconds: float) -> dict[str, Any]:
     answer, source = probe.answer(reply.message), IPv4Address(reply.source)
     return {
         "source": str(source),

@@ -10,17 +10,17 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from pxerelay.daemon.warnings import Troubles, failure_texts, fields_of
+from pxerelay.daemon.warnings import Warnings, failure_texts, fields_of
 from pxerelay.linux import sockets
-from pxerelay.linux.burst_meter import Pace
+from pxerelay.linux.burst_meter import BurstMeter
 from pxerelay.linux.inbox import BATCH, Inbox
 from pxerelay.linux.log import LOGGER
 from pxerelay.linux.outbox import Failure, LinkOutbox, UdpOutbox
 from pxerelay.relay.account import Account, Narrator
-from pxerelay.relay.counters import Tally
-from pxerelay.relay.fast_path import Known, Shortcuts
-from pxerelay.relay.questions import Heard, Questions, heard
-from pxerelay.relay.rate_limit import FloodGate
+from pxerelay.relay.counters import Counters
+from pxerelay.relay.fast_path import FastPath, Known
+from pxerelay.relay.questions import Questions, ReceivedReply, heard
+from pxerelay.relay.rate_limit import RateLimit
 from pxerelay.relay.relay import SUSPICIOUS, Decision, Drop, Relay, ToClient, ToServers
 from pxerelay.relay.trace import Watch, Watches
 from pxerelay.relay.transactions import Transactions
@@ -56,11 +56,11 @@ class Traffic:
         self._inbox = Inbox()
         self._to_network = UdpOutbox()
         self._to_link = LinkOutbox(link)
-        self._troubles = Troubles()
-        self._gate = FloodGate(0)
-        self._pace = Pace(_STORM_WINDOW, _STORM)
+        self._troubles = Warnings()
+        self._gate = RateLimit(0)
+        self._pace = BurstMeter(_STORM_WINDOW, _STORM)
         self._storm = False
-        self._shortcuts: Shortcuts | None = None
+        self._shortcuts: FastPath | None = None
         self._framings: dict[int | None, Framing] = {}
         self._drops: WeakKeyDictionary[socket.socket, int] = WeakKeyDictionary()
         self.unknown = Unknown()
@@ -70,7 +70,7 @@ class Traffic:
         self.names: Mapping[int, str] = {}
         self.elsewhere: AbstractSet[int] = frozenset()
         self.transactions = Transactions()
-        self._tally = Tally()
+        self._tally = Counters()
         self._failed_requests = self._failed_replies = self._send_failures = 0
         self._not_received = self._bad_checksums = 0
         self._checksums = sockets.Checksums()
@@ -89,19 +89,19 @@ class Traffic:
         self.names = names
         self._tally.rename(names, (port.name for port in relay.ports))
         if relay.config.max_requests != self._gate.limit:
-            self._gate = FloodGate(relay.config.max_requests)
+            self._gate = RateLimit(relay.config.max_requests)
         self._framings = {
             port.index: Framing(port.address.packed, port.hardware, port.mtu)
             for port in relay.ports
             if port.address
         }
         self.transactions.servers = frozenset(map(number, relay.repliers))
-        self._shortcuts = Shortcuts(relay, self._tally)
+        self._shortcuts = FastPath(relay, self._tally)
         self._to_network.keep_lanes(relay.repliers)
         self.unknown.obey(relay)
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> Counters:
         """What was counted by interface and server, up to now."""
         if self._shortcuts:
             self._shortcuts.settle()
@@ -156,7 +156,7 @@ class Traffic:
             self._notice_overflow(sock)
         return total
 
-    def _relay(self, batch: Batch, shortcuts: Shortcuts) -> None:
+    def _relay(self, batch: Batch, shortcuts: FastPath) -> None:
         now = time.monotonic()
         self._storm = self._pace.busy(len(batch), now)
         rest: Iterable[int] = range(len(batch))
@@ -223,7 +223,7 @@ class Traffic:
                     self.transactions.answered(xid, batch.sources[at], now)
 
     def _note(
-        self, batch: Batch, strangers: list[int], refused: set[int], shortcuts: Shortcuts, now: float
+        self, batch: Batch, strangers: list[int], refused: set[int], shortcuts: FastPath, now: float
     ) -> None:
         """Note who fell to a default; a request that we had no business with does not count as met."""
         if refused:
@@ -238,14 +238,14 @@ class Traffic:
         self._to_servers([decision.message or message], decision)
         return self._flush()
 
-    def _was_asked(self, reply: Heard | None, now: float) -> bool:
+    def _was_asked(self, reply: ReceivedReply | None, now: float) -> bool:
         """Give a reply to a question of our own to whoever asked."""
         taken = self.questions.take(reply)
         if taken and reply:
             self.transactions.heard(number(reply.source), now)
         return taken
 
-    def _decide(self, batch: Batch, at: int, shortcuts: Shortcuts, now: float) -> Decision:
+    def _decide(self, batch: Batch, at: int, shortcuts: FastPath, now: float) -> Decision:
         """Decide on one message; a client that asks too much is not worth reading its options for."""
         message = batch.messages[at]
         client = client_number(message)

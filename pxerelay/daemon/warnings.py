@@ -17,7 +17,7 @@ from pxerelay.relay.words import client_mac, server_names
 from pxerelay.wire import packet
 
 
-class Troubles:
+class Warnings:
     """Warns. What a line is about is looked up only for those that are logged."""
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Pace:
+class BurstMeter:
     """Counts in windows of some seconds, and tells whether `many` came in this one or in the one before."""
 
     __slots__ = ("_before", "_count", "_start", "_window", "many")

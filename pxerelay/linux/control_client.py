@@ -32,7 +32,7 @@ def default_path() -> Path:
     return Path(os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0] or "/run/pxerelay") / "control.sock"
 
 
-class Answers:
+class AnswerStream:
     """The lines of JSON that a daemon answers with."""
 
     def __init__(self, path: Path, sock: socket.socket) -> None:
@@ -61,7 +61,7 @@ class Answers:
 
 
 @contextlib.contextmanager
-def asking(path: Path, command: str, **more: object) -> Iterator[Answers]:
+def asking(path: Path, command: str, **more: object) -> Iterator[AnswerStream]:
     """Send a command, and what more it takes, for the block that takes the answers.
 
     Raises NoDaemonError if nobody is there.
@@ -75,7 +75,7 @@ def asking(path: Path, command: str, **more: object) -> Iterator[Answers]:
             sock.sendall(json.dumps({"command": command, **more}).encode() + b"\n")
         except OSError as error:
             raise _no_daemon(path, error) from None
-        yield Answers(path, sock)
+        yield AnswerStream(path, sock)
 
 
 def ask(path: Path, command: str, **more: object) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 
-from pxerelay.linux.burst_meter import Pace
+from pxerelay.linux.burst_meter import BurstMeter
 
 _PAUSE = 0.002
 """Seconds; firmware waits four seconds for an answer (PXE 2.1, 2.2.3)."""
@@ -29,7 +29,7 @@ class Listener:
         self._loop = asyncio.get_running_loop()
         self._socket = sock
         self._readable = readable
-        self._pace = Pace(_PAUSE, _CROWD)
+        self._pace = BurstMeter(_PAUSE, _CROWD)
         self._pause: asyncio.TimerHandle | None = None
         self._loop.add_reader(sock, self._read)
 

@@ -16,7 +16,8 @@ from ipaddress import IPv4Address
 
 from pxerelay.linux.fields import Fields
 from pxerelay.linux.log import LOGGER
-from pxerelay.policy.servers import Answer, Answers, can_be_server
+from pxerelay.policy.resolved import ResolvedName, ResolvedNames
+from pxerelay.policy.servers import can_be_server
 
 INTERVAL = 60.0
 """Seconds from one round of questions to the next."""
@@ -25,15 +26,15 @@ TIMEOUT = 5.0
 """Seconds that a round waits; an answer that comes later is taken when it comes."""
 
 
-class Questioner:
+class DnsClient:
     """Asks; `late` is called with a name and its answer if that comes after the round."""
 
-    def __init__(self, late: Callable[[str, Answer], None]) -> None:
+    def __init__(self, late: Callable[[str, ResolvedName], None]) -> None:
         self._late = late
-        self._asking: dict[str, asyncio.Future[Answer]] = {}
+        self._asking: dict[str, asyncio.Future[ResolvedName]] = {}
         self._overdue: set[str] = set()
 
-    async def resolve(self, names: Iterable[str]) -> dict[str, Answer]:
+    async def resolve(self, names: Iterable[str]) -> dict[str, ResolvedName]:
         """Ask for the IPv4 addresses of all names at once; failures are answers with an `error`.
 
         A name whose last question has not been answered yet is not asked for a second time.
@@ -47,13 +48,13 @@ class Questioner:
             for name, future in zip(listed, asked, strict=True)
         }
 
-    def _ask(self, name: str) -> asyncio.Future[Answer]:
+    def _ask(self, name: str) -> asyncio.Future[ResolvedName]:
         if name in self._asking:
             return self._asking[name]
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Answer] = loop.create_future()
+        future: asyncio.Future[ResolvedName] = loop.create_future()
 
-        def tell(answer: Answer) -> None:
+        def tell(answer: ResolvedName) -> None:
             del self._asking[name]
             future.set_result(answer)
             if name in self._overdue:
@@ -68,39 +69,39 @@ class Questioner:
         try:
             threading.Thread(target=ask, name=f"resolve {name}", daemon=True).start()
         except RuntimeError as error:  # no thread could be started
-            future.set_result(Answer(error=str(error)))
+            future.set_result(ResolvedName(error=str(error)))
         else:
             self._asking[name] = future
         return future
 
-    def _not_yet(self, name: str) -> Answer:
+    def _not_yet(self, name: str) -> ResolvedName:
         self._overdue.add(name)
-        return Answer(error=f"no answer within {TIMEOUT:.0f} s")
+        return ResolvedName(error=f"no answer within {TIMEOUT:.0f} s")
 
 
-def _answer(name: str) -> Answer:
+def _answer(name: str) -> ResolvedName:
     try:
         found = socket.getaddrinfo(name, None, family=socket.AF_INET, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError) as error:
-        return Answer(error=getattr(error, "strerror", None) or str(error))
+        return ResolvedName(error=getattr(error, "strerror", None) or str(error))
     addresses = {IPv4Address(entry[4][0]) for entry in found}
     usable = tuple(sorted(filter(can_be_server, addresses)))
     if not usable:
         told = ", ".join(map(str, sorted(addresses)))
-        return Answer(error=f"the answer is {told}, which can't be a server")
-    return Answer(usable)
+        return ResolvedName(error=f"the answer is {told}, which can't be a server")
+    return ResolvedName(usable)
 
 
-class Teller:
+class DnsLog:
     """Logs what becomes of names; an error once, until the name is resolved again.
 
     A resolver that nobody answers fails each round in two ways in turn: late, and then for good.
     """
 
     def __init__(self) -> None:
-        self._told: dict[str, set[Answer]] = {}
+        self._told: dict[str, set[ResolvedName]] = {}
 
-    def tell(self, fresh: Answers, before: Answers) -> None:
+    def tell(self, fresh: ResolvedNames, before: ResolvedNames) -> None:
         """Log what differs from the answers before."""
         for name, answer in fresh.by_name.items():
             if answer == before.by_name.get(name):

@@ -21,7 +21,8 @@ from ipaddress import IPv4Address
 from typing import Protocol
 
 from pxerelay.policy.pools import Standing
-from pxerelay.policy.servers import Answers, Pool
+from pxerelay.policy.resolved import ResolvedNames
+from pxerelay.policy.servers import Pool
 
 DOUBTED_AFTER = 3.0
 """Seconds without an answer after which a server is doubtful."""
@@ -101,7 +102,7 @@ class Health:
         self._pools: dict[str, tuple[Pool, tuple[IPv4Address, ...]]] = {}
         self.news: list[tuple[bool, str]] = []
 
-    def follow(self, pools: Mapping[str, Pool], answers: Answers, now: float) -> None:
+    def follow(self, pools: Mapping[str, Pool], answers: ResolvedNames, now: float) -> None:
         """Judge the servers of these pools from now on; what was thought of them before stays."""
         self._pools = {name: (pool, answers.of(pool)) for name, pool in pools.items()}
         named = {address: name for name, (_, all_) in self._pools.items() for address in all_}

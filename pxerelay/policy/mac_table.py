@@ -29,7 +29,7 @@ _FEW = 4
 _MOST_PREFIX_BITS = 18
 
 
-class ExactTable(Generic[Value]):
+class MacTable(Generic[Value]):
     """Values by Ethernet address, 6 octets. Built once, then only read."""
 
     __slots__ = ("_addresses", "_shift", "_starts", "_values", "_which")
@@ -58,7 +58,7 @@ class ExactTable(Generic[Value]):
             if value is not None:
                 yield number.to_bytes(MAC_OCTETS, "little"), value
 
-    def without(self, gone: Callable[[Value], bool]) -> ExactTable[Value]:
+    def without(self, gone: Callable[[Value], bool]) -> MacTable[Value]:
         """Return a table that lacks the addresses with some values, and shares everything with this one."""
         table = copy.copy(self)
         table._values = tuple(None if value is None or gone(value) else value for value in self._values)

@@ -20,7 +20,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from pxerelay.policy.days import FOREVER
-from pxerelay.policy.mac_table import ExactTable
+from pxerelay.policy.mac_table import MacTable
 from pxerelay.policy.servers import Target
 from pxerelay.wire.client import Client
 from pxerelay.wire.globs import Names
@@ -135,7 +135,7 @@ class RuleTable:
     __slots__ = ("_by_beginning", "_exact", "_shapes", "_size", "ends")
 
     def __init__(self, exact: Mapping[bytes, Choice], patterns: Iterable[PatternRule] = ()) -> None:
-        self._exact = ExactTable(exact)
+        self._exact = MacTable(exact)
         shapes: dict[int, dict[int, PatternRule]] = {}
         for rule in patterns:
             shapes.setdefault(rule.pattern.mask, {})[rule.pattern.value] = rule

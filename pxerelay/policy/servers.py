@@ -1,12 +1,7 @@
-"""Servers known by DNS name: what the names stood for when last asked.
-
-A table of answers is a value: the relay reads it, the daemon's resolver makes a new one. A name that
-can't be resolved keeps the addresses it had, and its error is told until it is resolved again.
-"""
+"""Servers as the configuration names them: addresses, DNS names, pools of which one is chosen."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Address
@@ -58,37 +53,3 @@ Target = Host | Pool
 def can_be_server(address: IPv4Address) -> bool:
     """Whether requests may go to an address: it is one host's, and not this one's own."""
     return not (address.is_unspecified or address.is_multicast or address.is_reserved or address.is_loopback)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a name stands for; `error` tells why the last question failed, empty if it did not."""
-
-    addresses: tuple[IPv4Address, ...] = ()
-    error: str = ""
-
-
-@dataclass(frozen=True)
-class Answers:
-    """Answers by DNS name."""
-
-    by_name: Mapping[str, Answer] = field(default_factory=dict)
-
-    def of(self, target: Target) -> tuple[IPv4Address, ...]:
-        """Return the addresses of a target, of a pool all; none for a name that was never resolved."""
-        if isinstance(target, IPv4Address):
-            return (target,)
-        if isinstance(target, Pool):
-            return tuple(dict.fromkeys(address for host in target.hosts for address in self.of(host)))
-        return self.by_name.get(target, Answer()).addresses
-
-    def renewed(self, fresh: Mapping[str, Answer]) -> Answers:
-        """Return the answers to other questions, keeping old addresses where the new question failed."""
-        return Answers({name: self._kept(name, answer) for name, answer in fresh.items()})
-
-    def updated(self, name: str, answer: Answer) -> Answers:
-        """Return the answers with a new one for one name, keeping its old addresses if that failed."""
-        return Answers({**self.by_name, name: self._kept(name, answer)})
-
-    def _kept(self, name: str, answer: Answer) -> Answer:
-        return Answer(self.of(name), answer.error) if answer.error else answer

@@ -46,7 +46,7 @@ class _Kept(NamedTuple):
     since: float
 
 
-class Boots:
+class StickyClients:
     """The memory. Times are monotonic seconds.
 
     `wanted` are pools of which the next DISCOVER is wanted, which `samples` then has.

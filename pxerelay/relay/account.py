@@ -22,7 +22,7 @@ _BEFORE_THE_MAPPING = frozenset(Drop) - {Drop.MAPPED_TO_DROP, Drop.NOT_PXE, Drop
 
 
 @dataclass(frozen=True)
-class Server:
+class NamedServer:
     """A server by its address, and the name that the configuration has for it, empty if none."""
 
     name: str
@@ -57,11 +57,11 @@ class Account:
     reason: str = ""
     rule: str = ""
     choice: str = ""
-    servers: tuple[Server, ...] = ()
+    servers: tuple[NamedServer, ...] = ()
     router: str = ""
     vrf: str = ""
     note: str = ""
-    server: Server | None = None
+    server: NamedServer | None = None
     address: str = ""
     next_server: str = ""
     boot_file: str = ""
@@ -79,8 +79,8 @@ class Account:
     def of_plain(cls, plain: Mapping[str, Any]) -> Account:
         """Return what `plain` returned, once it went through JSON; what else it holds is passed over."""
         own = {name: plain[name] for name in cls.__dataclass_fields__ if name in plain}
-        own["servers"] = tuple(Server(**server) for server in own.get("servers", ()))
-        own["server"] = Server(**own["server"]) if own.get("server") else None
+        own["servers"] = tuple(NamedServer(**server) for server in own.get("servers", ()))
+        own["server"] = NamedServer(**own["server"]) if own.get("server") else None
         return cls(**own)
 
     def text(self, place: str = "", after: str = "") -> str:
@@ -223,9 +223,9 @@ class Narrator:
             facts |= {"sent_to": target_of(decision), "out": decision.port.name}
         return facts
 
-    def server(self, address: bytes) -> Server:
+    def server(self, address: bytes) -> NamedServer:
         """Return a server by its 4 octets."""
-        return Server(next(iter(server_names(self._relay, address)), ""), str(IPv4Address(address)))
+        return NamedServer(next(iter(server_names(self._relay, address)), ""), str(IPv4Address(address)))
 
 
 def _address(message: packet.Message, field: slice) -> str:

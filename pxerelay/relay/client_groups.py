@@ -22,7 +22,7 @@ Kind = tuple[int, Reason]
 """What a rule says, by its identity, and what kind of rule it is."""
 
 
-class Alike:
+class ClientGroups:
     """The numbers of one `Relay`; `no_rule` are those of clients that no rule names."""
 
     def __init__(self, relay: Relay) -> None:

@@ -20,7 +20,7 @@ OTHER = ""
 """Stands for an interface that is no client interface, or one too many."""
 
 
-class Tally:
+class Counters:
     """Counters since the start. Interfaces are given by index and counted by name.
 
     `copies` counts requests by the server that they were for, also those that the kernel did not take, and

@@ -1,7 +1,7 @@
 """Messages whose way is known already.
 
 What decides about a client's request is where it is heard, what the rules say of its MAC, and options 60 and
-93. `Shortcuts` remembers what `Relay` decided for these three, so that it need not be asked about other
+93. `FastPath` remembers what `Relay` decided for these three, so that it need not be asked about other
 clients that have them in common (`alike`); a client in the middle of a boot (`choice.boots`) has nothing in
 common with anybody. Of a batch it takes what it knows, patches hops and giaddr, and puts together what goes
 the same way. Of replies it takes those that most are: to a client that has been given an address, which goes
@@ -15,14 +15,14 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from pxerelay.relay.client_groups import Alike
-from pxerelay.relay.counters import Tally
+from pxerelay.relay.client_groups import ClientGroups
+from pxerelay.relay.counters import Counters
 from pxerelay.relay.relay import Decision, Relay, ToClient, ToServers
 from pxerelay.wire import packet
 from pxerelay.wire.batch import Batch, client_number, number
 from pxerelay.wire.frames import Reply
 from pxerelay.wire.mac import MAC_OCTETS
-from pxerelay.wire.option_fingerprint import Layout, Layouts
+from pxerelay.wire.option_fingerprint import Fingerprint, Fingerprints
 
 _CLIENTS = 1 << 16
 """Clients whose rule is remembered; when there are more, it starts anew."""
@@ -54,7 +54,7 @@ _SEVEN_OCTETS = number(b"\xff" * 7 + b"\0")
 _TYPED_SIZE = packet.HEADER_SIZE + 7
 
 
-class Way:
+class CachedRoute:
     """Where requests of an interface go that need no change but in hops and giaddr, which becomes `giaddr`.
 
     `count` is how many went so that the tally was not told of yet.
@@ -67,8 +67,8 @@ class Way:
         self.count = 0
 
 
-class Exit:
-    """Where replies of one server, given as a number, leave: an interface. `count` is as that of a `Way`."""
+class CachedExit:
+    """Where replies of one server, given as a number, leave: an interface. `count` as in `CachedRoute`."""
 
     __slots__ = ("count", "index", "source")
 
@@ -84,16 +84,16 @@ class Known:
     interface.
     `clients` has the number of the client for each request (`batch.client_number`). `strangers` are the
     positions in the batch, known or not, of requests whose client no rule names, one for each client that
-    was not met since `Shortcuts.meet_anew`.
+    was not met since `FastPath.meet_anew`.
     """
 
     __slots__ = ("clients", "groups", "replies", "strangers")
 
     def __init__(self) -> None:
         self.strangers: list[int] = []
-        self.groups: defaultdict[Way, list[memoryview]] = defaultdict(list)
+        self.groups: defaultdict[CachedRoute, list[memoryview]] = defaultdict(list)
         self.clients: list[int] = []
-        self.replies: defaultdict[Exit, list[Reply]] = defaultdict(list)
+        self.replies: defaultdict[CachedExit, list[Reply]] = defaultdict(list)
 
     def leave_out(self, excess: Mapping[int, int]) -> Counter[int]:
         """Take out so many messages of these clients, and return how many there were by interface."""
@@ -111,36 +111,36 @@ class Known:
         return out
 
 
-Heard = int | tuple[int, int, int]
+Origin = int | tuple[int, int, int]
 """Where a request was heard: on an interface; or on an interface from a router, with that giaddr."""
 
-Form = Layout | int
+Form = Fingerprint | int
 """What a request says of its client: a layout of options; or only its length, where nobody asks."""
 
 
-Key = tuple[Heard, int, Form]
+Key = tuple[Origin, int, Form]
 """Where a request was heard, a number for what the rules say of its client, and its form."""
 
 
-class Shortcuts:
+class FastPath:
     """The memory of one `Relay`; made anew with it. What goes its known way is counted by `tally`."""
 
-    def __init__(self, relay: Relay, tally: Tally | None = None) -> None:
+    def __init__(self, relay: Relay, tally: Counters | None = None) -> None:
         self._relay = relay
-        self._tally = Tally() if tally is None else tally
+        self._tally = Counters() if tally is None else tally
         self._next_hops = {
             number(bytes((packet.BOOTREQUEST, *_ETHERNET, hops))): hops + 1
             for hops in range(relay.config.max_hops + 1)
         }
         self._adding = {port.index for port in relay.ports if port.info}
-        self._layouts = Layouts() if relay.config.asks_what_clients_are else None
+        self._layouts = Fingerprints() if relay.config.asks_what_clients_are else None
         self._first = relay.config.policy.rules.first
         self._rules: dict[int, int] = {}
         self._boots = relay.boots
         self._alone: set[int] = set()
-        self._alike = Alike(relay)
-        self._ways: dict[Key, Way] = {}
-        self._exits: dict[tuple[int, int, int], Exit] = {}
+        self._alike = ClientGroups(relay)
+        self._ways: dict[Key, CachedRoute] = {}
+        self._exits: dict[tuple[int, int, int], CachedExit] = {}
 
     def settle(self) -> None:
         """Tell the tally what it was not told of yet."""
@@ -302,14 +302,14 @@ class Shortcuts:
                 if len(self._ways) >= _WAYS:
                     self.settle()
                     self._ways.clear()
-                self._ways[key] = Way(decision, bytes(message[packet.GIADDR]), index)
+                self._ways[key] = CachedRoute(decision, bytes(message[packet.GIADDR]), index)
         elif isinstance(decision, ToClient) and decision.port.index and not decision.port.info:
             exit_ = index, batch.sources[at], number(bytes(message[packet.GIADDR]))
             if exit_ not in self._exits:
                 if len(self._exits) >= _WAYS:
                     self.settle()
                     self._exits.clear()
-                self._exits[exit_] = Exit(decision.port.index, batch.sources[at])
+                self._exits[exit_] = CachedExit(decision.port.index, batch.sources[at])
         return decision
 
     def _key(self, message: memoryview, index: int, source: int) -> Key | None:

@@ -11,7 +11,7 @@ from pxerelay.wire import packet
 from pxerelay.wire.batch import Batch, number
 
 
-class Heard(NamedTuple):
+class ReceivedReply(NamedTuple):
     """A reply, valid only while it is told.
 
     It has the 4 octets of who sent it and of whom the datagram was for, the interface it came in on, and
@@ -25,21 +25,23 @@ class Heard(NamedTuple):
     decision: Decision
 
 
-Teller = Callable[[Heard], bool]
+TakeReply = Callable[[ReceivedReply], bool]
 """Is told of a reply, and tells whether it takes it; one that it does not take is treated as any other."""
 
 
-def heard(batch: Batch, at: int, decision: Decision) -> Heard | None:
+def heard(batch: Batch, at: int, decision: Decision) -> ReceivedReply | None:
     """Return one message of a batch as it is told; None if it is no reply."""
     message, interface, source, _ = batch.arrival(at)
     if len(message) < packet.HEADER_SIZE or message[packet.OP] != packet.BOOTREPLY:
         return None
-    return Heard(message, source, batch.destinations[at].to_bytes(4, sys.byteorder), interface, decision)
+    return ReceivedReply(
+        message, source, batch.destinations[at].to_bytes(4, sys.byteorder), interface, decision
+    )
 
 
 class _Question(NamedTuple):
     asker: str
-    tell: Teller
+    tell: TakeReply
 
 
 class Questions:
@@ -54,7 +56,7 @@ class Questions:
         """Whether there are any, those that are over too."""
         return bool(self._asked or self._over)
 
-    def begin(self, transaction: packet.Transaction, asker: str, tell: Teller) -> None:
+    def begin(self, transaction: packet.Transaction, asker: str, tell: TakeReply) -> None:
         """Have somebody told of the replies in a transaction."""
         self._asked[transaction] = _Question(asker, tell)
         self._count()
@@ -86,7 +88,7 @@ class Questions:
         """Return how many somebody has on their way."""
         return sum(question.asker == asker for question in self._asked.values())
 
-    def take(self, reply: Heard | None) -> bool:
+    def take(self, reply: ReceivedReply | None) -> bool:
         """Tell whoever asked; whether the reply is taken."""
         if reply is None:
             return False

@@ -15,7 +15,7 @@ _CLIENTS = 65536
 """Clients that are told apart within a window; a flood of invented addresses starts the count anew."""
 
 
-class FloodGate:
+class RateLimit:
     """Counts requests by client. `limit` is how many a client may make in a second; 0 is no limit."""
 
     __slots__ = ("_counts", "_until", "limit")

@@ -15,9 +15,10 @@ from typing import NamedTuple
 from pxerelay.policy.model import GIADDR, Config
 from pxerelay.policy.pools import ALL_UP, Standing, chosen
 from pxerelay.policy.ports import Link, Port
+from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.rules import Choice, Match, Reason
-from pxerelay.policy.servers import Answers, Pool, Target
-from pxerelay.policy.sticky import Boots
+from pxerelay.policy.servers import Pool, Target
+from pxerelay.policy.sticky import StickyClients
 from pxerelay.wire import agentinfo, packet
 from pxerelay.wire.batch import client_number
 from pxerelay.wire.client import Client
@@ -108,7 +109,7 @@ SUSPICIOUS = frozenset(
 
 Decision = ToServers | ToClient | Drop
 
-_NO_ANSWERS = Answers()
+_NO_ANSWERS = ResolvedNames()
 
 _LARGEST_PACKET = 65535
 """Octets of the largest IPv4 packet (RFC 791, 3.1)."""
@@ -136,9 +137,9 @@ class Relay:
         config: Config,
         ports: Iterable[Port],
         links: Iterable[Link],
-        answers: Answers = _NO_ANSWERS,
+        answers: ResolvedNames = _NO_ANSWERS,
         standing: Standing = ALL_UP,
-        boots: Boots | None = None,
+        boots: StickyClients | None = None,
         asked: dict[packet.Transaction, str] | None = None,
     ) -> None:
         self.config = config

@@ -22,7 +22,7 @@ class SurveyError(Exception):
 
 
 @dataclass(frozen=True)
-class Errand:
+class ServerQuery:
     """Whom to ask, and from where: a client interface, or, where there is none, an address of ours."""
 
     server: IPv4Address
@@ -38,7 +38,7 @@ class Survey:
     vendor_class: bytes
     architectures: tuple[int, ...]
     seconds: float
-    errands: tuple[Errand, ...]
+    errands: tuple[ServerQuery, ...]
 
     def plain(self) -> dict[str, Any]:
         """Return what `read` reads."""
@@ -58,7 +58,7 @@ def read(request: Mapping[str, Any]) -> Survey:
     """Return what a request to the control socket asks for; SurveyError if that makes no sense."""
     try:
         errands = tuple(
-            Errand(
+            ServerQuery(
                 IPv4Address(str(server)),
                 None if interface is None else str(interface),
                 None if giaddr is None else IPv4Address(str(giaddr)),

@@ -1,7 +1,7 @@
 """Clients that fell to a default: who they are, remembered within bounds, and as rules to paste.
 
 `Unknown` is told of requests of clients that no rule names, of each client once in a while
-(`Shortcuts.meet_anew`), and notes those that no class takes either. Whoever has got a rule since is left out
+(`FastPath.meet_anew`), and notes those that no class takes either. Whoever has got a rule since is left out
 when somebody asks.
 """
 
@@ -20,7 +20,7 @@ from pxerelay.wire import packet
 from pxerelay.wire.arch import arch_name
 from pxerelay.wire.client import Client, DescribedClient
 from pxerelay.wire.mac import MAC_OCTETS, format_mac
-from pxerelay.wire.option_fingerprint import Layout, Layouts
+from pxerelay.wire.option_fingerprint import Fingerprint, Fingerprints
 from pxerelay.wire.text import printable
 
 MOST = 4096
@@ -85,8 +85,8 @@ class Unknown:
         self._strangers: OrderedDict[bytes, Stranger] = OrderedDict()
         self._relay: Relay
         self._ports: dict[int, Port] = {}
-        self._layouts = Layouts()
-        self._verdicts: dict[tuple[int, bytes, Layout | None], _Verdict] = {}
+        self._layouts = Fingerprints()
+        self._verdicts: dict[tuple[int, bytes, Fingerprint | None], _Verdict] = {}
         self._next = float("-inf")
         self._left = most
 

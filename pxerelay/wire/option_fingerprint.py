@@ -14,12 +14,12 @@ _LARGEST = 1472
 """Octets of a message that may have one: those of an Ethernet frame's packet."""
 
 _MOST_OF_LENGTH, _MOST = 16, 1024
-"""Layouts of one length, and in all, that are kept; when there are more, those are forgotten."""
+"""Fingerprints of one length, and in all, that are kept; when there are more, those are forgotten."""
 
 _TELLING = frozenset({packet.VENDOR_CLASS, packet.CLIENT_ARCH})
 
 
-class Layout:
+class Fingerprint:
     """One way that options look; of two messages with the same layout, options 60 and 93 are the same.
 
     `mask` has a one for each bit that must be that of `value`, in the number that the octets behind the
@@ -33,14 +33,14 @@ class Layout:
         self.value = value
 
 
-class Layouts:
+class Fingerprints:
     """The layouts met so far, of messages that come in one Ethernet frame."""
 
     def __init__(self) -> None:
-        self._of_length: dict[int, list[Layout]] = {}
+        self._of_length: dict[int, list[Fingerprint]] = {}
         self._count = 0
 
-    def of(self, message: packet.Message) -> Layout | None:
+    def of(self, message: packet.Message) -> Fingerprint | None:
         """Return the layout of a message.
 
         None means that it has none: there is no magic cookie, an option is cut off, or options continue in
@@ -54,12 +54,12 @@ class Layouts:
                 return layout
         return self._learn(message, number)
 
-    def _learn(self, message: packet.Message, number: int) -> Layout | None:
+    def _learn(self, message: packet.Message, number: int) -> Fingerprint | None:
         looked_at = _looked_at(bytes(message[packet.HEADER_SIZE :]))
         if looked_at is None:
             return None
         mask = int.from_bytes(looked_at, "little")
-        layout = Layout(mask, number & mask)
+        layout = Fingerprint(mask, number & mask)
         if self._count >= _MOST:
             self._of_length.clear()
             self._count = 0

@@ -34,7 +34,7 @@ SERVER_IDENTIFIER = 54
 """The address that a server goes by (RFC 2132, 9.7)."""
 
 
-class Answer(NamedTuple):
+class Offer(NamedTuple):
     """What a server offers: what it calls itself, the client's address, where the boot file is, and its name.
 
     With server-id override (RFC 5107) a server calls itself by the relay's address. An offer of a proxyDHCP
@@ -78,11 +78,11 @@ def discover(chaddr: bytes, xid: bytes, vendor_class: bytes, architectures: Sequ
     return message.ljust(_SHORTEST, b"\0")
 
 
-def answer(message: packet.Message) -> Answer:
+def answer(message: packet.Message) -> Offer:
     """Return what a reply offers."""
     found = packet.legible_options(message)
     identifier = found.get(SERVER_IDENTIFIER, b"")
-    return Answer(
+    return Offer(
         _address(identifier) if len(identifier) == len(packet.UNSET) else None,
         _address(message[packet.YIADDR]),
         _address(message[packet.SIADDR]),

@@ -18,7 +18,7 @@ from pxerelay.config import config, document
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux import sockets
 from pxerelay.policy.ports import Link, assign
-from pxerelay.relay.counters import Tally
+from pxerelay.relay.counters import Counters
 from pxerelay.relay.relay import Relay, ToServers
 from pxerelay.relay.transactions import Transactions
 from pxerelay.wire import packet
@@ -49,7 +49,7 @@ class _Deaf(Transactions):
         pass
 
 
-class _Blind(Tally):
+class _Blind(Counters):
     """Counts nothing."""
 
     def add_requests(self, index: int, decision: ToServers, count: int) -> None:

@@ -13,9 +13,9 @@ from ipaddress import IPv4Address, IPv4Network
 
 from pxerelay.policy.pools import Standing
 from pxerelay.policy.ports import Link, Port
-from pxerelay.policy.sticky import Boots
+from pxerelay.policy.sticky import StickyClients
 from pxerelay.relay.account import Narrator
-from pxerelay.relay.fast_path import Shortcuts
+from pxerelay.relay.fast_path import FastPath
 from pxerelay.relay.relay import Decision, Drop, Relay, ToClient, ToServers
 from pxerelay.wire import agentinfo, packet
 from pxerelay.wire.batch import client_number, number
@@ -140,9 +140,9 @@ def check(octets: bytes) -> Decision | None:
 _TWO = {ip("10.20.0.20"), ip("10.20.0.21")}
 
 
-def _booting() -> Boots:
+def _booting() -> StickyClients:
     """Return two clients in the middle of a boot that began when one of two servers was down."""
-    boots = Boots()
+    boots = StickyClients()
     boots.met(client_number(request(chaddr=chaddr)) for chaddr in ("02:00:00:00:00:01", "00:11:22:33:44:55"))
     boots.keep(Standing(down=frozenset({ip("10.20.0.20")})), 0.0)
     return boots
@@ -153,7 +153,7 @@ _OF_THE_MAPPING = {Drop.MAPPED_TO_DROP, Drop.NOT_PXE, Drop.NOT_RESOLVED}
 
 def _check_shortcuts(one: Relay, arrival: Arrival, decision: Decision, patched: bytes) -> None:
     """Behind others and behind itself, a datagram becomes what it becomes alone."""
-    short = Shortcuts(one)
+    short = FastPath(one)
     outcomes(short, _OTHERS)
     for _ in range(2):
         one._asked.clear()  # whom a reply without our circuit id is for is another matter

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from pxerelay.relay.fast_path import Shortcuts
+from pxerelay.relay.fast_path import FastPath
 from pxerelay.relay.relay import Decision, ToClient
 from pxerelay.wire.batch import SLOT, Batch, Room, number, room_size
 from tests.unit.messages import ip
@@ -35,7 +35,7 @@ def batch_of(arrivals: Sequence[Arrival]) -> Batch:
     )
 
 
-def outcomes(short: Shortcuts, arrivals: Sequence[Arrival]) -> tuple[list[tuple[Decision, bytes]], list[int]]:
+def outcomes(short: FastPath, arrivals: Sequence[Arrival]) -> tuple[list[tuple[Decision, bytes]], list[int]]:
     """Return what becomes of each datagram of a batch and how it is patched, and which were known."""
     batch = batch_of(arrivals)
     known, rest = short.take(batch)

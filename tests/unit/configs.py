@@ -10,7 +10,7 @@ from pxerelay.policy.model import Config
 from pxerelay.policy.pools import ALL_UP, Standing
 from pxerelay.policy.ports import Link, assign
 from pxerelay.policy.rules import Reason
-from pxerelay.policy.sticky import Boots
+from pxerelay.policy.sticky import StickyClients
 from pxerelay.relay.relay import Decision, Relay, ToServers
 
 STANDARD = """
@@ -57,7 +57,7 @@ def relay(
     text: str = STANDARD,
     links: tuple[Link, ...] = LINKS,
     standing: Standing = ALL_UP,
-    boots: Boots | None = None,
+    boots: StickyClients | None = None,
 ) -> Relay:
     """Return a relay with a configuration on the standard interfaces."""
     built = build(text)

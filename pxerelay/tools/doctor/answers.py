@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 from pxerelay.relay.relay import MEANING, Drop
-from pxerelay.tools.doctor.facts import Answer, Arrival, Asked, Facts, Sighting
+from pxerelay.tools.doctor.facts import Arrival, Asked, Facts, ServerAnswer, Sighting
 from pxerelay.tools.doctor.network import filtered, is_filtered, server_text
 from pxerelay.tools.doctor.plan import stand_ins
 from pxerelay.tools.doctor.verdict import Code, Finding, Severity, error, note, warning
@@ -69,7 +69,7 @@ def findings(facts: Facts, asked: Asked, everyone: Sequence[Asked] = ()) -> Iter
         yield from _fine(asked, answer, subject)
 
 
-def _is_taken(asked: Asked, answer: Answer) -> bool:
+def _is_taken(asked: Asked, answer: ServerAnswer) -> bool:
     """Whether a client would have got an answer; one to a giaddr that is no VLAN's is taken by `doctor`."""
     through_us = asked.interface is not None
     return answer.dropped is None or (answer.dropped == Drop.NOT_OUR_GIADDR.value and not through_us)
@@ -219,7 +219,7 @@ def _odd(facts: Facts, asked: Asked, subject: str) -> Iterator[Finding]:
             )
 
 
-def _fine(asked: Asked, answer: Answer, subject: str) -> Iterator[Finding]:
+def _fine(asked: Asked, answer: ServerAnswer, subject: str) -> Iterator[Finding]:
     size, mtu = answer.octets + _HEADERS, asked.mtu
     split = any(sight.fragmented for sight in asked.seen)
     if answer.octets > _LARGEST:

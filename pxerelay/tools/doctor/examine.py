@@ -14,9 +14,9 @@ from pxerelay.config.load import Loaded
 from pxerelay.linux import netlink, routes
 from pxerelay.policy.ports import vrfs_to_hear
 from pxerelay.relay.relay import Relay
-from pxerelay.relay.survey_request import Errand, Survey
+from pxerelay.relay.survey_request import ServerQuery, Survey
 from pxerelay.tools.doctor import answers, asking, gather, host, kernel, network, plan
-from pxerelay.tools.doctor.facts import Answer, Arrival, Asked, Facts, Service, Sighting, Way
+from pxerelay.tools.doctor.facts import Arrival, Asked, Facts, ServerAnswer, ServerRoute, Service, Sighting
 from pxerelay.tools.doctor.verdict import Code, Finding, note, warning
 from pxerelay.tools.doctor.wire import Frame, Wire
 from pxerelay.wire import bootserver
@@ -105,7 +105,7 @@ async def _probe(
         return tuple([await _with_services(facts, one, wish) for one in rounds.results()])
 
 
-def _ways(facts: Facts, server: IPv4Address) -> list[Way]:
+def _ways(facts: Facts, server: IPv4Address) -> list[ServerRoute]:
     return [way for way in facts.ways if way.server == server]
 
 
@@ -117,9 +117,9 @@ class _Rounds:
         self._ask = ask
         self._wire = wire
         self._names = {link.index: link.name for link in facts.links}
-        self._done: dict[Errand, Asked] = {}
+        self._done: dict[ServerQuery, Asked] = {}
 
-    def is_done(self, errand: Errand) -> bool:
+    def is_done(self, errand: ServerQuery) -> bool:
         """Whether a server need not be asked again."""
         known = self._done.get(errand)
         return known is not None and bool(known.error or known.failures or known.answers or known.seen)
@@ -186,8 +186,8 @@ class _Rounds:
             no_arp=bool(out and way and (out.index, way.gateway or server) in deaf),
         )
 
-    def _answer(self, told: dict[str, Any]) -> Answer:
-        return Answer(
+    def _answer(self, told: dict[str, Any]) -> ServerAnswer:
+        return ServerAnswer(
             source=IPv4Address(told["source"]),
             destination=IPv4Address(told["destination"]),
             interface=self._names.get(told["interface"], str(told["interface"])),

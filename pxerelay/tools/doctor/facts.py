@@ -9,7 +9,8 @@ from ipaddress import IPv4Address, IPv4Interface
 
 from pxerelay.policy.model import Config
 from pxerelay.policy.ports import Link, Port
-from pxerelay.policy.servers import Answers, Target
+from pxerelay.policy.resolved import ResolvedNames
+from pxerelay.policy.servers import Target
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Way:
+class ServerRoute:
     """The way to a server from a VRF, given by its index, or why there is none."""
 
     server: IPv4Address
@@ -102,7 +103,7 @@ class Facts:
     config: Config
     sha256: str
     path: str
-    answers: Answers
+    answers: ResolvedNames
     running: Running | None
     no_daemon: str
     denied: bool
@@ -111,7 +112,7 @@ class Facts:
     links: tuple[Link, ...]
     nics: Mapping[str, Nic]
     ports: tuple[Port, ...]
-    ways: tuple[Way, ...]
+    ways: tuple[ServerRoute, ...]
     refused_clients: tuple[Arrival, ...] = ()
     refused_replies: tuple[Arrival, ...] = ()
     receive_limit: int = 128 << 20
@@ -150,13 +151,13 @@ class Facts:
         """The interfaces by index."""
         return {nic.index: nic for nic in self.nics.values()}
 
-    def way(self, server: IPv4Address, vrf: int) -> Way | None:
+    def way(self, server: IPv4Address, vrf: int) -> ServerRoute | None:
         """Return the way to a server."""
         return next((way for way in self.ways if (way.server, way.vrf) == (server, vrf)), None)
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServerAnswer:
     """A reply as the relay got it; `dropped` is its reason for not relaying it, a value of `relay.Drop`."""
 
     source: IPv4Address
@@ -211,7 +212,7 @@ class Asked:
     mtu: int = 1500
     error: str = ""
     failures: tuple[str, ...] = ()
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[ServerAnswer, ...] = ()
     seen: tuple[Sighting, ...] = ()
     watched: bool = False
     filtered: int = 0

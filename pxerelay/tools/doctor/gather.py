@@ -15,7 +15,7 @@ from pxerelay.config.load import Loaded
 from pxerelay.linux import clock, control_client, interfaces, names
 from pxerelay.linux.netlink import Lister
 from pxerelay.policy.ports import assign
-from pxerelay.policy.servers import Answer, Answers
+from pxerelay.policy.resolved import ResolvedName, ResolvedNames
 from pxerelay.tools.doctor import kernel, plan, processes
 from pxerelay.tools.doctor.facts import Arrival, Facts, Running
 
@@ -110,17 +110,17 @@ def _is_denied(path: Path) -> bool:
     return not os.access(path, os.W_OK)
 
 
-async def _answers(wanted: frozenset[str], status: dict[str, Any]) -> Answers:
+async def _answers(wanted: frozenset[str], status: dict[str, Any]) -> ResolvedNames:
     """Return what DNS names stand for: as the daemon was told, else as we are."""
     told = {
-        name: Answer(tuple(map(IPv4Address, one["addresses"])), one["error"] or "")
+        name: ResolvedName(tuple(map(IPv4Address, one["addresses"])), one["error"] or "")
         for name, one in status.get("dns", {}).items()
         if name in wanted
     }
     missing = wanted - told.keys()
     if missing:
-        told |= await names.Questioner(lambda _name, _answer: None).resolve(missing)
-    return Answers(told)
+        told |= await names.DnsClient(lambda _name, _answer: None).resolve(missing)
+    return ResolvedNames(told)
 
 
 def _newest(loaded: Loaded) -> float:

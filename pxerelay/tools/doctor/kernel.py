@@ -18,7 +18,7 @@ from pxerelay.linux.interfaces import decoded
 from pxerelay.linux.netlink import Lister
 from pxerelay.policy.model import GIADDR, Config
 from pxerelay.policy.ports import Link, Port
-from pxerelay.tools.doctor.facts import Arrival, Nic, Way
+from pxerelay.tools.doctor.facts import Arrival, Nic, ServerRoute
 
 _ADDRESSES, _LINKS = struct.pack("=B7x", AF_INET), bytes(16)
 """Bodies of RTM_GETADDR and RTM_GETLINK (rtnetlink(7))."""
@@ -60,7 +60,7 @@ async def ways(
     servers: Iterable[IPv4Address],
     ports: Iterable[Port],
     links: Iterable[Link],
-) -> tuple[Way, ...]:
+) -> tuple[ServerRoute, ...]:
     """Return the way to each server, from each VRF that an active client interface has its giaddr in.
 
     In the default VRF that is also so where routers relay to us, or no interface is active.
@@ -82,11 +82,11 @@ async def ways(
             try:
                 way = await routes.leaving(lister, server, source, vrf)
             except routes.NoRouteError as error:
-                found.append(Way(server, vrf, refused=str(error)))
+                found.append(ServerRoute(server, vrf, refused=str(error)))
                 continue
             broadcast = way.kind == routes.BROADCAST
             found.append(
-                Way(
+                ServerRoute(
                     server,
                     vrf,
                     names.get(way.interface, ""),

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from pxerelay.policy.model import InterfaceSetting
 from pxerelay.policy.ports import Port
 from pxerelay.policy.servers import Target
-from pxerelay.tools.doctor.facts import Arrival, Facts, Nic, Way
+from pxerelay.tools.doctor.facts import Arrival, Facts, Nic, ServerRoute
 from pxerelay.tools.doctor.plan import needed
 from pxerelay.tools.doctor.verdict import Code, Finding, error, warning
 
@@ -201,7 +201,7 @@ def _server(facts: Facts, server: IPv4Address, only: str | None) -> Iterator[Fin
         yield from _way(facts, way, subject, only)
 
 
-def _way(facts: Facts, way: Way, subject: str, only: str | None) -> Iterator[Finding]:
+def _way(facts: Facts, way: ServerRoute, subject: str, only: str | None) -> Iterator[Finding]:
     nic = facts.nics.get(way.interface)
     if nic and not (nic.up and nic.carrier):
         yield error(

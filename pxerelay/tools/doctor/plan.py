@@ -8,8 +8,8 @@ from ipaddress import IPv4Address
 from pxerelay.config.findings import did_you_mean
 from pxerelay.policy.model import Config
 from pxerelay.policy.ports import Port
-from pxerelay.policy.servers import Answers
-from pxerelay.relay.survey_request import Errand
+from pxerelay.policy.resolved import ResolvedNames
+from pxerelay.relay.survey_request import ServerQuery
 from pxerelay.tools.doctor.facts import Facts
 
 
@@ -17,7 +17,7 @@ class UnknownNameError(Exception):
     """Somebody asks for what the configuration does not have; the message says what it has."""
 
 
-def servers(config: Config, answers: Answers) -> tuple[IPv4Address, ...]:
+def servers(config: Config, answers: ResolvedNames) -> tuple[IPv4Address, ...]:
     """Return the address of each configured server, in the order of the file, then those without a name."""
     named = [target for targets in config.servers.values() for target in targets]
     rest = sorted(map(str, config.mentioned.difference(named)))
@@ -26,7 +26,7 @@ def servers(config: Config, answers: Answers) -> tuple[IPv4Address, ...]:
     return tuple(dict.fromkeys(address for target in targets for address in answers.of(target)))
 
 
-def chosen(config: Config, answers: Answers, texts: Sequence[str]) -> tuple[IPv4Address, ...]:
+def chosen(config: Config, answers: ResolvedNames, texts: Sequence[str]) -> tuple[IPv4Address, ...]:
     """Return the servers that names or addresses stand for, all if none is given; UnknownNameError."""
     everyone = servers(config, answers)
     wanted: list[IPv4Address] = []
@@ -66,7 +66,7 @@ def check_interface(ports: Sequence[Port], name: str | None) -> None:
         raise UnknownNameError(f"{name} is no client interface{did_you_mean(name, names)}")
 
 
-def always(config: Config, answers: Answers, port: Port) -> frozenset[IPv4Address]:
+def always(config: Config, answers: ResolvedNames, port: Port) -> frozenset[IPv4Address]:
     """Return the servers that a VLAN's clients are sent to if nothing names them, and the dhcp_servers."""
     default = port.setting.default or config.policy.default
     targets = (*default.choice.servers, *config.dhcp_servers)
@@ -82,7 +82,7 @@ def needed(facts: Facts, server: IPv4Address, vrf: int) -> bool:
 
 def errands(
     facts: Facts, asked: Collection[IPv4Address], interface: str | None, *, everywhere: bool
-) -> Iterator[Errand]:
+) -> Iterator[ServerQuery]:
     """Yield whom to ask from where.
 
     A server that is some VLANs' default is asked from the first of these, for it may know no others; one that
@@ -94,11 +94,11 @@ def errands(
         meant = [port for port in ports if server in always(facts.config, facts.answers, port)] or ports
         reached = [port for port in meant if _is_reached(facts, server, port.vrf)]
         for port in (reached or meant) if everywhere else (reached or meant)[:1]:
-            yield Errand(server, port.name)
+            yield ServerQuery(server, port.name)
         if not facts.active and interface is None:
             way = facts.way(server, 0)
             if way and way.source:
-                yield Errand(server, None, way.source)
+                yield ServerQuery(server, None, way.source)
 
 
 def _is_reached(facts: Facts, server: IPv4Address, vrf: int) -> bool:

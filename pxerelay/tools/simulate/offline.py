@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from pxerelay.policy.model import Config
 from pxerelay.policy.ports import Link, Port, assign
-from pxerelay.policy.servers import Answer, Answers
+from pxerelay.policy.resolved import ResolvedName, ResolvedNames
 from pxerelay.relay import words
 from pxerelay.relay.relay import Relay
 from pxerelay.wire import packet
@@ -95,10 +95,12 @@ def _spelled(tags: tuple[int, ...]) -> Iterator[str]:
         yield str(tags[-1])
 
 
-def servers_of(config: Config) -> Answers:
+def servers_of(config: Config) -> ResolvedNames:
     """Return answers for the servers that are known by DNS name: a placeholder for each."""
     names = sorted(config.dns_names)
-    return Answers({name: Answer((_PLACEHOLDER_SERVERS[at + 1],)) for at, name in enumerate(names)})
+    return ResolvedNames(
+        {name: ResolvedName((_PLACEHOLDER_SERVERS[at + 1],)) for at, name in enumerate(names)}
+    )
 
 
 SERVER_SIDE, FIRST_INDEX = 1, 2
@@ -109,7 +111,7 @@ UNKNOWN_GIADDR = "?"
 """In the place of a placeholder."""
 
 
-class Server(NamedTuple):
+class OfflineServer(NamedTuple):
     """A server: what the configuration calls it, empty if it has no name, and its address or DNS name."""
 
     name: str
@@ -154,14 +156,14 @@ class Offline:
         found = [name for name, port in self.ports.items() if port.giaddr and port.giaddr.packed == giaddr]
         return found[0] if len(found) == 1 and found[0] not in self.guessed else None
 
-    def server(self, address: bytes) -> Server:
+    def server(self, address: bytes) -> OfflineServer:
         """Return a server by its 4 octets."""
         ip = IPv4Address(address)
         looked_up = next(
             (name for name, answer in self.relay.answers.by_name.items() if ip in answer.addresses), None
         )
         names = words.server_names(self.relay, address)
-        return Server(names[0] if names else "", looked_up or str(ip))
+        return OfflineServer(names[0] if names else "", looked_up or str(ip))
 
     def giaddr_text(self, port: Port) -> str:
         """Spell a port's giaddr, `?` if it is not known."""

@@ -17,7 +17,7 @@ from pxerelay.policy.model import Config
 from pxerelay.policy.rules import Match
 from pxerelay.relay import words
 from pxerelay.relay.relay import BROADCAST, MEANING, Decision, Drop, ToClient, ToServers
-from pxerelay.tools.simulate.offline import SERVER_SIDE, Hints, Offline, Server, Whereabouts, learnt
+from pxerelay.tools.simulate.offline import SERVER_SIDE, Hints, Offline, OfflineServer, Whereabouts, learnt
 from pxerelay.tools.simulate.review import Origins
 from pxerelay.wire import packet
 from pxerelay.wire.client import Client
@@ -76,7 +76,7 @@ class Verdict:
     drop: Drop | None = None
     match: Match | None = None
     source: str = ""
-    servers: tuple[Server, ...] = ()
+    servers: tuple[OfflineServer, ...] = ()
     giaddr: str = ""
     target: str = ""
     sent: bytes | None = None

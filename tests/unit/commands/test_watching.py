@@ -6,7 +6,7 @@ from typing import Any
 
 from pxerelay.commands.watching import Silence, event_text, message_text, nowhere, start_text, state_text
 from pxerelay.policy.rules import Reason
-from pxerelay.relay.account import Account, Server
+from pxerelay.relay.account import Account, NamedServer
 
 START: dict[str, Any] = {
     "watching": "02:00:00:00:00:01",
@@ -35,7 +35,7 @@ START: dict[str, Any] = {
     "waiting": ["vlan30 waiting: the interface is not there"],
     "routers": ["10.30.0.0/16"],
 }
-RIS = Server("ris", "10.20.0.10")
+RIS = NamedServer("ris", "10.20.0.10")
 
 
 def place(reason: Reason, rule: str) -> str:

@@ -9,7 +9,7 @@ from pxerelay.commands.status import _server_text
 from pxerelay.daemon import stats
 from pxerelay.daemon.healthcheck import _port, _question
 from pxerelay.policy.ports import Link
-from pxerelay.relay.counters import Tally
+from pxerelay.relay.counters import Counters
 from pxerelay.relay.relay import ToServers
 from pxerelay.relay.transactions import Transactions
 from pxerelay.wire import packet
@@ -121,7 +121,7 @@ STATES = {
 
 def rows(states: dict[str, dict[str, dict[str, object]]]) -> dict[str, str]:
     """Return what `status` says of the servers."""
-    found = stats.servers(relay(POOLED), Tally(), Transactions(), 0.0, states)
+    found = stats.servers(relay(POOLED), Counters(), Transactions(), 0.0, states)
     return {
         address: _server_text(address, row)
         for addresses in found.values()

@@ -6,7 +6,7 @@ from typing import Any
 
 from pxerelay.daemon import metrics, stats
 from pxerelay.policy.rules import Reason
-from pxerelay.relay.counters import Tally
+from pxerelay.relay.counters import Counters
 from pxerelay.relay.relay import Drop, Relay, ToServers
 from pxerelay.relay.transactions import Transactions
 from tests.unit.configs import LINKS, STANDARD, VLAN10, relay
@@ -16,7 +16,7 @@ NAMES = {link.index: link.name for link in LINKS}
 Series = dict[tuple[str, ...], float]
 
 
-def told(relay: Relay, tally: Tally, interfaces: list[str]) -> dict[str, Series]:
+def told(relay: Relay, tally: Counters, interfaces: list[str]) -> dict[str, Series]:
     """Return the counters of a daemon with such client interfaces: their series, by the metric's name."""
     status: dict[str, Any] = {
         "version": "1",
@@ -42,7 +42,7 @@ def told(relay: Relay, tally: Tally, interfaces: list[str]) -> dict[str, Series]
 
 
 def test_what_the_configuration_knows_is_there_before_it_counts() -> None:
-    found = told(relay(STANDARD), Tally(), ["vlan10", "vlan20"])
+    found = told(relay(STANDARD), Counters(), ["vlan10", "vlan20"])
     vlans = ("vlan10", "vlan20")
     assert found["pxerelay_requests"] == {(vlan, reason.value): 0 for vlan in vlans for reason in Reason}
     assert found["pxerelay_replies"] == {(vlan,): 0 for vlan in vlans}
@@ -57,7 +57,7 @@ def test_what_the_configuration_knows_is_there_before_it_counts() -> None:
 
 
 def test_what_was_counted_is_told_and_once() -> None:
-    rules, tally = relay(STANDARD), Tally()
+    rules, tally = relay(STANDARD), Counters()
     tally.rename(NAMES, ("vlan10",))
     tally.add_requests(VLAN10, ToServers((ip("10.20.0.10"),), None), 3)
     tally.add_replies(VLAN10, ip("10.20.0.99"), 2)
@@ -75,10 +75,10 @@ def test_what_was_counted_is_told_and_once() -> None:
 
 
 def test_many_vlans_do_not_make_series_without_end() -> None:
-    found = told(relay(STANDARD), Tally(), [f"vlan{number}" for number in range(300)])
+    found = told(relay(STANDARD), Counters(), [f"vlan{number}" for number in range(300)])
     assert len(found["pxerelay_requests"]) == 300 * len(Reason)
     assert len(found["pxerelay_dropped"]) == 300 * len(metrics.WATCHED) + len(Drop)
-    found = told(relay(STANDARD), Tally(), [f"vlan{number}" for number in range(1000)])
+    found = told(relay(STANDARD), Counters(), [f"vlan{number}" for number in range(1000)])
     assert len(found["pxerelay_replies"]) == 1000
     assert found["pxerelay_requests"] == {}
     assert len(found["pxerelay_dropped"]) == len(Drop)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pxerelay.linux.burst_meter import Pace
+from pxerelay.linux.burst_meter import BurstMeter
 
 
 @pytest.mark.parametrize(
@@ -23,5 +23,5 @@ from pxerelay.linux.burst_meter import Pace
 def test_a_time_is_busy_if_many_came_in_it_or_in_the_one_before(
     counts: list[tuple[float, int]], busy: bool
 ) -> None:
-    pace = Pace(1.0, 10)
+    pace = BurstMeter(1.0, 10)
     assert [pace.busy(count, now) for now, count in counts][-1] is busy

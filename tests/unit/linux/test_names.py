@@ -8,23 +8,23 @@ from ipaddress import IPv4Address
 import pytest
 
 from pxerelay.linux.log import LOGGER
-from pxerelay.linux.names import Teller
-from pxerelay.policy.servers import Answer, Answers
+from pxerelay.linux.names import DnsLog
+from pxerelay.policy.resolved import ResolvedName, ResolvedNames
 
 ONE, OTHER = IPv4Address("10.20.0.10"), IPv4Address("10.20.0.20")
 
 
 def test_each_error_is_told_once_until_the_name_is_resolved_again(caplog: pytest.LogCaptureFixture) -> None:
     """A resolver that nobody answers is late each time, and then fails for good."""
-    teller, before = Teller(), Answers()
+    teller, before = DnsLog(), ResolvedNames()
     good, late, failed = (
-        Answer((ONE,)),
-        Answer((ONE,), "no answer within 5 s"),
-        Answer((ONE,), "no such name"),
+        ResolvedName((ONE,)),
+        ResolvedName((ONE,), "no answer within 5 s"),
+        ResolvedName((ONE,), "no such name"),
     )
     with caplog.at_level(logging.INFO, LOGGER.name):
-        for answer in (good, late, failed, late, failed, failed, good, late, late, Answer((OTHER,))):
-            fresh = Answers({"wds": answer})
+        for answer in (good, late, failed, late, failed, failed, good, late, late, ResolvedName((OTHER,))):
+            fresh = ResolvedNames({"wds": answer})
             teller.tell(fresh, before)
             before = fresh
     assert [record.getMessage() for record in caplog.records] == [

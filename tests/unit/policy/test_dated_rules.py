@@ -14,7 +14,7 @@ from pxerelay.policy.days import FOREVER, parse_day
 from pxerelay.policy.model import Config
 from pxerelay.policy.ports import assign
 from pxerelay.policy.rules import Choice, Match, PatternRule, RuleTable
-from pxerelay.relay.fast_path import Shortcuts
+from pxerelay.relay.fast_path import FastPath
 from pxerelay.relay.relay import Relay, ToServers
 from pxerelay.wire.client import DescribedClient
 from pxerelay.wire.mac import Pattern, parse_mac
@@ -158,7 +158,7 @@ def test_shortcuts_follow_the_days(data: st.DataObject) -> None:
             (request(chaddr=f"02:00:00:00:00:0{chance.randrange(5)}"), VLAN10, ip("0.0.0.0"), False)
             for _ in range(20)
         ]
-        shortcuts = Shortcuts(short)
+        shortcuts = FastPath(short)
         for _ in range(2):
             found, _taken = outcomes(shortcuts, batch)
             for (octets, index, source, unicast), (decision, patched) in zip(batch, found, strict=True):
@@ -172,7 +172,7 @@ def test_a_relay_of_the_next_day_sends_elsewhere() -> None:
     sent = []
     for day in ("2027-01-31", "2027-02-01", "2027-03-01"):
         valid = config.on(parse_day(day))
-        short = Shortcuts(Relay(valid, assign(valid, LINKS), LINKS))
+        short = FastPath(Relay(valid, assign(valid, LINKS), LINKS))
         octets = message(chaddr="00:11:22:33:44:55")
         ((decision, _),), _ = outcomes(short, [(octets, VLAN10, ip("0.0.0.0"), False)])
         assert isinstance(decision, ToServers)

@@ -9,7 +9,8 @@ import pytest
 
 from pxerelay.policy.health import Health
 from pxerelay.policy.pools import ALL_UP, Standing
-from pxerelay.policy.servers import Answer, Answers, Pool, Probing, Strategy
+from pxerelay.policy.resolved import ResolvedName, ResolvedNames
+from pxerelay.policy.servers import Pool, Probing, Strategy
 from tests.unit.messages import ip
 
 A, B = ip("10.20.0.20"), ip("10.20.0.21")
@@ -37,7 +38,7 @@ class Scene:
 
     def follow(self, pool: Pool, now: float) -> None:
         """Have a pool followed."""
-        self.health.follow({"altiris": pool}, Answers(), now)
+        self.health.follow({"altiris": pool}, ResolvedNames(), now)
 
     def asked(self, server: bytes, now: float) -> None:
         """Have a client boot."""
@@ -216,11 +217,11 @@ def test_a_reload_forgets_nothing_about_servers_that_stay() -> None:
     scene = Scene()
     fallen(scene, 0.0)
     more = Pool("other", Strategy.HASH, (*ADDRESSES, IPv4Address("10.20.0.22")))
-    scene.health.follow({"other": more}, Answers(), 50.0)
+    scene.health.follow({"other": more}, ResolvedNames(), 50.0)
     assert scene.at(51.0).down == {A}
     told = scene.health.told(60.0)["other"]
     assert [(one.up, one.since) for one in told.values()] == [(False, 7.0), (True, 0.0), (True, 50.0)]
-    scene.health.follow({}, Answers(), 61.0)
+    scene.health.follow({}, ResolvedNames(), 61.0)
     assert scene.at(62.0) == ALL_UP
     scene.follow(POOL, 63.0)
     assert scene.at(63.0).down == {A}, "what was seen of it holds"
@@ -229,6 +230,6 @@ def test_a_reload_forgets_nothing_about_servers_that_stay() -> None:
 def test_a_name_stands_for_all_its_addresses() -> None:
     health = Health()
     pool = Pool("altiris", Strategy.FAILOVER, ("wds.example.net", ADDRESSES[1]))
-    answers = Answers({"wds.example.net": Answer(tuple(reversed(ADDRESSES)))})
+    answers = ResolvedNames({"wds.example.net": ResolvedName(tuple(reversed(ADDRESSES)))})
     health.follow({"altiris": pool}, answers, 0.0)
     assert list(health.told(0.0)["altiris"]) == [ADDRESSES[1], ADDRESSES[0]]

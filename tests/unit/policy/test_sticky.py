@@ -8,7 +8,7 @@ import pytest
 
 from pxerelay.policy import sticky as boots_module
 from pxerelay.policy.pools import ALL_UP, Standing
-from pxerelay.policy.sticky import HELD, TURN, Boots
+from pxerelay.policy.sticky import HELD, TURN, StickyClients
 from pxerelay.relay.relay import Drop, ToServers
 from pxerelay.wire.batch import client_number
 from tests.unit.configs import CORE, STANDARD, VLAN10, relay
@@ -30,7 +30,7 @@ class Scene:
 
     def __init__(self, text: str = FAILOVER) -> None:
         self._text = text
-        self._boots = Boots()
+        self._boots = StickyClients()
         self._standing = ALL_UP
         self._relay = relay(text, boots=self._boots)
         self.now = 0.0
@@ -143,7 +143,7 @@ def test_what_else_gets_the_requests_goes_on_getting_them() -> None:
 
 
 def test_a_client_of_other_servers_is_let_go_at_once() -> None:
-    boots = Boots()
+    boots = StickyClients()
     octets = request(chaddr="02:00:00:00:00:01")
     boots.met((client_number(octets),))
     boots.keep(ALL_UP, 0.0)
@@ -182,7 +182,7 @@ def test_a_name_without_an_address_yet_is_not_resolved() -> None:
 
 def test_memory_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boots_module, "_MOST", 10)
-    boots = Boots()
+    boots = StickyClients()
     for client in range(1000):
         boots.met((client,))
         boots.keep(ALL_UP, 0.0)
@@ -195,7 +195,7 @@ def test_memory_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_sample_is_a_discover_of_the_pool_whose_answer_comes_this_way() -> None:
-    boots = Boots()
+    boots = StickyClients()
     one = relay(FAILOVER, boots=boots)
     pool = one.config.pools["altiris"]
 

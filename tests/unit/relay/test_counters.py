@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from pxerelay.policy.rules import Reason
-from pxerelay.relay.counters import Tally
-from pxerelay.relay.fast_path import Shortcuts
+from pxerelay.relay.counters import Counters
+from pxerelay.relay.fast_path import FastPath
 from pxerelay.relay.relay import Drop, ToServers
 from tests.unit.batches import Arrival, batch_of
 from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay
@@ -30,11 +30,11 @@ def requests() -> list[Arrival]:
     return found
 
 
-def count(rounds: int) -> Tally:
+def count(rounds: int) -> Counters:
     """Send each of the requests so often through shortcuts; all but the first time they are known."""
-    tally = Tally()
+    tally = Counters()
     tally.rename(NAMES, ("vlan10", "vlan20"))
-    short = Shortcuts(relay(CLASSES), tally)
+    short = FastPath(relay(CLASSES), tally)
     for _ in range(rounds):
         batch = batch_of(requests())
         known, rest = short.take(batch)
@@ -78,9 +78,9 @@ def test_requests_are_counted_by_interface_and_kind_of_rule_also_those_known_alr
 
 
 def test_replies_are_counted_by_interface_and_server() -> None:
-    tally = Tally()
+    tally = Counters()
     tally.rename(NAMES, ())
-    short = Shortcuts(relay(), tally)
+    short = FastPath(relay(), tally)
     arrivals: list[Arrival] = [(reply(), CORE, RIS, True), (reply(), CORE, ALTIRIS[0], True)]
     for _ in range(3):
         batch = batch_of(arrivals)
@@ -94,9 +94,9 @@ def test_replies_are_counted_by_interface_and_server() -> None:
 
 
 def test_a_reply_that_takes_no_shortcut_loses_no_count_of_those_that_did() -> None:
-    tally = Tally()
+    tally = Counters()
     tally.rename(NAMES, ())
-    short = Shortcuts(relay(), tally)
+    short = FastPath(relay(), tally)
     for flags in (0, 0, 0x8000, 0):
         batch = batch_of([(reply(flags=flags), CORE, RIS, True)])
         known, rest = short.take(batch)
@@ -109,7 +109,7 @@ def test_a_reply_that_takes_no_shortcut_loses_no_count_of_those_that_did() -> No
 
 
 def test_drops_are_counted_by_client_interface_and_under_no_name_elsewhere() -> None:
-    tally = Tally()
+    tally = Counters()
     tally.rename(NAMES, ("vlan10",))
     tally.add_drops(VLAN10, Drop.FLOOD, 3)
     tally.add_drops(CORE, Drop.NOT_A_SERVER)
@@ -122,7 +122,7 @@ def test_drops_are_counted_by_client_interface_and_under_no_name_elsewhere() -> 
 
 def test_servers_that_nobody_named_do_not_make_counters_without_end() -> None:
     """A network in `accept_replies_from` holds as many as somebody likes to invent."""
-    tally = Tally()
+    tally = Counters()
     tally.rename(NAMES, ())
     for number in range(5000):
         tally.add_replies(VLAN10, number.to_bytes(4, "big"), 1)
@@ -131,7 +131,7 @@ def test_servers_that_nobody_named_do_not_make_counters_without_end() -> None:
 
 
 def test_interfaces_that_come_and_go_do_not_make_counters_without_end() -> None:
-    tally = Tally()
+    tally = Counters()
     for index in range(10_000):
         tally.rename({index: f"tap{index}"}, ())
         tally.add_replies(index, RIS, 1)

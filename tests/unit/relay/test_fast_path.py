@@ -10,8 +10,8 @@ import pytest
 from pxerelay.policy.pools import ALL_UP, Standing
 from pxerelay.policy.ports import Link
 from pxerelay.policy.rules import Reason
-from pxerelay.policy.sticky import Boots
-from pxerelay.relay.fast_path import Shortcuts
+from pxerelay.policy.sticky import StickyClients
+from pxerelay.relay.fast_path import FastPath
 from pxerelay.relay.relay import Relay, ToClient, ToServers
 from pxerelay.wire.batch import client_number
 from tests.unit.batches import MOST, Arrival, batch_of, outcomes
@@ -153,7 +153,7 @@ def test_shortcuts_decide_as_the_relay_does(name: str, links: str) -> None:
     known = 0
     for _ in range(12):
         plain, one = (relay(CONFIGS[name], NETWORKS[links]) for _ in range(2))
-        short = Shortcuts(one)
+        short = FastPath(one)
         met = arrivals(chance, MOST // 2)
         for _ in range(8):
             batch = [*chance.choices(met, k=MOST // 2), *arrivals(chance, MOST // 2)]
@@ -174,7 +174,7 @@ def test_shortcuts_decide_as_the_relay_does(name: str, links: str) -> None:
 def test_a_client_like_one_that_was_met_is_not_judged_again(
     name: str, options: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short = Shortcuts(relay(CONFIGS[name]))
+    short = FastPath(relay(CONFIGS[name]))
     other = message(options=options, hops=2, chaddr="02:00:00:00:00:02")
     ((first, _),), _ = outcomes(short, [(message(options=options), VLAN10, ip("0.0.0.0"), False)])
     monkeypatch.delattr(Relay, "decide")
@@ -185,7 +185,7 @@ def test_a_client_like_one_that_was_met_is_not_judged_again(
 
 
 def test_replies_of_a_server_that_was_met_are_not_judged_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    short = Shortcuts(relay())
+    short = FastPath(relay())
     answers = [(reply(yiaddr=f"10.10.10.{at}"), CORE, ip("10.20.0.10"), True) for at in (70, 71)]
     outcomes(short, answers[:1])
     monkeypatch.delattr(Relay, "decide")
@@ -197,7 +197,7 @@ def test_replies_of_a_server_that_was_met_are_not_judged_again(monkeypatch: pyte
 def test_memory_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pxerelay.relay.fast_path._CLIENTS", 10)
     monkeypatch.setattr("pxerelay.relay.fast_path._WAYS", 10)
-    short = Shortcuts(relay())
+    short = FastPath(relay())
     for last in range(100):
         asking = request(chaddr=f"02:00:00:00:00:{last:02x}", giaddr=f"10.30.0.{last}")
         answer = reply(giaddr="10.10.20.1" if last % 2 else "10.10.10.1")
@@ -220,11 +220,11 @@ def test_shortcuts_decide_as_the_relay_does_while_servers_come_and_go(
     chance = random.Random(f"{name} {turns_early}")
     known = stayed = 0
     for _ in range(6):
-        plain_boots, boots = Boots(), Boots()
+        plain_boots, boots = StickyClients(), StickyClients()
         standing, now = ALL_UP, 0.0
         for _ in range(12):
             plain = relay(POOLS[name], LINKS, standing, plain_boots)
-            short = Shortcuts(relay(POOLS[name], LINKS, standing, boots))
+            short = FastPath(relay(POOLS[name], LINKS, standing, boots))
             met = arrivals(chance, MOST // 2)
             for _ in range(3):
                 batch = [*chance.choices(met, k=MOST // 2), *arrivals(chance, MOST // 2)]
@@ -256,7 +256,7 @@ def test_shortcuts_decide_as_the_relay_does_while_servers_come_and_go(
 
 
 def test_a_hash_is_asked_once_for_each_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    short = Shortcuts(relay(HASH))
+    short = FastPath(relay(HASH))
     asking = [
         (request(chaddr=f"00:80:64:00:00:{last:02x}"), VLAN10, ip("0.0.0.0"), False) for last in range(20)
     ]
@@ -271,7 +271,7 @@ def test_a_hash_is_asked_once_for_each_client(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_what_is_left_out_is_what_is_too_much() -> None:
-    short = Shortcuts(relay())
+    short = FastPath(relay())
     batch = [
         (request(chaddr=f"02:00:00:00:00:{last}"), VLAN10, ip("0.0.0.0"), False)
         for last in ("01", "02", "01", "03", "01")
@@ -287,11 +287,11 @@ def test_what_is_left_out_is_what_is_too_much() -> None:
 
 def test_a_client_in_the_middle_of_a_boot_is_a_stranger_too() -> None:
     """It may have had a rule until a moment ago, and fall to a default by a new configuration."""
-    boots = Boots()
+    boots = StickyClients()
     booting = [request(chaddr=chaddr) for chaddr in ("02:00:00:00:00:01", "00:11:22:33:44:55")]
     boots.met(map(client_number, booting))
     boots.keep(ALL_UP, 0.0)
-    short = Shortcuts(relay(HASH, boots=boots))
+    short = FastPath(relay(HASH, boots=boots))
     coming: list[Arrival] = [(octets, VLAN10, ip("0.0.0.0"), False) for octets in booting]
 
     def strangers() -> list[int]:
@@ -313,7 +313,7 @@ def test_a_client_in_the_middle_of_a_boot_is_a_stranger_too() -> None:
 
 def test_clients_without_a_rule_are_strangers_once() -> None:
     """Whether they are known or not; and again when they are to be met anew."""
-    short = Shortcuts(relay())
+    short = FastPath(relay())
     listed, *unlisted = "00:11:22:33:44:55", "02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:01"
     coming: list[Arrival] = [
         *((request(chaddr=chaddr), VLAN10, ip("0.0.0.0"), False) for chaddr in (listed, *unlisted)),
@@ -340,7 +340,7 @@ def test_clients_without_a_rule_are_strangers_once() -> None:
 
 def test_what_is_to_be_left_is_left_and_decided_alike() -> None:
     """Known requests and replies of clients that somebody follows; nobody is a stranger less for it."""
-    short, plain = Shortcuts(relay()), relay()
+    short, plain = FastPath(relay()), relay()
     coming: list[Arrival] = [
         *((request(chaddr=f"02:00:00:00:00:0{last}"), VLAN10, ip("0.0.0.0"), False) for last in (1, 2)),
         *((reply(yiaddr=f"10.10.10.{last}"), CORE, ip(RIS), True) for last in (71, 72)),

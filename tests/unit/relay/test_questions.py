@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pxerelay.relay.questions import Heard, Questions, heard
+from pxerelay.relay.questions import Questions, ReceivedReply, heard
 from pxerelay.relay.relay import Drop
 from pxerelay.wire import packet
 from tests.unit.batches import batch_of
@@ -14,14 +14,14 @@ ANSWER = reply()
 TRANSACTION = packet.transaction(ANSWER)
 
 
-def told(message: bytearray = ANSWER) -> Heard | None:
+def told(message: bytearray = ANSWER) -> ReceivedReply | None:
     return heard(batch_of([(message, CORE, SERVER, True)]), 0, Drop.NOT_A_SERVER)
 
 
 def test_who_asked_is_told_all_of_a_reply() -> None:
     questions, seen = Questions(), list[tuple[bytes, bytes, int, object]]()
 
-    def take(one: Heard) -> bool:
+    def take(one: ReceivedReply) -> bool:
         seen.append((one.source, one.destination, one.interface, one.decision))
         return True
 

@@ -10,7 +10,7 @@ import pytest
 from pxerelay.daemon.warnings import fields_of
 from pxerelay.policy.ports import Link
 from pxerelay.relay import trace
-from pxerelay.relay.account import Account, Server
+from pxerelay.relay.account import Account, NamedServer
 from pxerelay.relay.trace import TraceError, Watch, Watches
 from pxerelay.wire import packet
 from pxerelay.wire.mac import parse_pattern
@@ -203,8 +203,8 @@ def test_traces_are_few_and_places_must_be_some(watches: Watches) -> None:
 def test_an_account_goes_through_json() -> None:
     account = Account(
         *(MINE, "vlan10", "0.0.0.0", True),
-        servers=(Server("ris", "10.20.0.10"), Server("", "10.20.0.11")),
-        server=Server("", str(IPv4Address(RIS))),
+        servers=(NamedServer("ris", "10.20.0.10"), NamedServer("", "10.20.0.11")),
+        server=NamedServer("", str(IPv4Address(RIS))),
         rule="02:00:*",
         dropped="flood",
     )

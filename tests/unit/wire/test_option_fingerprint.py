@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pxerelay.wire import packet
-from pxerelay.wire.option_fingerprint import Layouts
+from pxerelay.wire.option_fingerprint import Fingerprints
 from tests.unit.messages import message, option, request
 
 VALUES = [b"", b"\0", b"\0\7", b"PXEClient", b"PXECliens"]
@@ -26,7 +26,7 @@ def facts(octets: bytearray) -> tuple[bytes | None, bytes | None]:
 
 @given(st.lists(areas, min_size=2, max_size=20))
 def test_one_layout_is_one_answer(found: list[bytes]) -> None:
-    layouts = Layouts()
+    layouts = Fingerprints()
     answers: dict[object, tuple[bytes | None, bytes | None]] = {}
     for area in found:
         octets = message(options=area, pad=300)
@@ -37,7 +37,7 @@ def test_one_layout_is_one_answer(found: list[bytes]) -> None:
 
 
 def test_clients_with_the_same_firmware_look_alike() -> None:
-    layouts = Layouts()
+    layouts = Fingerprints()
     one, other = (
         request(extra=option(61, b"\1" + bytes((last,) * 6)) + option(50, bytes((10, 0, 0, last))))
         for last in (1, 2)
@@ -56,11 +56,11 @@ def test_clients_with_the_same_firmware_look_alike() -> None:
     ],
 )
 def test_what_one_walk_does_not_tell_has_no_layout(options: bytes | None) -> None:
-    assert Layouts().of(message(options=options, pad=0)) is None
+    assert Fingerprints().of(message(options=options, pad=0)) is None
 
 
 def test_layouts_have_a_bound() -> None:
-    layouts = Layouts()
+    layouts = Fingerprints()
     for last in range(200):
         layouts.of(message(options=option(60, bytes((last,))) + b"\xff"))
     assert sum(map(len, layouts._of_length.values())) <= 16

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pxerelay.policy.ports import Link, assign
-from pxerelay.policy.servers import Answers
+from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.tools.doctor import host, network, plan
-from pxerelay.tools.doctor.facts import Facts, Holder, Nic, Running, Way
+from pxerelay.tools.doctor.facts import Facts, Holder, Nic, Running, ServerRoute
 from pxerelay.tools.doctor.verdict import Finding
 from tests.unit.configs import build
 
@@ -57,8 +57,11 @@ def facts(
         )
         for one in nics
     ]
-    known = more.pop("answers", Answers())
-    ways = [Way(server, 0, "core", None, IPv4Address("10.20.0.1")) for server in plan.servers(config, known)]
+    known = more.pop("answers", ResolvedNames())
+    ways = [
+        ServerRoute(server, 0, "core", None, IPv4Address("10.20.0.1"))
+        for server in plan.servers(config, known)
+    ]
     given: dict[str, Any] = {
         "config": config,
         "sha256": "abc",
@@ -94,5 +97,5 @@ def changed(name: str, **more: Any) -> tuple[Nic, ...]:
     return tuple(replace(one, **more) if one.name == name else one for one in NICS)
 
 
-def way(server: IPv4Address = RIS, vrf: int = 0, interface: str = "core", **more: Any) -> Way:
-    return Way(server, vrf, interface, **more)
+def way(server: IPv4Address = RIS, vrf: int = 0, interface: str = "core", **more: Any) -> ServerRoute:
+    return ServerRoute(server, vrf, interface, **more)

@@ -8,23 +8,23 @@ from typing import Any
 
 import pytest
 
-from pxerelay.policy.servers import Answers
-from pxerelay.relay.survey_request import Errand, Survey, SurveyError, read
+from pxerelay.policy.resolved import ResolvedNames
+from pxerelay.relay.survey_request import ServerQuery, Survey, SurveyError, read
 from pxerelay.tools.doctor import answers, plan, report
-from pxerelay.tools.doctor.facts import Answer, Asked, Facts, Service, Sighting
+from pxerelay.tools.doctor.facts import Asked, Facts, ServerAnswer, Service, Sighting
 from pxerelay.tools.doctor.verdict import Code, Finding, Severity
 from tests.unit.configs import build
 from tests.unit.tools.doctor.facts import ALTIRIS, CONFIG, GIADDR, NICS, RIS, changed, facts, nic, way
 
-# Answers
+# ResolvedNames
 
 
-def asked(*given: Answer, **more: Any) -> Asked:
+def asked(*given: ServerAnswer, **more: Any) -> Asked:
     server, interface = more.pop("server", RIS), more.pop("interface", "vlan10")
     return Asked(server, interface, GIADDR, answers=given, **more)
 
 
-def answer(**more: Any) -> Answer:
+def answer(**more: Any) -> ServerAnswer:
     usual: dict[str, Any] = {
         "source": RIS,
         "destination": GIADDR,
@@ -33,7 +33,7 @@ def answer(**more: Any) -> Answer:
         "octets": 300,
         "giaddr": GIADDR,
     }
-    return Answer(**{**usual, **more})
+    return ServerAnswer(**{**usual, **more})
 
 
 def sight(**more: Any) -> Sighting:
@@ -196,9 +196,9 @@ def test_without_client_interfaces_the_answer_comes_to_the_address_that_the_rout
 
 def test_servers_by_name_or_address() -> None:
     config = build(CONFIG)
-    assert plan.chosen(config, Answers(), ["altiris", "10.20.0.10"]) == (RIS, ALTIRIS)
+    assert plan.chosen(config, ResolvedNames(), ["altiris", "10.20.0.10"]) == (RIS, ALTIRIS)
     with pytest.raises(plan.UnknownNameError, match="did you mean 'altiris'"):
-        plan.chosen(config, Answers(), ["altirs"])
+        plan.chosen(config, ResolvedNames(), ["altirs"])
 
 
 # Errands on the control socket
@@ -210,7 +210,7 @@ def test_a_survey_is_read_as_it_was_written() -> None:
         b"PXEClient",
         (0, 7),
         2.5,
-        (Errand(RIS, "vlan10"), Errand(ALTIRIS, None, GIADDR)),
+        (ServerQuery(RIS, "vlan10"), ServerQuery(ALTIRIS, None, GIADDR)),
     )
     assert read(json.loads(json.dumps(survey.plain()))) == survey
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from pxerelay.policy.servers import Answer as DnsAnswer
-from pxerelay.policy.servers import Answers
+from pxerelay.policy.resolved import ResolvedName as DnsAnswer
+from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.tools.doctor import host, network
-from pxerelay.tools.doctor.facts import Arrival, Facts, Holder, Way
+from pxerelay.tools.doctor.facts import Arrival, Facts, Holder, ServerRoute
 from pxerelay.tools.doctor.verdict import Code
 from tests.unit.tools.doctor.facts import (
     ALL,
@@ -147,7 +147,7 @@ def test_how_to_end_another_relay(holder: Holder, advice: str) -> None:
         (
             facts(
                 CONFIG.replace("10.20.0.20", "boot.example.net"),
-                answers=Answers({"boot.example.net": DnsAnswer((), "not known")}),
+                answers=ResolvedNames({"boot.example.net": DnsAnswer((), "not known")}),
             ),
             ["error altiris server-not-resolved"],
         ),
@@ -203,7 +203,7 @@ def test_only_one_interface_is_of_interest() -> None:
         ([way(vrf=5, refused="no")], ["error ris 10.20.0.10 no-route"]),
     ],
 )
-def test_routes(ways: list[Way], found: list[str]) -> None:
+def test_routes(ways: list[ServerRoute], found: list[str]) -> None:
     nics = (*NICS, nic(30, "dead", carrier=False), nic(5, "red"), nic(6, "red-core"))
     assert of_network(facts(nics=nics, vrfs={5: 5, 6: 5}, ways=tuple(ways))) == found
 

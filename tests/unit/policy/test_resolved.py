@@ -14,7 +14,7 @@ import pytest
 from pxerelay.cli import main
 from pxerelay.linux import names
 from pxerelay.policy.ports import assign
-from pxerelay.policy.servers import Answer, Answers
+from pxerelay.policy.resolved import ResolvedName, ResolvedNames
 from pxerelay.relay.relay import Drop, Relay, ToClient, ToServers
 from tests.unit.configs import CORE, LINKS, VLAN10, build, way
 from tests.unit.messages import ip, reply, request
@@ -28,13 +28,13 @@ rules: {00:80:64: mixed}
 ONE, TWO = IPv4Address("10.20.0.10"), IPv4Address("10.20.0.11")
 
 
-def relay(answers: Answers) -> Relay:
+def relay(answers: ResolvedNames) -> Relay:
     config = build(TEXT)
     return Relay(config, assign(config, LINKS), LINKS, answers)
 
 
-def known(*addresses: IPv4Address) -> Answers:
-    return Answers({"wds.example.net": Answer(addresses)})
+def known(*addresses: IPv4Address) -> ResolvedNames:
+    return ResolvedNames({"wds.example.net": ResolvedName(addresses)})
 
 
 def test_names_are_listed_in_one_spelling() -> None:
@@ -47,8 +47,8 @@ def test_a_request_goes_to_every_address_of_a_name() -> None:
 
 
 def test_until_it_is_resolved_a_name_is_a_drop_with_its_own_reason() -> None:
-    assert relay(Answers()).decide(request(), VLAN10, ip("0.0.0.0")) is Drop.NOT_RESOLVED
-    other = relay(Answers()).decide(request(chaddr="00:80:64:00:00:01"), VLAN10, ip("0.0.0.0"))
+    assert relay(ResolvedNames()).decide(request(), VLAN10, ip("0.0.0.0")) is Drop.NOT_RESOLVED
+    other = relay(ResolvedNames()).decide(request(chaddr="00:80:64:00:00:01"), VLAN10, ip("0.0.0.0"))
     assert way(other) == ToServers((ip("10.20.0.30"),), None)
 
 
@@ -59,14 +59,14 @@ def test_replies_are_taken_from_the_addresses_of_a_name() -> None:
 
 def test_a_failed_question_keeps_the_last_answer_and_tells_why() -> None:
     before = known(ONE)
-    failed = before.renewed({"wds.example.net": Answer(error="no answer within 5 s")})
-    assert failed.by_name["wds.example.net"] == Answer((ONE,), "no answer within 5 s")
-    mended = failed.renewed({"wds.example.net": Answer((TWO,))})
+    failed = before.renewed({"wds.example.net": ResolvedName(error="no answer within 5 s")})
+    assert failed.by_name["wds.example.net"] == ResolvedName((ONE,), "no answer within 5 s")
+    mended = failed.renewed({"wds.example.net": ResolvedName((TWO,))})
     assert mended == known(TWO)
 
 
 def test_names_that_are_no_longer_configured_are_forgotten() -> None:
-    assert known(ONE).renewed({}) == Answers()
+    assert known(ONE).renewed({}) == ResolvedNames()
 
 
 def test_questions_are_asked_of_the_systems_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,15 +80,15 @@ def test_questions_are_asked_of_the_systems_resolver(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     assert asked_for({"wds.example.net", "gone.example.net", "sink.example.net"}) == {
-        "wds.example.net": Answer((ONE, TWO)),
-        "gone.example.net": Answer(error="Name or service not known"),
-        "sink.example.net": Answer(error="the answer is 0.0.0.0, which can't be a server"),
+        "wds.example.net": ResolvedName((ONE, TWO)),
+        "gone.example.net": ResolvedName(error="Name or service not known"),
+        "sink.example.net": ResolvedName(error="the answer is 0.0.0.0, which can't be a server"),
     }
 
 
-def asked_for(wanted: set[str]) -> dict[str, Answer]:
-    async def ask() -> dict[str, Answer]:
-        return await names.Questioner(lambda *_: None).resolve(wanted)
+def asked_for(wanted: set[str]) -> dict[str, ResolvedName]:
+    async def ask() -> dict[str, ResolvedName]:
+        return await names.DnsClient(lambda *_: None).resolve(wanted)
 
     return asyncio.run(ask())
 
@@ -105,20 +105,20 @@ def test_an_answer_that_comes_late_is_told_when_it_comes(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     monkeypatch.setattr(names, "TIMEOUT", 0.05)
-    late: list[tuple[str, Answer]] = []
+    late: list[tuple[str, ResolvedName]] = []
 
     async def ask() -> None:
-        questioner = names.Questioner(lambda name, answer: late.append((name, answer)))
+        questioner = names.DnsClient(lambda name, answer: late.append((name, answer)))
         for _ in range(2):
             found = await questioner.resolve({"wds.example.net"})
             assert found["wds.example.net"].error == "no answer within 0 s"
         go_on.set()
         while not late:
             await asyncio.sleep(0.01)
-        assert (await questioner.resolve({"wds.example.net"}))["wds.example.net"] == Answer((ONE,))
+        assert (await questioner.resolve({"wds.example.net"}))["wds.example.net"] == ResolvedName((ONE,))
 
     asyncio.run(ask())
-    assert late == [("wds.example.net", Answer((ONE,)))]
+    assert late == [("wds.example.net", ResolvedName((ONE,)))]
     assert questions == ["wds.example.net"] * 2
 
 
