@@ -61,7 +61,7 @@ class Daemon:
         self._debug = debug
         self._exporter: Exporter | None = None
         self._no_exporter: str | None = None
-        self._held: ActiveConfig
+        self._active: ActiveConfig
         self._relay_now: Relay
         self._asked: dict[packet.Transaction, str] = {}
         self._last_error: str | None = None
@@ -114,8 +114,8 @@ class Daemon:
         self._vrfs = VrfSockets(udp, self._traffic.readable, self._apply_again)
         stack.callback(self._vrfs.close)
         stack.callback(self._alarm.close)
-        self._lookout = HealthCheck(self._traffic, self._apply_again)
-        stack.callback(self._lookout.close)
+        self._healthcheck = HealthCheck(self._traffic, self._apply_again)
+        stack.callback(self._healthcheck.close)
         stack.push_async_callback(self._export, None)
         states = watch()
         self._links = await anext(states)
@@ -187,18 +187,18 @@ class Daemon:
 
     def status(self) -> dict[str, Any]:
         """Return what `status --json` prints."""
-        loaded, relay, traffic = self._held.loaded, self._relay_now, self._traffic
+        loaded, relay, traffic = self._active.loaded, self._relay_now, self._traffic
         now, reloaded = asyncio.get_running_loop().time(), self._last_reload_at
         return {
             "version": __version__,
             "prefix": sys.prefix,
             "config": {
-                **self._held.described(self._config_path),
-                "load_seconds": round(self._held.took, 3),
+                **self._active.described(self._config_path),
+                "load_seconds": round(self._active.took, 3),
                 "last_reload_at": reloaded.isoformat(timespec="seconds") if reloaded else None,
                 "rules": len(loaded.config.policy.rules),
-                "ended": self._held.ended,
-                "next_end": self._held.next_end_text,
+                "ended": self._active.ended,
+                "next_end": self._active.next_end_text,
                 "last_error": self._last_error,
             },
             "interfaces": {
@@ -214,12 +214,14 @@ class Daemon:
                 for name, answer in self._answers.by_name.items()
             },
             "metrics": {
-                "at": self._held.config.metrics,
+                "at": self._active.config.metrics,
                 "error": self._exporter.error if self._exporter else self._no_exporter,
             },
-            "counters": traffic.counters(),
-            "traffic": stats.traffic(relay, traffic.tally),
-            "servers": stats.servers(relay, traffic.tally, traffic.transactions, now, self._lookout.states()),
+            "counters": traffic.totals(),
+            "traffic": stats.traffic(relay, traffic.counters),
+            "servers": stats.servers(
+                relay, traffic.counters, traffic.transactions, now, self._healthcheck.states()
+            ),
             "clients": stats.last_clients(relay, traffic.names, traffic.transactions, now),
             "unknown": len(traffic.unknown),
         }
@@ -246,9 +248,9 @@ class Daemon:
         held = held.on(clock.today())
         config = held.config
         ports = assign(config, self._links, socket.gethostname())
-        lookout = self._lookout
-        boots = lookout.boots(config)
-        relay = Relay(config, ports, self._links, answers, lookout.standing, boots, self._asked)
+        healthcheck = self._healthcheck
+        sticky = healthcheck.sticky(config)
+        relay = Relay(config, ports, self._links, answers, healthcheck.standing, sticky, self._asked)
         if held.dated:
             self._alarm.set(None if held.next_end is None else held.next_end + 1)
         else:
@@ -258,11 +260,11 @@ class Daemon:
             self._has_names.set()
         else:
             self._has_names.clear()  # nothing to ask for, and so no reason to wake up
-        self._held, self._answers, self._ports, self._relay_now = held, answers, ports, relay
+        self._active, self._answers, self._ports, self._relay_now = held, answers, ports, relay
         self._traffic.narrator = Narrator(relay, held.places.line_of) if self._debug else None
         self._traffic.obey(relay, {link.index: link.name for link in self._links})
         self._traffic.watches.obey(relay, self._traffic.names, held.described(self._config_path))
-        lookout.follow(relay)
+        healthcheck.follow(relay)
         heard = self._vrfs.follow(vrfs_to_hear(config, ports, self._links))
         self._traffic.elsewhere = frozenset(link.index for link in self._links if link.vrf in heard)
         for port in ports:
@@ -271,7 +273,7 @@ class Daemon:
 
     def _apply_again(self) -> None:
         """Put into force what is, where something else that it depends on has changed."""
-        self._apply(self._held, self._answers)
+        self._apply(self._active, self._answers)
 
     async def _follow(self, states: AsyncGenerator[tuple[Link, ...], None]) -> None:
         """Keep up with the network."""
@@ -283,9 +285,9 @@ class Daemon:
 
     def _follow_clock(self) -> None:
         """Pass over the rules whose last day is over; where the clock was set back they apply again."""
-        before = self._held
+        before = self._active
         self._apply_again()
-        for line in self._held.changes_since(before):
+        for line in self._active.changes_since(before):
             LOGGER.info("%s", line)
 
     async def _follow_names(self) -> None:
@@ -293,10 +295,10 @@ class Daemon:
         while True:
             await self._has_names.wait()
             await asyncio.sleep(names.INTERVAL)
-            held = self._held
+            held = self._active
             answers = await self._ask_names(held.loaded.config)
-            if answers != self._answers and held.loaded is self._held.loaded:  # no reload came in between
-                self._apply(self._held, answers)
+            if answers != self._answers and held.loaded is self._active.loaded:  # no reload came in between
+                self._apply(self._active, answers)
 
     async def _ask_names(self, config: Config) -> ResolvedNames:
         fresh = self._answers.renewed(await self._questioner.resolve(config.dns_names))
@@ -309,7 +311,7 @@ class Daemon:
             fresh = self._answers.updated(name, answer)
             self._teller.tell(fresh, self._answers)
             if fresh != self._answers:
-                self._apply(self._held, fresh)
+                self._apply(self._active, fresh)
 
     def _open_control(self) -> ControlServer | None:
         try:
@@ -329,14 +331,14 @@ class Daemon:
 
     def _report_start(self) -> None:
         LOGGER.info("pxerelay %s relays by %s: %s", __version__, self._config_path, self._summary())
-        config = self._held.loaded.config
+        config = self._active.loaded.config
         if not config.interfaces and not config.accept_relayed_from:
             LOGGER.warning(
                 "there is nothing to relay: neither `interfaces:` nor `accept_relayed_from:` is set"
             )
 
     def _summary(self) -> str:
-        rules = len(self._held.loaded.config.policy.rules)
+        rules = len(self._active.loaded.config.policy.rules)
         active = sum(not port.waiting for port in self._ports)
         return f"{rules} rules, {active} of {len(self._ports)} client interfaces active"
 

@@ -28,7 +28,7 @@ from pxerelay.relay.relay import Drop, Relay, ToServers
 from pxerelay.wire import agentinfo, packet, probe
 from pxerelay.wire.batch import number
 
-_ASKER = "lookout"
+_ASKER = "healthcheck"
 
 _LATE = 10.0
 """Seconds for which an answer that comes too late still goes to no client."""
@@ -47,11 +47,11 @@ _VENDOR_CLASS = b"PXEClient:Arch:00000:UNDI:002001"
 
 
 class HealthCheck:
-    """What the relay is built with, `standing` and `boots`, kept; `renew` has it built anew."""
+    """What the relay is built with, `standing` and `sticky`, kept; `renew` has it built anew."""
 
     def __init__(self, traffic: Traffic, renew: Callable[[], None]) -> None:
         self.standing: Standing = ALL_UP
-        self._boots = StickyClients()
+        self._sticky = StickyClients()
         self._traffic = traffic
         self._renew = renew
         self._health = Health()
@@ -61,9 +61,9 @@ class HealthCheck:
         self._asking: set[IPv4Address] = set()
         self._tried_at: dict[IPv4Address, float] = {}
 
-    def boots(self, config: Config) -> StickyClients | None:
+    def sticky(self, config: Config) -> StickyClients | None:
         """Return who is booting, for a relay of a configuration that has a use for it."""
-        return self._boots if config.pools else None
+        return self._sticky if config.pools else None
 
     def follow(self, relay: Relay) -> None:
         """Look after the servers of a relay from now on; what is known of them stays."""
@@ -75,7 +75,7 @@ class HealthCheck:
                 del times[address]
         if not relay.config.pools:
             self.close()
-            self.standing, self._boots = ALL_UP, StickyClients()
+            self.standing, self._sticky = ALL_UP, StickyClients()
         elif self._timer is None:
             self._timer = loop.call_later(_LOOKS_EVERY, self._look)
 
@@ -109,12 +109,12 @@ class HealthCheck:
         loop = asyncio.get_running_loop()
         now = loop.time()
         self._timer = loop.call_later(_LOOKS_EVERY, self._look)
-        self._boots.pass_time(now)
+        self._sticky.pass_time(now)
         self._health.judge(self._traffic.transactions.record, now)
         standing, before = self._health.standing(now), self.standing
         self._tell_news()
         if standing != before:
-            self._boots.keep(before, now)
+            self._sticky.keep(before, now)
             self.standing = standing
             try:
                 self._renew()
@@ -134,14 +134,14 @@ class HealthCheck:
         wanted = set()
         for pool, address in self._health.to_try():
             if now - self._tried_at.get(address, -_TRIES_EVERY) >= _TRIES_EVERY:
-                sample = self._boots.samples.get(pool)
+                sample = self._sticky.samples.get(pool)
                 if sample is None:
                     wanted.add(pool)
                 else:
                     self._tried_at[address] = now
                     self._send_sample(address, sample)
-        self._boots.wanted = wanted
-        self._boots.samples.clear()
+        self._sticky.wanted = wanted
+        self._sticky.samples.clear()
 
     def _send_sample(self, address: IPv4Address, sample: Sample) -> None:
         message = bytearray(sample.message)

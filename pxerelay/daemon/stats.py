@@ -15,32 +15,32 @@ from pxerelay.relay.transactions import BOUNDS, Followed, Record, Transactions
 from pxerelay.wire.mac import format_mac
 
 
-def traffic(relay: Relay, tally: Counters) -> dict[str, Any]:
+def traffic(relay: Relay, counters: Counters) -> dict[str, Any]:
     """Return how many messages of which kind went where, a row for each kind that was met."""
     names = _names(relay)
     return {
         "requests": [
             {"interface": interface, "rule": reason.value, "count": count}
-            for (interface, reason), count in tally.requests.items()
+            for (interface, reason), count in counters.requests.items()
         ],
         "copies": [
             {"interface": interface, **_server(names, server), "count": count}
-            for (interface, server), count in tally.copies.items()
+            for (interface, server), count in counters.copies.items()
         ],
         "replies": [
             {"interface": interface, **_server(names, server), "count": count}
-            for (interface, server), count in tally.replies.items()
+            for (interface, server), count in counters.replies.items()
         ],
         "dropped": [
             {"interface": interface, "reason": reason.value, "count": count}
-            for (interface, reason), count in tally.dropped.items()
+            for (interface, reason), count in counters.dropped.items()
         ],
     }
 
 
 def servers(
     relay: Relay,
-    tally: Counters,
+    counters: Counters,
     transactions: Transactions,
     now: float,
     states: Mapping[str, Mapping[str, Mapping[str, Any]]],
@@ -53,7 +53,7 @@ def servers(
     transactions.settle(now)
     names = _names(relay)
     sent, came = dict[bytes, int](), dict[bytes, int]()
-    for counted, found in ((tally.copies, sent), (tally.replies, came)):
+    for counted, found in ((counters.copies, sent), (counters.replies, came)):
         for (_, server), count in counted.items():
             found[server] = found.get(server, 0) + count
     asked = dict(transactions.records())

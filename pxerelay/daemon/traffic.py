@@ -56,11 +56,11 @@ class Traffic:
         self._inbox = Inbox()
         self._to_network = UdpOutbox()
         self._to_link = LinkOutbox(link)
-        self._troubles = Warnings()
+        self._warnings = Warnings()
         self._gate = RateLimit(0)
         self._pace = BurstMeter(_STORM_WINDOW, _STORM)
         self._storm = False
-        self._shortcuts: FastPath | None = None
+        self._fast_path: FastPath | None = None
         self._framings: dict[int | None, Framing] = {}
         self._drops: WeakKeyDictionary[socket.socket, int] = WeakKeyDictionary()
         self.unknown = Unknown()
@@ -70,7 +70,7 @@ class Traffic:
         self.names: Mapping[int, str] = {}
         self.elsewhere: AbstractSet[int] = frozenset()
         self.transactions = Transactions()
-        self._tally = Counters()
+        self._counters = Counters()
         self._failed_requests = self._failed_replies = self._send_failures = 0
         self._not_received = self._bad_checksums = 0
         self._checksums = sockets.Checksums()
@@ -84,10 +84,10 @@ class Traffic:
 
     def obey(self, relay: Relay, names: Mapping[int, str]) -> None:
         """Relay by these rules from now on; `names` has the names of interfaces by index."""
-        if self._shortcuts:
-            self._shortcuts.settle()
+        if self._fast_path:
+            self._fast_path.settle()
         self.names = names
-        self._tally.rename(names, (port.name for port in relay.ports))
+        self._counters.rename(names, (port.name for port in relay.ports))
         if relay.config.max_requests != self._gate.limit:
             self._gate = RateLimit(relay.config.max_requests)
         self._framings = {
@@ -96,21 +96,21 @@ class Traffic:
             if port.address
         }
         self.transactions.servers = frozenset(map(number, relay.repliers))
-        self._shortcuts = FastPath(relay, self._tally)
+        self._fast_path = FastPath(relay, self._counters)
         self._to_network.keep_lanes(relay.repliers)
         self.unknown.obey(relay)
 
     @property
-    def tally(self) -> Counters:
+    def counters(self) -> Counters:
         """What was counted by interface and server, up to now."""
-        if self._shortcuts:
-            self._shortcuts.settle()
-        return self._tally
+        if self._fast_path:
+            self._fast_path.settle()
+        return self._counters
 
-    def counters(self) -> dict[str, Any]:
+    def totals(self) -> dict[str, Any]:
         """Return what was counted since the start; `dropped` has every reason, also those not met yet."""
         self._notice_overflow(self._udp)
-        totals = self.tally.totals()
+        totals = self.counters.totals()
         return {
             "requests": totals["requests"],
             "replies": totals["replies"],
@@ -119,7 +119,7 @@ class Traffic:
             "send_failures": self._send_failures,
             "not_received": self._not_received,
             "bad_checksums": self._bad_checksums,
-            "without_option82": self._tally.without_option82,
+            "without_option82": self._counters.without_option82,
             "dropped": totals["dropped"],
         }
 
@@ -129,8 +129,8 @@ class Traffic:
         Where net.ipv4.udp_l3mdev_accept is set, the socket of the default VRF hears broadcasts in other
         VRFs too (ip-sysctl.rst); one copy is enough.
         """
-        shortcuts = self._shortcuts
-        if shortcuts is None:
+        fast_path = self._fast_path
+        if fast_path is None:
             return 0
         total, end = 0, time.monotonic() + _TURN
         elsewhere = self.elsewhere if sock is self._udp else frozenset()
@@ -138,25 +138,25 @@ class Traffic:
             try:
                 batch = self._inbox.receive(sock)
             except OSError as error:
-                self._troubles.warn(("receive", error.errno), f"could not receive: {error.strerror}")
+                self._warnings.warn(("receive", error.errno), f"could not receive: {error.strerror}")
                 break
             total += len(batch)
             if elsewhere:
                 batch.ignore(elsewhere)
             try:
-                self._relay(batch, shortcuts)
+                self._relay(batch, fast_path)
             except Exception:  # noqa: BLE001  # whatever one message did, the next ones are relayed
                 self._to_network.discard()
                 self._to_link.discard()
                 self._accounts.clear()
-                self._troubles.bug(len(batch))
+                self._warnings.bug(len(batch))
             if len(batch) < BATCH or time.monotonic() > end:
                 break
         if total > _CROWD:
             self._notice_overflow(sock)
         return total
 
-    def _relay(self, batch: Batch, shortcuts: FastPath) -> None:
+    def _relay(self, batch: Batch, fast_path: FastPath) -> None:
         now = time.monotonic()
         self._storm = self._pace.busy(len(batch), now)
         rest: Iterable[int] = range(len(batch))
@@ -164,32 +164,32 @@ class Traffic:
         refused: set[int] = set()
         answered = False
         if self.unknown.looks_again(now):
-            shortcuts.meet_anew()
+            fast_path.meet_anew()
         watched = self.watches.wanting(batch, now) if self.watches else _NOBODY
         if self.narrator is None:
             aside = {*watched, *self.questions.among(batch)} if watched or self.questions else _NOBODY
-            known, rest = shortcuts.take(batch, leave=aside)
+            known, rest = fast_path.take(batch, leave=aside)
             strangers = known.strangers
             self._known(known, now)
             answered = bool(known.replies)
             if aside:
-                strangers += shortcuts.strangers(batch, aside)
+                strangers += fast_path.strangers(batch, aside)
         else:
-            strangers = shortcuts.strangers(batch)
+            strangers = fast_path.strangers(batch)
         for at in rest:
             message, interface, source, _ = batch.arrival(at)
             if interface == NOWHERE:
                 refused.add(at)
                 continue
             sent: packet.Message = message
-            decision = self._decide(batch, at, shortcuts, now)
+            decision = self._decide(batch, at, fast_path, now)
             if self.questions and self._was_asked(heard(batch, at, decision), now):
                 refused.add(at)
                 continue  # it goes nowhere that could be told
             if isinstance(decision, ToServers):
                 sent = decision.message or message
                 self._to_servers([sent], decision)
-                self._tally.add_requests(interface, decision, 1)
+                self._counters.add_requests(interface, decision, 1)
                 if self.transactions.room(now):
                     self.transactions.sent([sent], interface, decision, now)
             elif isinstance(decision, ToClient):
@@ -197,7 +197,7 @@ class Traffic:
                 self.transactions.heard(batch.sources[at], now)
                 answered = True
                 self._to_client(sent, decision)
-                self._tally.add_replies(decision.port.index or 0, source, 1)
+                self._counters.add_replies(decision.port.index or 0, source, 1)
             else:
                 self._drop(decision, message, interface, source)
                 if decision is not Drop.MAPPED_TO_DROP and decision is not Drop.NOT_RESOLVED:
@@ -206,7 +206,7 @@ class Traffic:
                 account = self.watches.account(message, interface, source, decision)
                 self._accounts.append((sent, account, watched.get(at, ())))
         if strangers:
-            self._note(batch, strangers, refused, shortcuts, now)
+            self._note(batch, strangers, refused, fast_path, now)
         if answered and self.transactions.pending:
             self._match(batch, refused, now)
         self._flush(now)
@@ -223,12 +223,12 @@ class Traffic:
                     self.transactions.answered(xid, batch.sources[at], now)
 
     def _note(
-        self, batch: Batch, strangers: list[int], refused: set[int], shortcuts: FastPath, now: float
+        self, batch: Batch, strangers: list[int], refused: set[int], fast_path: FastPath, now: float
     ) -> None:
         """Note who fell to a default; a request that we had no business with does not count as met."""
         if refused:
             for at in refused.intersection(strangers):
-                shortcuts.forget(client_number(batch.messages[at]))
+                fast_path.forget(client_number(batch.messages[at]))
             strangers = [at for at in strangers if at not in refused]
         for at in strangers[: self.unknown.room_for(len(strangers))]:
             self.unknown.note(batch.messages[at], batch.indexes[at], now)
@@ -245,13 +245,13 @@ class Traffic:
             self.transactions.heard(number(reply.source), now)
         return taken
 
-    def _decide(self, batch: Batch, at: int, shortcuts: FastPath, now: float) -> Decision:
+    def _decide(self, batch: Batch, at: int, fast_path: FastPath, now: float) -> Decision:
         """Decide on one message; a client that asks too much is not worth reading its options for."""
         message = batch.messages[at]
         client = client_number(message)
         if packet.is_request(message) and self._gate.is_shut(client, now):
             return Drop.FLOOD
-        decision = shortcuts.decide(batch, at)
+        decision = fast_path.decide(batch, at)
         if isinstance(decision, ToServers) and self._gate.excess((client,), now):
             return Drop.FLOOD
         return decision
@@ -261,9 +261,9 @@ class Traffic:
         excess = self._gate.excess(known.clients, now)
         if excess:
             for index, count in known.leave_out(excess).items():
-                self._tally.add_drops(index, Drop.FLOOD, count)
+                self._counters.add_drops(index, Drop.FLOOD, count)
             sender = format_mac(next(iter(excess)).to_bytes(8, sys.byteorder)[:MAC_OCTETS])
-            self._troubles.flood(sender)
+            self._warnings.flood(sender)
         room = self.transactions.room(now) if known.clients else 0
         for way, messages in known.groups.items():
             if messages:
@@ -293,16 +293,16 @@ class Traffic:
         self._to_link.put([reply], self._framings[index], index)
 
     def _drop(self, reason: Drop, message: packet.Message, interface: int, source: bytes) -> Drop:
-        self._tally.add_drops(interface, reason)
+        self._counters.add_drops(interface, reason)
         if reason in SUSPICIOUS:
-            self._troubles.dropped(reason, message, self.names.get(interface, str(interface)), source)
+            self._warnings.dropped(reason, message, self.names.get(interface, str(interface)), source)
         return reason
 
     def _flush(self, received: float = 0.0) -> list[str]:
         """Send what was collected, count and tell what failed, and return it."""
         failed: dict[int, list[Failure]] = {}
         for failure in (*self._to_network.flush(self._udp, storm=self._storm), *self._to_link.flush()):
-            self._troubles.failed(failure, self.watches.relay)
+            self._warnings.failed(failure, self.watches.relay)
             self._send_failures += len(failure.messages)
             for message in failure.messages:
                 if not failure.to_client:
@@ -340,7 +340,7 @@ class Traffic:
         self._not_received += lost
         if lost:
             room = sockets.buffer_size(sock) >> 10
-            self._troubles.warn(
+            self._warnings.warn(
                 "overflow",
                 f"the kernel dropped {lost} datagrams that came faster than we relay: the receive buffer of "
                 f"{room} KiB was full; net.core.rmem_max bounds it",

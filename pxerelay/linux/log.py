@@ -114,7 +114,7 @@ class Limiter:
     def __init__(self, interval: float = 10.0) -> None:
         self._interval = interval
         self._next: dict[object, float] = {}
-        self._held: dict[object, int] = {}
+        self._active: dict[object, int] = {}
 
     def allow(self, kind: object, now: float) -> int | None:
         """Return None to keep silent, else how many of this kind were kept back before.
@@ -122,10 +122,10 @@ class Limiter:
         `now` is a monotonic time in seconds.
         """
         if now < self._next.get(kind, 0.0):
-            self._held[kind] = self._held.get(kind, 0) + 1
+            self._active[kind] = self._active.get(kind, 0) + 1
             return None
         if len(self._next) >= self.KINDS:
             self._next.clear()
-            self._held.clear()
+            self._active.clear()
         self._next[kind] = now + self._interval
-        return self._held.pop(kind, 0)
+        return self._active.pop(kind, 0)

@@ -2,9 +2,9 @@
 
 What decides about a client's request is where it is heard, what the rules say of its MAC, and options 60 and
 93. `FastPath` remembers what `Relay` decided for these three, so that it need not be asked about other
-clients that have them in common (`alike`); a client in the middle of a boot (`choice.boots`) has nothing in
-common with anybody. Of a batch it takes what it knows, patches hops and giaddr, and puts together what goes
-the same way. Of replies it takes those that most are: to a client that has been given an address, which goes
+clients that have them in common (`client_groups`); a client in the middle of a boot (`policy.sticky`) has
+nothing in common with anybody. Of a batch it takes what it knows, patches hops and giaddr, and puts together
+what goes the same way. Of replies it takes those that most are: to a client that has been given an address, which goes
 to it by link layer. Everything else is the `Relay`'s to decide. So all packet rules stay there, and a
 property test holds the two equal.
 """
@@ -57,7 +57,7 @@ _TYPED_SIZE = packet.HEADER_SIZE + 7
 class CachedRoute:
     """Where requests of an interface go that need no change but in hops and giaddr, which becomes `giaddr`.
 
-    `count` is how many went so that the tally was not told of yet.
+    `count` is how many went so that the counters were not told of yet.
     """
 
     __slots__ = ("count", "decision", "giaddr", "index")
@@ -123,34 +123,36 @@ Key = tuple[Origin, int, Form]
 
 
 class FastPath:
-    """The memory of one `Relay`; made anew with it. What goes its known way is counted by `tally`."""
+    """The memory of one `Relay`; made anew with it. What goes its known way is counted by `counters`."""
 
-    def __init__(self, relay: Relay, tally: Counters | None = None) -> None:
+    def __init__(self, relay: Relay, counters: Counters | None = None) -> None:
         self._relay = relay
-        self._tally = Counters() if tally is None else tally
+        self._counters = Counters() if counters is None else counters
         self._next_hops = {
             number(bytes((packet.BOOTREQUEST, *_ETHERNET, hops))): hops + 1
             for hops in range(relay.config.max_hops + 1)
         }
         self._adding = {port.index for port in relay.ports if port.info}
-        self._layouts = Fingerprints() if relay.config.asks_what_clients_are else None
+        self._fingerprints = Fingerprints() if relay.config.asks_what_clients_are else None
         self._first = relay.config.policy.rules.first
         self._rules: dict[int, int] = {}
-        self._boots = relay.boots
+        self._sticky = relay.sticky
         self._alone: set[int] = set()
-        self._alike = ClientGroups(relay)
+        self._groups = ClientGroups(relay)
         self._ways: dict[Key, CachedRoute] = {}
         self._exits: dict[tuple[int, int, int], CachedExit] = {}
 
     def settle(self) -> None:
-        """Tell the tally what it was not told of yet."""
+        """Tell the counters what it was not told of yet."""
         for way in self._ways.values():
             if way.count:
-                self._tally.add_requests(way.index, way.decision, way.count)
+                self._counters.add_requests(way.index, way.decision, way.count)
                 way.count = 0
         for leaves in self._exits.values():
             if leaves.count:
-                self._tally.add_replies(leaves.index, leaves.source.to_bytes(4, sys.byteorder), leaves.count)
+                self._counters.add_replies(
+                    leaves.index, leaves.source.to_bytes(4, sys.byteorder), leaves.count
+                )
                 leaves.count = 0
 
     def take(self, batch: Batch, leave: Collection[int] = ()) -> tuple[Known, list[int]]:
@@ -166,7 +168,7 @@ class FastPath:
 
     def _take_requests(self, batch: Batch, heads: list[int], known: Known) -> list[int]:
         rest, groups, clients, sources = [], known.groups, known.clients, batch.sources
-        next_hops, rules, ways, layouts = self._next_hops, self._rules, self._ways, self._layouts
+        next_hops, rules, ways, fingerprints = self._next_hops, self._rules, self._ways, self._fingerprints
         strangers = known.strangers
         columns = zip(
             batch.messages,
@@ -183,7 +185,7 @@ class FastPath:
                     (
                         (index, giaddr, sources[at]) if giaddr else index,
                         rules.get(client) or self._rule_for(client, at, strangers),
-                        size if layouts is None else layouts.of(message),
+                        size if fingerprints is None else fingerprints.of(message),
                     )  # type: ignore[arg-type]  # None is no key, and so finds nothing
                 )
                 if way is not None:
@@ -193,9 +195,9 @@ class FastPath:
                     groups[way].append(message)
                     continue
             rest.append(at)
-        if self._boots and clients:
-            self._boots.met(clients)
-            if self._boots.wanted:
+        if self._sticky and clients:
+            self._sticky.met(clients)
+            if self._sticky.wanted:
                 for way, messages in groups.items():
                     self._note((), way.decision, messages)
         return rest
@@ -204,17 +206,17 @@ class FastPath:
         self, clients: Collection[int], decision: ToServers, messages: Sequence[packet.Message]
     ) -> None:
         """Note who is booting, and show what was decided on to those who look for a DISCOVER."""
-        if self._boots:
-            self._boots.met(clients)
-            if self._boots.wanted and decision.pools:
-                self._boots.look(decision.pools, messages, decision.source, decision.vrf)
+        if self._sticky:
+            self._sticky.met(clients)
+            if self._sticky.wanted and decision.pools:
+                self._sticky.look(decision.pools, messages, decision.source, decision.vrf)
 
     def meet_anew(self) -> None:
         """Forget the clients that no rule names, so that each of them is a stranger again."""
         if len(self._rules) > _SIFTED:
             self._rules.clear()
         self._alone.clear()
-        no_rule = self._alike.no_rule
+        no_rule = self._groups.no_rule
         self._rules = {client: rule for client, rule in self._rules.items() if rule not in no_rule}
 
     def strangers(self, batch: Batch, among: Iterable[int] | None = None) -> list[int]:
@@ -242,21 +244,21 @@ class FastPath:
         rule = self._first(chaddr)
         if rule is None and client not in self._alone:
             strangers.append(at)
-        if self._boots and self._boots.standing_for(client):
+        if self._sticky and self._sticky.standing_for(client):
             self._alone.add(client)
             return _ALONE
         if len(self._rules) >= _CLIENTS:
             self._rules.clear()
-        found = self._rules[client] = self._alike.number(rule, chaddr)
+        found = self._rules[client] = self._groups.number(rule, chaddr)
         return found
 
     def _begin_anew_if_full(self) -> None:
         """Forget what numbers stand for, and so all that is known by them, when there are too many."""
-        if self._alike.full:
+        if self._groups.full:
             self.settle()
             for memory in (self._rules, self._ways):
                 memory.clear()
-            self._alike.clear()
+            self._groups.clear()
 
     def _take_replies(self, batch: Batch, heads: list[int], rest: Iterable[int], known: Known) -> list[int]:
         sizes, messages = batch.sizes, batch.messages
@@ -316,7 +318,7 @@ class FastPath:
         """Return what decides about a request; None if more than that does."""
         if len(message) < packet.HEADER_SIZE or index in self._adding:
             return None
-        form = len(message) if self._layouts is None else self._layouts.of(message)
+        form = len(message) if self._fingerprints is None else self._fingerprints.of(message)
         if form is None or number(bytes(message[:4])) not in self._next_hops:
             return None
         giaddr = number(bytes(message[packet.GIADDR]))

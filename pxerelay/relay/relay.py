@@ -125,7 +125,7 @@ class Relay:
     """The rules for one configuration, one state of the network, and what is known and thought of servers.
 
     Built anew when one of them changes. The configuration is one as it holds on a day (`Config.on`), and
-    `answers` are for servers' DNS names. `boots` has the clients that keep the `standing` before this one;
+    `answers` are for servers' DNS names. `sticky` has the clients that keep the `standing` before this one;
     without it nobody does. `vrfs` tells the names of VRFs by index. Only where interfaces share a giaddr is
     it remembered who asked, for a reply that does not bring our circuit id back: `asked` has names of
     interfaces by transaction, from the relay before this one on. `repliers` has the 4 octets of every
@@ -139,12 +139,12 @@ class Relay:
         links: Iterable[Link],
         answers: ResolvedNames = _NO_ANSWERS,
         standing: Standing = ALL_UP,
-        boots: StickyClients | None = None,
+        sticky: StickyClients | None = None,
         asked: dict[packet.Transaction, str] | None = None,
     ) -> None:
         self.config = config
         self.answers = answers
-        self.boots = boots
+        self.sticky = sticky
         self._standing = standing
         self._pools = {pool: self._packed((pool,)) for pool in config.pools.values()}
         self.ports = tuple(ports)
@@ -297,12 +297,12 @@ class Relay:
         """
         octets = packet.client_octets(message)
         now = self._of(targets, octets, self._standing)
-        kept = self.boots.standing_for(client_number(message)) if self.boots else None
-        if self.boots is None or kept is None:
+        kept = self.sticky.standing_for(client_number(message)) if self.sticky else None
+        if self.sticky is None or kept is None:
             return now
         before = self._of(targets, octets, kept)
         if before == now or (not self._standing.trusts(before) and packet.begins_anew(message)):
-            self.boots.release(client_number(message))
+            self.sticky.release(client_number(message))
             return now
         return before
 

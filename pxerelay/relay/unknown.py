@@ -85,7 +85,7 @@ class Unknown:
         self._strangers: OrderedDict[bytes, Stranger] = OrderedDict()
         self._relay: Relay
         self._ports: dict[int, Port] = {}
-        self._layouts = Fingerprints()
+        self._fingerprints = Fingerprints()
         self._verdicts: dict[tuple[int, bytes, Fingerprint | None], _Verdict] = {}
         self._next = float("-inf")
         self._left = most
@@ -119,7 +119,7 @@ class Unknown:
 
         `index` is the interface that the message came in on.
         """
-        form = self._layouts.of(message)
+        form = self._fingerprints.of(message)
         key = index, bytes(message[packet.GIADDR]), form
         verdict = self._verdicts.get(key)
         if verdict is None:

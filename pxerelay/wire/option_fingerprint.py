@@ -34,7 +34,7 @@ class Fingerprint:
 
 
 class Fingerprints:
-    """The layouts met so far, of messages that come in one Ethernet frame."""
+    """The fingerprints met so far, of messages that come in one Ethernet frame."""
 
     def __init__(self) -> None:
         self._of_length: dict[int, list[Fingerprint]] = {}

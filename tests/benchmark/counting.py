@@ -112,7 +112,7 @@ def _bench() -> Iterator[Measure]:
             stack.callback(link.close)
             names = dict(socket.if_nameindex())
         both = _traffic(network, udp, link, names), _traffic(network, udp, link, names)
-        both[1].transactions, both[1]._tally = _Deaf(), _Blind()
+        both[1].transactions, both[1]._counters = _Deaf(), _Blind()
         both[1].obey(_relay(network, names), names)
 
         def measure(kind: str, size: int) -> tuple[float, float]:

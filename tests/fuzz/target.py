@@ -106,7 +106,7 @@ def check(octets: bytes) -> Decision | None:
     pooled = bool(octets[0] & _POOLED)
     one, before = (POOLED if pooled else RELAYS)[which], octets[1:]
     one._asked.clear()
-    one.boots = _booting() if pooled else None
+    one.sticky = _booting() if pooled else None
     message = bytearray(before)
     unicast = octets[0] >= _UNICAST
     decision = one.decide(memoryview(message), index, ip(sender), unicast)

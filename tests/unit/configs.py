@@ -57,8 +57,8 @@ def relay(
     text: str = STANDARD,
     links: tuple[Link, ...] = LINKS,
     standing: Standing = ALL_UP,
-    boots: StickyClients | None = None,
+    sticky: StickyClients | None = None,
 ) -> Relay:
     """Return a relay with a configuration on the standard interfaces."""
     built = build(text)
-    return Relay(built, assign(built, links), links, standing=standing, boots=boots)
+    return Relay(built, assign(built, links), links, standing=standing, sticky=sticky)

@@ -16,7 +16,7 @@ NAMES = {link.index: link.name for link in LINKS}
 Series = dict[tuple[str, ...], float]
 
 
-def told(relay: Relay, tally: Counters, interfaces: list[str]) -> dict[str, Series]:
+def told(relay: Relay, counters: Counters, interfaces: list[str]) -> dict[str, Series]:
     """Return the counters of a daemon with such client interfaces: their series, by the metric's name."""
     status: dict[str, Any] = {
         "version": "1",
@@ -31,8 +31,8 @@ def told(relay: Relay, tally: Counters, interfaces: list[str]) -> dict[str, Seri
         },
         "interfaces": {name: {"state": "active"} for name in interfaces},
         "counters": {"send_failures": 0, "not_received": 0, "bad_checksums": 0, "without_option82": 0},
-        "traffic": stats.traffic(relay, tally),
-        "servers": stats.servers(relay, tally, Transactions(), 0.0, {}),
+        "traffic": stats.traffic(relay, counters),
+        "servers": stats.servers(relay, counters, Transactions(), 0.0, {}),
         "unknown": 0,
     }
     return {
@@ -57,18 +57,18 @@ def test_what_the_configuration_knows_is_there_before_it_counts() -> None:
 
 
 def test_what_was_counted_is_told_and_once() -> None:
-    rules, tally = relay(STANDARD), Counters()
-    tally.rename(NAMES, ("vlan10",))
-    tally.add_requests(VLAN10, ToServers((ip("10.20.0.10"),), None), 3)
-    tally.add_replies(VLAN10, ip("10.20.0.99"), 2)
-    tally.add_drops(VLAN10, Drop.NOT_PXE, 4)
-    tally.add_drops(VLAN10, Drop.FLOOD, 5)
-    found = told(rules, tally, ["vlan10"])
+    rules, counters = relay(STANDARD), Counters()
+    counters.rename(NAMES, ("vlan10",))
+    counters.add_requests(VLAN10, ToServers((ip("10.20.0.10"),), None), 3)
+    counters.add_replies(VLAN10, ip("10.20.0.99"), 2)
+    counters.add_drops(VLAN10, Drop.NOT_PXE, 4)
+    counters.add_drops(VLAN10, Drop.FLOOD, 5)
+    found = told(rules, counters, ["vlan10"])
     assert found["pxerelay_requests"]["vlan10", "default"] == 3
     assert found["pxerelay_server_requests"]["vlan10", "ris", "10.20.0.10"] == 3
     assert found["pxerelay_dropped"]["vlan10", "not-pxe"] == 4
     assert found["pxerelay_dropped"]["vlan10", "flood"] == 5
-    found = told(rules, tally, ["vlan10", "vlan20"])
+    found = told(rules, counters, ["vlan10", "vlan20"])
     address = "10.20.0.99"  # it is not configured
     strange = {labels: n for labels, n in found["pxerelay_server_replies"].items() if address in labels}
     assert strange == {("vlan10", address, address): 2}

@@ -91,4 +91,4 @@ def test_a_limiter_takes_bounded_memory() -> None:
         limiter.allow(number, 1.0)
         limiter.allow(number, 1.0)
     assert len(limiter._next) <= Limiter.KINDS
-    assert len(limiter._held) <= Limiter.KINDS
+    assert len(limiter._active) <= Limiter.KINDS

@@ -158,9 +158,9 @@ def test_shortcuts_follow_the_days(data: st.DataObject) -> None:
             (request(chaddr=f"02:00:00:00:00:0{chance.randrange(5)}"), VLAN10, ip("0.0.0.0"), False)
             for _ in range(20)
         ]
-        shortcuts = FastPath(short)
+        fast_path = FastPath(short)
         for _ in range(2):
-            found, _taken = outcomes(shortcuts, batch)
+            found, _taken = outcomes(fast_path, batch)
             for (octets, index, source, unicast), (decision, patched) in zip(batch, found, strict=True):
                 expected = bytearray(octets)
                 assert plain.decide(expected, index, source, unicast) == decision

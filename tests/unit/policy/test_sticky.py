@@ -30,9 +30,9 @@ class Scene:
 
     def __init__(self, text: str = FAILOVER) -> None:
         self._text = text
-        self._boots = StickyClients()
+        self._sticky = StickyClients()
         self._standing = ALL_UP
-        self._relay = relay(text, boots=self._boots)
+        self._relay = relay(text, sticky=self._sticky)
         self.now = 0.0
 
     def ask(self, kind: int, chaddr: str = CLIENT) -> tuple[bytes, ...]:
@@ -43,20 +43,20 @@ class Scene:
         """Return the servers that a request goes to."""
         decision = self._relay.decide(octets, VLAN10, ip("0.0.0.0"))
         assert isinstance(decision, ToServers)
-        self._boots.met((client_number(octets),))
+        self._sticky.met((client_number(octets),))
         return decision.servers
 
     def think(self, standing: Standing) -> None:
         """Put another standing of servers into force."""
-        self._boots.keep(self._standing, self.now)
+        self._sticky.keep(self._standing, self.now)
         self._standing = standing
-        self._relay = relay(self._text, standing=standing, boots=self._boots)
+        self._relay = relay(self._text, standing=standing, sticky=self._sticky)
 
     def wait(self, seconds: float) -> None:
         """Let time pass, a second at once as the daemon does."""
         for _ in range(round(seconds)):
             self.now += 1
-            self._boots.pass_time(self.now)
+            self._sticky.pass_time(self.now)
 
 
 def test_rule_08_a_boot_goes_on_where_it_began_though_the_server_is_down() -> None:
@@ -148,7 +148,7 @@ def test_a_client_of_other_servers_is_let_go_at_once() -> None:
     boots.met((client_number(octets),))
     boots.keep(ALL_UP, 0.0)
     assert boots.standing_for(client_number(octets)) == ALL_UP
-    relay(FAILOVER, standing=A_DOWN, boots=boots).decide(octets, VLAN10, ip("0.0.0.0"))
+    relay(FAILOVER, standing=A_DOWN, sticky=boots).decide(octets, VLAN10, ip("0.0.0.0"))
     assert boots.standing_for(client_number(octets)) is None
 
 
@@ -196,7 +196,7 @@ def test_memory_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_sample_is_a_discover_of_the_pool_whose_answer_comes_this_way() -> None:
     boots = StickyClients()
-    one = relay(FAILOVER, boots=boots)
+    one = relay(FAILOVER, sticky=boots)
     pool = one.config.pools["altiris"]
 
     def look(octets: bytearray, index: int = VLAN10, source: str = "0.0.0.0") -> None:

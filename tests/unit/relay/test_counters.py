@@ -31,10 +31,10 @@ def requests() -> list[Arrival]:
 
 
 def count(rounds: int) -> Counters:
-    """Send each of the requests so often through shortcuts; all but the first time they are known."""
-    tally = Counters()
-    tally.rename(NAMES, ("vlan10", "vlan20"))
-    short = FastPath(relay(CLASSES), tally)
+    """Send each of the requests so often through fast_path; all but the first time they are known."""
+    counters = Counters()
+    counters.rename(NAMES, ("vlan10", "vlan20"))
+    short = FastPath(relay(CLASSES), counters)
     for _ in range(rounds):
         batch = batch_of(requests())
         known, rest = short.take(batch)
@@ -43,17 +43,17 @@ def count(rounds: int) -> Counters:
         for at in rest:
             decision = short.decide(batch, at)
             assert isinstance(decision, ToServers)
-            tally.add_requests(batch.indexes[at], decision, 1)
+            counters.add_requests(batch.indexes[at], decision, 1)
     short.settle()
     short.settle()
-    return tally
+    return counters
 
 
 def test_requests_are_counted_by_interface_and_kind_of_rule_also_those_known_already() -> None:
     """Rules of three kinds name one server here, and are told apart all the same."""
     for rounds in (1, 5):
-        tally = count(rounds)
-        assert tally.requests == Counter(
+        counters = count(rounds)
+        assert counters.requests == Counter(
             {
                 ("vlan10", Reason.MAC): rounds,
                 ("vlan10", Reason.OUI): rounds,
@@ -64,7 +64,7 @@ def test_requests_are_counted_by_interface_and_kind_of_rule_also_those_known_alr
                 ("core", Reason.DEFAULT): rounds,
             }
         )
-        assert tally.copies == Counter(
+        assert counters.copies == Counter(
             {
                 ("vlan10", ALTIRIS[0]): 3 * rounds,
                 ("vlan10", ALTIRIS[1]): 3 * rounds,
@@ -78,9 +78,9 @@ def test_requests_are_counted_by_interface_and_kind_of_rule_also_those_known_alr
 
 
 def test_replies_are_counted_by_interface_and_server() -> None:
-    tally = Counters()
-    tally.rename(NAMES, ())
-    short = FastPath(relay(), tally)
+    counters = Counters()
+    counters.rename(NAMES, ())
+    short = FastPath(relay(), counters)
     arrivals: list[Arrival] = [(reply(), CORE, RIS, True), (reply(), CORE, ALTIRIS[0], True)]
     for _ in range(3):
         batch = batch_of(arrivals)
@@ -90,13 +90,13 @@ def test_replies_are_counted_by_interface_and_server() -> None:
         for at in rest:
             short.decide(batch, at)
     short.settle()
-    assert tally.replies == Counter({("vlan10", RIS): 2, ("vlan10", ALTIRIS[0]): 2})
+    assert counters.replies == Counter({("vlan10", RIS): 2, ("vlan10", ALTIRIS[0]): 2})
 
 
 def test_a_reply_that_takes_no_shortcut_loses_no_count_of_those_that_did() -> None:
-    tally = Counters()
-    tally.rename(NAMES, ())
-    short = FastPath(relay(), tally)
+    counters = Counters()
+    counters.rename(NAMES, ())
+    short = FastPath(relay(), counters)
     for flags in (0, 0, 0x8000, 0):
         batch = batch_of([(reply(flags=flags), CORE, RIS, True)])
         known, rest = short.take(batch)
@@ -105,36 +105,36 @@ def test_a_reply_that_takes_no_shortcut_loses_no_count_of_those_that_did() -> No
         for at in rest:
             short.decide(batch, at)
     short.settle()
-    assert tally.replies["vlan10", RIS] == 2, "all but the first, and the broadcast one"
+    assert counters.replies["vlan10", RIS] == 2, "all but the first, and the broadcast one"
 
 
 def test_drops_are_counted_by_client_interface_and_under_no_name_elsewhere() -> None:
-    tally = Counters()
-    tally.rename(NAMES, ("vlan10",))
-    tally.add_drops(VLAN10, Drop.FLOOD, 3)
-    tally.add_drops(CORE, Drop.NOT_A_SERVER)
-    tally.add_drops(999, Drop.NOT_A_SERVER)
-    assert tally.dropped == Counter({("vlan10", Drop.FLOOD): 3, ("", Drop.NOT_A_SERVER): 2})
-    dropped = tally.totals()["dropped"]
+    counters = Counters()
+    counters.rename(NAMES, ("vlan10",))
+    counters.add_drops(VLAN10, Drop.FLOOD, 3)
+    counters.add_drops(CORE, Drop.NOT_A_SERVER)
+    counters.add_drops(999, Drop.NOT_A_SERVER)
+    assert counters.dropped == Counter({("vlan10", Drop.FLOOD): 3, ("", Drop.NOT_A_SERVER): 2})
+    dropped = counters.totals()["dropped"]
     assert (dropped["flood"], dropped["not-a-server"], dropped["truncated"]) == (3, 2, 0)
     assert set(dropped) == {reason.value for reason in Drop}
 
 
 def test_servers_that_nobody_named_do_not_make_counters_without_end() -> None:
     """A network in `accept_replies_from` holds as many as somebody likes to invent."""
-    tally = Counters()
-    tally.rename(NAMES, ())
+    counters = Counters()
+    counters.rename(NAMES, ())
     for number in range(5000):
-        tally.add_replies(VLAN10, number.to_bytes(4, "big"), 1)
-    assert len(tally.replies) == 1024
-    assert tally.totals()["replies"] == 5000
+        counters.add_replies(VLAN10, number.to_bytes(4, "big"), 1)
+    assert len(counters.replies) == 1024
+    assert counters.totals()["replies"] == 5000
 
 
 def test_interfaces_that_come_and_go_do_not_make_counters_without_end() -> None:
-    tally = Counters()
+    counters = Counters()
     for index in range(10_000):
-        tally.rename({index: f"tap{index}"}, ())
-        tally.add_replies(index, RIS, 1)
-    assert len(tally.replies) == 4097
-    assert tally.replies["", RIS] == 10_000 - 4096
-    assert tally.totals()["replies"] == 10_000
+        counters.rename({index: f"tap{index}"}, ())
+        counters.add_replies(index, RIS, 1)
+    assert len(counters.replies) == 4097
+    assert counters.replies["", RIS] == 10_000 - 4096
+    assert counters.totals()["replies"] == 10_000

@@ -164,7 +164,7 @@ def test_shortcuts_decide_as_the_relay_does(name: str, links: str) -> None:
             found, taken = outcomes(short, batch)
             assert found == expected
             known += len(taken)
-    assert known > 50 or "option82" in CONFIGS[name], "shortcuts are taken"
+    assert known > 50 or "option82" in CONFIGS[name], "fast_path are taken"
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_shortcuts_decide_as_the_relay_does_while_servers_come_and_go(
                 frozenset(chance.sample(POOLED, chance.choice([0, 0, 1, 2]))) for _ in range(3)
             )
             standing = Standing(down, doubtful, returning)
-    assert known > 50 or "option 82" in name, "shortcuts are taken"
+    assert known > 50 or "option 82" in name, "fast_path are taken"
     assert stayed > 50, "clients are in the middle of a boot"
 
 
@@ -291,7 +291,7 @@ def test_a_client_in_the_middle_of_a_boot_is_a_stranger_too() -> None:
     booting = [request(chaddr=chaddr) for chaddr in ("02:00:00:00:00:01", "00:11:22:33:44:55")]
     boots.met(map(client_number, booting))
     boots.keep(ALL_UP, 0.0)
-    short = FastPath(relay(HASH, boots=boots))
+    short = FastPath(relay(HASH, sticky=boots))
     coming: list[Arrival] = [(octets, VLAN10, ip("0.0.0.0"), False) for octets in booting]
 
     def strangers() -> list[int]:

@@ -62,7 +62,7 @@ def test_each_asker_has_its_own_bound() -> None:
     for number in range(3):
         questions.begin((bytes(4), bytes((number,))), "probe", lambda _: True)
     questions.begin((bytes(4), b"\7"), "survey", lambda _: True)
-    assert (questions.of("probe"), questions.of("survey"), questions.of("lookout")) == (3, 1, 0)
+    assert (questions.of("probe"), questions.of("survey"), questions.of("healthcheck")) == (3, 1, 0)
     questions.end((bytes(4), b"\7"))
     assert questions.of("survey") == 0
 

@@ -26,24 +26,24 @@ def facts(octets: bytearray) -> tuple[bytes | None, bytes | None]:
 
 @given(st.lists(areas, min_size=2, max_size=20))
 def test_one_layout_is_one_answer(found: list[bytes]) -> None:
-    layouts = Fingerprints()
+    fingerprints = Fingerprints()
     answers: dict[object, tuple[bytes | None, bytes | None]] = {}
     for area in found:
         octets = message(options=area, pad=300)
-        layout = layouts.of(octets)
+        layout = fingerprints.of(octets)
         if layout is not None:
             assert answers.setdefault(layout, facts(octets)) == facts(octets)
-            assert layouts.of(octets) is layout
+            assert fingerprints.of(octets) is layout
 
 
 def test_clients_with_the_same_firmware_look_alike() -> None:
-    layouts = Fingerprints()
+    fingerprints = Fingerprints()
     one, other = (
         request(extra=option(61, b"\1" + bytes((last,) * 6)) + option(50, bytes((10, 0, 0, last))))
         for last in (1, 2)
     )
-    assert layouts.of(one) is layouts.of(other) is not None
-    assert layouts.of(request(arch=7)) is not layouts.of(request(arch=0))
+    assert fingerprints.of(one) is fingerprints.of(other) is not None
+    assert fingerprints.of(request(arch=7)) is not fingerprints.of(request(arch=0))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_what_one_walk_does_not_tell_has_no_layout(options: bytes | None) -> Non
 
 
 def test_layouts_have_a_bound() -> None:
-    layouts = Fingerprints()
+    fingerprints = Fingerprints()
     for last in range(200):
-        layouts.of(message(options=option(60, bytes((last,))) + b"\xff"))
-    assert sum(map(len, layouts._of_length.values())) <= 16
+        fingerprints.of(message(options=option(60, bytes((last,))) + b"\xff"))
+    assert sum(map(len, fingerprints._of_length.values())) <= 16
