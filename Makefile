@@ -20,7 +20,7 @@ $(VENV)/.stamp: pyproject.toml tests/lab/install-packages
 
 venv: $(VENV)/.stamp ## the tools: Debian packages and .venv
 
-test: lint unit integration ## everything that is fast: lint, unit and integration tests
+test: lint unit role integration ## everything that is fast: lint, unit, role and integration tests
 
 lint: $(VENV)/.stamp ## ruff, mypy, yamllint, ansible-lint; are the generated pages current
 	$(BIN)/ruff check .
@@ -35,6 +35,10 @@ lint: $(VENV)/.stamp ## ruff, mypy, yamllint, ansible-lint; are the generated pa
 
 unit: $(VENV)/.stamp ## bytes in, decision out; no network
 	$(BIN)/pytest --quiet $(AT_ONCE) 4 tests/unit
+
+role: $(VENV)/.stamp ## the Ansible role over OpenSSH
+	tests/lab/install-packages openssh-client sudo
+	$(BIN)/pytest --quiet $(AT_ONCE) 2 tests/role
 
 differential: $(VENV)/.stamp ## the same messages through ISC dhcrelay, dnsmasq and pxerelay, compared
 	$(BIN)/pytest --quiet tests/differential
@@ -92,4 +96,4 @@ demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this 
 molecule: $(VENV)/.stamp ## the role on real systemd hosts; SCENARIOS="rules rollout" for some
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test $(or $(addprefix --scenario-name ,$(SCENARIOS)),--all)
 
-.PHONY: help venv test lint unit integration differential guest firmware editor monitoring dashboard bench fuzz soak wheelhouse collection demo molecule
+.PHONY: help venv test lint unit role integration differential guest firmware editor monitoring dashboard bench fuzz soak wheelhouse collection demo molecule
