@@ -24,7 +24,7 @@ def play(
     inventory: Path,
     *arguments: str,
     program: Path = BIN / "ansible-playbook",
-    timeout: float = 60,
+    timeout: float = 180,
     settings: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a playbook with nobody's settings but those given, as the environment has them.
