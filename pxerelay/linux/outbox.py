@@ -165,7 +165,7 @@ _FRAMES = 256
 """Frames that wait for one sendmmsg."""
 
 _ARENA = _FRAMES * (65536 + 128)
-"""Octets for them, were all as large as can be; memory that no frame ever filled takes none."""
+"""Octets for them, were all as large as can be; what none ever filled takes no memory (`mmsg.Buffer`)."""
 
 _LINK_NAME = struct.Struct("@HHi12x")
 """struct sockaddr_ll (packet(7)) of a frame with its own Ethernet header: family, none, interface."""
