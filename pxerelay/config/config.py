@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from pxerelay.config import schema
-from pxerelay.config.document import Document, List, Map, Mark
+from pxerelay.config.data import Document, List, Map, Mark
 from pxerelay.config.findings import ConfigError, Finding, did_you_mean
 from pxerelay.config.mapping import RuleReader
 from pxerelay.config.resolve import Resolver

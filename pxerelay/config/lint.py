@@ -11,9 +11,10 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
-from pxerelay.config.document import Document, List, Map
+from pxerelay.config.data import Document, List, Map
 from pxerelay.config.findings import Finding, Severity
-from pxerelay.config.mapping import RulePlaces, last_day, rules_of
+from pxerelay.config.mapping import last_day
+from pxerelay.config.places import RulePlaces, rules_of
 from pxerelay.config.resolve import ALL
 from pxerelay.policy.days import FOREVER, day_text
 from pxerelay.policy.model import Config

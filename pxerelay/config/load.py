@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pxerelay.config import config, document
-from pxerelay.config.document import Document, Map
+from pxerelay.config.data import Document, Map
 from pxerelay.config.findings import ConfigError, Finding
 from pxerelay.config.source import DISK, Source
 from pxerelay.policy.model import Config

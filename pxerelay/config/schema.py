@@ -15,7 +15,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
-from pxerelay.config.document import Document
+from pxerelay.config.data import Document
 from pxerelay.config.findings import Finding, did_you_mean
 from pxerelay.wire.text import printable
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pxerelay import __version__
 from pxerelay.config.findings import ConfigError
-from pxerelay.config.mapping import RulePlaces
+from pxerelay.config.places import RulePlaces
 from pxerelay.daemon import stats
 from pxerelay.daemon.active_config import ActiveConfig
 from pxerelay.daemon.control import ControlServer

@@ -10,31 +10,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import struct
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from ipaddress import IPv4Address
-from socket import AF_INET
-from typing import Any
 
-from pyroute2.netlink.rtnl import RTM_GETADDR, RTM_GETLINK, RTMGRP_IPV4_IFADDR, RTMGRP_LINK
-from pyroute2.netlink.rtnl.ifaddrmsg import IFA_F_SECONDARY, ifaddrmsg
-from pyroute2.netlink.rtnl.ifinfmsg import IFF_LOWER_UP, IFF_UP, ifinfmsg
-
+from pxerelay.linux import rtnetlink
 from pxerelay.linux.log import LOGGER, Limiter
 from pxerelay.linux.netlink import DisturbedError, Lister, open_socket
 from pxerelay.policy.ports import Link
 from pxerelay.wire.mac import MAC_OCTETS
 
-_IPV4_ADDRESSES = struct.pack("=B7x", AF_INET)
-"""The body of RTM_GETADDR (struct ifaddrmsg; RFC 3549, 2.3.3.2; rtnetlink(7))."""
+_UP = rtnetlink.UP | rtnetlink.LOWER_UP
+"""Flags of a link that carries packets."""
 
-_IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS = 29, 1 << 3
-"""The attribute that says what entries are to have in them, and its bit (Linux' if_link.h, rtnetlink.h)."""
-
-_LINKS_WITHOUT_STATISTICS = struct.pack("=16xHHI", 8, _IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS)
-"""The body of RTM_GETLINK (struct ifinfomsg, and an attribute; RFC 3549, 2.3.3.1; rtnetlink(7))."""
+_VRF = "vrf"
+"""The kind of link that is a VRF."""
 
 _SETTLE = 0.02
 """Seconds to wait after a first event for those that come with it: one change makes several."""
@@ -58,52 +49,34 @@ async def _links(lister: Lister, *, strict: bool) -> tuple[Link, ...]:
     With `strict`, DisturbedError if that may not be so.
     """
     addresses: dict[int, list[tuple[bool, IPv4Address]]] = {}
-    async for octets in lister.entries(RTM_GETADDR, _IPV4_ADDRESSES, strict=strict):
-        message = decoded(ifaddrmsg, octets)
-        text = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
-        if text:
-            secondary = bool(message["flags"] & IFA_F_SECONDARY)
-            addresses.setdefault(message["index"], []).append((secondary, IPv4Address(text)))
+    async for message in lister.entries(rtnetlink.RTM_GETADDR, rtnetlink.ask_addresses(), strict=strict):
+        one = rtnetlink.address(message)
+        if one:
+            addresses.setdefault(one.ifindex, []).append((one.secondary, one.address))
     links = []
-    async for octets in lister.entries(RTM_GETLINK, _LINKS_WITHOUT_STATISTICS, strict=strict):
-        message = decoded(ifinfmsg, octets)
-        own = sorted(addresses.get(message["index"], []), key=lambda item: item[0])
+    async for message in lister.entries(rtnetlink.RTM_GETLINK, rtnetlink.ask_links(), strict=strict):
+        info = rtnetlink.link(message)
+        own = sorted(addresses.get(info.ifindex, []), key=lambda item: item[0])
         links.append(
             Link(
-                index=message["index"],
-                name=str(message.get_attr("IFLA_IFNAME")),
-                up=message["flags"] & (IFF_UP | IFF_LOWER_UP) == IFF_UP | IFF_LOWER_UP,
-                mtu=message.get_attr("IFLA_MTU") or 1500,
+                index=info.ifindex,
+                name=info.name,
+                up=info.flags & _UP == _UP,
+                mtu=info.mtu or 1500,
                 addresses=tuple(address for _, address in own),
-                hardware=_ethernet(message.get_attr("IFLA_ADDRESS")),
-                vrf=message["index"] if _is_vrf(message) else message.get_attr("IFLA_MASTER") or 0,
+                hardware=info.address if len(info.address) == MAC_OCTETS else bytes(MAC_OCTETS),
+                vrf=info.ifindex if info.kind == _VRF else info.master,
             )
         )
     vrfs = {link.index for link in links if link.vrf == link.index}
     return tuple(link if link.vrf in vrfs else replace(link, vrf=0) for link in links)
 
 
-def decoded(kind: Any, octets: bytes) -> Any:
-    """Return a message of a type, of which what is used is the same in all versions of pyroute2."""
-    message = kind(octets)
-    message.decode()
-    return message
-
-
-def _ethernet(text: str | None) -> bytes:
-    octets = bytes.fromhex((text or "").replace(":", ""))
-    return octets if len(octets) == MAC_OCTETS else bytes(MAC_OCTETS)
-
-
-def _is_vrf(message: Any) -> bool:
-    return bool(message.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND") == "vrf")
-
-
 class _Events:
     """A netlink socket that tells that there were changes, not which."""
 
     def __init__(self) -> None:
-        self._socket = open_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR)
+        self._socket = open_socket(rtnetlink.GROUP_LINK | rtnetlink.GROUP_IPV4_ADDRESS)
 
     def close(self) -> None:
         """Close the socket."""
@@ -152,7 +125,7 @@ async def watch() -> AsyncGenerator[tuple[Link, ...], None]:
                         known = links
                         yield links
                     await events.burst(end + min((end - start) * _REST, _LONGEST_REST))
-        except Exception as error:  # noqa: BLE001  # whatever pyroute2 raises, relaying goes on
+        except Exception as error:  # noqa: BLE001  # whatever it is, relaying goes on
             if limiter.allow(repr(error), time.monotonic()) is not None:
                 LOGGER.warning("netlink failed (%r), listing the interfaces again", error)
             await asyncio.sleep(_RETRY)
