@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import signal
 
 from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_command, add_config, add_socket
 from pxerelay.config.findings import ConfigError
-from pxerelay.linux import log
+from pxerelay.daemon import loader_process
+from pxerelay.daemon.loader_process import SIGNALS, LoadError, Loading
+from pxerelay.linux import lean, log
 
 
 def add(commands: Commands) -> None:
@@ -25,12 +26,29 @@ def add(commands: Commands) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing has been read yet that could be read again
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until the daemon is there to heed them
     log.set_up(debug=arguments.debug)
+    try:
+        first = loader_process.start(arguments.config, documents=arguments.debug)
+    except LoadError as error:
+        log.LOGGER.error("%s", error)
+        return FOUND
+    with first.process as process:
+        try:
+            return _relay(arguments, first)
+        finally:
+            process.kill()
+
+
+def _relay(arguments: argparse.Namespace, first: Loading) -> int:
+    """Import the daemon while its configuration is being loaded, and be it."""
+    lean.leave_out_tls()
+    import asyncio
+
     from pxerelay.daemon.daemon import Daemon, StartError
 
     async def relay() -> None:
-        await Daemon(arguments.config, arguments.socket, debug=arguments.debug).run()
+        await Daemon(arguments.config, arguments.socket, debug=arguments.debug, first=first).run()
 
     try:
         asyncio.run(relay())

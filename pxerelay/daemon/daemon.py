@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 from pxerelay import __version__
 from pxerelay.config.findings import ConfigError
 from pxerelay.config.places import RulePlaces
-from pxerelay.daemon import stats
+from pxerelay.daemon import loader_process, stats
 from pxerelay.daemon.active_config import ActiveConfig
 from pxerelay.daemon.control import ControlServer
 from pxerelay.daemon.handlers import Handlers
 from pxerelay.daemon.healthcheck import HealthCheck
-from pxerelay.daemon.loader import LoadError, load_apart
+from pxerelay.daemon.loader import loaded
+from pxerelay.daemon.loader_process import LoadError, Loading
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux import clock, memory, names, notify, sockets
 from pxerelay.linux.clock import Alarm
@@ -53,9 +54,15 @@ class StartError(Exception):
 
 
 class Daemon:
-    """One running relay. What changes at run time is exchanged as a whole, by one assignment."""
+    """One running relay. What changes at run time is exchanged as a whole, by one assignment.
 
-    def __init__(self, config_path: Path, control_path: Path, *, debug: bool) -> None:
+    `first` is the loading of the configuration to begin with, if somebody has begun it already.
+    """
+
+    def __init__(
+        self, config_path: Path, control_path: Path, *, debug: bool, first: Loading | None = None
+    ) -> None:
+        self._first = first
         self._config_path = config_path
         self._control_path = control_path
         self._debug = debug
@@ -84,6 +91,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._request_reload)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, loader_process.SIGNALS)
         stopped = loop.create_task(stop.wait())
         relaying = loop.create_task(self._relay())
         await asyncio.wait((stopped, relaying), return_when=asyncio.FIRST_COMPLETED)
@@ -131,11 +139,12 @@ class Daemon:
         return states
 
     async def _load(self) -> ActiveConfig:
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        loaded = await load_apart(self._config_path, documents=self._debug)
-        places, since = RulePlaces(loaded.documents), datetime.now(timezone.utc)
-        return ActiveConfig.on_day(clock.today(), loaded, places, since, took=loop.time() - begun)
+        loading = self._first or loader_process.start(self._config_path, documents=self._debug)
+        self._first = None
+        fresh = await loaded(loading)
+        places, since = RulePlaces(fresh.documents), datetime.now(timezone.utc)
+        took = asyncio.get_running_loop().time() - loading.since
+        return ActiveConfig.on_day(clock.today(), fresh, places, since, took)
 
     async def reload(self) -> dict[str, Any]:
         """Load the configuration again; one that does not load changes nothing but `last_error`."""
