@@ -6,10 +6,9 @@ import argparse
 from pathlib import Path
 
 from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_command, add_format, fail, tell
-from pxerelay.config import findings, lint
+from pxerelay.config import DEFAULT_PATH, findings, lint
 from pxerelay.config.findings import ConfigError
 from pxerelay.config.load import UnreadableError, load
-from pxerelay.config.loaded import DEFAULT_PATH
 from pxerelay.linux import clock, control_client
 
 

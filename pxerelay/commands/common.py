@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pxerelay.config.findings import did_you_mean
-from pxerelay.config.loaded import DEFAULT_PATH
+from pxerelay.config import DEFAULT_PATH
 from pxerelay.linux import control_client
 from pxerelay.wire.arch import ARCHITECTURES, EXPECTED, NUMBER_OF
 
@@ -107,6 +106,8 @@ def architecture(text: str) -> int:
     """Return the number of a client architecture (option 93) by number or name; LookupError if it is none."""
     number = int(text) if text.isascii() and text.isdecimal() else NUMBER_OF.get(text.casefold())
     if number is None or number > 0xFFFF:
+        from pxerelay.config.findings import did_you_mean
+
         hint = did_you_mean(text, ARCHITECTURES.values()) or EXPECTED
         raise LookupError(f"no architecture is named '{text}'{hint}")
     return number

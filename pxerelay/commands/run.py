@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 import signal
 
-from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_command, add_config, add_socket
-from pxerelay.config.findings import ConfigError
+from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_command, add_config, add_socket, fail
 from pxerelay.daemon import loader_process
 from pxerelay.daemon.loader_process import SIGNALS, LoadError, Loading
-from pxerelay.linux import lean, log
 
 
 def add(commands: Commands) -> None:
@@ -27,12 +25,10 @@ def add(commands: Commands) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until the daemon is there to heed them
-    log.set_up(debug=arguments.debug)
     try:
         first = loader_process.start(arguments.config, documents=arguments.debug)
     except LoadError as error:
-        log.LOGGER.error("%s", error)
-        return FOUND
+        return fail(str(error), FOUND)
     with first.process as process:
         try:
             return _relay(arguments, first)
@@ -42,10 +38,17 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _relay(arguments: argparse.Namespace, first: Loading) -> int:
     """Import the daemon while its configuration is being loaded, and be it."""
+    from pxerelay.linux import lean, memory
+
+    memory.begin()
     lean.leave_out_tls()
     import asyncio
 
+    from pxerelay.config.findings import ConfigError
     from pxerelay.daemon.daemon import Daemon, StartError
+    from pxerelay.linux import log
+
+    log.set_up(debug=arguments.debug)
 
     async def relay() -> None:
         await Daemon(arguments.config, arguments.socket, debug=arguments.debug, first=first).run()

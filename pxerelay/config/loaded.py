@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # who wants to know where it is needs nothing of what is in it
-    from pxerelay.config.data import Document
-    from pxerelay.policy.model import Config
-
-DEFAULT_PATH = "/etc/pxerelay/pxerelay.yml"
-"""Where the main file is unless somebody says otherwise."""
+from pxerelay.config.data import Document
+from pxerelay.policy.model import Config
 
 
 @dataclass(frozen=True)
