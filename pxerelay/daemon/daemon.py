@@ -28,14 +28,14 @@ from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux import clock, memory, names, notify, sockets
 from pxerelay.linux.clock import Alarm
 from pxerelay.linux.fields import Fields
-from pxerelay.linux.interfaces import watch
+from pxerelay.linux.interfaces import Changes, watch
 from pxerelay.linux.listener import Listener
 from pxerelay.linux.localsocket import TakenError
 from pxerelay.linux.log import LOGGER
 from pxerelay.linux.tasks import end
 from pxerelay.linux.vrfs import VrfSockets
 from pxerelay.policy.model import Config
-from pxerelay.policy.ports import Link, Port, assign, vrfs_to_hear
+from pxerelay.policy.ports import Link, Port, PortTable, vrfs_to_hear
 from pxerelay.policy.resolved import ResolvedName, ResolvedNames
 from pxerelay.relay.account import Narrator
 from pxerelay.relay.relay import Relay
@@ -78,8 +78,9 @@ class Daemon:
         self._has_names = asyncio.Event()
         self._questioner = names.DnsClient(self._take_late_answer)
         self._teller = names.DnsLog()
-        self._links: tuple[Link, ...] = ()
-        self._ports: tuple[Port, ...] = ()
+        self._links: Mapping[int, Link] = {}
+        self._table: PortTable
+        self._told: dict[str, Port] = {}
         self._loading = asyncio.Lock()
         self._next_reload: asyncio.Task[dict[str, Any]] | None = None
         self._reloads: set[asyncio.Task[dict[str, Any]]] = set()
@@ -110,7 +111,7 @@ class Daemon:
                 states = await self._start(stack)
             await asyncio.gather(self._follow(states), self._follow_names())
 
-    async def _start(self, stack: contextlib.AsyncExitStack) -> AsyncGenerator[tuple[Link, ...], None]:
+    async def _start(self, stack: contextlib.AsyncExitStack) -> AsyncGenerator[Changes, None]:
         """Begin to relay, leaving to `stack` how to end it, and return the states of the network to come."""
         try:
             held = await self._load()
@@ -126,7 +127,7 @@ class Daemon:
         stack.callback(self._healthcheck.close)
         stack.push_async_callback(self._export, None)
         states = watch()
-        self._links = await anext(states)
+        self._links = (await anext(states)).links
         self._apply(held, await self._ask_names(held.loaded.config))
         stack.callback(Listener(udp, self._traffic.readable).close)
         await self._export(held.config.metrics)
@@ -216,7 +217,7 @@ class Daemon:
                     "giaddr": str(port.giaddr) if port.giaddr else None,
                     "waiting": port.waiting or None,
                 }
-                for port in self._ports
+                for port in self._relay_now.ports
             },
             "dns": {
                 name: {"addresses": list(map(str, answer.addresses)), "error": answer.error or None}
@@ -253,29 +254,34 @@ class Daemon:
             self._exporter.listen(at)
 
     def _apply(self, held: ActiveConfig, answers: ResolvedNames) -> None:
-        """Put a configuration, a new state of the network or new answers into force: build, then swap."""
+        """Put a configuration or new answers into force: build, then swap."""
         held = held.on(clock.today())
-        config = held.config
-        ports = assign(config, self._links, socket.gethostname())
-        healthcheck = self._healthcheck
-        sticky = healthcheck.sticky(config)
-        relay = Relay(config, ports, self._links, answers, healthcheck.standing, sticky, self._asked)
+        self._table = PortTable(held.config, self._links.values(), socket.gethostname())
         if held.dated:
             self._alarm.set(None if held.next_end is None else held.next_end + 1)
         else:
             self._alarm.close()
-        before = {port.name: port for port in self._ports}
-        if config.dns_names:
+        if held.config.dns_names:
             self._has_names.set()
         else:
             self._has_names.clear()  # nothing to ask for, and so no reason to wake up
-        self._active, self._answers, self._ports, self._relay_now = held, answers, ports, relay
+        self._active, self._answers = held, answers
+        self._relay_anew()
+
+    def _relay_anew(self) -> None:
+        """Relay by what is configured and known, and by the ports that there are."""
+        held, ports, links = self._active, self._table.ports, self._links.values()
+        healthcheck, before = self._healthcheck, self._told
+        sticky = healthcheck.sticky(held.config)
+        relay = Relay(held.config, ports, links, self._answers, healthcheck.standing, sticky, self._asked)
+        self._relay_now = relay
         self._traffic.narrator = Narrator(relay, held.places.line_of) if self._debug else None
-        self._traffic.obey(relay, {link.index: link.name for link in self._links})
+        self._traffic.obey(relay, self._table.names)
         self._traffic.watches.obey(relay, self._traffic.names, held.described(self._config_path))
         healthcheck.follow(relay)
-        heard = self._vrfs.follow(vrfs_to_hear(config, ports, self._links))
-        self._traffic.elsewhere = frozenset(link.index for link in self._links if link.vrf in heard)
+        heard = self._vrfs.follow(vrfs_to_hear(held.config, ports, links))
+        self._traffic.elsewhere = frozenset(link.index for link in links if link.vrf in heard)
+        self._told = {port.name: port for port in ports}
         for port in ports:
             if before.get(port.name) != port:
                 LOGGER.info("interface %s", port_text(port), extra=Fields(interface=port.name).extra)
@@ -284,13 +290,15 @@ class Daemon:
         """Put into force what is, where something else that it depends on has changed."""
         self._apply(self._active, self._answers)
 
-    async def _follow(self, states: AsyncGenerator[tuple[Link, ...], None]) -> None:
-        """Keep up with the network."""
+    async def _follow(self, states: AsyncGenerator[Changes, None]) -> None:
+        """Keep up with the network; of most links nothing is of interest."""
         async with contextlib.aclosing(states):
-            async for links in states:
-                self._links = links
-                self._apply_again()
-                notify.notify(self._status_text())
+            async for changes in states:
+                self._links = changes.links
+                change = self._table.update(changes.changed)
+                if change.ports or change.host:
+                    self._relay_anew()
+                    notify.notify(self._status_text())
 
     def _follow_clock(self) -> None:
         """Pass over the rules whose last day is over; where the clock was set back they apply again."""
@@ -348,8 +356,9 @@ class Daemon:
 
     def _summary(self) -> str:
         rules = len(self._active.loaded.config.policy.rules)
-        active = sum(not port.waiting for port in self._ports)
-        return f"{rules} rules, {active} of {len(self._ports)} client interfaces active"
+        ports = self._relay_now.ports
+        active = sum(not port.waiting for port in ports)
+        return f"{rules} rules, {active} of {len(ports)} client interfaces active"
 
     def _status_text(self) -> str:
         return f"STATUS={self._summary()}"
