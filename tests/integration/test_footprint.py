@@ -40,9 +40,10 @@ linux.journal linux.lean linux.listener linux.localsocket linux.log linux.memory
 linux.netlink linux.notify linux.outbox linux.rtnetlink linux.sockets linux.tasks linux.vrfs
 policy policy.days policy.health policy.mac_table policy.model policy.pools policy.ports policy.resolved
 policy.rules policy.servers policy.sticky
-relay relay.account relay.client_groups relay.counters relay.fast_path relay.questions relay.rate_limit
-relay.relay relay.survey_request relay.trace relay.transactions relay.unknown relay.words
-wire wire.agentinfo wire.arch wire.batch wire.bootserver wire.client wire.frames wire.globs wire.mac
+relay relay.account relay.client_groups relay.counters relay.decision relay.fair_share relay.fast_path
+relay.ledger relay.outcome relay.pipeline relay.questions relay.rate_limit relay.relay relay.survey_request
+relay.trace relay.transactions relay.unknown relay.words
+wire wire.agentinfo wire.arch wire.batch wire.bootserver wire.client wire.facts wire.frames wire.globs wire.mac
 wire.option_fingerprint wire.packet wire.probe wire.text
 """
 """Modules of pxerelay."""
