@@ -24,10 +24,10 @@ from pxerelay.daemon.handlers import Handlers
 from pxerelay.daemon.healthcheck import HealthCheck
 from pxerelay.daemon.loader import loaded
 from pxerelay.daemon.loader_process import LoadError, Loading
+from pxerelay.daemon.port_log import PortLog
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux import clock, memory, names, notify, sockets
 from pxerelay.linux.clock import Alarm
-from pxerelay.linux.fields import Fields
 from pxerelay.linux.interfaces import Changes, watch
 from pxerelay.linux.listener import Listener
 from pxerelay.linux.localsocket import TakenError
@@ -35,11 +35,10 @@ from pxerelay.linux.log import LOGGER
 from pxerelay.linux.tasks import end
 from pxerelay.linux.vrfs import VrfSockets
 from pxerelay.policy.model import Config
-from pxerelay.policy.ports import Link, Port, PortTable, vrfs_to_hear
+from pxerelay.policy.ports import Change, Link, PortTable, vrfs_to_hear
 from pxerelay.policy.resolved import ResolvedName, ResolvedNames
 from pxerelay.relay.account import Narrator
 from pxerelay.relay.relay import Relay
-from pxerelay.relay.words import port_text
 from pxerelay.wire import packet
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ class Daemon:
         self._teller = names.DnsLog()
         self._links: Mapping[int, Link] = {}
         self._table: PortTable
-        self._told: dict[str, Port] = {}
+        self._port_log = PortLog()
         self._loading = asyncio.Lock()
         self._next_reload: asyncio.Task[dict[str, Any]] | None = None
         self._reloads: set[asyncio.Task[dict[str, Any]]] = set()
@@ -255,36 +254,41 @@ class Daemon:
 
     def _apply(self, held: ActiveConfig, answers: ResolvedNames) -> None:
         """Put a configuration or new answers into force: build, then swap."""
-        held = held.on(clock.today())
-        self._table = PortTable(held.config, self._links.values(), socket.gethostname())
+        held, healthcheck = held.on(clock.today()), self._healthcheck
+        config = held.config
+        table = PortTable(config, self._links.values(), socket.gethostname())
+        sticky, links = healthcheck.sticky(config), self._links.values()
+        relay = Relay(config, table.ports, links, answers, healthcheck.standing, sticky, self._asked)
         if held.dated:
             self._alarm.set(None if held.next_end is None else held.next_end + 1)
         else:
             self._alarm.close()
-        if held.config.dns_names:
+        if config.dns_names:
             self._has_names.set()
         else:
             self._has_names.clear()  # nothing to ask for, and so no reason to wake up
-        self._active, self._answers = held, answers
-        self._relay_anew()
-
-    def _relay_anew(self) -> None:
-        """Relay by what is configured and known, and by the ports that there are."""
-        held, ports, links = self._active, self._table.ports, self._links.values()
-        healthcheck, before = self._healthcheck, self._told
-        sticky = healthcheck.sticky(held.config)
-        relay = Relay(held.config, ports, links, self._answers, healthcheck.standing, sticky, self._asked)
-        self._relay_now = relay
+        self._active, self._answers, self._table, self._relay_now = held, answers, table, relay
         self._traffic.narrator = Narrator(relay, held.places.line_of) if self._debug else None
-        self._traffic.obey(relay, self._table.names)
-        self._traffic.ledger.watches.obey(relay, self._traffic.names, held.described(self._config_path))
+        self._traffic.obey(relay, table.names)
+        self._traffic.ledger.watches.obey(relay, table.names, held.described(self._config_path))
         healthcheck.follow(relay)
-        heard = self._vrfs.follow(vrfs_to_hear(held.config, ports, links))
+        self._hear_vrfs()
+        self._port_log.tell_all(relay.ports)
+
+    def _follow_network(self, change: Change) -> None:
+        """Patch what depends on links and their addresses, where these changed."""
+        relay, held = self._relay_now, self._active
+        relay.follow(self._table.ports, change)
+        self._traffic.follow(relay, change.indexes)
+        self._traffic.ledger.watches.obey(relay, self._table.names, held.described(self._config_path))
+        self._hear_vrfs()
+        self._port_log.tell(change.fresh)
+        notify.notify(self._status_text())
+
+    def _hear_vrfs(self) -> None:
+        links = self._links.values()
+        heard = self._vrfs.follow(vrfs_to_hear(self._active.config, self._relay_now.ports, links))
         self._traffic.elsewhere = frozenset(link.index for link in links if link.vrf in heard)
-        self._told = {port.name: port for port in ports}
-        for port in ports:
-            if before.get(port.name) != port:
-                LOGGER.info("interface %s", port_text(port), extra=Fields(interface=port.name).extra)
 
     def _apply_again(self) -> None:
         """Put into force what is, where something else that it depends on has changed."""
@@ -295,10 +299,10 @@ class Daemon:
         async with contextlib.aclosing(states):
             async for changes in states:
                 self._links = changes.links
+                self._traffic.settle()  # for names change with the table
                 change = self._table.update(changes.changed)
-                if change.ports or change.host:
-                    self._relay_anew()
-                    notify.notify(self._status_text())
+                if change.matters:
+                    self._follow_network(change)
 
     def _follow_clock(self) -> None:
         """Pass over the rules whose last day is over; where the clock was set back they apply again."""

@@ -16,6 +16,7 @@ import errno
 import socket
 import time
 from collections.abc import AsyncGenerator, Iterable, Mapping
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
@@ -84,36 +85,36 @@ class LinkTable:
     """The links of this network namespace, as far as they were asked for."""
 
     def __init__(self) -> None:
-        self._entries: dict[int, Entry] = {}
         self._vrfs: set[int] = set()
+        self._masters: dict[int, int] = {}
         self._members: dict[int, set[int]] = {}
         self.links: dict[int, Link] = {}
 
     def replace(self, entries: Mapping[int, Entry]) -> dict[int, Link | None]:
         """Take all that there are; return what that changed."""
-        return self.update({**dict.fromkeys(self._entries.keys() - entries.keys()), **entries})
+        return self.update({**dict.fromkeys(self.links.keys() - entries.keys()), **entries})
 
     def update(self, entries: Mapping[int, Entry | None]) -> dict[int, Link | None]:
         """Take what was found of some links, None of one that is gone; return what that changed."""
-        affected = set(entries)
+        found: dict[int, Link | None] = {}
+        vrfs: set[int] = set()
         for index, entry in entries.items():
-            before = self._entries.get(index)
-            if before is not None and before.info.master:
-                self._members[before.info.master].discard(index)
-            if entry is None:
-                self._entries.pop(index, None)
-            else:
-                self._entries[index] = entry
-                if entry.info.master:
-                    self._members.setdefault(entry.info.master, set()).add(index)
-            is_vrf = entry is not None and entry.info.kind == _VRF
-            if is_vrf != (index in self._vrfs):
-                self._vrfs ^= {index}
-                affected |= self._members.get(index, set())
+            self._members.get(self._masters.pop(index, 0), set()).discard(index)
+            if entry is not None and entry.info.master:
+                self._masters[index] = entry.info.master
+                self._members.setdefault(entry.info.master, set()).add(index)
+            if (entry is not None and entry.info.kind == _VRF) != (index in self._vrfs):
+                vrfs.add(index)
+            found[index] = None if entry is None else _link(entry)
+        self._vrfs ^= vrfs
+        for index in set[int]().union(*(self._members.get(vrf, ()) for vrf in vrfs)):
+            found.setdefault(index, self.links.get(index))
         changed: dict[int, Link | None] = {}
-        for index in affected:
-            entry = self._entries.get(index)
-            link = None if entry is None else self._link(entry)
+        for index, link in found.items():
+            if link is not None and index not in self._vrfs:
+                master = self._masters.get(index, 0)
+                vrf = master if master in self._vrfs else 0
+                link = link if link.vrf == vrf else replace(link, vrf=vrf)
             if link != self.links.get(index):
                 changed[index] = link
                 if link is None:
@@ -122,27 +123,30 @@ class LinkTable:
                     self.links[index] = link
         return changed
 
-    def _link(self, entry: Entry) -> Link:
-        """Return a link: global addresses first, and of these the primary ones."""
-        info = entry.info
-        found = sorted(entry.addresses, key=lambda one: (one.scope != rtnetlink.SCOPE_GLOBAL, one.secondary))
-        addresses: dict[IPv4Address, bool] = {}
-        for one in found:
-            addresses.setdefault(one.address, one.scope != rtnetlink.SCOPE_GLOBAL)
-        vrf = info.ifindex if info.kind == _VRF else info.master
-        has_frames = info.type == rtnetlink.ETHERNET and len(info.address) == MAC_OCTETS
-        return Link(
-            index=info.ifindex,
-            name=info.name,
-            up=info.flags & _UP == _UP,
-            mtu=info.mtu or 1500,
-            addresses=tuple(addresses),
-            vrf=vrf if vrf in self._vrfs else 0,
-            hardware=info.address if has_frames else b"",
-            narrow=tuple(address for address, narrow in addresses.items() if narrow),
-            altnames=info.altnames,
-            loopback=bool(info.flags & rtnetlink.LOOPBACK),
-        )
+
+def _link(entry: Entry) -> Link:
+    """Return a link, with no VRF unless it is one: global addresses first, and of these the primary ones."""
+    info = entry.info
+    addresses: dict[IPv4Address, bool] = {}
+    for one in sorted(entry.addresses, key=_rank):
+        addresses.setdefault(one.address, one.scope != rtnetlink.SCOPE_GLOBAL)
+    has_frames = info.type == rtnetlink.ETHERNET and len(info.address) == MAC_OCTETS
+    return Link(
+        index=info.ifindex,
+        name=info.name,
+        up=info.flags & _UP == _UP,
+        mtu=info.mtu or 1500,
+        addresses=tuple(addresses),
+        vrf=info.ifindex if info.kind == _VRF else 0,
+        hardware=info.address if has_frames else b"",
+        narrow=tuple(address for address, narrow in addresses.items() if narrow),
+        altnames=info.altnames,
+        loopback=bool(info.flags & rtnetlink.LOOPBACK),
+    )
+
+
+def _rank(one: AddressInfo) -> tuple[bool, bool]:
+    return one.scope != rtnetlink.SCOPE_GLOBAL, one.secondary
 
 
 async def _all_entries(lister: Lister, *, strict: bool) -> dict[int, Entry]:

@@ -73,6 +73,15 @@ _RTA_DST, _RTA_SRC, _RTA_IIF, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC = 1, 2, 3, 4,
 
 _NDA_DST = 1
 
+_OF_LINKS = frozenset(
+    {_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_PROP_LIST}
+)
+_OF_KINDS, _OF_PROPERTIES = frozenset({_IFLA_INFO_KIND}), frozenset({_IFLA_ALT_IFNAME})
+_OF_ADDRESSES = frozenset({_IFA_ADDRESS, _IFA_LOCAL})
+_OF_ROUTES = frozenset({_RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC})
+_OF_NEIGHBOURS = frozenset({_NDA_DST})
+"""What is read of each kind of message; a link has some forty attributes."""
+
 _WITHOUT_STATISTICS = _ATTRIBUTE.pack(8, _IFLA_EXT_MASK) + _NUMBER.pack(1 << 3)
 """Has the kernel leave out counters (RTEXT_FILTER_SKIP_STATS, linux/rtnetlink.h)."""
 
@@ -170,8 +179,8 @@ def ask_route(
 def link(message: bytes) -> LinkInfo:
     """Read RTM_NEWLINK or RTM_DELLINK; ValueError if it is not all there."""
     _, kind, index, flags, _ = _struct(_LINK, message)
-    found = _attributes(message, _HEADER + _LINK.size)
-    info = _nested(found.get(_IFLA_LINKINFO))
+    found = _attributes(message, _HEADER + _LINK.size, _OF_LINKS)
+    info = _attributes(found.get(_IFLA_LINKINFO, b""), 0, _OF_KINDS)
     properties = found.get(_IFLA_PROP_LIST, b"")
     return LinkInfo(
         index,
@@ -183,7 +192,7 @@ def link(message: bytes) -> LinkInfo:
         _number(found.get(_IFLA_LINK)),
         _number(found.get(_IFLA_MASTER)),
         _text(info.get(_IFLA_INFO_KIND, b"")),
-        tuple(_text(value) for kind, value in _each(properties, 0) if kind == _IFLA_ALT_IFNAME),
+        tuple(_text(value) for _, value in _each(properties, 0, _OF_PROPERTIES)),
     )
 
 
@@ -193,7 +202,7 @@ def address(message: bytes) -> AddressInfo | None:
     Of a link to one other host the local address is meant, not the other one's.
     """
     family, prefix, flags, scope, index = _struct(_ADDRESS, message)
-    found = _attributes(message, _HEADER + _ADDRESS.size)
+    found = _attributes(message, _HEADER + _ADDRESS.size, _OF_ADDRESSES)
     own = _address(found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS))
     if family != AF_INET or own is None:
         return None
@@ -212,7 +221,7 @@ def changed_index(kind: int, message: bytes) -> int | None:
 def route(message: bytes) -> RouteInfo:
     """Read RTM_NEWROUTE; ValueError if it is not all there."""
     kind = _struct(_ROUTE, message)[7]
-    found = _attributes(message, _HEADER + _ROUTE.size)
+    found = _attributes(message, _HEADER + _ROUTE.size, _OF_ROUTES)
     gateway, source = _address(found.get(_RTA_GATEWAY)), _address(found.get(_RTA_PREFSRC))
     return RouteInfo(kind, _number(found.get(_RTA_OIF)), gateway, source)
 
@@ -220,7 +229,7 @@ def route(message: bytes) -> RouteInfo:
 def neighbour(message: bytes) -> NeighbourInfo:
     """Read RTM_NEWNEIGH; ValueError if it is not all there."""
     _, index, state, _, _ = _struct(_NEIGHBOUR, message)
-    found = _attributes(message, _HEADER + _NEIGHBOUR.size)
+    found = _attributes(message, _HEADER + _NEIGHBOUR.size, _OF_NEIGHBOURS)
     return NeighbourInfo(index, _address(found.get(_NDA_DST)), state)
 
 
@@ -230,22 +239,19 @@ def _struct(form: struct.Struct, message: bytes) -> tuple[int, ...]:
     return form.unpack_from(message, _HEADER)
 
 
-def _attributes(message: bytes, start: int) -> dict[int, bytes]:
-    return dict(_each(message, start))
+def _attributes(octets: bytes, start: int, wanted: frozenset[int]) -> dict[int, bytes]:
+    return dict(_each(octets, start, wanted))
 
 
-def _nested(value: bytes | None) -> dict[int, bytes]:
-    return dict(_each(value, 0)) if value else {}
-
-
-def _each(octets: bytes, start: int) -> list[tuple[int, bytes]]:
-    """Return the attributes in octets from a place on."""
+def _each(octets: bytes, start: int, wanted: frozenset[int]) -> list[tuple[int, bytes]]:
+    """Return those attributes of some types that stand in octets from a place on."""
     found, end, unpack = [], len(octets), _ATTRIBUTE.unpack_from
     while start + 4 <= end:
         length, kind = unpack(octets, start)
         if length < 4 or start + length > end:
             raise ValueError(f"an attribute says that it has {length} octets, and {end - start} are there")
-        found.append((kind & _TYPE, octets[start + 4 : start + length]))
+        if kind & _TYPE in wanted:
+            found.append((kind & _TYPE, octets[start + 4 : start + length]))
         start += length + 3 & ~3
     return found
 

@@ -33,10 +33,6 @@ class InterfaceSetting:
         """Whether the name stands for more than one interface."""
         return globs.is_glob(self.name)
 
-    def matches(self, interface: str) -> bool:
-        """Whether an interface of this name is meant."""
-        return globs.matches(self.name, interface)
-
 
 @dataclass(frozen=True)
 class Config:
@@ -86,9 +82,9 @@ class Config:
         for name in names:
             if name in self._named and name != LOOPBACK:
                 return name, self._named[name]
-        for entry in self._globs:
+        for entry, matches in self._globs:
             for name in names:
-                if name != LOOPBACK and entry.matches(name):
+                if matches(name) and name != LOOPBACK:
                     return name, entry
         return None
 
@@ -97,8 +93,8 @@ class Config:
         return {entry.name: entry for entry in self.interfaces if not entry.is_glob}
 
     @cached_property
-    def _globs(self) -> tuple[InterfaceSetting, ...]:
-        return tuple(entry for entry in self.interfaces if entry.is_glob)
+    def _globs(self) -> tuple[tuple[InterfaceSetting, globs.Matcher], ...]:
+        return tuple((entry, globs.matcher(entry.name)) for entry in self.interfaces if entry.is_glob)
 
     @property
     def asks_what_clients_are(self) -> bool:

@@ -10,16 +10,15 @@ servers in that one are reached. The same address in two VRFs is two addresses.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
-from typing import NamedTuple
 
 from pxerelay.policy.model import LOOPBACK, Config, InterfaceSetting
 from pxerelay.wire.agentinfo import AgentInfo, info_for
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Link:
     """A network interface as the kernel tells of it.
 
@@ -52,7 +51,7 @@ class Link:
         return tuple(address for address in self.addresses if address not in self.narrow)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Port:
     """A client interface, called as the configuration calls it; `link` is what it is, if it is there.
 
@@ -84,12 +83,29 @@ Shared = tuple[int, IPv4Address]
 """A VRF and an address in it, which several ports may have for their giaddr."""
 
 
-class Change(NamedTuple):
-    """What changed: ports of these interfaces, or ones without any; addresses, VRFs or MTUs of the host."""
+@dataclass(frozen=True)
+class Change:
+    """What changed, each thing as it was and as it is, None where it is not there.
 
-    indexes: frozenset[int]
-    ports: bool
-    host: bool
+    `ports` are those of interfaces, by index; `links` those that have a say beyond their port, as they have
+    addresses, or belong to a VRF. `fresh` are the ports that are others than before, also those that wait
+    for an interface to appear.
+    """
+
+    ports: Mapping[int, tuple[Port | None, Port | None]]
+    links: Sequence[tuple[Link | None, Link | None]]
+    fresh: tuple[Port, ...]
+
+    @property
+    def matters(self) -> bool:
+        """Whether there is anything to follow."""
+        return bool(self.ports or self.links or self.fresh)
+
+    @property
+    def indexes(self) -> frozenset[int]:
+        """The interfaces about which more is another than their names."""
+        ends = (link for pair in self.links for link in pair if link is not None)
+        return frozenset((*self.ports, *(link.index for link in ends)))
 
 
 class PortTable:
@@ -105,7 +121,7 @@ class PortTable:
         self._config = config
         self._hostname = hostname
         self._links: dict[int, Link] = {}
-        self._homes: dict[IPv4Address, dict[int, int]] = {}
+        self._homes: dict[IPv4Address, tuple[int, ...]] = {}
         self._meant: dict[str, set[int]] = {entry.name: set() for entry in config.interfaces}
         self._elsewhere: dict[IPv4Address, set[int]] = {}
         self._members: dict[int, set[int]] = {}
@@ -124,10 +140,12 @@ class PortTable:
 
     def update(self, changed: Mapping[int, Link | None]) -> Change:
         """Take links that changed, by index, None for one that is gone; return what that changed."""
-        affected, host, absent = set(changed), False, self._absent
+        affected, absent = set(changed), self._absent
+        links = []
         for index, link in changed.items():
             before = self._links.get(index)
-            host = host or _of_host(before) != _of_host(link)
+            if _of_host(before) != _of_host(link):
+                links.append((before, link))
             if before is not None:
                 self._forget(before)
                 affected |= self._dependent(before)
@@ -146,16 +164,19 @@ class PortTable:
         for key in shared:
             self._settle_shared(key)
         self._absent = {port.name: port for port in self._absent_ports()}
-        indexes = frozenset(index for index in found if ports_before[index] != self._ports.get(index))
-        return Change(indexes, bool(indexes) or self._absent != absent, host)
+        pairs = {index: (ports_before[index], self._ports.get(index)) for index in sorted(found)}
+        pairs = {index: (before, after) for index, (before, after) in pairs.items() if before != after}
+        fresh = [after for _, after in pairs.values() if after is not None]
+        fresh += [port for name, port in self._absent.items() if absent.get(name) != port]
+        return Change(pairs, links, tuple(fresh))
 
     def _forget(self, link: Link) -> None:
         del self._links[link.index], self.names[link.index]
         for address in link.addresses:
-            vrfs = self._homes[address]
-            vrfs[link.vrf] -= 1
-            if not vrfs[link.vrf]:
-                del vrfs[link.vrf]
+            vrfs = list(self._homes.pop(address))
+            vrfs.remove(link.vrf)
+            if vrfs:
+                self._homes[address] = tuple(vrfs)
         self._members[link.vrf].discard(link.index)
         for name in link.names:
             if self._named.get(name) == link.index:
@@ -165,8 +186,7 @@ class PortTable:
         self._links[link.index] = link
         self.names[link.index] = link.name
         for address in link.addresses:
-            vrfs = self._homes.setdefault(address, {})
-            vrfs[link.vrf] = vrfs.get(link.vrf, 0) + 1
+            self._homes[address] = (*self._homes.get(address, ()), link.vrf)
         self._members.setdefault(link.vrf, set()).add(link.index)
         self._named.update(dict.fromkeys(link.names, link.index))
 

@@ -210,8 +210,10 @@ def test_a_table_that_was_kept_up_is_as_one_made_anew(text: str, steps: list[dic
         assert table.names == fresh.names
         after = {port.link.index: port for port in table.ports if port.link}
         others = {index for index in before.keys() | after.keys() if before.get(index) != after.get(index)}
-        assert change.indexes == others
-        assert change.ports == (bool(others) or absent != [port for port in table.ports if not port.link])
+        assert change.ports == {index: (before.get(index), after.get(index)) for index in others}
+        told = {after[index] for index in others if index in after}
+        told |= {port for port in table.ports if not port.link and port not in absent}
+        assert set(change.fresh) == told
         assert vrfs_to_hear(config, table.ports, links.values()) == vrfs_to_hear(
             config, fresh.ports, links.values()
         )
