@@ -23,7 +23,8 @@ from pxerelay.commands.common import (
 )
 from pxerelay.commands.heard import add_hints, hear, hints_of
 from pxerelay.config.findings import ConfigError
-from pxerelay.config.load import Loaded, load
+from pxerelay.config.load import load
+from pxerelay.config.loaded import Loaded
 from pxerelay.linux import clock
 from pxerelay.policy.model import Config
 from pxerelay.relay import words
