@@ -33,23 +33,23 @@ _INSTRUCTION = struct.Struct("@HBBI")
 _LOAD_WORD, _LOAD_HALF, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x28, 0x15, 0x06
 """Instructions of a filter (linux/bpf_common.h; the kernel's networking/filter.rst)."""
 
-_CHADDR = 14 + 20 + 8 + 28
-"""Where chaddr stands, behind Ethernet, IP and UDP."""
+_CHADDR = 8 + 28
+"""Where chaddr stands behind the UDP header, with which a UDP socket's filter begins."""
 
 
 @final
 class Asking:
-    """Asks from a host's `eth0`, and looks at what arrives at another's; by their kernels' clock."""
+    """Asks from a host's `eth0`, and looks at what arrives at another's port 67; by their kernels' clock."""
 
     def __init__(self, client: Host, server: Host) -> None:
         with inside(client):
             self._out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             self._out.bind(("eth0", 0))
         with inside(server):
-            self._in = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+            self._in = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             _take_only(self._in, bytes.fromhex(VICTIM.replace(":", "")))
             self._in.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-            self._in.bind(("eth0", 0x0800))
+            self._in.bind(("", 67))
         self._in.settimeout(0.2)
         self.asked: dict[int, float] = {}
         self._arrived: dict[int, float] = {}
@@ -91,14 +91,17 @@ class Asking:
                 octets, ancillary, *_ = self._in.recvmsg(2048, 64)
             except TimeoutError:
                 continue
-            xid = int.from_bytes(octets[46:50], "big")
+            xid = int.from_bytes(octets[4:8], "big")
             if xid & 0xFF000000 == _XID and ancillary:
                 seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2][: _TIMESPEC.size])
                 self._arrived.setdefault(xid - _XID, seconds + nanoseconds / 1e9)
 
 
 def _take_only(sock: socket.socket, chaddr: bytes) -> None:
-    """Have a packet socket hear one client's requests alone."""
+    """Have a UDP socket hear one client's requests alone.
+
+    A packet socket would see many messages that the kernel sent as one, by UDP_SEGMENT, as one.
+    """
     first, last = struct.unpack("!IH", chaddr)
     code = (
         (_LOAD_WORD, 0, 0, _CHADDR),
