@@ -121,6 +121,7 @@ class _Builder:
             max_requests=self._number("max_requests"),
             source_address=source,
             option82=option82,
+            any_source_port=self.data.get("source_ports") == "any",
             metrics=metrics,
         )
 
@@ -224,6 +225,7 @@ class _Builder:
             link_selection=value.get("link_selection") is True,
             server_override=value.get("server_override") is True,
             relay_id=octets,
+            required=value.get("required") is True,
             trusted=self._known_interfaces(value, "trusted", ("option82",), interfaces) or Names(),
         )
 

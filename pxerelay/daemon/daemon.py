@@ -34,12 +34,13 @@ from pxerelay.linux.localsocket import TakenError
 from pxerelay.linux.log import LOGGER
 from pxerelay.linux.tasks import end
 from pxerelay.linux.vrfs import VrfSockets
+from pxerelay.linux.ways import Ways
 from pxerelay.policy.model import Config
 from pxerelay.policy.ports import Change, Link, PortTable, vrfs_to_hear
 from pxerelay.policy.resolved import ResolvedName, ResolvedNames
 from pxerelay.relay.account import Narrator
+from pxerelay.relay.askers import Askers
 from pxerelay.relay.relay import Relay
-from pxerelay.wire import packet
 
 if TYPE_CHECKING:
     from pxerelay.daemon.exporter import Exporter
@@ -69,7 +70,7 @@ class Daemon:
         self._no_exporter: str | None = None
         self._active: ActiveConfig
         self._relay_now: Relay
-        self._asked: dict[packet.Transaction, str] = {}
+        self._askers = Askers()
         self._last_error: str | None = None
         self._last_reload_at: datetime | None = None  # there was none since the start
         self._alarm = Alarm(self._follow_clock)
@@ -117,6 +118,8 @@ class Daemon:
         except (LoadError, OSError) as error:
             raise StartError(str(error)) from error
         udp, link = stack.enter_context(_open_sockets())
+        self._ways = Ways()
+        stack.callback(self._ways.close)
         self._traffic = Traffic(udp, link)
         stack.callback(self._traffic.close)
         self._vrfs = VrfSockets(udp, self._traffic.readable, self._apply_again)
@@ -258,7 +261,9 @@ class Daemon:
         config = held.config
         table = PortTable(config, self._links.values(), socket.gethostname())
         sticky, links = healthcheck.sticky(config), self._links.values()
-        relay = Relay(config, table.ports, links, answers, healthcheck.standing, sticky, self._asked)
+        relay = Relay(
+            config, table.ports, links, answers, healthcheck.standing, sticky, self._askers, self._ways.to
+        )
         if held.dated:
             self._alarm.set(None if held.next_end is None else held.next_end + 1)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from textwrap import dedent
 
 from pxerelay.config import config, document
@@ -33,8 +33,22 @@ rules:
 LINKS = (
     Link(1, "lo", up=True, mtu=65536, addresses=(IPv4Address("127.0.0.1"),)),
     Link(2, "core", up=True, mtu=1500, addresses=(IPv4Address("10.20.0.1"),)),
-    Link(10, "vlan10", up=True, mtu=1500, addresses=(IPv4Address("10.10.10.1"), IPv4Address("10.10.10.2"))),
-    Link(20, "vlan20", up=True, mtu=1500, addresses=(IPv4Address("10.10.20.1"),)),
+    Link(
+        10,
+        "vlan10",
+        up=True,
+        mtu=1500,
+        addresses=(IPv4Address("10.10.10.1"), IPv4Address("10.10.10.2")),
+        subnets=(IPv4Network("10.10.10.0/24"),),
+    ),
+    Link(
+        20,
+        "vlan20",
+        up=True,
+        mtu=1500,
+        addresses=(IPv4Address("10.10.20.1"),),
+        subnets=(IPv4Network("10.10.20.0/24"),),
+    ),
 )
 """The relay host's interfaces; clients on vlan10 and vlan20, servers behind core."""
 

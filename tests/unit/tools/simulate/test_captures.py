@@ -211,7 +211,7 @@ def test_requests_that_pass_us_by(config: Path, capture: Path, capsys: pytest.Ca
     capture.write_bytes(written.pcap([loop, ours, renewal, binl, other, asked(b"\1" * 20)]))
     told = replay(capsys, capture, config, "--giaddr", "vlan10=10.10.10.1")
     assert [(one["verdict"], one["drop"]) for one in told.packets] == [
-        ("dropped", "own-giaddr"),
+        ("dropped", "from-this-host"),
         ("already relayed", None),
         ("not for the relay", None),
         ("not for the relay", None),
