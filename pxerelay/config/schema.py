@@ -14,9 +14,10 @@ from importlib import resources
 from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
 
 from pxerelay.config.document import Document
-from pxerelay.config.findings import Finding, did_you_mean
+from pxerelay.config.findings import MOST, MOST_HINTS, Finding, did_you_mean
 from pxerelay.wire.text import printable
 
 FILE_NAME = "pxerelay.schema.json"
@@ -29,10 +30,24 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
+def _unique_items(_validator: Any, wanted: bool, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    """Look for the same item twice, in a time that grows with the list: jsonschema compares each with all."""
+    if wanted and isinstance(instance, list):
+        texts = [json.dumps(item, sort_keys=True) for item in instance]
+        if len(set(texts)) < len(texts):
+            yield ValidationError("an item stands there twice")
+
+
+_Validator: Any = extend(Draft202012Validator, {"uniqueItems": _unique_items})  # type: ignore[no-untyped-call]
+
+
 @cache
 def _validator(definition: str | None) -> Draft202012Validator:
     whole = schema()
-    return Draft202012Validator(whole if definition is None else {**whole, **_only(whole, definition)})
+    found: Draft202012Validator = _Validator(
+        whole if definition is None else {**whole, **_only(whole, definition)}
+    )
+    return found
 
 
 def _only(whole: Mapping[str, Any], definition: str) -> dict[str, Any]:
@@ -65,7 +80,10 @@ def findings(document: Document, definition: str | None = None) -> list[Finding]
     found: list[Finding] = []
     for error in _validator(definition).iter_errors(_without_plain_rules(document.data)):
         for leaf in _leaves(error):
-            found.extend(_explain(document, leaf))
+            for finding in _explain(document, leaf, hints=len(found) < MOST_HINTS):
+                found.append(finding)
+                if len(found) > MOST:
+                    return found
     return found
 
 
@@ -120,7 +138,7 @@ _OF_ANOTHER_KIND = frozenset({"type", "const", "enum", "anyOf"})
 """What branches for other kinds of values complain of, at the value itself."""
 
 
-def _explain(document: Document, error: ValidationError) -> Iterator[Finding]:
+def _explain(document: Document, error: ValidationError, *, hints: bool) -> Iterator[Finding]:
     path = list(error.absolute_path)
     label = _label(path)
     part: Any = error.schema
@@ -136,7 +154,8 @@ def _explain(document: Document, error: ValidationError) -> Iterator[Finding]:
         for key in instance:
             if key not in known:
                 mark = document.mark_of([*path, key], key=True)
-                yield document.finding(mark, f"{label}unknown key '{key}'{did_you_mean(key, known)}")
+                hint = did_you_mean(key, known) if hints else ""
+                yield document.finding(mark, f"{label}unknown key '{key}'{hint}")
     elif error.validator == "required":
         missing = error.message.split("'")[1]
         meaning = part.get("properties", {}).get(missing, {}).get("description", "")

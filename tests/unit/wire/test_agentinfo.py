@@ -13,7 +13,7 @@ from pxerelay.policy.ports import assign
 from pxerelay.relay.relay import Drop, Relay, ToClient, ToServers
 from pxerelay.wire import agentinfo, packet
 from pxerelay.wire.agentinfo import AgentInfoSetting, info_for
-from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, build, relay
+from tests.unit.configs import CORE, LEASELESS, LINKS, STANDARD, VLAN10, VLAN20, build, relay
 from tests.unit.messages import ip, message, option, reply, request
 
 NOBODY, RIS, ROUTER = ip("0.0.0.0"), ip("10.20.0.10"), ip("10.30.0.1")
@@ -140,7 +140,7 @@ def test_rule_11_a_client_that_takes_less_goes_without(limit: int, there: bool) 
 
 
 def test_rule_12_all_sub_options() -> None:
-    text = f"""{STANDARD}
+    text = f"""{LEASELESS}
 option82:
   circuit_id: "{{interface}}@{{giaddr}}"
   remote_id: "{{hostname}}"
