@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pxerelay.commands.common import FOUND, OK, Commands, add_command, add_format, fail, tell
 from pxerelay.commands.files import load_named
+from pxerelay.config.budget import TooMuchError
 from pxerelay.config.findings import ConfigError, Finding
 from pxerelay.config.load import Loaded
 from pxerelay.linux import clock
@@ -61,7 +62,7 @@ def _diff(arguments: argparse.Namespace) -> int:
             else:
                 parts = [_files(arguments.old, arguments.new)]
             text = show.FORMATS[arguments.format](parts, everything=arguments.all)
-    except (ConfigError, RevisionError, RenderError) as error:
+    except (ConfigError, RevisionError, RenderError, TooMuchError) as error:
         return fail(str(error))
     tell(text)
     return FOUND if any(parts) else OK
