@@ -89,7 +89,7 @@ class ConfigError(Exception):
 _LONGEST_NAME = 64
 """Characters of a name for which similar ones are looked for: that takes time by their square."""
 
-_MOST_COMPARED = 256
+_MOST_COMPARED = 100
 """Names that a misspelled one is compared with."""
 
 _MOST_KNOWN = 10_000

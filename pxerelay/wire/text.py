@@ -6,6 +6,8 @@ terminal's cursor, colours or hides text, or turns its direction around.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 def printable(text: str, keep: str = "") -> str:
     r"""Return a text that neither moves a terminal's cursor nor breaks a line; `keep` stays as it is.
@@ -20,6 +22,17 @@ def printable(text: str, keep: str = "") -> str:
 def printable_lines(text: str) -> str:
     """Return a text of several lines, made of parts that are printable each, with nothing else left in it."""
     return printable(text, keep="\n\t")
+
+
+def printable_all(value: Any) -> Any:
+    """Return plain data, as JSON has it, with every text in it printable."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, list):
+        return [printable_all(one) for one in value]
+    if isinstance(value, dict):
+        return {printable(str(key)): printable_all(one) for key, one in value.items()}
+    return value
 
 
 def _escape(character: str) -> str:

@@ -133,9 +133,9 @@ class Unlisted:
         classes = (*self._old.policy.classes, *self._new.policy.classes)
         beginnings = {b"", *(one.vendor_class for one in classes if one.vendor_class is not None)}
         named = [one.architectures for one in classes if one.architectures is not None]
-        by_use = {
-            tuple(number in some for some in named): number for number in sorted(set[int]().union(*named))
-        }
+        all_numbers = sorted(set[int]().union(*named))
+        self._budget.spend(len(all_numbers) * len(named))
+        by_use = {tuple(number in some for some in named): number for number in all_numbers}
         numbers = list(by_use.values())
         for vendor_class in sorted(beginnings):
             yield vendor_class, ()
