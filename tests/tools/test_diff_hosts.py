@@ -156,7 +156,7 @@ spy: >-
 """,
     "a file": VARIABLES
     + """pxerelay_classes:
-  - {name: "{{ lookup('file', 'HOME/key', errors='ignore') | default('nothing', true) }}", arch: 7, server: wds}
+  - {name: "{{ lookup('file', 'HOME/key', errors='ignore') }}", arch: 7, server: wds}
 """,
     "its connection": VARIABLES
     + """ansible_connection: ssh

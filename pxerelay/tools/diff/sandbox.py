@@ -131,6 +131,8 @@ def play(
 def _outside_system(program: Ansible) -> Iterator[str]:
     """Yield the folders of a Python and its modules that are none of the system's."""
     for folder in dict.fromkeys((*program.folders, str(Path(program.python).resolve().parent))):
+        if Path.home().is_relative_to(folder):
+            continue  # which is what is not to be shown
         if not folder.startswith(tuple(f"{one}/" for one in _SYSTEM)) and folder not in _SYSTEM:
             yield folder
 
