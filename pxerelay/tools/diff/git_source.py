@@ -69,7 +69,7 @@ def commit_of(revision: str, folder: Path) -> str:
     takes one and warns: whoever may push a tag could have it looked at in the branch's place.
     """
     warned = ["-c", "core.warnAmbiguousRefs=true"]
-    arguments = [*warned, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"]
+    arguments = [*warned, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}"]
     try:
         done = _run(arguments, folder)
     except RevisionError:

@@ -54,6 +54,15 @@ def of_file(path: Path) -> str:
     return str(caught.value)
 
 
+def said_of(path: Path) -> str:
+    """Return what is wrong with a file, nothing if it loads."""
+    try:
+        load(path)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
 def test_as_many_shapes_of_wildcards_as_there_are_take_no_minutes() -> None:
     """4,095 of them, in 100 KB."""
     rules = "".join(
@@ -146,14 +155,8 @@ def test_a_glob_is_matched_in_a_time_that_grows_with_its_length(name: str, tmp_p
     path = tmp_path / "pxerelay.yml"
     path.write_text(f"default: drop\ninclude: '{name}'\n")
     with soon():
-        try:
-            load(path)
-        except ConfigError as error:
-            assert (
-                "matches the file itself" in str(error)
-                or "it has more than" in str(error)
-                or "too long" in str(error)
-            )
+        found = said_of(path)
+    assert not found or any(text in found for text in ("matches the file itself", "it has more than 4096"))
 
 
 def test_a_glob_that_looks_at_the_whole_disk_ends(tmp_path: Path) -> None:
@@ -199,7 +202,7 @@ def test_all_files_together_have_a_bound(tmp_path: Path, monkeypatch: pytest.Mon
     assert "more.yml can't be read: it has more than the 256 MiB" in of_file(path)
 
 
-SECRET = "root:$6$salt$secret:19000:0:99999:7:::\n"
+SECRET = "root:$6$salt$secret:19000:0:99999:7:::\n"  # noqa: S105  # nobody's
 
 
 @pytest.fixture
