@@ -33,8 +33,8 @@ _FILLING = "~"
 """What stands for * and ? in the name of an interface that is meant by a glob and by no name."""
 
 
-MOST_KINDS = 20_000_000
-"""Kinds of clients, times interfaces and classes, that are tried: some ten seconds' worth.
+MOST_KINDS = 60_000_000
+"""Kinds of clients, times interfaces and classes, that are tried: half a minute's worth.
 
 Who writes a hundred classes with an option 60 and an option 93 of their own each makes millions of kinds.
 """
