@@ -182,7 +182,7 @@ class Daemon:
             exc_info=None if expected else error,
         )
         notify.notify("READY=1", f"STATUS=new configuration refused: {self._last_error}")
-        self._traffic.watches.announce({"event": "refused", "error": self._last_error})
+        self._traffic.ledger.watches.announce({"event": "refused", "error": self._last_error})
         return {"error": text}
 
     def status(self) -> dict[str, Any]:
@@ -218,12 +218,12 @@ class Daemon:
                 "error": self._exporter.error if self._exporter else self._no_exporter,
             },
             "counters": traffic.totals(),
-            "traffic": stats.traffic(relay, traffic.counters),
+            "traffic": stats.traffic(relay, traffic.ledger.counters),
             "servers": stats.servers(
-                relay, traffic.counters, traffic.transactions, now, self._healthcheck.states()
+                relay, traffic.ledger.counters, traffic.ledger.transactions, now, self._healthcheck.states()
             ),
-            "clients": stats.last_clients(relay, traffic.names, traffic.transactions, now),
-            "unknown": len(traffic.unknown),
+            "clients": stats.last_clients(relay, traffic.names, traffic.ledger.transactions, now),
+            "unknown": len(traffic.ledger.unknown),
         }
 
     async def _answer_status(self, _: Mapping[str, Any]) -> dict[str, Any]:
@@ -263,7 +263,7 @@ class Daemon:
         self._active, self._answers, self._ports, self._relay_now = held, answers, ports, relay
         self._traffic.narrator = Narrator(relay, held.places.line_of) if self._debug else None
         self._traffic.obey(relay, {link.index: link.name for link in self._links})
-        self._traffic.watches.obey(relay, self._traffic.names, held.described(self._config_path))
+        self._traffic.ledger.watches.obey(relay, self._traffic.names, held.described(self._config_path))
         healthcheck.follow(relay)
         heard = self._vrfs.follow(vrfs_to_hear(config, ports, self._links))
         self._traffic.elsewhere = frozenset(link.index for link in self._links if link.vrf in heard)

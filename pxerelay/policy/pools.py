@@ -47,7 +47,7 @@ ALL_UP = Standing()
 def ranked(strategy: Strategy, servers: Sequence[bytes], client: bytes) -> Sequence[bytes]:
     """Return a pool's servers, each 4 octets, in the order in which they are a client's.
 
-    `client` are its octets, `packet.client_octets`.
+    `client` are its octets, `Facts.client_octets`.
     """
     if strategy is Strategy.FAILOVER or len(servers) < 2:
         return servers

@@ -21,8 +21,9 @@ from pxerelay.linux.inbox import Inbox
 from pxerelay.linux.listener import Listener
 from pxerelay.linux.outbox import UdpOutbox
 from pxerelay.linux.vrfs import VrfSockets
+from pxerelay.relay.decision import ToServers
 from pxerelay.relay.questions import Questions, heard
-from pxerelay.relay.relay import Relay, ToServers
+from pxerelay.relay.relay import Relay
 from pxerelay.relay.survey_request import MOST, Survey, SurveyError
 from pxerelay.wire import bootserver, packet
 from pxerelay.wire.batch import NOWHERE

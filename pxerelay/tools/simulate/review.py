@@ -15,7 +15,8 @@ from pxerelay.policy.model import Config
 from pxerelay.policy.pools import ranked
 from pxerelay.policy.rules import RULES, Choice, Match, Reason
 from pxerelay.policy.servers import Pool, Strategy, Target
-from pxerelay.relay.relay import MEANING, Drop, recipients
+from pxerelay.relay.decision import MEANING, Drop
+from pxerelay.relay.relay import recipients
 from pxerelay.relay.words import target_text
 from pxerelay.wire.client import DescribedClient
 from pxerelay.wire.mac import format_mac

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pxerelay.cli import COMMANDS
 from pxerelay.linux.fields import Fields
-from pxerelay.relay.relay import MEANING
+from pxerelay.relay.decision import MEANING
 
 PAGE = (Path(__file__).parents[3] / "docs" / "troubleshooting.md").read_text()
 

@@ -95,7 +95,7 @@ def test_a_limiter_takes_bounded_memory() -> None:
 
 
 def test_log_lines_are_text_alone() -> None:
-    """What is logged of a configuration's names, or of clients, moves no cursor and begins no line of its own."""
+    """What a configuration or a client says moves no cursor, and begins no line of its own."""
     hostile = logging.LogRecord(
         "pxerelay", logging.INFO, "", 0, "class %s\nnext", ("\x1b[2J\r<0>\u202e",), None
     )
