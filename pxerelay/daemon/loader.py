@@ -24,7 +24,7 @@ from pxerelay.config.findings import ConfigError
 from pxerelay.config.load import Loaded, load
 
 LIMIT = 30.0
-"""Seconds that loading may take, several times what the largest mappings need."""
+"""Seconds that loading may take; a million rules take half of that on a small machine that is busy."""
 
 _REAPING = 1.0
 """Seconds that a child which was killed may take to end; one that waits for a dead disk takes longer."""
