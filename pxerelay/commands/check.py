@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_command, add_format, fail, tell
 from pxerelay.commands.files import found
-from pxerelay.config import findings, lint
+from pxerelay.config import DEFAULT_PATH, findings, lint
 from pxerelay.config.findings import ConfigError
-from pxerelay.config.load import DEFAULT_PATH, Reading, UnreadableError, read
+from pxerelay.config.load import Reading, UnreadableError, read
 from pxerelay.config.source import Disk, Source
 from pxerelay.linux import clock, control_client
 from pxerelay.tools.diff.git_source import RevisionError

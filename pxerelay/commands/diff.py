@@ -14,7 +14,7 @@ from pxerelay.commands.common import FOUND, OK, Commands, add_command, add_forma
 from pxerelay.commands.files import load_named
 from pxerelay.config.budget import TooMuchError
 from pxerelay.config.findings import ConfigError, Finding
-from pxerelay.config.load import Loaded
+from pxerelay.config.loaded import Loaded
 from pxerelay.linux import clock
 from pxerelay.tools.diff import show
 from pxerelay.tools.diff.compare import compare

@@ -24,7 +24,7 @@ from pxerelay.commands.common import (
 from pxerelay.commands.files import load_named
 from pxerelay.commands.heard import add_hints, hear, hints_of
 from pxerelay.config.findings import ConfigError
-from pxerelay.config.load import Loaded
+from pxerelay.config.loaded import Loaded
 from pxerelay.linux import clock
 from pxerelay.policy.model import Config
 from pxerelay.relay import words

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pxerelay.config.load import Loaded, load
+from pxerelay.config.load import load
+from pxerelay.config.loaded import Loaded
 from pxerelay.config.source import REVIEWED, Source
 from pxerelay.tools.diff.git_source import Revision, RevisionError, split
 

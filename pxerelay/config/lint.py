@@ -11,12 +11,13 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
-from pxerelay.config.document import Document, List, Map
+from pxerelay.config.data import Document, List, Map
 from pxerelay.config.findings import Finding, Severity
-from pxerelay.config.mapping import RulePlaces, last_day, rules_of
+from pxerelay.config.mapping import last_day
+from pxerelay.config.places import RulePlaces, rules_of
 from pxerelay.config.resolve import ALL
 from pxerelay.policy.days import FOREVER, day_text
-from pxerelay.policy.model import Config
+from pxerelay.policy.model import LOOPBACK, Config
 from pxerelay.policy.rules import Choice, PatternRule, RuleTable
 from pxerelay.policy.servers import Target
 from pxerelay.wire.mac import MAC_OCTETS, Pattern, format_mac
@@ -74,6 +75,7 @@ class _Lint:
         yield from self._unused_servers()
         yield from self._strategies()
         yield from self._trust()
+        yield from self._every_interface()
         yield from self._ends()
         yield from self._shadowed_addresses()
         yield from self._shadowed_patterns()
@@ -95,6 +97,16 @@ class _Lint:
             if name not in named:
                 message = f"nothing in this configuration names the server '{name}'; take it out, or use it"
                 yield _warning(Kind.UNUSED_SERVER, main, ("servers", name), message)
+
+    def _every_interface(self) -> Iterator[Finding]:
+        """Yield the globs that mean the uplink too, whatever it is called."""
+        for entry in self._config.interfaces:
+            if entry.is_glob and not entry.name.strip("*?"):
+                message = (
+                    f"'{entry.name}' makes every interface of a host but {LOOPBACK} a client interface, also "
+                    'those that lead to servers; write a glob that only client VLANs match, such as "vlan*"'
+                )
+                yield _warning(Kind.EVERY_INTERFACE, self._documents[0], ("interfaces", entry.name), message)
 
     def _strategies(self) -> Iterator[Finding]:
         """Yield the servers whose strategy does nothing."""
@@ -143,13 +155,6 @@ class _Lint:
                     "`dhcp_servers`; name those that give addresses"
                 )
                 yield _warning(Kind.NO_DHCP_SERVERS, main, path, message, key=False)
-        for entry in self._config.interfaces:
-            if not entry.name.strip("*?"):
-                message = (
-                    f"'{entry.name}' makes every interface a client interface, also those that lead to the "
-                    'servers; write a glob that means client VLANs only, such as "vlan*"'
-                )
-                yield _warning(Kind.EVERY_INTERFACE, main, ("interfaces", entry.name), message)
 
     def _pxe_only(self) -> Iterator[tuple[str, ...]]:
         """Yield the paths of `pxe_only` where it is true."""

@@ -10,14 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pxerelay.config import config, document
-from pxerelay.config.document import Document, Map
+from pxerelay.config.data import Document, Map
 from pxerelay.config.findings import MOST, ConfigError, Finding
+from pxerelay.config.loaded import Loaded
 from pxerelay.config.paths import LONGEST, names_budget
 from pxerelay.config.source import DISK, MOST_OCTETS, Source
-from pxerelay.policy.model import Config
 from pxerelay.wire.text import printable
-
-DEFAULT_PATH = Path("/etc/pxerelay/pxerelay.yml")
 
 MOST_FILES = 10_000
 """Files that a configuration may include."""
@@ -25,20 +23,6 @@ MOST_FILES = 10_000
 
 class UnreadableError(ConfigError):
     """A main file that is not there or can't be read: nothing was checked."""
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A configuration and the files it was made of, the main file first.
-
-    `files` maps each file's path to the SHA-256 of its octets. `sha256` is that of all their octets in
-    that order, what `cat FILES | sha256sum` prints: for a file with no includes its own digest.
-    """
-
-    config: Config
-    documents: tuple[Document, ...]
-    files: dict[str, str]
-    sha256: str
 
 
 @dataclass

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from pxerelay.config.document import Document, Map
-from pxerelay.config.mapping import RulePlaces
+from pxerelay.config.data import Document, Map
+from pxerelay.config.places import RulePlaces
 from pxerelay.policy.model import Config
 from pxerelay.policy.rules import Choice
 from pxerelay.policy.servers import Target

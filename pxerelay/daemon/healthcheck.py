@@ -8,7 +8,7 @@ its own, so that the answer is told from the client's, and goes to nobody.
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from ipaddress import IPv4Address
@@ -147,7 +147,7 @@ class HealthCheck:
 
     def _send_sample(self, address: IPv4Address, sample: Sample) -> None:
         message = bytearray(sample.message)
-        message[packet.XID] = secrets.token_bytes(4)
+        message[packet.XID] = os.urandom(4)
         message[packet.FLAGS] |= packet.BROADCAST_FLAG
         decision = ToServers((address.packed,), sample.source, vrf=sample.vrf)
 
@@ -217,7 +217,7 @@ def _question(relay: Relay, pool: Pool, address: IPv4Address, chaddr: bytes) -> 
     It seems to come from a VLAN of ours. Where we have none, as behind routers, it comes from our own
     address on the way to the server; OSError if there is no way.
     """
-    message = probe.discover(chaddr, secrets.token_bytes(4), _VENDOR_CLASS, (0,))
+    message = probe.discover(chaddr, os.urandom(4), _VENDOR_CLASS, (0,))
     message[packet.HOPS] = 1
     port = _port(relay, pool, lambda vrf: _is_reached(address, vrf))
     if port is None or port.giaddr is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-import secrets
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -86,7 +86,7 @@ async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]
         raise ProbeError("others are asking already; try again in a moment")
     _check_name(relay, asked.expected)
     port = _port(relay, asked.interface)
-    message = probe.discover(asked.chaddr, secrets.token_bytes(4), asked.vendor_class, asked.architectures)
+    message = probe.discover(asked.chaddr, os.urandom(4), asked.vendor_class, asked.architectures)
     decision = relay.decide(message, port.index or 0, packet.UNSET)
     found: dict[str, Any] = {
         "mac": format_mac(asked.chaddr),

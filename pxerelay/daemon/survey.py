@@ -6,7 +6,7 @@ Each server gets a request of its own, so that an answer is known to be one to i
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 from functools import partial
 from ipaddress import IPv4Address
 from typing import Any, Protocol
@@ -77,7 +77,7 @@ async def ask(way: Sender, relay: Relay, survey: Survey) -> list[dict[str, Any]]
         return True
 
     for errand in survey.errands:
-        xid = secrets.token_bytes(4)
+        xid = os.urandom(4)
         one = _Asked(errand, xid)
         asked.append(one)
         message = probe.discover(survey.chaddr, xid, survey.vendor_class, survey.architectures)

@@ -59,7 +59,7 @@ class Traffic:
         self._pipeline = Pipeline(BATCH)
         self._storms = BurstMeter(_STORM_WINDOW, _STORM)
         self._storm = False
-        self._framings: dict[int | None, Framing] = {}
+        self._framings: dict[int, Framing] = {}
         self._drops: WeakKeyDictionary[socket.socket, int] = WeakKeyDictionary()
         self.narrator: Narrator | None = None
         self.questions = self._pipeline.questions
@@ -80,13 +80,20 @@ class Traffic:
         """Relay by these rules from now on; `names` has the names of interfaces by index."""
         self.names = names
         self.ledger.obey(relay, names)
-        self._framings = {
-            port.index: Framing(port.address.packed, port.hardware, port.mtu)
-            for port in relay.ports
-            if port.address
-        }
+        self._framings.clear()
         self._pipeline.obey(relay)
         self._to_network.keep_lanes(relay.repliers)
+
+    def follow(self, relay: Relay, indexes: AbstractSet[int]) -> None:
+        """Take in that the relay has followed what changed about some interfaces."""
+        self.ledger.rename(relay, self.names)
+        for index in indexes:
+            self._framings.pop(index, None)
+        self._pipeline.follow(indexes)
+
+    def settle(self) -> None:
+        """Count what was not counted yet, by the names that interfaces have now."""
+        _ = self.ledger.counters
 
     def totals(self) -> dict[str, Any]:
         """Return what was counted since the start; `dropped` has every reason, also those not met yet."""
@@ -166,9 +173,13 @@ class Traffic:
         if isinstance(outcome, Requests):
             self._to_servers(outcome.messages, outcome.decision)
         elif isinstance(outcome, Replies):
-            index = outcome.port.index
-            if index is not None:  # a waiting port has no giaddr that a reply could name
-                self._to_link.put(outcome.replies, self._framings[index], index)
+            port = outcome.port
+            if port.index is not None and port.address is not None:  # one that waits has no giaddr to name
+                framing = self._framings.get(port.index)
+                if framing is None:
+                    framing = Framing(port.address.packed, port.hardware, port.mtu)
+                    self._framings[port.index] = framing
+                self._to_link.put(outcome.replies, framing, port.index)
 
     def _to_servers(self, messages: Sequence[packet.Message], decision: ToServers) -> None:
         if not messages:

@@ -4,7 +4,7 @@
   datagram's interface (IP_PKTINFO, ip(7)) and when it came (SO_TIMESTAMPNS). It may not send to broadcast
   addresses, so a request can never go back into the VLAN that it came from as one.
 - One packet socket sends replies by link layer (packet(7)). It is bound to no protocol and so hears
-  nothing.
+  nothing. For links without Ethernet a raw socket is opened when it is needed.
 
 Per VRF that is to be heard there is one more UDP socket, for the first does not hear it (the kernel's
 Documentation/networking/vrf.rst). It sends into all of them: IP_PKTINFO names the VRF.
@@ -173,6 +173,13 @@ def open_link() -> socket.socket:
     sock.setblocking(False)
     sock.setsockopt(_SOL_PACKET, _PACKET_VNET_HDR, 1)
     _grow(sock)
+    return sock
+
+
+def open_packets() -> socket.socket:
+    """Return a raw socket that sends IP packets with their headers and hears none; OSError EPERM as above."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
     return sock
 
 

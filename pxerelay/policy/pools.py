@@ -14,9 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 
 from pxerelay.policy.servers import Pool, Strategy
+
+try:
+    from _blake2 import blake2b  # what hashlib has it from; that itself loads OpenSSL, which takes 3 MB
+except ImportError:
+    from hashlib import blake2b
 
 _WEIGHT_OCTETS = 8
 

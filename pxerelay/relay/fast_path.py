@@ -15,6 +15,7 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 
 from pxerelay.policy.ports import Port
 from pxerelay.relay.client_groups import ClientGroups
@@ -86,7 +87,7 @@ class _Exit:
 
 
 class FastPath:
-    """The memory of one `Relay`; made anew with it."""
+    """The memory of one `Relay`; made anew with it. What the relay follows, this has to `follow` too."""
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
@@ -94,7 +95,6 @@ class FastPath:
             number(bytes((packet.BOOTREQUEST, *_ETHERNET, hops))): hops + 1
             for hops in range(relay.config.max_hops + 1)
         }
-        self._adding = {port.index for port in relay.ports if port.info}
         self._fingerprints = Fingerprints() if relay.config.asks_what_clients_are else None
         self._first = relay.config.policy.rules.first
         self._rules: dict[bytes, int] = {}
@@ -104,8 +104,25 @@ class FastPath:
         self._groups = ClientGroups(relay)
         self._routes: dict[Key, Route] = {}
         self._routers: dict[tuple[int, int], Place] = {}
-        self._own = frozenset(map(number, relay.own_addresses))
         self._exits: dict[tuple[int, int, int], _Exit] = {}
+
+        self.follow(frozenset())
+
+    def follow(self, indexes: AbstractSet[int]) -> None:
+        """Forget what was decided about messages of some interfaces, for the network is another there."""
+        self._own = frozenset(map(number, self._relay.own_addresses))
+        self._adding = {port.index for port in self._relay.ports if port.info}
+        if indexes:
+            places = {*indexes, *(~index for index in indexes)}
+            self._routes = {key: route for key, route in self._routes.items() if key[0] not in places}
+            self._routers = {
+                heard: place for heard, place in self._routers.items() if heard[0] not in indexes
+            }
+            self._exits = {
+                key: leaves
+                for key, leaves in self._exits.items()
+                if key[0] not in indexes and leaves.port.index not in indexes
+            }
 
     def take(self, batch: Batch, leave: Collection[int] = ()) -> tuple[list[Outcome], list[int]]:
         """Return what becomes of the messages whose way is known, patched, and the positions of the rest.

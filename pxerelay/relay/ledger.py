@@ -38,9 +38,13 @@ class Ledger:
 
     def obey(self, relay: Relay, names: Mapping[int, str]) -> None:
         """Tell of this relay's decisions from now on; `names` has the names of interfaces by index."""
-        self.counters.rename(names, (port.name for port in relay.ports))
+        self.rename(relay, names)
         self.transactions.servers = frozenset(map(number, relay.repliers))
         self.unknown.obey(relay)
+
+    def rename(self, relay: Relay, names: Mapping[int, str]) -> None:
+        """Count by these names of interfaces from now on."""
+        self.counters.rename(names, (port.name for port in relay.ports))
 
     @property
     def counters(self) -> Counters:

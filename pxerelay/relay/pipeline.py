@@ -11,6 +11,7 @@ Nothing is sent here, and nothing counted.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from pxerelay.relay.decision import Drop, Dropped
@@ -46,6 +47,7 @@ class Pipeline:
         self.questions = Questions()
         self._rate_limit = RateLimit(0)
         self._fair_share = FairShare(most)
+        self._relay: Relay
         self._fast_path: FastPath
         self._client_interfaces: frozenset[int] = frozenset()
 
@@ -53,8 +55,14 @@ class Pipeline:
         """Decide by this relay from now on; what clients have asked in this second stays known."""
         if relay.config.max_requests != self._rate_limit.limit:
             self._rate_limit = RateLimit(relay.config.max_requests)
-        self._client_interfaces = frozenset(port.index for port in relay.ports if port.index is not None)
+        self._relay = relay
         self._fast_path = FastPath(relay)
+        self.follow(frozenset())
+
+    def follow(self, indexes: AbstractSet[int]) -> None:
+        """Take in that the relay has followed what changed about some interfaces."""
+        self._client_interfaces = self._relay.active_indexes
+        self._fast_path.follow(indexes)
 
     def meet_anew(self) -> None:
         """Have each client that no rule names be a stranger again (`Requests.strangers`)."""

@@ -7,25 +7,23 @@ relaying it. What is decided is returned; the daemon sends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 
 from pxerelay.policy.model import GIADDR, Config
 from pxerelay.policy.pools import ALL_UP, Standing, chosen
-from pxerelay.policy.ports import Link, Port
+from pxerelay.policy.ports import Change, Link, Port
 from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.rules import Choice
 from pxerelay.policy.servers import Pool, Target
 from pxerelay.policy.sticky import StickyClients
 from pxerelay.relay.decision import BROADCAST, Decision, Drop, Dropped, ToClient, ToServers
+from pxerelay.relay.network import Network
 from pxerelay.wire import agentinfo, packet
 from pxerelay.wire.client import Client
 from pxerelay.wire.facts import Facts
 
 _NO_ANSWERS = ResolvedNames()
-
-_LARGEST_PACKET = 65535
-"""Octets of the largest IPv4 packet (RFC 791, 3.1)."""
 
 _ALL_STATIONS = b"\xff" * 6
 """The Ethernet broadcast address."""
@@ -37,11 +35,11 @@ _ASKED = 1 << 16
 class Relay:
     """The rules for one configuration, one state of the network, and what is known and thought of servers.
 
-    Built anew when one of them changes. The configuration is one as it holds on a day (`Config.on`), and
-    `answers` are for servers' DNS names. `sticky` has the clients that keep the `standing` before this one;
-    without it nobody does. `vrfs` tells the names of VRFs by index. Only where interfaces share a giaddr is
-    it remembered who asked, for a reply that does not bring our circuit id back: `asked` has names of
-    interfaces by transaction, from the relay before this one on. `repliers` has the 4 octets of every
+    Built anew when one of them changes, but for the network, which it follows (`follow`). The configuration
+    is one as it holds on a day (`Config.on`), and `answers` are for servers' DNS names. `sticky` has the
+    clients that keep the `standing` before this one; without it nobody does. Only where interfaces share a
+    giaddr is it remembered who asked, for a reply that does not bring our circuit id back: `asked` has names
+    of interfaces by transaction, from the relay before this one on. `repliers` has the 4 octets of every
     server that may get requests.
     """
 
@@ -60,36 +58,33 @@ class Relay:
         self.sticky = sticky
         self._standing = standing
         self._pools = {pool: self._packed((pool,)) for pool in config.pools.values()}
-        self.ports = tuple(ports)
-        self._by_index: dict[int, Port] = {}
-        self._waiting: set[str] = {port.name for port in self.ports if port.waiting}
-        self._by_giaddr: dict[tuple[int, bytes], list[Port]] = {}
-        for port in self.ports:
-            if port.index is not None and port.giaddr is not None:
-                self._by_index[port.index] = port
-                self._by_giaddr.setdefault((port.vrf, port.giaddr.packed), []).append(port)
         self._asked = {} if asked is None else asked
-        self._waiting_indexes: set[int] = set()
-        self._own: set[tuple[int, bytes]] = set()
-        self._vrf_of: dict[int, int] = {}
-        self.vrfs: dict[int, str] = {}
-        self._mtu = _LARGEST_PACKET
-        for link in links:
-            self._own.update((link.vrf, address.packed) for address in link.addresses)
-            if link.vrf:
-                self._vrf_of[link.index] = link.vrf
-            if link.vrf == link.index:
-                self.vrfs[link.index] = link.name
-            if link.up and link.addresses and not link.addresses[0].is_loopback:
-                self._mtu = min(self._mtu, link.mtu)
-            if link.name in self._waiting:
-                self._waiting_indexes.add(link.index)
+        self._network = Network(ports, links)
         self._relays = _masks(config.accept_relayed_from)
         self.repliers = frozenset(self._packed(config.mentioned))
         self._replying_networks = _masks(config.accept_replies_from)
         fixed = config.source_address
         self._source = fixed.packed if isinstance(fixed, IPv4Address) else None
         self._source_is_giaddr = fixed == GIADDR
+
+    def follow(self, ports: Iterable[Port], change: Change) -> None:
+        """Take in what changed of the network; `ports` are all that there are now."""
+        self._network.follow(ports, change)
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """The client interfaces, also those that wait."""
+        return self._network.ports
+
+    @property
+    def active_indexes(self) -> frozenset[int]:
+        """The indexes of client interfaces that serve."""
+        return self._network.active_indexes
+
+    @property
+    def vrfs(self) -> Mapping[int, str]:
+        """The names of VRFs by index."""
+        return self._network.vrfs
 
     def decide(
         self,
@@ -130,8 +125,8 @@ class Relay:
                 return Dropped(Drop.OWN_GIADDR)
             if not self.accepts_router(source):
                 return Dropped(Drop.RELAY_NOT_ACCEPTED)
-        elif (port := self._by_index.get(index)) is None or port.giaddr is None:
-            waits = index in self._waiting_indexes
+        elif (port := self._network.active(index)) is None:
+            waits = self._network.waits(index)
             return Dropped(Drop.INTERFACE_WAITING if waits else Drop.NOT_A_CLIENT_INTERFACE)
         client = Client(facts, port.name if port else None)
         match = self.config.policy.choose(client, port.setting.default if port else None)
@@ -168,7 +163,7 @@ class Relay:
         assert not isinstance(message, bytes)  # noqa: S101  # it is patched where it lies
         vrf, giaddr = port.vrf, port.giaddr.packed if port.giaddr else packet.UNSET
         message[packet.GIADDR] = giaddr
-        if len(self._by_giaddr[vrf, giaddr]) > 1:
+        if len(self._network.with_giaddr(vrf, giaddr)) > 1:
             self._remember(message, port)
         return self.source_for(vrf, giaddr)
 
@@ -176,7 +171,9 @@ class Relay:
         """Return a patched request with our option 82, None where there is none to add or no room for it."""
         if port.info is None or facts.end is None:
             return None
-        return agentinfo.added(facts, port.info.unicast if unicast else port.info.broadcast, self._mtu)
+        return agentinfo.added(
+            facts, port.info.unicast if unicast else port.info.broadcast, self._network.mtu
+        )
 
     def from_us(
         self, message: bytearray, giaddr: IPv4Address, servers: tuple[bytes, ...]
@@ -185,7 +182,7 @@ class Relay:
 
         `giaddr` is patched; an address that is ours in several VRFs is taken for that in the first of them.
         """
-        vrfs = [vrf for vrf, address in self._own if address == giaddr.packed]
+        vrfs = self._network.vrfs_with(giaddr.packed)
         if not vrfs:
             return None
         message[packet.GIADDR] = giaddr.packed
@@ -200,16 +197,16 @@ class Relay:
 
     def vrf_of(self, index: int) -> int:
         """Return the index of the VRF that an interface is in, 0 for the default one."""
-        return self._vrf_of.get(index, 0)
+        return self._network.vrf_of(index)
 
     def owns(self, vrf: int, address: bytes) -> bool:
         """Whether 4 octets are an address of this host in a VRF."""
-        return (vrf, address) in self._own
+        return self._network.owns(vrf, address)
 
     @property
     def own_addresses(self) -> frozenset[bytes]:
         """The addresses of this host in all VRFs, 4 octets each."""
-        return frozenset(address for _, address in self._own)
+        return self._network.own_addresses
 
     def accepts_router(self, source: bytes) -> bool:
         """Whether a router with an address of these 4 octets may relay to us."""
@@ -256,7 +253,7 @@ class Relay:
     def source_for(self, vrf: int, giaddr: bytes) -> bytes | None:
         """Return the source address of a relayed request; a router's giaddr is none of ours to use."""
         if self._source_is_giaddr:
-            return giaddr if (vrf, giaddr) in self._own else None
+            return giaddr if self.owns(vrf, giaddr) else None
         return self._source
 
     def _reply(
@@ -264,8 +261,8 @@ class Relay:
     ) -> ToClient | Dropped:
         if source not in self.repliers and not _within(source, self._replying_networks):
             return Dropped(Drop.NOT_A_SERVER)
-        ports = self._by_giaddr.get((self.vrf_of(index), bytes(message[packet.GIADDR])))
-        if ports is None:
+        ports = self._network.with_giaddr(self.vrf_of(index), bytes(message[packet.GIADDR]))
+        if not ports:
             return Dropped(Drop.NOT_OUR_GIADDR)
         address, hardware = _target(message, facts)
         if ports[0].info:

@@ -21,6 +21,7 @@ from pxerelay import __version__
 from tests.benchmark import report
 from tests.benchmark.burst import burst_part
 from tests.benchmark.counting import counting_part
+from tests.benchmark.footprint import footprint_part
 from tests.benchmark.hostile import hostile_part
 from tests.benchmark.live import quiet_part, reload_part
 from tests.benchmark.loading import loading_part
@@ -40,6 +41,7 @@ PARTS = {
     "reload": reload_part,
     "quiet": quiet_part,
     "sizing": sizing_part,
+    "footprint": footprint_part,
 }
 
 

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from pxerelay.config.load import Loaded, load
+from pxerelay.config.load import load
+from pxerelay.config.loaded import Loaded
 from pxerelay.config.source import read_regular
 from pxerelay.tools.diff import sandbox
 from pxerelay.tools.diff.git_source import RevisionError, commit_of, git, root_of

@@ -12,7 +12,7 @@ from enum import Enum
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
-from pxerelay.config.document import Document
+from pxerelay.config.data import Document
 from pxerelay.policy.model import Config
 from pxerelay.policy.rules import Match
 from pxerelay.relay import words

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Any
 
-from pxerelay.config.document import Document, Map, Mark
-from pxerelay.config.mapping import RulePlaces
+from pxerelay.config.data import Document, Map, Mark
+from pxerelay.config.places import RulePlaces
 from pxerelay.policy.days import FOREVER, day_text
 from pxerelay.policy.model import Config
 from pxerelay.policy.pools import ranked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pxerelay.config import document
-from pxerelay.config.mapping import RulePlaces
+from pxerelay.config.places import RulePlaces
 from pxerelay.relay.account import Narrator
 from pxerelay.relay.words import port_text
 from pxerelay.wire import packet
