@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from pxerelay.config import DEFAULT_PATH
 from pxerelay.linux import control_client
 from pxerelay.wire.arch import ARCHITECTURES, EXPECTED, NUMBER_OF
+from pxerelay.wire.text import printable_lines
 
 OK, FOUND, FAILED, NO_DAEMON = 0, 1, 2, 3
 
@@ -85,9 +86,12 @@ class OutputError(Exception):
 
 
 def tell(text: str) -> None:
-    """Print, now; what can't be printed is not tried again at the interpreter's end."""
+    """Print, now; what can't be printed is not tried again at the interpreter's end.
+
+    Whoever wrote what is in it, a terminal gets nothing but text.
+    """
     try:
-        print(text, flush=True)
+        print(printable_lines(text), flush=True)
     except OSError as error:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
@@ -98,7 +102,7 @@ def tell(text: str) -> None:
 
 def fail(message: str, code: int = FAILED) -> int:
     """Print what is wrong, and return the exit code that says so."""
-    print(message, file=sys.stderr)
+    print(printable_lines(message), file=sys.stderr)
     return code
 
 
@@ -168,6 +172,16 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     """Add the option that names the configuration file."""
     parser.add_argument(
         "--config", type=Path, default=DEFAULT_PATH, metavar="F", help=f"default: {DEFAULT_PATH}"
+    )
+
+
+def add_any_config(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names a configuration, one of a revision too (`files`)."""
+    parser.add_argument(
+        "--config",
+        default=str(DEFAULT_PATH),
+        metavar="F",
+        help=f"a file, or REV:PATH of git; default: {DEFAULT_PATH}",
     )
 
 

@@ -28,6 +28,7 @@ from pxerelay.commands.common import (
 )
 from pxerelay.config.data import Document
 from pxerelay.config.document import parse
+from pxerelay.config.source import DISK
 from pxerelay.linux import control_client
 from pxerelay.policy.rules import Choice, Match, Reason
 from pxerelay.tools.simulate.review import Origins
@@ -209,7 +210,7 @@ _ANY = Choice("", ())
 
 def _document(name: str, digest: str) -> Document:
     """Read a file that the daemon has loaded; ValueError if it is another by now."""
-    octets = Path(name).read_bytes()
+    octets = DISK.read(Path(name))
     if hashlib.sha256(octets).hexdigest() != digest:
         raise ValueError(f"{name} is not as the daemon loaded it; `pxerelay reload` loads it")
     return parse(name, octets.decode("utf-8-sig"))

@@ -22,7 +22,7 @@ from pxerelay.wire.batch import number
 from pxerelay.wire.facts import Facts
 from pxerelay.wire.frames import ETHERNET, IP_HEADER, UDP_HEADER, Framing, Reply
 from tests.unit.batches import Arrival, outcomes
-from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, bare, relay
+from tests.unit.configs import CORE, LEASELESS, LINKS, STANDARD, VLAN10, VLAN20, bare, relay
 from tests.unit.messages import ip, reply, request
 
 VLAN30 = 30
@@ -43,7 +43,7 @@ _BARE = "option82: {link_selection: true, server_override: true}\nsource_address
 
 _CONFIGS = (
     (STANDARD, LINKS),
-    (STANDARD + _SELECTIVE, LINKS),
+    (LEASELESS + _SELECTIVE, LINKS),
     (
         STANDARD.replace("vlan10: {}", "vlan10: {giaddr: 10.20.0.1}").replace(
             "default: altiris}", "default: altiris, giaddr: 10.20.0.1}"
@@ -52,7 +52,7 @@ _CONFIGS = (
         LINKS,
     ),
     (
-        STANDARD.replace("ris: 10.20.0.10", "ris: wds.example.net").replace(
+        LEASELESS.replace("addresses: 10.20.0.10,", "addresses: wds.example.net,").replace(
             "vlan10: {}", "vlan10: {}\n  vlan30: {}"
         )
         + _BARE,
@@ -62,11 +62,14 @@ _CONFIGS = (
 RELAYS = tuple(relay(text, links) for text, links in _CONFIGS)
 """Without option 82; with ids; for VLANs that share a giaddr; without ids, and a server not resolved yet."""
 
-_ALTIRIS = "[10.20.0.20, 10.20.0.21]"
-POOLED = tuple(
-    relay(text.replace(_ALTIRIS, f"{{addresses: {_ALTIRIS}, strategy: hash}}"), links)
-    for text, links in _CONFIGS
-)
+
+def _pooled(text: str) -> str:
+    """Return a configuration in which each client has one of the servers of altiris."""
+    pool = "{addresses: [10.20.0.20, 10.20.0.21], strategy: hash, leases: false}"
+    return re.sub(r"altiris: (\[.*\]|\{.*\})$", f"altiris: {pool}", text, count=1, flags=re.MULTILINE)
+
+
+POOLED = tuple(relay(_pooled(text), links) for text, links in _CONFIGS)
 """The same, but each client has one of two servers."""
 
 _WITH_IDS, _SHARING, _UNRESOLVED = 1, 2, 3

@@ -30,6 +30,11 @@ rules:
   de:ad:be:ef:00:01: drop
 """
 
+LEASELESS = STANDARD.replace("ris: 10.20.0.10", "ris: {addresses: 10.20.0.10, leases: false}").replace(
+    "[10.20.0.20, 10.20.0.21]", "{addresses: [10.20.0.20, 10.20.0.21], leases: false}"
+)
+"""The same, with boot servers that give no addresses: so it may have server override (rule 43)."""
+
 LINKS = (
     Link(1, "lo", up=True, mtu=65536, addresses=(IPv4Address("127.0.0.1"),)),
     Link(2, "core", up=True, mtu=1500, addresses=(IPv4Address("10.20.0.1"),)),

@@ -16,8 +16,7 @@ from typing import IO, Any
 from pxerelay.wire.dissect import LINK_TYPES, Frame
 
 _INSTALL = (
-    "reading captures needs scapy; install it: "
-    f"{shlex.quote(sys.executable)} -m pip install 'pxerelay[captures]'"
+    f"reading captures needs scapy; install it: {shlex.quote(sys.executable)} -m pip install 'scapy>=2.6.1'"
 )
 
 _LINKS = "what can be read is Ethernet, Linux cooked (tcpdump -i any) and raw IP"

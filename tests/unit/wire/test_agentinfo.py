@@ -17,7 +17,7 @@ from pxerelay.relay.relay import Relay
 from pxerelay.wire import agentinfo
 from pxerelay.wire.agentinfo import AgentInfoSetting, info_for
 from pxerelay.wire.facts import Facts
-from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, build, relay, why
+from tests.unit.configs import CORE, LEASELESS, LINKS, STANDARD, VLAN10, VLAN20, build, relay, why
 from tests.unit.messages import ip, message, option, reply, request
 
 NOBODY, RIS, ROUTER = ip("0.0.0.0"), ip("10.20.0.10"), ip("10.30.0.1")
@@ -183,7 +183,7 @@ def test_rule_38_the_room_is_what_the_way_to_the_server_carries() -> None:
 
 
 def test_rule_12_all_sub_options() -> None:
-    text = f"""{STANDARD}
+    text = f"""{LEASELESS}
 option82:
   circuit_id: "{{interface}}@{{giaddr}}"
   remote_id: "{{hostname}}"

@@ -277,4 +277,4 @@ def test_without_scapy_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, "scapy.config", None)
     told = replay(capsys, FOLDER / "proxydhcp-clients.pcap", config)
     assert (told.code, told.out) == (2, "")
-    assert f"{sys.executable} -m pip install 'pxerelay[captures]'" in told.err
+    assert f"{sys.executable} -m pip install 'scapy>=2.6.1'" in told.err
