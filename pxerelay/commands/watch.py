@@ -40,7 +40,7 @@ def watch(arguments: argparse.Namespace) -> int:
             "--watch draws on a terminal; for programs there are `status --json` and `metrics:`", FAILED
         )
     try:
-        before = control_client.ask(arguments.socket, "status")
+        before = control_client.ask(arguments.socket, "status", arguments.timeout)
     except control_client.NoDaemonError as error:
         return fail(str(error), NO_DAEMON)
     with suppress(KeyboardInterrupt), Live(console=console, screen=True, auto_refresh=False) as live:
@@ -59,7 +59,7 @@ def _screens(
         time.sleep(_EVERY)
         before = after
         try:
-            after = control_client.ask(arguments.socket, "status")
+            after = control_client.ask(arguments.socket, "status", arguments.timeout)
         except control_client.NoDaemonError as error:
             yield Text(str(error), style="bold red")
             continue

@@ -44,6 +44,9 @@ from pxerelay.wire import packet
 if TYPE_CHECKING:
     from pxerelay.daemon.exporter import Exporter
 
+_NAMES_WAITED_FOR = 1.0
+"""Seconds that the end of the start waits for DNS answers; packets do not wait for it."""
+
 _LONGEST_ERROR = 500
 """Characters of an error that `status` and the service manager are told."""
 
@@ -61,6 +64,7 @@ class Daemon:
         self._debug = debug
         self._exporter: Exporter | None = None
         self._no_exporter: str | None = None
+        self._control: ControlServer | None = None
         self._active: ActiveConfig
         self._relay_now: Relay
         self._asked: dict[packet.Transaction, str] = {}
@@ -69,6 +73,7 @@ class Daemon:
         self._alarm = Alarm(self._follow_clock)
         self._answers = ResolvedNames()
         self._has_names = asyncio.Event()
+        self._naming: asyncio.Task[None]
         self._questioner = names.DnsClient(self._take_late_answer)
         self._teller = names.DnsLog()
         self._links: tuple[Link, ...] = ()
@@ -119,12 +124,14 @@ class Daemon:
         stack.push_async_callback(self._export, None)
         states = watch()
         self._links = await anext(states)
-        self._apply(held, await self._ask_names(held.loaded.config))
+        self._apply(held, self._answers.renewed(dict.fromkeys(held.loaded.config.dns_names, names.NOT_YET)))
         stack.callback(Listener(udp, self._traffic.readable).close)
+        self._naming = asyncio.get_running_loop().create_task(self._renew_names())
+        stack.push_async_callback(end, (self._naming,))
+        await asyncio.wait((self._naming,), timeout=_NAMES_WAITED_FOR)
         await self._export(held.config.metrics)
-        server = self._open_control()
-        if server:
-            stack.push_async_callback(server.close)
+        stack.push_async_callback(self._close_control)
+        await self._renew_control()
         self._report_start()
         memory.settle()
         notify.notify("READY=1", self._status_text())
@@ -153,6 +160,12 @@ class Daemon:
         async with self._loading:
             self._next_reload = None
             notify.reloading()
+            try:
+                await self._renew_control()
+            except StartError as error:
+                LOGGER.warning("%s", error)
+            if self._exporter:
+                self._exporter.listen(self._active.config.metrics)
             try:
                 held = await self._load()
                 answers = await self._ask_names(held.loaded.config)
@@ -291,14 +304,19 @@ class Daemon:
             LOGGER.info("%s", line)
 
     async def _follow_names(self) -> None:
-        """Ask for servers' DNS names again and again; what is in force stays until an answer differs."""
+        """Ask for servers' DNS names again and again."""
+        await self._naming
         while True:
             await self._has_names.wait()
             await asyncio.sleep(names.INTERVAL)
-            held = self._active
-            answers = await self._ask_names(held.loaded.config)
-            if answers != self._answers and held.loaded is self._active.loaded:  # no reload came in between
-                self._apply(self._active, answers)
+            await self._renew_names()
+
+    async def _renew_names(self) -> None:
+        """Ask for servers' DNS names; what is in force stays until an answer differs."""
+        held = self._active
+        answers = await self._ask_names(held.loaded.config)
+        if answers != self._answers and held.loaded is self._active.loaded:  # no reload came in between
+            self._apply(self._active, answers)
 
     async def _ask_names(self, config: Config) -> ResolvedNames:
         fresh = self._answers.renewed(await self._questioner.resolve(config.dns_names))
@@ -313,21 +331,31 @@ class Daemon:
             if fresh != self._answers:
                 self._apply(self._active, fresh)
 
-    def _open_control(self) -> ControlServer | None:
+    async def _renew_control(self) -> None:
+        """Listen at the control socket, also if it was removed or could not be made before; else say why not.
+
+        Raises StartError if another daemon has it; on a reload that is a warning.
+        """
         try:
-            return ControlServer(
-                self._control_path,
-                {
-                    "status": self._answer_status,
-                    "reload": lambda _: self.reload(),
-                    **Handlers(self._traffic, lambda: self._relay_now).handlers(),
-                },
-            )
+            if self._control is None:
+                self._control = ControlServer(
+                    self._control_path,
+                    {
+                        "status": self._answer_status,
+                        "reload": lambda _: self.reload(),
+                        **Handlers(self._traffic, lambda: self._relay_now).handlers(),
+                    },
+                )
+            elif await self._control.renew():
+                LOGGER.warning("the control socket %s was removed; it is there again", self._control_path)
         except TakenError as error:
             raise StartError(f"{error}: give this one a `--socket` of its own") from None
         except OSError as error:
             LOGGER.warning("no control socket at %s: %s", self._control_path, error.strerror)
-            return None
+
+    async def _close_control(self) -> None:
+        if self._control:
+            await self._control.close()
 
     def _report_start(self) -> None:
         LOGGER.info("pxerelay %s relays by %s: %s", __version__, self._config_path, self._summary())

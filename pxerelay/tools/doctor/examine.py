@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pxerelay.config.load import Loaded
-from pxerelay.linux import netlink, routes
+from pxerelay.linux import control_client, netlink, routes
 from pxerelay.policy.ports import vrfs_to_hear
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.survey_request import ServerQuery, Survey
@@ -36,7 +36,10 @@ _MOST_SERVICES = 16
 
 @dataclass(frozen=True)
 class Wish:
-    """What is to be examined: only an interface or some servers, by name; in whose name, how long to wait."""
+    """What is to be examined: only an interface or some servers, by name; in whose name.
+
+    `seconds` are how long to wait for servers, `timeout` for a daemon that does not answer.
+    """
 
     interface: str | None = None
     servers: tuple[str, ...] = ()
@@ -44,6 +47,7 @@ class Wish:
     everywhere: bool = False
     chaddr: bytes = CHADDR
     seconds: float = 4.0
+    timeout: float = control_client.TIMEOUT
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Examined:
 
 async def examine(loaded: Loaded, path: Path, socket_path: Path, wish: Wish) -> Examined:
     """Examine this host; gather.ElsewhereError or plan.UnknownNameError if that can't be done so."""
-    facts = await gather.facts(loaded, path, socket_path, wish.servers, wish.interface)
+    facts = await gather.facts(loaded, path, socket_path, wish.servers, wish.interface, timeout=wish.timeout)
     servers = tuple(dict.fromkeys(way.server for way in facts.ways))
     found = [*host.findings(facts), *network.findings(facts, servers, wish.interface)]
     asked: tuple[Asked, ...] = ()
