@@ -38,8 +38,8 @@ _FAILURES = 2
 """Questions in a row without an answer that are proof."""
 
 _HURRIED_AFTER, HURRIED_EVERY = 0.5, 3.0
-"""Seconds without an answer to a client after which a server is asked at once, and from such a question to the
-next: with two seconds for the answer it is doubtful before the client asks again."""
+"""Seconds without an answer to a client after which a server is asked at once, and from such a question to
+the next: with two seconds for the answer it is doubtful before the client asks again."""
 
 SETTLING, _LONGEST_SETTLING = 30.0, 480.0
 """Seconds that a server stays up before clients return to it: doubled with each fall, up to that."""
@@ -185,7 +185,7 @@ class Health:
                 yield from ((pool, address) for address in down if address not in self._asked)
 
     def to_ask(self) -> Iterator[tuple[Pool, IPv4Address, float]]:
-        """Yield the servers that are judged by questions, and how long after the last one each is asked again."""
+        """Yield the servers that are judged by questions, and seconds from one question to the next."""
         for pool, addresses in self._pools.values():
             if pool.probing is None:
                 continue
