@@ -10,8 +10,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -115,30 +116,36 @@ def test_silent_peers_of_the_control_socket_do_not_keep_status_out(start: Start,
             assert daemon.status()["config"]["rules"] == 4, "and within two seconds"
 
 
-def test_the_user_at_the_other_end_is_known(network: Network, tmp_path: Path) -> None:
-    with inside(network.relay), socket.socket() as listening, socket.socket(socket.AF_UNIX) as local:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        local.bind(str(tmp_path / "s"))
-        local.listen()
-        (tmp_path / "s").chmod(0o666)
-        tmp_path.chmod(0o755)
-        for kind, place in (("tcp", listening.getsockname()[1]), ("unix", tmp_path / "s")):
-            if kind == "unix":
-                for folder in (tmp_path.parent, tmp_path.parent.parent):
-                    folder.chmod(0o755)
+def test_the_user_at_the_other_end_is_known(network: Network) -> None:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="pxerelay-", dir="/tmp")))
+        stack.enter_context(inside(network.relay))
+        tcp, local = (stack.enter_context(socket.socket(kind)) for kind in (socket.AF_INET, socket.AF_UNIX))
+        tcp.bind(("127.0.0.1", 0))
+        local.bind(str(folder / "s"))
+        (folder / "s").chmod(0o666)
+        folder.chmod(0o755)
+        for listening in (tcp, local):
+            listening.settimeout(10)
+            listening.listen()
+        for kind, place, listening in (("tcp", tcp.getsockname()[1], tcp), ("unix", folder / "s", local)):
             with attack(network, kind, place, PROMETHEUS):
-                peer, _ = (listening if kind == "tcp" else local).accept()
+                peer, _ = listening.accept()
                 with peer:
                     assert peers.user(peer) == PROMETHEUS
-        with socket.create_connection(listening.getsockname()[:2]) as ours:
+
+
+def test_who_has_gone_is_not_taken_for_root(network: Network) -> None:
+    """As the kernel says of a connection that was closed."""
+    with inside(network.relay), socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        with socket.create_connection(listening.getsockname()) as ours:
             peer, _ = listening.accept()
-            while peers.user(peer) != 0:  # those of before are still in the queue
-                peer.close()
-                peer, _ = listening.accept()
+            assert peers.user(peer) == 0
             ours.close()
             time.sleep(0.1)
-            assert peers.user(peer) is None, "who has gone is not taken for root"
+            assert peers.user(peer) is None
             peer.close()
 
 

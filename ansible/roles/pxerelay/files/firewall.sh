@@ -19,6 +19,7 @@ changes() {
 
 firewalld() {
     zones=$(firewall-cmd --get-default-zone && firewall-cmd --get-active-zones | sed -n 's/^\([^ ]*\).*/\1/p')
+    [ "$verb" != close ] || zones=$(firewall-cmd --get-zones | tr ' ' '\n')
     for zone in $(printf '%s\n' "$zones" | sort -u); do
         for place in --permanent --quiet; do
             if firewall-cmd "$place" --zone="$zone" --query-port=67/udp >/dev/null; then
