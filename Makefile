@@ -9,7 +9,7 @@ AT_ONCE := --dist loadfile --no-loadscope-reorder --numprocesses
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.stamp: pyproject.toml tests/lab/install-packages
 	tests/lab/install-packages
@@ -36,11 +36,16 @@ lint: $(VENV)/.stamp ## ruff, mypy, yamllint, ansible-lint; are the generated pa
 unit: $(VENV)/.stamp ## bytes in, decision out; no network
 	$(BIN)/pytest --quiet $(AT_ONCE) 4 tests/unit
 
-role: $(VENV)/.stamp ## the role's templates, filters and collection, by ansible
-	$(BIN)/pytest --quiet $(AT_ONCE) 4 tests/role
+role: $(VENV)/.stamp ## the role: templates, filters, collection; over OpenSSH, and by the oldest ansible-core
+	tests/lab/install-packages openssh-client sudo
+	$(BIN)/pytest --quiet $(AT_ONCE) 3 tests/role
 
 tools: $(VENV)/.stamp ## what the tools do with git and ansible
 	$(BIN)/pytest --quiet $(AT_ONCE) 4 tests/tools
+
+ansible-matrix: $(VENV)/.stamp ## the role by every ansible-core it is for, on Python 3.11 and 3.13; ARGS=2.17 for some
+	tests/lab/install-packages openssh-client
+	$(BIN)/python -m tests.role.matrix $(ARGS)
 
 differential: $(VENV)/.stamp ## the same messages through ISC dhcrelay, dnsmasq and pxerelay, compared
 	$(BIN)/pytest --quiet tests/differential
@@ -98,4 +103,4 @@ demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this 
 molecule: $(VENV)/.stamp ## the role on real systemd hosts; SCENARIOS="rules rollout" for some
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test $(or $(addprefix --scenario-name ,$(SCENARIOS)),--all)
 
-.PHONY: help venv test lint unit role tools integration differential guest firmware editor monitoring dashboard bench fuzz soak wheelhouse collection demo molecule
+.PHONY: help venv test lint unit role tools ansible-matrix integration differential guest firmware editor monitoring dashboard bench fuzz soak wheelhouse collection demo molecule

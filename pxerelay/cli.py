@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
 
 from pxerelay import __version__
-from pxerelay.commands import (
-    check,
-    completion,
-    diff,
-    doctor,
-    explain,
-    import_,
-    probe,
-    replay,
-    run,
-    status,
-    trace,
-    unknown,
-)
-from pxerelay.commands.common import FAILED, OutputError, fail
+from pxerelay.commands.common import FAILED, HelpText, OutputError, fail
 
-COMMANDS = (run, check, explain, diff, replay, status, unknown, trace, probe, doctor, import_, completion)
-"""Their modules, in the order of the help text."""
+COMMANDS: Mapping[str, str] = {
+    "run": "run",
+    "check": "check",
+    "explain": "explain",
+    "diff": "diff",
+    "replay": "replay",
+    "status": "status",
+    "reload": "status",
+    "unknown": "unknown",
+    "trace": "trace",
+    "probe": "probe",
+    "doctor": "doctor",
+    "import": "import_",
+    "completion": "completion",
+}
+"""Which module declares a command, in the order of the help text."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
-    arguments = parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    arguments = parser(given[0] if given else None).parse_args(given)
     run_it: Callable[[argparse.Namespace], int] = arguments.run
     try:
         return run_it(arguments)
@@ -36,13 +39,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fail(str(error)) if str(error) else FAILED
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
+def parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of all commands, or of one if there is such a one: only its module is imported."""
     whole = argparse.ArgumentParser(
-        prog="pxerelay", description="DHCP relay agent that chooses the PXE boot server per client."
+        prog="pxerelay",
+        description="DHCP relay agent that chooses the PXE boot server per client.",
+        formatter_class=HelpText,
     )
     whole.add_argument("--version", action="version", version=f"pxerelay {__version__}")
-    commands = whole.add_subparsers(metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add(commands)
+    commands = whole.add_subparsers(metavar="COMMAND", required=True, prog=whole.prog)
+    for module in _modules(command):
+        import_module(f"pxerelay.commands.{module}").add(commands)
     return whole
+
+
+def _modules(command: str | None) -> Iterable[str]:
+    """Return the modules that are needed, each once."""
+    module = COMMANDS.get(command or "")
+    return [module] if module else dict.fromkeys(COMMANDS.values())

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_command, add_format, fail, tell
-from pxerelay.config import findings, lint
+from pxerelay.config import DEFAULT_PATH, findings, lint
 from pxerelay.config.findings import ConfigError
-from pxerelay.config.load import DEFAULT_PATH, UnreadableError, load
+from pxerelay.config.load import UnreadableError, load
 from pxerelay.linux import clock, control_client
 
 
@@ -33,7 +33,7 @@ def _check(arguments: argparse.Namespace) -> int:
         return fail("--as goes with one file")
     found: list[findings.Finding] = []
     code = OK
-    for path in arguments.files or [DEFAULT_PATH]:
+    for path in arguments.files or [Path(DEFAULT_PATH)]:
         try:
             loaded = load(path, arguments.stands_at, control_socket=control_client.default_path())
         except UnreadableError as error:

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pxerelay.config.findings import did_you_mean
-from pxerelay.config.load import DEFAULT_PATH
+from pxerelay.config import DEFAULT_PATH
 from pxerelay.linux import control_client
 from pxerelay.wire.arch import ARCHITECTURES, EXPECTED, NUMBER_OF
 
@@ -23,6 +22,29 @@ EXITS = {
     NO_DAEMON: "no daemon answers",
 }
 """What exit codes mean with any command; what they mean with one of them is declared beside it."""
+
+_NARROWEST, _MARGIN = 13, 2
+"""Columns of a help text at least, and those that are left free, as argparse has it."""
+
+
+class HelpText(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal. argparse asks shutil, which brings all compression libraries along."""
+
+    def __init__(self, prog: str, *options: Any, **more: Any) -> None:
+        more.setdefault("width", max(_columns() - _MARGIN, _NARROWEST))
+        super().__init__(prog, *options, **more)
+
+
+def _columns() -> int:
+    """Return what `COLUMNS` says, else the terminal's width, else 80."""
+    text = os.environ.get("COLUMNS", "")
+    if text.isdecimal() and int(text):
+        return int(text)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns if sys.__stdout__ else 80
+    except (OSError, ValueError):
+        return 80
+
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What each command adds its parser to."""
@@ -52,7 +74,7 @@ def add_command(
         help=help,
         description=description,
         epilog="\n\n".join(filter(None, parts)),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpText,
     )
     parser.set_defaults(run=run, exits=exits)
     return parser
@@ -84,6 +106,8 @@ def architecture(text: str) -> int:
     """Return the number of a client architecture (option 93) by number or name; LookupError if it is none."""
     number = int(text) if text.isascii() and text.isdecimal() else NUMBER_OF.get(text.casefold())
     if number is None or number > 0xFFFF:
+        from pxerelay.config.findings import did_you_mean
+
         hint = did_you_mean(text, ARCHITECTURES.values()) or EXPECTED
         raise LookupError(f"no architecture is named '{text}'{hint}")
     return number

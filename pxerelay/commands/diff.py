@@ -12,7 +12,8 @@ from pathlib import Path
 
 from pxerelay.commands.common import FOUND, OK, Commands, add_command, add_format, fail, tell
 from pxerelay.config.findings import ConfigError, Finding
-from pxerelay.config.load import Loaded, load
+from pxerelay.config.load import load
+from pxerelay.config.loaded import Loaded
 from pxerelay.linux import clock
 from pxerelay.tools.diff import show
 from pxerelay.tools.diff.compare import compare

@@ -23,17 +23,19 @@ from pxerelay.commands.common import (
 )
 from pxerelay.commands.heard import add_hints, hear, hints_of
 from pxerelay.config.findings import ConfigError
-from pxerelay.config.load import Loaded, load
+from pxerelay.config.load import load
+from pxerelay.config.loaded import Loaded
 from pxerelay.linux import clock
 from pxerelay.policy.model import Config
 from pxerelay.relay import words
-from pxerelay.relay.relay import BROADCAST
+from pxerelay.relay.decision import BROADCAST
 from pxerelay.tools.simulate import replay, replay_text, review
 from pxerelay.tools.simulate.captures import CaptureError
 from pxerelay.tools.simulate.offline import Hints
 from pxerelay.tools.simulate.replay import Replayer
 from pxerelay.wire import packet, probe
 from pxerelay.wire.dissect import Datagram
+from pxerelay.wire.facts import Facts
 from pxerelay.wire.mac import MacError, format_mac, parse_mac
 
 _XID = b"\x12\x34\x56\x78"
@@ -187,8 +189,8 @@ def _heard(
         if interface is None and giaddr is None:
             faults.append(f"{format_mac(chaddr)}: {one.advice(datagram)}")
             continue
-        options = packet.readable_options(message)
-        client = _Client(chaddr, interface, packet.vendor_class(options), packet.architectures(options))
+        facts = Facts(message)
+        client = _Client(chaddr, interface, facts.vendor_class, facts.architectures)
         known = found.get(client)
         better = known and known.request and not one.verdict(known.request).is_decided
         if known is None or (better and one.verdict(datagram).is_decided):
@@ -233,7 +235,7 @@ def _show(
         return
     about = ""
     if client.request:
-        kind = words.client_kind(packet.readable_options(client.request.payload))
+        kind = words.client_kind(Facts(client.request.payload))
         place = f"on {client.interface}" if client.interface else "behind a router"
         about = f"{place} ({kind})"
     tell(review.as_text(explanation, about))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import signal
 
-from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_command, add_config, add_socket
-from pxerelay.config.findings import ConfigError
-from pxerelay.linux import log
+from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_command, add_config, add_socket, fail
+from pxerelay.daemon import loader_process
+from pxerelay.daemon.loader_process import SIGNALS, LoadError, Loading
 
 
 def add(commands: Commands) -> None:
@@ -25,12 +24,34 @@ def add(commands: Commands) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing has been read yet that could be read again
-    log.set_up(debug=arguments.debug)
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until the daemon is there to heed them
+    try:
+        first = loader_process.start(arguments.config, documents=arguments.debug)
+    except LoadError as error:
+        return fail(str(error), FOUND)
+    with first.process as process:
+        try:
+            return _relay(arguments, first)
+        finally:
+            process.kill()
+
+
+def _relay(arguments: argparse.Namespace, first: Loading) -> int:
+    """Import the daemon while its configuration is being loaded, and be it."""
+    from pxerelay.linux import lean, memory
+
+    memory.begin()
+    lean.leave_out_tls()
+    import asyncio
+
+    from pxerelay.config.findings import ConfigError
     from pxerelay.daemon.daemon import Daemon, StartError
+    from pxerelay.linux import log
+
+    log.set_up(debug=arguments.debug)
 
     async def relay() -> None:
-        await Daemon(arguments.config, arguments.socket, debug=arguments.debug).run()
+        await Daemon(arguments.config, arguments.socket, debug=arguments.debug, first=first).run()
 
     try:
         asyncio.run(relay())

@@ -26,7 +26,8 @@ from pxerelay.commands.common import (
     fail,
     tell,
 )
-from pxerelay.config.document import Document, parse
+from pxerelay.config.data import Document
+from pxerelay.config.document import parse
 from pxerelay.linux import control_client
 from pxerelay.policy.rules import Choice, Match, Reason
 from pxerelay.tools.simulate.review import Origins

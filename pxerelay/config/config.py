@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from pxerelay.config import schema
-from pxerelay.config.document import Document, List, Map, Mark
+from pxerelay.config.data import Document, List, Map, Mark
 from pxerelay.config.findings import ConfigError, Finding, did_you_mean
 from pxerelay.config.mapping import RuleReader
 from pxerelay.config.resolve import Resolver
-from pxerelay.policy.model import ROUTE, Config, InterfaceSetting
+from pxerelay.policy.model import LOOPBACK, ROUTE, Config, InterfaceSetting
 from pxerelay.policy.rules import ClientClass, Default, Policy, Reason
 from pxerelay.wire.agentinfo import PLACEHOLDERS, AgentInfoSetting
 from pxerelay.wire.arch import ARCHITECTURES, EXPECTED, NUMBER_OF
@@ -135,6 +135,9 @@ class _Builder:
         for name, value in interfaces.items():
             settings = value if isinstance(value, Map) else Map()
             giaddr = None
+            if name == LOOPBACK:
+                message = f"{name} is the loopback interface, where no client is; take it out"
+                self.resolver.fault(self.main, ("interfaces", name), message, key=True)
             if isinstance(settings.get("giaddr"), str):
                 path = ("interfaces", name, "giaddr")
                 giaddr = self._host_address(settings["giaddr"], path)

@@ -12,15 +12,11 @@ recursion. Depth, and what aliases stand for, are bounded, so that those who wal
 from __future__ import annotations
 
 import re
-from array import array
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import yaml
 
-from pxerelay.config.findings import Finding
+from pxerelay.config.data import Document, List, Map, Mark
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -38,109 +34,12 @@ _QUOTED_STYLES = frozenset("'\"|>")
 _MAY_BE_A_NUMBER = frozenset("0123456789+-.")
 _TAG = "tag:yaml.org,2002:"
 _KNOWN_TAGS = frozenset(f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq"))
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-"""What libyaml takes for the end of a line when it counts them (YAML 1.1, 4.2)."""
 _DEEPEST = 32
 """Collections inside each other; our format has four."""
 _MOST_REPEATED = 100_000
 """Values that all aliases together may stand for: more of them is somebody's joke."""
 _LONGEST_NUMBER = 40
 """Longer runs of digits stay strings: no number of ours has them, and converting them is slow."""
-
-
-class Mark(NamedTuple):
-    """A place in a text; both count from 1."""
-
-    line: int
-    column: int
-
-
-class Map(dict[str, Any]):
-    """A mapping that knows where its keys and values stand: four numbers an entry, in insertion order."""
-
-    __slots__ = ("_index", "_marks")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._marks = array("I")
-        self._index: dict[str, int] | None = None
-
-    def put(self, key: str, value: object, key_mark: Mark, value_mark: Mark) -> None:
-        """Add an entry whose key is not there yet."""
-        if self._index is not None:
-            self._index[key] = len(self._marks)
-        self[key] = value
-        self._marks.extend((*key_mark, *value_mark))
-
-    def key_mark(self, key: str) -> Mark:
-        """Return the place of a key."""
-        at = self._position(key)
-        return Mark(self._marks[at], self._marks[at + 1])
-
-    def value_mark(self, key: str) -> Mark:
-        """Return the place where the value of a key begins."""
-        at = self._position(key)
-        return Mark(self._marks[at + 2], self._marks[at + 3])
-
-    def _position(self, key: str) -> int:
-        if self._index is None:
-            self._index = {name: at * 4 for at, name in enumerate(self)}
-        return self._index[key]
-
-
-class List(list[Any]):
-    """A sequence that knows where its items begin."""
-
-    __slots__ = ("_marks",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._marks = array("I")
-
-    def put(self, value: object, mark: Mark) -> None:
-        """Add an item."""
-        self.append(value)
-        self._marks.extend(mark)
-
-    def mark(self, index: int) -> Mark:
-        """Return the place of an item."""
-        return Mark(self._marks[2 * index], self._marks[2 * index + 1])
-
-
-@dataclass(frozen=True)
-class Document:
-    """One file: its name, its text, the data in it and the faults that were found while reading it."""
-
-    name: str
-    text: str
-    data: Any
-    faults: tuple[Finding, ...] = field(default=())
-
-    @cached_property
-    def lines(self) -> list[str]:
-        """The text's lines, without their ends."""
-        return _LINE_BREAK.split(self.text)
-
-    def finding(self, mark: Mark, message: str) -> Finding:
-        """Make a finding at a place of this file, with that line's text."""
-        shown = self.lines[mark.line - 1] if mark.line <= len(self.lines) else ""
-        return Finding(self.name, mark.line, mark.column, message, shown)
-
-    def mark_of(self, path: Iterable[str | int], *, key: bool = False) -> Mark:
-        """Return where the value at a path of keys and indexes begins; with `key`, where its key stands."""
-        here, mark = self.data, Mark(1, 1)
-        for step in path:
-            if isinstance(here, Map) and step in here:
-                name = str(step)
-                key_mark, mark = here.key_mark(name), here.value_mark(name)
-                here = here[name]
-                if key:
-                    mark = key_mark
-            elif isinstance(here, List) and isinstance(step, int):
-                mark, here = here.mark(step), here[step]
-            else:
-                break
-        return mark
 
 
 def parse(name: str, text: str) -> Document:

@@ -11,12 +11,13 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
-from pxerelay.config.document import Document, List, Map
+from pxerelay.config.data import Document, List, Map
 from pxerelay.config.findings import Finding, Severity
-from pxerelay.config.mapping import RulePlaces, last_day, rules_of
+from pxerelay.config.mapping import last_day
+from pxerelay.config.places import RulePlaces, rules_of
 from pxerelay.config.resolve import ALL
 from pxerelay.policy.days import FOREVER, day_text
-from pxerelay.policy.model import Config
+from pxerelay.policy.model import LOOPBACK, Config
 from pxerelay.policy.rules import Choice, PatternRule, RuleTable
 from pxerelay.policy.servers import Target
 from pxerelay.wire.mac import MAC_OCTETS, Pattern, format_mac
@@ -42,6 +43,7 @@ class Kind(Enum):
     COVERABLE_RULES = "coverable-rules"
     LONE_SERVER = "lone-server"
     UNSEEN_SERVERS = "unseen-servers"
+    EVERY_INTERFACE = "every-interface"
 
 
 def warnings(config: Config, documents: Sequence[Document], today: int) -> list[Finding]:
@@ -65,6 +67,7 @@ class _Lint:
     def found(self) -> Iterator[Finding]:
         yield from self._unused_servers()
         yield from self._strategies()
+        yield from self._every_interface()
         yield from self._ends()
         yield from self._shadowed_addresses()
         yield from self._shadowed_patterns()
@@ -86,6 +89,16 @@ class _Lint:
             if name not in named:
                 message = f"nothing in this configuration names the server '{name}'; take it out, or use it"
                 yield _warning(Kind.UNUSED_SERVER, main, ("servers", name), message)
+
+    def _every_interface(self) -> Iterator[Finding]:
+        """Yield the globs that mean the uplink too, whatever it is called."""
+        for entry in self._config.interfaces:
+            if entry.is_glob and not entry.name.strip("*?"):
+                message = (
+                    f"'{entry.name}' makes every interface of a host but {LOOPBACK} a client interface, also "
+                    'those that lead to servers; write a glob that only client VLANs match, such as "vlan*"'
+                )
+                yield _warning(Kind.EVERY_INTERFACE, self._documents[0], ("interfaces", entry.name), message)
 
     def _strategies(self) -> Iterator[Finding]:
         """Yield the servers whose strategy does nothing."""

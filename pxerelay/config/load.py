@@ -6,34 +6,17 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from pxerelay.config import config, document
-from pxerelay.config.document import Document, Map
+from pxerelay.config.data import Document, Map
 from pxerelay.config.findings import ConfigError, Finding
+from pxerelay.config.loaded import Loaded
 from pxerelay.config.source import DISK, Source
-from pxerelay.policy.model import Config
-
-DEFAULT_PATH = Path("/etc/pxerelay/pxerelay.yml")
 
 
 class UnreadableError(ConfigError):
     """A main file that is not there or can't be read: nothing was checked."""
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A configuration and the files it was made of, the main file first.
-
-    `files` maps each file's path to the SHA-256 of its octets. `sha256` is that of all their octets in
-    that order, what `cat FILES | sha256sum` prints: for a file with no includes its own digest.
-    """
-
-    config: Config
-    documents: tuple[Document, ...]
-    files: dict[str, str]
-    sha256: str
 
 
 def load(

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from pxerelay.config import schema
-from pxerelay.config.document import Document, List, Map
+from pxerelay.config.data import Document, List, Map
 from pxerelay.config.findings import Finding, did_you_mean
 from pxerelay.policy.rules import Choice
 from pxerelay.policy.servers import Host, Pool, Probing, Strategy, Target, can_be_server

@@ -7,17 +7,19 @@ phrase that completes "this is not ...": that is where an error's "what would be
 from __future__ import annotations
 
 import json
+import pkgutil
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator, ValidationError
-
-from pxerelay.config.document import Document
+from pxerelay.config import keywords
+from pxerelay.config.data import Document
 from pxerelay.config.findings import Finding, did_you_mean
 from pxerelay.wire.text import printable
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 FILE_NAME = "pxerelay.schema.json"
 
@@ -25,14 +27,24 @@ FILE_NAME = "pxerelay.schema.json"
 @cache
 def schema() -> dict[str, Any]:
     """Return the schema of the main file, as shipped in the package."""
-    loaded: dict[str, Any] = json.loads(resources.files("pxerelay").joinpath(FILE_NAME).read_text("utf-8"))
+    loaded: dict[str, Any] = json.loads(pkgutil.get_data("pxerelay", FILE_NAME) or b"")
     return loaded
 
 
-@cache
-def _validator(definition: str | None) -> Draft202012Validator:
+def part(definition: str | None) -> dict[str, Any]:
+    """Return the schema of the main file, or that of a file which is to meet one of its definitions."""
     whole = schema()
-    return Draft202012Validator(whole if definition is None else {**whole, **_only(whole, definition)})
+    return whole if definition is None else {**whole, **_only(whole, definition)}
+
+
+def _errors(data: Any, definition: str | None) -> Iterator[ValidationError]:
+    """Yield what is wrong; the library that knows takes long to import, and most files have no fault."""
+    wanted = part(definition)
+    if keywords.meets(data, wanted, wanted["$defs"]):
+        return
+    from jsonschema import Draft202012Validator
+
+    yield from Draft202012Validator(wanted).iter_errors(data)
 
 
 def _only(whole: Mapping[str, Any], definition: str) -> dict[str, Any]:
@@ -63,7 +75,7 @@ def findings(document: Document, definition: str | None = None) -> list[Finding]
         expected = "`rules:`" if definition else "at least `default:`"
         return [Finding(document.name, 1, 1, f"the file is empty; it needs {expected}")]
     found: list[Finding] = []
-    for error in _validator(definition).iter_errors(_without_plain_rules(document.data)):
+    for error in _errors(_without_plain_rules(document.data), definition):
         for leaf in _leaves(error):
             found.extend(_explain(document, leaf))
     return found

@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pxerelay.config.load import Loaded
-from pxerelay.config.mapping import RulePlaces
+from pxerelay.config.loaded import Loaded
+from pxerelay.config.places import RulePlaces
 from pxerelay.policy.days import day_text
 from pxerelay.policy.model import Config
 

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pxerelay.daemon.places import Place, Places
+from pxerelay.daemon.slots import Slot, Slots
 from pxerelay.daemon.stream import Stream, follow
 from pxerelay.linux import peers
 from pxerelay.linux.localsocket import LocalSocket
@@ -47,7 +47,7 @@ class ControlServer:
         """Listen; TakenError if another daemon does so there, OSError if it can't be done."""
         self._path = path
         self._handlers = handlers
-        self._places = Places(_PEERS, _PEERS_EACH)
+        self._slots = Slots(_PEERS, _PEERS_EACH)
         self._limiter = Limiter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._listen()
@@ -89,9 +89,9 @@ class ControlServer:
             await asyncio.sleep(0)  # packets have their turn, and who had to go is gone
 
     def _admit(self, peer: socket.socket) -> None:
-        """Serve a peer, if there is a place for it; else tell it so."""
-        place = self._places.take(peers.user(peer))
-        if place is None:
+        """Serve a peer, if there is a slot for it; else tell it so."""
+        slot = self._slots.take(peers.user(peer))
+        if slot is None:
             with contextlib.suppress(OSError):
                 peer.send(_BUSY)
             peer.close()
@@ -99,16 +99,16 @@ class ControlServer:
 
         def done(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
-            self._places.give_back(place)
+            self._slots.give_back(slot)
             if task.cancelled():  # perhaps before it began
                 peer.close()
 
-        task = asyncio.get_running_loop().create_task(self._serve(peer, place))
-        place.leave = task.cancel
+        task = asyncio.get_running_loop().create_task(self._serve(peer, slot))
+        slot.leave = task.cancel
         self._tasks.add(task)
         task.add_done_callback(done)
 
-    async def _serve(self, peer: socket.socket, place: Place) -> None:
+    async def _serve(self, peer: socket.socket, slot: Slot) -> None:
         try:
             reader, writer = await asyncio.open_unix_connection(sock=peer, limit=_REQUEST_LIMIT)
         except BaseException:
@@ -116,7 +116,7 @@ class ControlServer:
             raise
         handed_over = False
         try:
-            reply = await self._answer(reader, place)
+            reply = await self._answer(reader, slot)
             if isinstance(reply, Stream):
                 handed_over = True
                 self._follow(reply, reader, writer)
@@ -133,7 +133,7 @@ class ControlServer:
                     await writer.wait_closed()
 
     def _follow(self, stream: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve a stream in a task of its own: its place is free for the next peer."""
+        """Serve a stream in a task of its own: its slot is free for the next peer."""
 
         def done(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
@@ -144,19 +144,19 @@ class ControlServer:
         self._tasks.add(task)
         task.add_done_callback(done)
 
-    async def _answer(self, reader: asyncio.StreamReader, place: Place) -> Response:
+    async def _answer(self, reader: asyncio.StreamReader, slot: Slot) -> Response:
         try:
             line = await asyncio.wait_for(reader.readline(), _PEER_TIMEOUT)
             request = json.loads(line)
             handler = self._handlers[request["command"]]
         except (ValueError, TypeError, KeyError, RecursionError):
             return {"error": f'a request is one line such as {{"command": "{next(iter(self._handlers))}"}}'}
-        place.busy = True
+        slot.busy = True
         try:
             return await handler(request)
         finally:
-            place.busy = False
-            self._places.served(place)
+            slot.busy = False
+            self._slots.served(slot)
 
 
 _BUSY = b'{"error": "as many commands of this user are being carried out as may be; try again in a moment"}\n'

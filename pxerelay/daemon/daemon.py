@@ -5,44 +5,41 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import importlib
 import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pxerelay import __version__
 from pxerelay.config.findings import ConfigError
-from pxerelay.config.mapping import RulePlaces
-from pxerelay.daemon import stats
+from pxerelay.config.places import RulePlaces
+from pxerelay.daemon import loader_process, stats
 from pxerelay.daemon.active_config import ActiveConfig
 from pxerelay.daemon.control import ControlServer
+from pxerelay.daemon.export import Export
 from pxerelay.daemon.handlers import Handlers
 from pxerelay.daemon.healthcheck import HealthCheck
-from pxerelay.daemon.loader import LoadError, load_apart
+from pxerelay.daemon.loader import loaded
+from pxerelay.daemon.loader_process import LoadError, Loading
+from pxerelay.daemon.port_log import PortLog
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux import clock, memory, names, notify, sockets
 from pxerelay.linux.clock import Alarm
-from pxerelay.linux.fields import Fields
-from pxerelay.linux.interfaces import watch
+from pxerelay.linux.interfaces import Changes, watch
 from pxerelay.linux.listener import Listener
 from pxerelay.linux.localsocket import TakenError
 from pxerelay.linux.log import LOGGER
 from pxerelay.linux.tasks import end
 from pxerelay.linux.vrfs import VrfSockets
 from pxerelay.policy.model import Config
-from pxerelay.policy.ports import Link, Port, assign, vrfs_to_hear
+from pxerelay.policy.ports import Change, Link, PortTable, vrfs_to_hear
 from pxerelay.policy.resolved import ResolvedName, ResolvedNames
 from pxerelay.relay.account import Narrator
 from pxerelay.relay.relay import Relay
-from pxerelay.relay.words import port_text
 from pxerelay.wire import packet
-
-if TYPE_CHECKING:
-    from pxerelay.daemon.exporter import Exporter
 
 _NAMES_WAITED_FOR = 1.0
 """Seconds that the end of the start waits for DNS answers; packets do not wait for it."""
@@ -56,14 +53,19 @@ class StartError(Exception):
 
 
 class Daemon:
-    """One running relay. What changes at run time is exchanged as a whole, by one assignment."""
+    """One running relay. What changes at run time is exchanged as a whole, by one assignment.
 
-    def __init__(self, config_path: Path, control_path: Path, *, debug: bool) -> None:
+    `first` is the loading of the configuration to begin with, if somebody has begun it already.
+    """
+
+    def __init__(
+        self, config_path: Path, control_path: Path, *, debug: bool, first: Loading | None = None
+    ) -> None:
+        self._first = first
         self._config_path = config_path
         self._control_path = control_path
         self._debug = debug
-        self._exporter: Exporter | None = None
-        self._no_exporter: str | None = None
+        self._export = Export(self.status)
         self._control: ControlServer | None = None
         self._active: ActiveConfig
         self._relay_now: Relay
@@ -76,8 +78,9 @@ class Daemon:
         self._naming: asyncio.Task[None]
         self._questioner = names.DnsClient(self._take_late_answer)
         self._teller = names.DnsLog()
-        self._links: tuple[Link, ...] = ()
-        self._ports: tuple[Port, ...] = ()
+        self._links: Mapping[int, Link] = {}
+        self._table: PortTable
+        self._port_log = PortLog()
         self._loading = asyncio.Lock()
         self._next_reload: asyncio.Task[dict[str, Any]] | None = None
         self._reloads: set[asyncio.Task[dict[str, Any]]] = set()
@@ -89,6 +92,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._request_reload)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, loader_process.SIGNALS)
         stopped = loop.create_task(stop.wait())
         relaying = loop.create_task(self._relay())
         await asyncio.wait((stopped, relaying), return_when=asyncio.FIRST_COMPLETED)
@@ -107,7 +111,7 @@ class Daemon:
                 states = await self._start(stack)
             await asyncio.gather(self._follow(states), self._follow_names())
 
-    async def _start(self, stack: contextlib.AsyncExitStack) -> AsyncGenerator[tuple[Link, ...], None]:
+    async def _start(self, stack: contextlib.AsyncExitStack) -> AsyncGenerator[Changes, None]:
         """Begin to relay, leaving to `stack` how to end it, and return the states of the network to come."""
         try:
             held = await self._load()
@@ -121,15 +125,15 @@ class Daemon:
         stack.callback(self._alarm.close)
         self._healthcheck = HealthCheck(self._traffic, self._apply_again)
         stack.callback(self._healthcheck.close)
-        stack.push_async_callback(self._export, None)
+        stack.push_async_callback(self._export.serve, None)
         states = watch()
-        self._links = await anext(states)
+        self._links = (await anext(states)).links
         self._apply(held, self._answers.renewed(dict.fromkeys(held.loaded.config.dns_names, names.NOT_YET)))
         stack.callback(Listener(udp, self._traffic.readable).close)
         self._naming = asyncio.get_running_loop().create_task(self._renew_names())
         stack.push_async_callback(end, (self._naming,))
         await asyncio.wait((self._naming,), timeout=_NAMES_WAITED_FOR)
-        await self._export(held.config.metrics)
+        await self._export.serve(held.config.metrics)
         stack.push_async_callback(self._close_control)
         await self._renew_control()
         self._report_start()
@@ -138,11 +142,12 @@ class Daemon:
         return states
 
     async def _load(self) -> ActiveConfig:
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        loaded = await load_apart(self._config_path, documents=self._debug)
-        places, since = RulePlaces(loaded.documents), datetime.now(timezone.utc)
-        return ActiveConfig.on_day(clock.today(), loaded, places, since, took=loop.time() - begun)
+        loading = self._first or loader_process.start(self._config_path, documents=self._debug)
+        self._first = None
+        fresh = await loaded(loading)
+        places, since = RulePlaces(fresh.documents), datetime.now(timezone.utc)
+        took = asyncio.get_running_loop().time() - loading.since
+        return ActiveConfig.on_day(clock.today(), fresh, places, since, took)
 
     async def reload(self) -> dict[str, Any]:
         """Load the configuration again; one that does not load changes nothing but `last_error`."""
@@ -164,8 +169,7 @@ class Daemon:
                 await self._renew_control()
             except StartError as error:
                 LOGGER.warning("%s", error)
-            if self._exporter:
-                self._exporter.listen(self._active.config.metrics)
+            self._export.renew(self._active.config.metrics)
             try:
                 held = await self._load()
                 answers = await self._ask_names(held.loaded.config)
@@ -175,7 +179,7 @@ class Daemon:
                 return self._refuse(error)
             self._last_error = None
             self._last_reload_at = held.since
-            await self._export(held.config.metrics)
+            await self._export.serve(held.config.metrics)
             await asyncio.sleep(0)
             memory.give_back()
             LOGGER.info("reloaded %s: %s", self._config_path, self._summary())
@@ -195,7 +199,7 @@ class Daemon:
             exc_info=None if expected else error,
         )
         notify.notify("READY=1", f"STATUS=new configuration refused: {self._last_error}")
-        self._traffic.watches.announce({"event": "refused", "error": self._last_error})
+        self._traffic.ledger.watches.announce({"event": "refused", "error": self._last_error})
         return {"error": text}
 
     def status(self) -> dict[str, Any]:
@@ -220,7 +224,7 @@ class Daemon:
                     "giaddr": str(port.giaddr) if port.giaddr else None,
                     "waiting": port.waiting or None,
                 }
-                for port in self._ports
+                for port in self._relay_now.ports
             },
             "dns": {
                 name: {"addresses": list(map(str, answer.addresses)), "error": answer.error or None}
@@ -228,73 +232,71 @@ class Daemon:
             },
             "metrics": {
                 "at": self._active.config.metrics,
-                "error": self._exporter.error if self._exporter else self._no_exporter,
+                "error": self._export.error,
             },
             "counters": traffic.totals(),
-            "traffic": stats.traffic(relay, traffic.counters),
+            "traffic": stats.traffic(relay, traffic.ledger.counters),
             "servers": stats.servers(
-                relay, traffic.counters, traffic.transactions, now, self._healthcheck.states()
+                relay, traffic.ledger.counters, traffic.ledger.transactions, now, self._healthcheck.states()
             ),
-            "clients": stats.last_clients(relay, traffic.names, traffic.transactions, now),
-            "unknown": len(traffic.unknown),
+            "clients": stats.last_clients(relay, traffic.names, traffic.ledger.transactions, now),
+            "unknown": len(traffic.ledger.unknown),
         }
 
     async def _answer_status(self, _: Mapping[str, Any]) -> dict[str, Any]:
         return self.status()
 
-    async def _export(self, at: str | None) -> None:
-        """Serve metrics at a place from now on, or nowhere."""
-        self._no_exporter = None
-        if self._exporter is None and at is not None:  # its libraries take memory, and not everybody wants it
-            try:
-                module = await asyncio.to_thread(importlib.import_module, "pxerelay.daemon.exporter")
-            except ImportError as error:
-                self._no_exporter = str(error)
-                LOGGER.warning("no metrics: %s", error)
-                return
-            self._exporter = module.Exporter(self.status)
-        if self._exporter is not None:
-            self._exporter.listen(at)
-
     def _apply(self, held: ActiveConfig, answers: ResolvedNames) -> None:
-        """Put a configuration, a new state of the network or new answers into force: build, then swap."""
-        held = held.on(clock.today())
+        """Put a configuration or new answers into force: build, then swap."""
+        held, healthcheck = held.on(clock.today()), self._healthcheck
         config = held.config
-        ports = assign(config, self._links, socket.gethostname())
-        healthcheck = self._healthcheck
-        sticky = healthcheck.sticky(config)
-        relay = Relay(config, ports, self._links, answers, healthcheck.standing, sticky, self._asked)
+        table = PortTable(config, self._links.values(), socket.gethostname())
+        sticky, links = healthcheck.sticky(config), self._links.values()
+        relay = Relay(config, table.ports, links, answers, healthcheck.standing, sticky, self._asked)
         if held.dated:
             self._alarm.set(None if held.next_end is None else held.next_end + 1)
         else:
             self._alarm.close()
-        before = {port.name: port for port in self._ports}
         if config.dns_names:
             self._has_names.set()
         else:
             self._has_names.clear()  # nothing to ask for, and so no reason to wake up
-        self._active, self._answers, self._ports, self._relay_now = held, answers, ports, relay
+        self._active, self._answers, self._table, self._relay_now = held, answers, table, relay
         self._traffic.narrator = Narrator(relay, held.places.line_of) if self._debug else None
-        self._traffic.obey(relay, {link.index: link.name for link in self._links})
-        self._traffic.watches.obey(relay, self._traffic.names, held.described(self._config_path))
+        self._traffic.obey(relay, table.names)
+        self._traffic.ledger.watches.obey(relay, table.names, held.described(self._config_path))
         healthcheck.follow(relay)
-        heard = self._vrfs.follow(vrfs_to_hear(config, ports, self._links))
-        self._traffic.elsewhere = frozenset(link.index for link in self._links if link.vrf in heard)
-        for port in ports:
-            if before.get(port.name) != port:
-                LOGGER.info("interface %s", port_text(port), extra=Fields(interface=port.name).extra)
+        self._hear_vrfs()
+        self._port_log.tell_all(relay.ports)
+
+    def _follow_network(self, change: Change) -> None:
+        """Patch what depends on links and their addresses, where these changed."""
+        relay, held = self._relay_now, self._active
+        relay.follow(self._table.ports, change)
+        self._traffic.follow(relay, change.indexes)
+        self._traffic.ledger.watches.obey(relay, self._table.names, held.described(self._config_path))
+        self._hear_vrfs()
+        self._port_log.tell(change.fresh)
+        notify.notify(self._status_text())
+
+    def _hear_vrfs(self) -> None:
+        links = self._links.values()
+        heard = self._vrfs.follow(vrfs_to_hear(self._active.config, self._relay_now.ports, links))
+        self._traffic.elsewhere = frozenset(link.index for link in links if link.vrf in heard)
 
     def _apply_again(self) -> None:
         """Put into force what is, where something else that it depends on has changed."""
         self._apply(self._active, self._answers)
 
-    async def _follow(self, states: AsyncGenerator[tuple[Link, ...], None]) -> None:
-        """Keep up with the network."""
+    async def _follow(self, states: AsyncGenerator[Changes, None]) -> None:
+        """Keep up with the network; of most links nothing is of interest."""
         async with contextlib.aclosing(states):
-            async for links in states:
-                self._links = links
-                self._apply_again()
-                notify.notify(self._status_text())
+            async for changes in states:
+                self._links = changes.links
+                self._traffic.settle()  # for names change with the table
+                change = self._table.update(changes.changed)
+                if change.matters:
+                    self._follow_network(change)
 
     def _follow_clock(self) -> None:
         """Pass over the rules whose last day is over; where the clock was set back they apply again."""
@@ -367,8 +369,9 @@ class Daemon:
 
     def _summary(self) -> str:
         rules = len(self._active.loaded.config.policy.rules)
-        active = sum(not port.waiting for port in self._ports)
-        return f"{rules} rules, {active} of {len(self._ports)} client interfaces active"
+        ports = self._relay_now.ports
+        active = sum(not port.waiting for port in ports)
+        return f"{rules} rules, {active} of {len(ports)} client interfaces active"
 
     def _status_text(self) -> str:
         return f"STATUS={self._summary()}"

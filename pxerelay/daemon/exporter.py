@@ -1,7 +1,7 @@
 """Serves metrics over HTTP, to this host alone: on a loopback port or a Unix socket.
 
 The event loop takes connections, reads what peers ask and sends the answers, so that nothing wakes up while
-nobody asks, and no peer holds up another (`places`). Threads make answers of questions (wsgiref,
+nobody asks, and no peer holds up another (`slots`). Threads make answers of questions (wsgiref,
 prometheus-client), while packets flow.
 """
 
@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
 from prometheus_client.core import Metric
 
 from pxerelay.daemon import metrics
-from pxerelay.daemon.places import Place, Places
+from pxerelay.daemon.slots import Slot, Slots
 from pxerelay.linux import peers
 from pxerelay.linux.localsocket import LocalSocket, TakenError
 from pxerelay.linux.log import LOGGER
@@ -129,7 +129,7 @@ class _Server:
         self._http = _Http()
         self._http.set_app(make_wsgi_app(registry))
         self._threads = ThreadPoolExecutor(_THREADS, "metrics")
-        self._places = Places(_PEERS, _PEERS_EACH)
+        self._slots = Slots(_PEERS, _PEERS_EACH)
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop.add_reader(self._listening, self._accept)
 
@@ -158,19 +158,19 @@ class _Server:
         self._admit(peer)
 
     def _admit(self, peer: socket.socket) -> None:
-        """Serve a peer, if there is a place for it."""
-        place = self._places.take(peers.user(peer))
-        if place is None:
+        """Serve a peer, if there is a slot for it."""
+        slot = self._slots.take(peers.user(peer))
+        if slot is None:
             peer.close()
             return
 
         def done(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
-            self._places.give_back(place)
+            self._slots.give_back(slot)
             peer.close()
 
-        task = self._loop.create_task(self._serve(peer, place))
-        place.leave = task.cancel
+        task = self._loop.create_task(self._serve(peer, slot))
+        slot.leave = task.cancel
         self._tasks.add(task)
         task.add_done_callback(done)
 
@@ -183,14 +183,14 @@ class _Server:
         if self._listening.fileno() >= 0:
             self._loop.add_reader(self._listening, self._accept)
 
-    async def _serve(self, peer: socket.socket, place: Place) -> None:
+    async def _serve(self, peer: socket.socket, slot: Slot) -> None:
         reader, writer = await asyncio.open_connection(sock=peer, limit=_LONGEST_REQUEST)
         try:
             asked = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _PEER_TIMEOUT)
-            place.busy = True
+            slot.busy = True
             answer = await self._loop.run_in_executor(self._threads, self._http.answer, asked)
-            place.busy = False
-            self._places.served(place)
+            slot.busy = False
+            self._slots.served(slot)
             writer.transport.set_write_buffer_limits(0)  # drain() then waits until all is written
             writer.write(answer)
             await asyncio.wait_for(writer.drain(), _PEER_TIMEOUT)

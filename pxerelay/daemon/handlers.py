@@ -62,11 +62,11 @@ class Handlers:
 
     async def _trace(self, request: Mapping[str, Any]) -> Response:
         """Follow clients, as `pxerelay trace` wants it."""
-        return trace_stream.begin(self._traffic.watches, request)
+        return trace_stream.begin(self._traffic.ledger.watches, request)
 
     async def _unknown(self, _: Mapping[str, Any]) -> Response:
         """Return what `pxerelay unknown` asks for, as JSON; between its pieces packets have their turn."""
-        found, loop, relay = self._traffic.unknown, asyncio.get_running_loop(), self._relay()
+        found, loop, relay = self._traffic.ledger.unknown, asyncio.get_running_loop(), self._relay()
         strangers = found.newest_first()
         pieces: list[str] = []
         for start in range(0, len(strangers), _PIECE):

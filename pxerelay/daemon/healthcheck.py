@@ -8,7 +8,7 @@ its own, so that the answer is told from the client's, and goes to nobody.
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from ipaddress import IPv4Address
@@ -24,10 +24,12 @@ from pxerelay.policy.pools import ALL_UP, Standing
 from pxerelay.policy.ports import Port
 from pxerelay.policy.servers import Pool, Probing
 from pxerelay.policy.sticky import Sample, StickyClients
+from pxerelay.relay.decision import Drop, Dropped, ToServers
 from pxerelay.relay.questions import ReceivedReply
-from pxerelay.relay.relay import Drop, Relay, ToServers
-from pxerelay.wire import agentinfo, packet, probe
+from pxerelay.relay.relay import Relay
+from pxerelay.wire import packet, probe
 from pxerelay.wire.batch import number
+from pxerelay.wire.facts import Facts
 
 _ASKER = "healthcheck"
 
@@ -113,7 +115,7 @@ class HealthCheck:
         now = loop.time()
         self._timer = loop.call_later(_LOOKS_EVERY, self._look)
         self._sticky.pass_time(now)
-        self._health.judge(self._traffic.transactions.record, now)
+        self._health.judge(self._traffic.ledger.transactions.record, now)
         standing, before = self._health.standing(now), self.standing
         self._tell_news()
         if standing != before:
@@ -148,7 +150,7 @@ class HealthCheck:
 
     def _send_sample(self, address: IPv4Address, sample: Sample) -> None:
         message = bytearray(sample.message)
-        message[packet.XID] = secrets.token_bytes(4)
+        message[packet.XID] = os.urandom(4)
         message[packet.FLAGS] |= packet.BROADCAST_FLAG
         decision = ToServers((address.packed,), sample.source, vrf=sample.vrf)
 
@@ -156,7 +158,7 @@ class HealthCheck:
             """Count for the server that was asked, also if it answers from another address."""
             if answered:
                 now = asyncio.get_running_loop().time()
-                self._traffic.transactions.heard(number(address.packed), now)
+                self._traffic.ledger.transactions.heard(number(address.packed), now)
 
         self._send(message, decision, _TRY_TAKES, tell)
 
@@ -176,7 +178,7 @@ class HealthCheck:
         def tell(answered: bool) -> None:
             self._asking.discard(address)
             if answered:  # perhaps from another address than it was asked at
-                self._traffic.transactions.heard(number(address.packed), loop.time())
+                self._traffic.ledger.transactions.heard(number(address.packed), loop.time())
             self._health.asked(address, loop.time(), answered=answered)
             self._tell_news()
 
@@ -195,7 +197,7 @@ class HealthCheck:
         transaction, questions = packet.transaction(message), self._traffic.questions
 
         def take(reply: ReceivedReply) -> bool:
-            if isinstance(reply.decision, Drop) and reply.decision not in _ANSWERS_ALL_THE_SAME:
+            if isinstance(reply.decision, Dropped) and reply.decision.reason not in _ANSWERS_ALL_THE_SAME:
                 return False
             if questions.end(transaction):
                 tell(True)
@@ -218,7 +220,7 @@ def _question(relay: Relay, pool: Pool, address: IPv4Address, chaddr: bytes) -> 
     It seems to come from a VLAN of ours. Where we have none, as behind routers, it comes from our own
     address on the way to the server; OSError if there is no way.
     """
-    message = probe.discover(chaddr, secrets.token_bytes(4), _VENDOR_CLASS, (0,))
+    message = probe.discover(chaddr, os.urandom(4), _VENDOR_CLASS, (0,))
     message[packet.HOPS] = 1
     port = _port(relay, pool, lambda vrf: _is_reached(address, vrf))
     if port is None or port.giaddr is None:
@@ -226,13 +228,8 @@ def _question(relay: Relay, pool: Pool, address: IPv4Address, chaddr: bytes) -> 
         source = fixed.packed if isinstance(fixed, IPv4Address) else sockets.route_source(str(address))
         message[packet.GIADDR] = source
         return message, ToServers((address.packed,), source)
-    message[packet.GIADDR] = port.giaddr.packed
-    if port.info:
-        place = agentinfo.find_end(message)
-        with_option = place and agentinfo.added(message, place, port.info.broadcast, port.mtu)
-        message = bytearray(with_option or message)
-    source_address = relay.source_for(port.vrf, port.giaddr.packed)
-    return message, ToServers((address.packed,), source_address, vrf=port.vrf)
+    decision = relay.addressed(Facts(message), port, (address.packed,))
+    return bytearray(decision.message or message), decision._replace(message=None)
 
 
 def _port(relay: Relay, pool: Pool, reached: Callable[[int], bool]) -> Port | None:

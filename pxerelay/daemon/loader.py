@@ -1,26 +1,20 @@
 """Loading in a process of its own, so that neither its time nor its memory nor its end is the daemon's.
 
-The child is a Python with this module, `python -I -c ... PATH`. It writes to its standard output the
-version of the program on a line, and then one pickle: a Loaded, or the findings of a configuration that
-has faults. Only the daemon reads that, and only from the child that it started itself.
+Only the daemon reads what the child says (`loader_child`), and only from the one that it started itself.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import pickle
-import subprocess
-import sys
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import IO, Any
 
 from pxerelay import __version__
 from pxerelay.config.findings import ConfigError
-from pxerelay.config.load import Loaded, load
+from pxerelay.config.loaded import Loaded
+from pxerelay.daemon.loader_process import LoadError, Loading
 
 LIMIT = 600.0
 """Seconds that loading may take, a hundred times what the largest mappings need."""
@@ -28,44 +22,16 @@ LIMIT = 600.0
 _TOLD = 2000
 """Octets of what a child that crashed said, the last ones, that are told."""
 
-_BOOTSTRAP = """\
-import os, signal, sys
-signal.signal(signal.SIGHUP, signal.SIG_IGN)
-try:
-    os.nice(10)
-except OSError:
-    pass
-try:
-    with open('/proc/self/oom_score_adj', 'w') as file:
-        file.write('1000')
-except OSError:
-    pass
-sys.path[:] = sys.argv[3:]
-from pxerelay.daemon import loader
-loader.main(sys.argv[1:3])
-"""
-"""What the child does.
 
-It finds the same modules as the daemon, and none in the folder it happens to be started in. A SIGHUP
-that was sent to the whole service asks for another reload and must not end this one. Packets come first,
-also where the daemon has one processor and shares it with this, if the child may be nice. Where memory runs
-out the kernel takes this process and leaves the daemon (oom_score_adj, proc(5)).
-"""
-
-
-class LoadError(Exception):
-    """The child did not do its work: it crashed, was killed or took too long."""
-
-
-async def load_apart(path: Path, *, documents: bool) -> Loaded:
-    """Load a configuration in a child process; `documents` asks for the files' texts and places too.
+async def loaded(loading: Loading) -> Loaded:
+    """Return the configuration that a child loads.
 
     Raises ConfigError as `load` does, LoadError or OSError if it could not be done. Cancelling this
     ends the child.
     """
-    with _started([str(path), "documents" if documents else "bare"]) as process:
+    with loading.process as process:
         try:
-            out, said = await asyncio.wait_for(_outputs(process), LIMIT)
+            out, said = await asyncio.wait_for(_outputs(loading), LIMIT)
             code = process.wait()  # both streams have ended, and so has the child
         except asyncio.TimeoutError:
             raise LoadError(f"loading took longer than {LIMIT:.0f} s") from None
@@ -82,22 +48,8 @@ async def load_apart(path: Path, *, documents: bool) -> Loaded:
     raise ConfigError(result)
 
 
-def _started(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-    # Not asyncio's subprocess: to cancel that while it starts one may wait forever (Python 3.11.7).
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-I", "-c", _BOOTSTRAP, *arguments, *filter(None, sys.path)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for the daemon alone, which ends the child
-        )
-    except OSError as error:
-        raise LoadError(f"the loader can't be started: {error.strerror}") from error
-
-
-async def _outputs(process: subprocess.Popen[bytes]) -> Sequence[bytes]:
-    return await asyncio.gather(_all_of(process.stdout), _all_of(process.stderr))
+async def _outputs(loading: Loading) -> Sequence[bytes]:
+    return await asyncio.gather(_all_of(loading.process.stdout), _all_of(loading.process.stderr))
 
 
 async def _all_of(stream: IO[bytes] | None) -> bytes:
@@ -108,21 +60,6 @@ async def _all_of(stream: IO[bytes] | None) -> bytes:
         return await reader.read()
     finally:
         transport.close()
-
-
-def main(arguments: list[str]) -> None:
-    """Be the child: load, write the result, end."""
-    path, wanted = arguments
-    result: Any
-    try:
-        loaded = load(Path(path))
-        result = loaded if wanted == "documents" else replace(loaded, documents=())
-    except ConfigError as error:
-        result = error.findings
-    with open(sys.stdout.fileno(), "wb", closefd=False) as out:
-        out.write(__version__.encode() + b"\n")
-        pickle.dump(result, out, pickle.HIGHEST_PROTOCOL)
-    os._exit(0)  # with the table's memory as it is: freeing it piece by piece takes time for nothing
 
 
 def _unpickled(octets: bytes) -> Any:

@@ -23,7 +23,7 @@ from prometheus_client.core import (
 
 from pxerelay.policy.rules import Reason
 from pxerelay.relay.counters import OTHER
-from pxerelay.relay.relay import SUSPICIOUS, Drop
+from pxerelay.relay.decision import SUSPICIOUS, Drop
 
 _MOST_ZEROS = 2500
 """Series of one metric that are there before they count; where there would be more, none is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-import secrets
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -13,8 +13,9 @@ from typing import Any
 from pxerelay.config.findings import did_you_mean
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.policy.ports import Port
+from pxerelay.relay.decision import MEANING, Dropped, ToClient, ToServers
 from pxerelay.relay.questions import ReceivedReply
-from pxerelay.relay.relay import MEANING, Relay, ToClient, ToServers
+from pxerelay.relay.relay import Relay
 from pxerelay.relay.words import server_names, server_text
 from pxerelay.wire import packet, probe
 from pxerelay.wire.mac import MacError, format_mac, parse_mac
@@ -85,7 +86,7 @@ async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]
         raise ProbeError("others are asking already; try again in a moment")
     _check_name(relay, asked.expected)
     port = _port(relay, asked.interface)
-    message = probe.discover(asked.chaddr, secrets.token_bytes(4), asked.vendor_class, asked.architectures)
+    message = probe.discover(asked.chaddr, os.urandom(4), asked.vendor_class, asked.architectures)
     decision = relay.decide(message, port.index or 0, packet.UNSET)
     found: dict[str, Any] = {
         "mac": format_mac(asked.chaddr),
@@ -94,8 +95,9 @@ async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]
         "answers": [],
         "failures": [],
     }
-    if not isinstance(decision, ToServers):
-        return {**found, "dropped": MEANING[decision]}  # type: ignore[index]  # a request is for no client
+    if isinstance(decision, Dropped):
+        return {**found, "dropped": MEANING[decision.reason]}
+    assert isinstance(decision, ToServers)  # noqa: S101  # a request is for no client
     found["servers"] = [server_text(relay, server) for server in decision.servers]
     loop = asyncio.get_running_loop()
     start, missing, complete = loop.time(), set(decision.servers), asyncio.Event()

@@ -6,15 +6,17 @@ Each server gets a request of its own, so that an answer is known to be one to i
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 from functools import partial
 from ipaddress import IPv4Address
 from typing import Any, Protocol
 
+from pxerelay.relay.decision import Drop, Dropped, ToServers
 from pxerelay.relay.questions import Questions, ReceivedReply
-from pxerelay.relay.relay import Drop, Relay, ToServers
+from pxerelay.relay.relay import Relay
 from pxerelay.relay.survey_request import MOST, ServerQuery, Survey, SurveyError
 from pxerelay.wire import bootserver, packet, probe
+from pxerelay.wire.facts import Facts
 
 _ASKER = "survey"
 
@@ -67,7 +69,7 @@ async def ask(way: Sender, relay: Relay, survey: Survey) -> list[dict[str, Any]]
     def take(one: _Asked, start: float, reply: ReceivedReply) -> bool:
         if len(one.told["answers"]) < _MOST_ANSWERS:
             one.told["answers"].append(_plain(reply, (loop.time() - start) * 1000))
-        dropped = reply.decision if isinstance(reply.decision, Drop) else None
+        dropped = reply.decision.reason if isinstance(reply.decision, Dropped) else None
         through_us = one.told["interface"] is not None
         one.answered |= dropped is None or (dropped is Drop.NOT_OUR_GIADDR and not through_us)
         if all(other.answered for other in mine.values()):
@@ -75,7 +77,7 @@ async def ask(way: Sender, relay: Relay, survey: Survey) -> list[dict[str, Any]]
         return True
 
     for errand in survey.errands:
-        xid = secrets.token_bytes(4)
+        xid = os.urandom(4)
         one = _Asked(errand, xid)
         asked.append(one)
         message = probe.discover(survey.chaddr, xid, survey.vendor_class, survey.architectures)
@@ -116,7 +118,7 @@ def _addressed(relay: Relay, errand: ServerQuery, message: bytearray) -> ToServe
     if port.waiting:
         return f"interface {port.name} waits: {port.waiting}"
     message[packet.HOPS] = 1
-    return relay.addressed(message, port, servers)
+    return relay.addressed(Facts(message), port, servers)
 
 
 def _plain(reply: ReceivedReply, milliseconds: float) -> dict[str, Any]:
@@ -127,7 +129,7 @@ def _plain(reply: ReceivedReply, milliseconds: float) -> dict[str, Any]:
         "interface": reply.interface,
         "milliseconds": round(milliseconds, 1),
         "octets": len(reply.message),
-        "dropped": reply.decision.value if isinstance(reply.decision, Drop) else None,
+        "dropped": reply.decision.reason.value if isinstance(reply.decision, Dropped) else None,
         "giaddr": str(IPv4Address(bytes(reply.message[packet.GIADDR]))),
         "identifier": str(answer.identifier) if answer.identifier else None,
         "address": str(answer.address) if answer.address else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -14,21 +14,20 @@ from pxerelay.daemon.warnings import Warnings, failure_texts, fields_of
 from pxerelay.linux import sockets
 from pxerelay.linux.burst_meter import BurstMeter
 from pxerelay.linux.inbox import BATCH, Inbox
+from pxerelay.linux.listener import Taken
 from pxerelay.linux.log import LOGGER
 from pxerelay.linux.outbox import Failure, LinkOutbox, UdpOutbox
-from pxerelay.relay.account import Account, Narrator
-from pxerelay.relay.counters import Counters
-from pxerelay.relay.fast_path import FastPath, Known
-from pxerelay.relay.questions import Questions, ReceivedReply, heard
-from pxerelay.relay.rate_limit import RateLimit
-from pxerelay.relay.relay import SUSPICIOUS, Decision, Drop, Relay, ToClient, ToServers
-from pxerelay.relay.trace import Watch, Watches
-from pxerelay.relay.transactions import Transactions
-from pxerelay.relay.unknown import Unknown
+from pxerelay.relay.account import Narrator
+from pxerelay.relay.decision import SUSPICIOUS, Dropped, ToServers
+from pxerelay.relay.ledger import Ledger
+from pxerelay.relay.outcome import Lost, Outcome, Replies, Requests
+from pxerelay.relay.pipeline import Pipeline
+from pxerelay.relay.relay import Relay
+from pxerelay.relay.trace import Watch
 from pxerelay.wire import packet
-from pxerelay.wire.batch import NOWHERE, Batch, client_number, number
-from pxerelay.wire.frames import Framing, Reply
-from pxerelay.wire.mac import MAC_OCTETS, format_mac
+from pxerelay.wire.batch import Batch
+from pxerelay.wire.facts import Facts
+from pxerelay.wire.frames import Framing
 
 _TURN = 0.005
 """Seconds after which the event loop gets its turn for signals, the control socket and reloads."""
@@ -47,8 +46,8 @@ class Traffic:
     """Moves datagrams by the rules of a `Relay`, which may be exchanged for another at any time.
 
     `udp` hears the default VRF and sends everywhere, `link` sends by link layer. `elsewhere` tells which
-    interfaces another socket hears. With a `narrator` each decision is logged; `watches` are told of those
-    about clients that somebody follows. Replies to `questions` go to no client, but to whoever asked.
+    interfaces another socket hears. What becomes of messages is told to the `ledger`. With a `narrator` each
+    decision is logged. Replies to `questions` go to no client, but to whoever asked.
     """
 
     def __init__(self, udp: socket.socket, link: socket.socket) -> None:
@@ -57,25 +56,20 @@ class Traffic:
         self._to_network = UdpOutbox()
         self._to_link = LinkOutbox(link)
         self._warnings = Warnings()
-        self._gate = RateLimit(0)
-        self._pace = BurstMeter(_STORM_WINDOW, _STORM)
+        self._pipeline = Pipeline(BATCH)
+        self._storms = BurstMeter(_STORM_WINDOW, _STORM)
         self._storm = False
-        self._fast_path: FastPath | None = None
-        self._framings: dict[int | None, Framing] = {}
+        self._framings: dict[int, Framing] = {}
         self._drops: WeakKeyDictionary[socket.socket, int] = WeakKeyDictionary()
-        self.unknown = Unknown()
         self.narrator: Narrator | None = None
-        self.watches = Watches()
-        self.questions = Questions()
+        self.questions = self._pipeline.questions
         self.names: Mapping[int, str] = {}
         self.elsewhere: AbstractSet[int] = frozenset()
-        self.transactions = Transactions()
-        self._counters = Counters()
+        self.ledger = Ledger()
         self._failed_requests = self._failed_replies = self._send_failures = 0
         self._not_received = self._bad_checksums = 0
         self._checksums = sockets.Checksums()
         self._damaged_before = self._checksums.bad()
-        self._accounts: list[tuple[packet.Message, Account, Sequence[Watch]]] = []
 
     def close(self) -> None:
         """Close what was opened to send by, but for the sockets that were given."""
@@ -84,33 +78,28 @@ class Traffic:
 
     def obey(self, relay: Relay, names: Mapping[int, str]) -> None:
         """Relay by these rules from now on; `names` has the names of interfaces by index."""
-        if self._fast_path:
-            self._fast_path.settle()
         self.names = names
-        self._counters.rename(names, (port.name for port in relay.ports))
-        if relay.config.max_requests != self._gate.limit:
-            self._gate = RateLimit(relay.config.max_requests)
-        self._framings = {
-            port.index: Framing(port.address.packed, port.hardware, port.mtu)
-            for port in relay.ports
-            if port.address
-        }
-        self.transactions.servers = frozenset(map(number, relay.repliers))
-        self._fast_path = FastPath(relay, self._counters)
+        self.ledger.obey(relay, names)
+        self._framings.clear()
+        self._pipeline.obey(relay)
         self._to_network.keep_lanes(relay.repliers)
-        self.unknown.obey(relay)
 
-    @property
-    def counters(self) -> Counters:
-        """What was counted by interface and server, up to now."""
-        if self._fast_path:
-            self._fast_path.settle()
-        return self._counters
+    def follow(self, relay: Relay, indexes: AbstractSet[int]) -> None:
+        """Take in that the relay has followed what changed about some interfaces."""
+        self.ledger.rename(relay, self.names)
+        for index in indexes:
+            self._framings.pop(index, None)
+        self._pipeline.follow(indexes)
+
+    def settle(self) -> None:
+        """Count what was not counted yet, by the names that interfaces have now."""
+        _ = self.ledger.counters
 
     def totals(self) -> dict[str, Any]:
         """Return what was counted since the start; `dropped` has every reason, also those not met yet."""
         self._notice_overflow(self._udp)
-        totals = self.counters.totals()
+        counters = self.ledger.counters
+        totals = counters.totals()
         return {
             "requests": totals["requests"],
             "replies": totals["replies"],
@@ -119,20 +108,17 @@ class Traffic:
             "send_failures": self._send_failures,
             "not_received": self._not_received,
             "bad_checksums": self._bad_checksums,
-            "without_option82": self._counters.without_option82,
+            "without_option82": counters.without_option82,
             "dropped": totals["dropped"],
         }
 
-    def readable(self, sock: socket.socket) -> int:
-        """Relay what is waiting at a UDP socket, and return how many datagrams that was.
+    def readable(self, sock: socket.socket) -> Taken:
+        """Relay what is waiting at a UDP socket, for a while.
 
         Where net.ipv4.udp_l3mdev_accept is set, the socket of the default VRF hears broadcasts in other
         VRFs too (ip-sysctl.rst); one copy is enough.
         """
-        fast_path = self._fast_path
-        if fast_path is None:
-            return 0
-        total, end = 0, time.monotonic() + _TURN
+        total, more, end = 0, False, time.monotonic() + _TURN
         elsewhere = self.elsewhere if sock is self._udp else frozenset()
         while True:
             try:
@@ -143,166 +129,77 @@ class Traffic:
             total += len(batch)
             if elsewhere:
                 batch.ignore(elsewhere)
-            try:
-                self._relay(batch, fast_path)
-            except Exception:  # noqa: BLE001  # whatever one message did, the next ones are relayed
-                self._to_network.discard()
-                self._to_link.discard()
-                self._accounts.clear()
-                self._warnings.bug(len(batch))
-            if len(batch) < BATCH or time.monotonic() > end:
+            self._relay(batch)
+            more = len(batch) == BATCH
+            if not more or time.monotonic() > end:
                 break
         if total > _CROWD:
             self._notice_overflow(sock)
-        return total
+        return Taken(total, more)
 
-    def _relay(self, batch: Batch, fast_path: FastPath) -> None:
-        now = time.monotonic()
-        self._storm = self._pace.busy(len(batch), now)
-        rest: Iterable[int] = range(len(batch))
-        strangers: list[int]
-        refused: set[int] = set()
-        answered = False
-        if self.unknown.looks_again(now):
-            fast_path.meet_anew()
-        watched = self.watches.wanting(batch, now) if self.watches else _NOBODY
-        if self.narrator is None:
-            aside = {*watched, *self.questions.among(batch)} if watched or self.questions else _NOBODY
-            known, rest = fast_path.take(batch, leave=aside)
-            strangers = known.strangers
-            self._known(known, now)
-            answered = bool(known.replies)
-            if aside:
-                strangers += fast_path.strangers(batch, aside)
-        else:
-            strangers = fast_path.strangers(batch)
-        for at in rest:
-            message, interface, source, _ = batch.arrival(at)
-            if interface == NOWHERE:
-                refused.add(at)
-                continue
-            sent: packet.Message = message
-            decision = self._decide(batch, at, fast_path, now)
-            if self.questions and self._was_asked(heard(batch, at, decision), now):
-                refused.add(at)
-                continue  # it goes nowhere that could be told
-            if isinstance(decision, ToServers):
-                sent = decision.message or message
-                self._to_servers([sent], decision)
-                self._counters.add_requests(interface, decision, 1)
-                if self.transactions.room(now):
-                    self.transactions.sent([sent], interface, decision, now)
-            elif isinstance(decision, ToClient):
-                sent = decision.message or message
-                self.transactions.heard(batch.sources[at], now)
-                answered = True
-                self._to_client(sent, decision)
-                self._counters.add_replies(decision.port.index or 0, source, 1)
-            else:
-                self._drop(decision, message, interface, source)
-                if decision is not Drop.MAPPED_TO_DROP and decision is not Drop.NOT_RESOLVED:
-                    refused.add(at)
-            if self.narrator is not None or at in watched:
-                account = self.watches.account(message, interface, source, decision)
-                self._accounts.append((sent, account, watched.get(at, ())))
-        if strangers:
-            self._note(batch, strangers, refused, fast_path, now)
-        if answered and self.transactions.pending:
-            self._match(batch, refused, now)
-        self._flush(now)
+    def _relay(self, batch: Batch) -> None:
+        """Have a batch decided on, send what goes somewhere, then keep the books.
 
-    def _match(self, batch: Batch, refused: AbstractSet[int], now: float) -> None:
-        """Find the replies that requests wait for, among those of a batch that were relayed."""
-        pending = self.transactions.pending
-        xids = batch.words(packet.XID.start)
-        if not pending.keys().isdisjoint(xids):
-            for at, xid in enumerate(xids):
-                if xid not in pending or at in refused or batch.sizes[at] < packet.HEADER_SIZE:
-                    continue  # of a message that does not reach so far the column shows an older one's
-                if batch.messages[at][packet.OP] == packet.BOOTREPLY:
-                    self.transactions.answered(xid, batch.sources[at], now)
+        Whatever one message did, the next batch is relayed; and what was sent stays sent.
+        """
+        now, watches = time.monotonic(), self.ledger.watches
+        self._storm = self._storms.busy(len(batch), now)
+        try:
+            if self.ledger.unknown.looks_again(now):
+                self._pipeline.meet_anew()
+            watched = watches.wanting(batch, now) if watches else _NOBODY
+            decided = self._pipeline.decide(batch, now, watched, each_alone=self.narrator is not None)
+            for outcome in decided.outcomes:
+                self._queue(outcome)
+        except Exception:  # noqa: BLE001
+            self._to_network.discard()
+            self._to_link.discard()
+            self._warnings.bug(f"up to {len(batch)} messages were lost")
+            return
+        try:
+            failures = self._flush()
+            self.ledger.enter(batch, decided, now)
+            for outcome in decided.outcomes:
+                if isinstance(outcome, Lost) and outcome.decision.reason in SUSPICIOUS:
+                    self._warn(batch, outcome)
+            for at, (facts, outcome) in decided.alone.items():
+                if outcome.decision and (self.narrator is not None or at in watched):
+                    self._tell(batch, at, facts, outcome, watched.get(at, ()), failures, now)
+        except Exception:  # noqa: BLE001
+            self._warnings.bug(f"up to {len(batch)} messages were not counted")
 
-    def _note(
-        self, batch: Batch, strangers: list[int], refused: set[int], fast_path: FastPath, now: float
-    ) -> None:
-        """Note who fell to a default; a request that we had no business with does not count as met."""
-        if refused:
-            for at in refused.intersection(strangers):
-                fast_path.forget(client_number(batch.messages[at]))
-            strangers = [at for at in strangers if at not in refused]
-        for at in strangers[: self.unknown.room_for(len(strangers))]:
-            self.unknown.note(batch.messages[at], batch.indexes[at], now)
-
-    def send(self, message: packet.Message, decision: ToServers) -> list[str]:
-        """Send a request of our own, and return what failed."""
-        self._to_servers([decision.message or message], decision)
-        return self._flush()
-
-    def _was_asked(self, reply: ReceivedReply | None, now: float) -> bool:
-        """Give a reply to a question of our own to whoever asked."""
-        taken = self.questions.take(reply)
-        if taken and reply:
-            self.transactions.heard(number(reply.source), now)
-        return taken
-
-    def _decide(self, batch: Batch, at: int, fast_path: FastPath, now: float) -> Decision:
-        """Decide on one message; a client that asks too much is not worth reading its options for."""
-        message = batch.messages[at]
-        client = client_number(message)
-        if packet.is_request(message) and self._gate.is_shut(client, now):
-            return Drop.FLOOD
-        decision = fast_path.decide(batch, at)
-        if isinstance(decision, ToServers) and self._gate.excess((client,), now):
-            return Drop.FLOOD
-        return decision
-
-    def _known(self, known: Known, now: float) -> None:
-        """Send what goes its known way, but for floods."""
-        excess = self._gate.excess(known.clients, now)
-        if excess:
-            for index, count in known.leave_out(excess).items():
-                self._counters.add_drops(index, Drop.FLOOD, count)
-            sender = format_mac(next(iter(excess)).to_bytes(8, sys.byteorder)[:MAC_OCTETS])
-            self._warnings.flood(sender)
-        room = self.transactions.room(now) if known.clients else 0
-        for way, messages in known.groups.items():
-            if messages:
-                self._to_servers(messages, way.decision)
-                way.count += len(messages)
-                if room:
-                    some = messages if len(messages) <= room else messages[:1]
-                    self.transactions.sent(some, way.index, way.decision, now)
-                    room -= len(some)
-        for leaves, replies in known.replies.items():
-            leaves.count += len(replies)
-            self._to_link.put(replies, self._framings[leaves.index], leaves.index)
-            self.transactions.heard(leaves.source, now)
+    def _queue(self, outcome: Outcome) -> None:
+        """Have the messages of an outcome sent with the next flush."""
+        if isinstance(outcome, Requests):
+            self._to_servers(outcome.messages, outcome.decision)
+        elif isinstance(outcome, Replies):
+            port = outcome.port
+            if port.index is not None and port.address is not None:  # one that waits has no giaddr to name
+                framing = self._framings.get(port.index)
+                if framing is None:
+                    framing = Framing(port.address.packed, port.hardware, port.mtu)
+                    self._framings[port.index] = framing
+                self._to_link.put(outcome.replies, framing, port.index)
 
     def _to_servers(self, messages: Sequence[packet.Message], decision: ToServers) -> None:
+        if not messages:
+            return
         control = b""
         if decision.source is not None or decision.vrf:
             control = sockets.packet_info(decision.source or packet.UNSET, decision.vrf)
         for address in decision.servers:
             self._to_network.put(messages, address, control)
 
-    def _to_client(self, message: packet.Message, decision: ToClient) -> None:
-        index = decision.port.index
-        if index is None:  # a waiting port has no giaddr that a reply could name
-            return
-        reply = Reply(message, number(decision.address), decision.hardware)
-        self._to_link.put([reply], self._framings[index], index)
+    def send(self, message: packet.Message, decision: ToServers) -> list[str]:
+        """Send a request of our own, and return what failed."""
+        self._to_servers([decision.message or message], decision)
+        return [text for failures in self._flush().values() for text in failure_texts(failures)]
 
-    def _drop(self, reason: Drop, message: packet.Message, interface: int, source: bytes) -> Drop:
-        self._counters.add_drops(interface, reason)
-        if reason in SUSPICIOUS:
-            self._warnings.dropped(reason, message, self.names.get(interface, str(interface)), source)
-        return reason
-
-    def _flush(self, received: float = 0.0) -> list[str]:
-        """Send what was collected, count and tell what failed, and return it."""
+    def _flush(self) -> Mapping[int, Sequence[Failure]]:
+        """Send what was collected, and return what failed by the identity of the message."""
         failed: dict[int, list[Failure]] = {}
         for failure in (*self._to_network.flush(self._udp, storm=self._storm), *self._to_link.flush()):
-            self._warnings.failed(failure, self.watches.relay)
+            self._warnings.failed(failure, self.ledger.watches.relay)
             self._send_failures += len(failure.messages)
             for message in failure.messages:
                 if not failure.to_client:
@@ -310,22 +207,36 @@ class Traffic:
                 elif id(message) not in failed:  # one reply may be several fragments
                     self._failed_replies += 1
                 failed.setdefault(id(message), []).append(failure)
-        if self._accounts:
-            self._tell(failed, received)
-        return [text for failures in failed.values() for text in failure_texts(failures)]
+        return failed
 
-    def _tell(self, failed: Mapping[int, Sequence[Failure]], received: float) -> None:
-        """Log what became of messages, and tell who follows their clients."""
-        sent, at = time.monotonic(), time.time()
-        for message, account, watches in self._accounts:
-            failures = failure_texts(failed.get(id(message), ()))
-            if self.narrator is not None:
-                but = "".join(f"; BUT {failure}" for failure in failures)
-                LOGGER.debug("%s%s", self.narrator.text(account), but, extra=fields_of(account).extra)
-            for watch in watches:
-                when = sent if account.request else received
-                watch.tell(account, packet.transaction(message), failures, when, at)
-        self._accounts.clear()
+    def _warn(self, batch: Batch, outcome: Lost) -> None:
+        message, interface, source, _ = batch.arrival(outcome.positions[0])
+        reason = outcome.decision.reason
+        self._warnings.dropped(reason, message, self.names.get(interface, str(interface)), source)
+
+    def _tell(
+        self,
+        batch: Batch,
+        at: int,
+        facts: Facts,
+        outcome: Outcome,
+        watches: Sequence[Watch],
+        failed: Mapping[int, Sequence[Failure]],
+        received: float,
+    ) -> None:
+        """Log what became of a message, and tell who follows its client."""
+        decision, source = outcome.decision, batch.sources[at].to_bytes(4, sys.byteorder)
+        if decision is None:
+            return
+        account = self.ledger.watches.account(facts, batch.indexes[at], source, decision)
+        sent = facts.message if isinstance(decision, Dropped) else decision.message or facts.message
+        failures = failure_texts(failed.get(id(sent), ()))
+        if self.narrator is not None:
+            but = "".join(f"; BUT {failure}" for failure in failures)
+            LOGGER.debug("%s%s", self.narrator.text(account), but, extra=fields_of(account).extra)
+        for watch in watches:
+            when = time.monotonic() if account.request else received
+            watch.tell(account, packet.transaction(sent), failures, when, time.time())
 
     def _notice_overflow(self, sock: socket.socket) -> None:
         """Count what the kernel dropped since the last look: damaged on the way, or for want of room."""

@@ -12,7 +12,8 @@ from pxerelay.linux.fields import Fields
 from pxerelay.linux.log import LOGGER, Limiter
 from pxerelay.linux.outbox import Failure
 from pxerelay.relay.account import Account
-from pxerelay.relay.relay import MEANING, Drop, Relay
+from pxerelay.relay.decision import MEANING, Drop
+from pxerelay.relay.relay import Relay
 from pxerelay.relay.words import client_mac, server_names
 from pxerelay.wire import packet
 
@@ -22,11 +23,6 @@ class Warnings:
 
     def __init__(self) -> None:
         self._limiter = Limiter()
-
-    def flood(self, mac: str) -> None:
-        """Tell of a client that asks too much."""
-        text = f"dropped a message of {mac}: {MEANING[Drop.FLOOD]}"
-        self.warn(Drop.FLOOD, text, lambda: Fields(mac, reason=Drop.FLOOD.value))
 
     def dropped(self, reason: Drop, message: packet.Message, interface: str, source: bytes) -> None:
         """Tell of a message that was dropped, by the name of the interface and the sender's 4 octets."""
@@ -52,10 +48,10 @@ class Warnings:
 
         self.warn(kind, f"{_failure_text(failure)}{hint}", about)
 
-    def bug(self, count: int) -> None:
-        """Tell of messages that were lost by a fault of ours, which is being handled, with where it is."""
+    def bug(self, what: str) -> None:
+        """Tell what came of a fault of ours, which is being handled, and where it is."""
         if self._limiter.allow("bug", time.monotonic()) is not None:
-            LOGGER.exception("a fault of pxerelay: up to %d messages were lost; please report it", count)
+            LOGGER.exception("a fault of pxerelay: %s; please report it", what)
 
     def warn(self, kind: object, text: str, about: Callable[[], Fields] = Fields) -> None:
         """Log a warning, but each kind at a bounded rate."""

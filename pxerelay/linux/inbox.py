@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+import time
 
 from pxerelay.linux import mmsg
 from pxerelay.wire.batch import EXCESS, SLOT, Batch, Room, room_size
@@ -15,24 +16,29 @@ BATCH = 256
 _NAME = struct.Struct("@4x4s8x")
 """The sender's address in a struct sockaddr_in (ip(7))."""
 
-_CONTROL = struct.Struct("@N8xi4s4s4x")
-"""A control message (cmsg(3)): its length, level and type, then struct in_pktinfo (ip(7)): the interface's
-index, the local address, the destination in the packet."""
+_STAMP = struct.Struct("@N8xll")
+"""A control message (cmsg(3)): its length, level and type, then when the datagram came, a struct timespec
+(SO_TIMESTAMPNS, the kernel's networking/timestamping.rst). It comes before the next one."""
+
+_INFO = struct.Struct("@N8xi4s4s4x")
+"""Another: struct in_pktinfo (ip(7)): the interface's index, the local address, the packet's destination."""
+
+_CONTROL_SIZE = _STAMP.size + _INFO.size
 
 _IOVECS = struct.Struct("@PNPN")
 """Where the two parts of a datagram go, and how long they may be (readv(2))."""
 
-_WORD = 4
+_WORD, _LONG = 4, struct.calcsize("@l")
 
 
 class Inbox:
-    """Room for one batch, received from UDP sockets that have IP_PKTINFO set (`sockets.open_udp`)."""
+    """Room for one batch, received from sockets that tell of datagrams what `sockets.open_udp` asks for."""
 
     def __init__(self) -> None:
         data = mmsg.Buffer(room_size(BATCH))
         self._room = Room(data.octets)
         names = mmsg.Buffer(BATCH * _NAME.size)
-        controls = mmsg.Buffer(BATCH * _CONTROL.size)
+        controls = mmsg.Buffer(BATCH * _CONTROL_SIZE)
         iovecs = mmsg.Buffer(BATCH * _IOVECS.size)
         self._headers = mmsg.Buffer(BATCH * mmsg.MMSGHDR.size)
         self._kept = data, names, controls, iovecs
@@ -44,15 +50,21 @@ class Inbox:
                 at * mmsg.MMSGHDR.size,
                 *(names.address + at * _NAME.size, _NAME.size),
                 *(iovecs.address + at * _IOVECS.size, 2),
-                *(controls.address + at * _CONTROL.size, _CONTROL.size),
+                *(controls.address + at * _CONTROL_SIZE, _CONTROL_SIZE),
                 *(0, 0),
             )
         self._fresh = bytes(self._headers.octets)
         self._used = 0
         self._lengths = memoryview(self._headers.octets).cast("I")[mmsg.LENGTH_AT :: mmsg.LENGTH_STRIDE]
         self._sources = memoryview(names.octets).cast("I")[1 :: _NAME.size // _WORD]
-        info = struct.calcsize("@N8x") // _WORD
-        arrivals, stride = memoryview(controls.octets), _CONTROL.size // _WORD
+        head = struct.calcsize("@N8x")
+        info = (_STAMP.size + head) // _WORD
+        arrivals, stride = memoryview(controls.octets), _CONTROL_SIZE // _WORD
+        seconds, of_second = (
+            memoryview(controls.octets).cast("l")[at :: _CONTROL_SIZE // _LONG]
+            for at in (head // _LONG, head // _LONG + 1)
+        )
+        self._seconds, self._nanoseconds = seconds, of_second
         self._indexes = arrivals.cast("i")[info::stride]
         self._locals = arrivals.cast("I")[info + 1 :: stride]
         self._destinations = arrivals.cast("I")[info + 2 :: stride]
@@ -77,4 +89,9 @@ class Inbox:
             self._indexes[:count].tolist(),
             self._locals[:count].tolist(),
             self._destinations[:count].tolist(),
+            self._waited,
         )
+
+    def _waited(self, at: int) -> float:
+        """Return how many seconds the datagram at a position has waited; less than 0 if the clock was set."""
+        return time.time() - self._seconds[at] - self._nanoseconds[at] / 1e9

@@ -1,8 +1,11 @@
 """What the kernel says of network interfaces, now and whenever it changes (rtnetlink(7)).
 
-One netlink socket hears only that something changed; what there is now is listed anew by another. So
-nothing depends on hearing every event: where the kernel had more of them than the socket holds, that
-is a change like any other.
+One netlink socket hears which links something changed about, and no more is taken from it: what there is now
+is asked by another. Where much changed all is listed anew, and so it is where the kernel had more events than
+the socket holds (ENOBUFS), which says that some were lost. So nothing depends on hearing every event.
+
+The kernel tells of many links that lose their carrier together 50 at a time in a second (linkwatch), while
+a list has them all at once. So in a burst there is one more list.
 """
 
 from __future__ import annotations
@@ -10,40 +13,40 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import struct
+import socket
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
-from socket import AF_INET
-from typing import Any
+from typing import NamedTuple
 
-from pyroute2.netlink.rtnl import RTM_GETADDR, RTM_GETLINK, RTMGRP_IPV4_IFADDR, RTMGRP_LINK
-from pyroute2.netlink.rtnl.ifaddrmsg import IFA_F_SECONDARY, ifaddrmsg
-from pyroute2.netlink.rtnl.ifinfmsg import IFF_LOWER_UP, IFF_UP, ifinfmsg
-
+from pxerelay.linux import rtnetlink
 from pxerelay.linux.log import LOGGER, Limiter
-from pxerelay.linux.netlink import DisturbedError, Lister, open_socket
+from pxerelay.linux.netlink import DisturbedError, Lister, messages, open_socket
+from pxerelay.linux.rtnetlink import AddressInfo, LinkInfo
 from pxerelay.policy.ports import Link
 from pxerelay.wire.mac import MAC_OCTETS
 
-_IPV4_ADDRESSES = struct.pack("=B7x", AF_INET)
-"""The body of RTM_GETADDR (struct ifaddrmsg; RFC 3549, 2.3.3.2; rtnetlink(7))."""
+EVENT_BUFFER = 1 << 20
+"""Octets of events that may wait, within net.core.rmem_max: some hundred of them."""
 
-_IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS = 29, 1 << 3
-"""The attribute that says what entries are to have in them, and its bit (Linux' if_link.h, rtnetlink.h)."""
+_UP = rtnetlink.UP | rtnetlink.LOWER_UP
+"""Flags of a link that carries packets."""
 
-_LINKS_WITHOUT_STATISTICS = struct.pack("=16xHHI", 8, _IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS)
-"""The body of RTM_GETLINK (struct ifinfomsg, and an attribute; RFC 3549, 2.3.3.1; rtnetlink(7))."""
+_VRF = "vrf"
+"""The kind of link that is a VRF."""
 
-_SETTLE = 0.02
+_LARGEST_EVENT = 65536
+"""Octets that an event has at most, far less in general."""
+
+_SETTLE = 0.01
 """Seconds to wait after a first event for those that come with it: one change makes several."""
 
 _REST = 4
-"""Until the next listing this many times as long passes: endless changes cost a fifth of a CPU."""
+"""Until the next look this many times as long passes: endless changes cost a fifth of a CPU."""
 
 _LONGEST_REST = 0.4
-"""Seconds that pass at most, so that also where listing takes long a change is followed within a second."""
+"""Seconds that pass at most, so that also where a look takes long a change is followed within a second."""
 
 _RETRY = 1.0
 """Seconds until the interfaces are listed again after netlink failed."""
@@ -51,108 +54,259 @@ _RETRY = 1.0
 _TRIES = 5
 """Listings that may be disturbed by changes, one after the other, until such a one is taken as it is."""
 
+_FEW = 16
+"""Links that are asked for one by one in any case; beyond that it depends on how many there are."""
 
-async def _links(lister: Lister, *, strict: bool) -> tuple[Link, ...]:
-    """Return every interface of this network namespace; primary addresses come before secondary ones.
+_PART = 4
+"""If more than one in so many links changed, all are listed."""
 
-    With `strict`, DisturbedError if that may not be so.
-    """
-    addresses: dict[int, list[tuple[bool, IPv4Address]]] = {}
-    async for octets in lister.entries(RTM_GETADDR, _IPV4_ADDRESSES, strict=strict):
-        message = decoded(ifaddrmsg, octets)
-        text = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
-        if text:
-            secondary = bool(message["flags"] & IFA_F_SECONDARY)
-            addresses.setdefault(message["index"], []).append((secondary, IPv4Address(text)))
-    links = []
-    async for octets in lister.entries(RTM_GETLINK, _LINKS_WITHOUT_STATISTICS, strict=strict):
-        message = decoded(ifinfmsg, octets)
-        own = sorted(addresses.get(message["index"], []), key=lambda item: item[0])
-        links.append(
-            Link(
-                index=message["index"],
-                name=str(message.get_attr("IFLA_IFNAME")),
-                up=message["flags"] & (IFF_UP | IFF_LOWER_UP) == IFF_UP | IFF_LOWER_UP,
-                mtu=message.get_attr("IFLA_MTU") or 1500,
-                addresses=tuple(address for _, address in own),
-                hardware=_ethernet(message.get_attr("IFLA_ADDRESS")),
-                vrf=message["index"] if _is_vrf(message) else message.get_attr("IFLA_MASTER") or 0,
-            )
-        )
-    vrfs = {link.index for link in links if link.vrf == link.index}
-    return tuple(link if link.vrf in vrfs else replace(link, vrf=0) for link in links)
+_BURST, _BURST_SECONDS = 32, 2.0
+"""Changes within some seconds after which all are listed once more ..."""
+
+_EXTRA = 5.0
+"""... but not more often than once in so many seconds."""
 
 
-def decoded(kind: Any, octets: bytes) -> Any:
-    """Return a message of a type, of which what is used is the same in all versions of pyroute2."""
-    message = kind(octets)
-    message.decode()
-    return message
+class Entry(NamedTuple):
+    """What was asked of one link; its addresses in the kernel's order."""
+
+    info: LinkInfo
+    addresses: tuple[AddressInfo, ...]
 
 
-def _ethernet(text: str | None) -> bytes:
-    octets = bytes.fromhex((text or "").replace(":", ""))
-    return octets if len(octets) == MAC_OCTETS else bytes(MAC_OCTETS)
+class Changes(NamedTuple):
+    """All links there are, by index, and those that changed: None is one that is gone."""
+
+    links: Mapping[int, Link]
+    changed: Mapping[int, Link | None]
 
 
-def _is_vrf(message: Any) -> bool:
-    return bool(message.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND") == "vrf")
+class LinkTable:
+    """The links of this network namespace, as far as they were asked for."""
+
+    def __init__(self) -> None:
+        self._vrfs: set[int] = set()
+        self._masters: dict[int, int] = {}
+        self._members: dict[int, set[int]] = {}
+        self.links: dict[int, Link] = {}
+
+    def replace(self, entries: Mapping[int, Entry]) -> dict[int, Link | None]:
+        """Take all that there are; return what that changed."""
+        return self.update({**dict.fromkeys(self.links.keys() - entries.keys()), **entries})
+
+    def update(self, entries: Mapping[int, Entry | None]) -> dict[int, Link | None]:
+        """Take what was found of some links, None of one that is gone; return what that changed."""
+        found: dict[int, Link | None] = {}
+        vrfs: set[int] = set()
+        for index, entry in entries.items():
+            self._members.get(self._masters.pop(index, 0), set()).discard(index)
+            if entry is not None and entry.info.master:
+                self._masters[index] = entry.info.master
+                self._members.setdefault(entry.info.master, set()).add(index)
+            if (entry is not None and entry.info.kind == _VRF) != (index in self._vrfs):
+                vrfs.add(index)
+            found[index] = None if entry is None else _link(entry)
+        self._vrfs ^= vrfs
+        for index in set[int]().union(*(self._members.get(vrf, ()) for vrf in vrfs)):
+            found.setdefault(index, self.links.get(index))
+        changed: dict[int, Link | None] = {}
+        for index, link in found.items():
+            if link is not None and index not in self._vrfs:
+                master = self._masters.get(index, 0)
+                vrf = master if master in self._vrfs else 0
+                link = link if link.vrf == vrf else replace(link, vrf=vrf)
+            if link != self.links.get(index):
+                changed[index] = link
+                if link is None:
+                    del self.links[index]
+                else:
+                    self.links[index] = link
+        return changed
+
+
+def _link(entry: Entry) -> Link:
+    """Return a link, with no VRF unless it is one: global addresses first, and of these the primary ones."""
+    info = entry.info
+    addresses: dict[IPv4Address, bool] = {}
+    for one in sorted(entry.addresses, key=_rank):
+        addresses.setdefault(one.address, one.scope != rtnetlink.SCOPE_GLOBAL)
+    has_frames = info.type == rtnetlink.ETHERNET and len(info.address) == MAC_OCTETS
+    return Link(
+        index=info.ifindex,
+        name=info.name,
+        up=info.flags & _UP == _UP,
+        mtu=info.mtu or 1500,
+        addresses=tuple(addresses),
+        vrf=info.ifindex if info.kind == _VRF else 0,
+        hardware=info.address if has_frames else b"",
+        narrow=tuple(address for address, narrow in addresses.items() if narrow),
+        altnames=info.altnames,
+        loopback=bool(info.flags & rtnetlink.LOOPBACK),
+    )
+
+
+def _rank(one: AddressInfo) -> tuple[bool, bool]:
+    return one.scope != rtnetlink.SCOPE_GLOBAL, one.secondary
+
+
+async def _all_entries(lister: Lister, *, strict: bool) -> dict[int, Entry]:
+    """Ask for every link; with `strict`, DisturbedError if one may be missing or incomplete."""
+    addresses: dict[int, list[AddressInfo]] = {}
+    async for message in lister.entries(rtnetlink.RTM_GETADDR, rtnetlink.ask_addresses(), strict=strict):
+        one = rtnetlink.address(message)
+        if one:
+            addresses.setdefault(one.ifindex, []).append(one)
+    found = {}
+    async for message in lister.entries(rtnetlink.RTM_GETLINK, rtnetlink.ask_links(), strict=strict):
+        info = rtnetlink.link(message)
+        found[info.ifindex] = Entry(info, tuple(addresses.get(info.ifindex, ())))
+    return found
+
+
+async def _entry(lister: Lister, index: int) -> Entry | None:
+    """Ask for one link, None if it is gone; the lister must be strict. DisturbedError if it changes."""
+    try:
+        info = rtnetlink.link(await lister.answer(rtnetlink.RTM_GETLINK, rtnetlink.ask_link(index)))
+        found = []
+        body = rtnetlink.ask_addresses(index)
+        async for message in lister.entries(rtnetlink.RTM_GETADDR, body, strict=True):
+            one = rtnetlink.address(message)
+            if one and one.ifindex == index:
+                found.append(one)
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise
+        return None
+    return Entry(info, tuple(found))
 
 
 class _Events:
-    """A netlink socket that tells that there were changes, not which."""
+    """A netlink socket that tells which links something changed about."""
 
     def __init__(self) -> None:
-        self._socket = open_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR)
+        self._socket = open_socket(rtnetlink.GROUP_LINK | rtnetlink.GROUP_IPV4_ADDRESS)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, EVENT_BUFFER)
 
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
 
-    async def burst(self, rested: float) -> None:
-        """Wait for a change, then for those that come with it, and until a monotonic time at least."""
+    async def burst(self, rested: float) -> set[int] | None:
+        """Wait for a change, then for those that come with it, and until a monotonic time at least.
+
+        Returns the indexes of links; None if some events were lost or not understood.
+        """
+        found: set[int] | None = set()
         try:
-            await asyncio.get_running_loop().sock_recv(self._socket, 1)
+            first = await asyncio.get_running_loop().sock_recv(self._socket, _LARGEST_EVENT)
+            found = _about(first)
         except OSError as error:
             _pass_overflow(error)
+            found = None
         await asyncio.sleep(max(_SETTLE, rested - time.monotonic()))
-        self._forget()
+        return self._rest(found)
 
-    def _forget(self) -> None:
+    def _rest(self, found: set[int] | None) -> set[int] | None:
+        """Add what else there is; None stays that."""
         while True:
             try:
-                self._socket.recv(1)
+                more = _about(self._socket.recv(_LARGEST_EVENT))
             except BlockingIOError:
-                return
+                return found
             except OSError as error:
                 _pass_overflow(error)
+                more = None
+            found = None if found is None or more is None else found | more
+
+
+def _about(octets: bytes) -> set[int] | None:
+    """Return which links events are about; None if that can't be read."""
+    found: set[int] = set()
+    try:
+        for message in messages(octets):
+            index = rtnetlink.changed_index(message.kind, message.octets)
+            if index is not None:
+                found.add(index)
+    except ValueError:
+        return None
+    return found
 
 
 def _pass_overflow(error: OSError) -> None:
-    """Raise an error again, unless it says that events were lost (netlink(7)): all are listed anyway."""
+    """Raise an error again, unless it says that events were lost (netlink(7)): all are listed then."""
     if error.errno != errno.ENOBUFS:
         raise error
 
 
-async def watch() -> AsyncGenerator[tuple[Link, ...], None]:
+class _Watch:
+    """What was seen so far, and when all is to be listed again."""
+
+    def __init__(self) -> None:
+        self._table = LinkTable()
+        self._counted: list[tuple[float, int]] = []
+        self._extra_at = 0.0
+        self.wants_all = False
+
+    async def all(self) -> Changes:
+        """List all links."""
+        self.wants_all = False
+        return Changes(self._table.links, self._table.replace(await _listed()))
+
+    async def some(self, indexes: Iterable[int]) -> Changes:
+        """Ask for some links; for all where the kernel can't be asked so, or one changes meanwhile."""
+        entries: dict[int, Entry | None] = {}
+        with contextlib.closing(Lister()) as lister:
+            if not lister.is_strict:
+                return await self.all()
+            try:
+                for index in indexes:
+                    entries[index] = await _entry(lister, index)
+            except DisturbedError:
+                return await self.all()
+        return Changes(self._table.links, self._table.update(entries))
+
+    def is_much(self, count: int) -> bool:
+        """Whether so many links are better listed than asked for one by one."""
+        return count > _FEW and count * _PART > len(self._table.links)
+
+    def note(self, count: int, now: float) -> None:
+        """Note how many links changed; after a burst all are wanted once more."""
+        self._counted = [(at, many) for at, many in self._counted if at > now - _BURST_SECONDS]
+        self._counted.append((now, count))
+        if sum(many for _, many in self._counted) >= _BURST and now >= self._extra_at:
+            self._extra_at = now + _EXTRA
+            self._counted.clear()
+            self.wants_all = True
+
+
+async def watch() -> AsyncGenerator[Changes, None]:
     """Yield the interfaces that there are, and again after each burst of changes; never end.
 
     Whatever fails is logged, at a bounded rate, and tried again.
     """
-    known: tuple[Link, ...] | None = None
+    seen = _Watch()
     limiter = Limiter()
+    first = True
     while True:
         try:
             with contextlib.closing(_Events()) as events:
+                indexes: set[int] | None = None
                 while True:
                     start = time.monotonic()
-                    links = await listed()
+                    if indexes is None or seen.is_much(len(indexes)):
+                        changes = await seen.all()
+                    else:
+                        changes = await seen.some(indexes)
+                        seen.note(len(indexes), start)
+                    if changes.changed or first:
+                        first = False
+                        yield changes
                     end = time.monotonic()
-                    if links != known:
-                        known = links
-                        yield links
-                    await events.burst(end + min((end - start) * _REST, _LONGEST_REST))
-        except Exception as error:  # noqa: BLE001  # whatever pyroute2 raises, relaying goes on
+                    if seen.wants_all:
+                        indexes = None
+                        continue
+                    indexes = await events.burst(end + min((end - start) * _REST, _LONGEST_REST))
+        except Exception as error:  # noqa: BLE001  # whatever it is, relaying goes on
             if limiter.allow(repr(error), time.monotonic()) is not None:
                 LOGGER.warning("netlink failed (%r), listing the interfaces again", error)
             await asyncio.sleep(_RETRY)
@@ -160,10 +314,16 @@ async def watch() -> AsyncGenerator[tuple[Link, ...], None]:
 
 async def listed() -> tuple[Link, ...]:
     """Return the interfaces that there are."""
+    table = LinkTable()
+    table.replace(await _listed())
+    return tuple(table.links.values())
+
+
+async def _listed() -> dict[int, Entry]:
     for remaining in reversed(range(_TRIES)):
         try:
             with contextlib.closing(Lister()) as lister:
-                return await _links(lister, strict=remaining > 0)
+                return await _all_entries(lister, strict=remaining > 0)
         except DisturbedError:
             await asyncio.sleep(_SETTLE)
     raise AssertionError("the last try takes the list as it is")

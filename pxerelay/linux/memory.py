@@ -9,6 +9,11 @@ _trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 """malloc_trim(3); other C libraries than glibc have none, and give memory back by themselves."""
 
 
+def begin() -> None:
+    """Let the garbage collector rest until `settle`: what a start makes is there to stay."""
+    gc.disable()
+
+
 def settle() -> None:
     """Take all objects that there are now out of the garbage collector's rounds.
 
@@ -17,6 +22,7 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def give_back() -> None:

@@ -7,10 +7,13 @@ length, iovecs, their count, control, its length, flags) and the number of octet
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
+import mmap
 import os
 import struct
+from typing import Any
 
 MMSGHDR = struct.Struct("@PIPNPNi0PI0P")
 """One message header; 0P makes the gaps that C makes (recvmmsg(2))."""
@@ -26,11 +29,20 @@ _libc.recvmmsg.argtypes = (*(ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctype
 _libc.sendmmsg.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
 
 
+_PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+
+
 class Buffer:
-    """Octets that Python and the kernel share; `address` is where they lie, for the life of the object."""
+    """Octets that Python and the kernel share; `address` is where they lie, for the life of the object.
+
+    They are zero, and pages that nobody ever wrote to take no memory (mmap(2)): a bytearray would be filled
+    with zeros, page by page. Huge pages would undo that, 2 MB for the first octet.
+    """
 
     def __init__(self, size: int) -> None:
-        self.octets = bytearray(size)
+        self.octets: Any = mmap.mmap(-1, size, _PRIVATE)  # typing knows no "bytearray or mmap"
+        with contextlib.suppress(OSError, AttributeError):  # a kernel, or a C library, without them
+            self.octets.madvise(mmap.MADV_NOHUGEPAGE)
         self._pin = (ctypes.c_char * size).from_buffer(self.octets)
         self.address = ctypes.addressof(self._pin)
 

@@ -12,7 +12,14 @@ import struct
 from collections.abc import AsyncIterator, Iterator
 from typing import NamedTuple
 
-from pyroute2.netlink import NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR
+_REQUEST, _DUMP, _DUMP_INTERRUPTED = 0x1, 0x300, 0x10
+"""Flags: a request, for a list; the list may be inconsistent (NLM_F_, linux/netlink.h)."""
+
+_ERROR, _DONE = 2, 3
+"""Types of messages: an errno, or 0; the end of a list (NLMSG_, linux/netlink.h)."""
+
+_SOL_NETLINK, _GET_STRICT_CHECK = 270, 12
+"""Not in Python's socket module; linux/netlink.h."""
 
 _HEADER = struct.Struct("=IHHII")
 """Of a message: its octets, type, flags, sequence number, port (struct nlmsghdr; RFC 3549, 2.3.2)."""
@@ -25,6 +32,10 @@ _ERROR_NUMBER = struct.Struct("=i")
 
 _PART = 65536
 """Octets to read at a time, twice of what Linux puts into one part of a list (its netlink_recvmsg)."""
+
+
+_AT_ONCE = 16
+"""Messages of a list that are read before packets have their turn: less than half a millisecond's work."""
 
 
 class DisturbedError(Exception):
@@ -50,10 +61,20 @@ def open_socket(groups: int = 0) -> socket.socket:
 
 
 class Lister:
-    """A netlink socket that asks for one list, or one thing, after the other."""
+    """A netlink socket that asks for one list, or one thing, after the other.
+
+    If it `is_strict` the kernel lists only what a request's body names, a link's addresses say (since Linux
+    5.0); else it lists all.
+    """
 
     def __init__(self) -> None:
         self._socket = open_socket()
+        try:
+            self._socket.setsockopt(_SOL_NETLINK, _GET_STRICT_CHECK, 1)
+        except OSError:
+            self.is_strict = False
+        else:
+            self.is_strict = True
         self._socket.connect((0, 0))  # with the kernel: nobody else is heard
         self._port = self._socket.getsockname()[0]
         self._number = 0
@@ -68,16 +89,17 @@ class Lister:
         OSError if the kernel can't make it. With `strict`, DisturbedError if it marks the list as
         inconsistent (NLM_F_DUMP_INTR).
         """
-        self._ask(kind, body, NLM_F_REQUEST | NLM_F_DUMP)
+        self._ask(kind, body, _REQUEST | _DUMP)
         while True:
             part = await asyncio.get_running_loop().sock_recv(self._socket, _PART)
-            for message in messages(part):
-                await asyncio.sleep(0)  # reading one takes a while: packets first
+            for at, message in enumerate(messages(part)):
+                if at % _AT_ONCE == 0:
+                    await asyncio.sleep(0)  # packets first
                 if (message.number, message.port) != (self._number, self._port):
                     continue
-                if strict and message.flags & NLM_F_DUMP_INTR:
+                if strict and message.flags & _DUMP_INTERRUPTED:
                     raise DisturbedError
-                if message.kind in (NLMSG_DONE, NLMSG_ERROR):
+                if message.kind in (_DONE, _ERROR):
                     _pass_success(message)
                     return
                 yield message.octets
@@ -87,13 +109,13 @@ class Lister:
 
         OSError with what the kernel has against it.
         """
-        self._ask(kind, body, NLM_F_REQUEST)
+        self._ask(kind, body, _REQUEST)
         while True:
             part = await asyncio.get_running_loop().sock_recv(self._socket, _PART)
             for message in messages(part):
                 if (message.number, message.port) != (self._number, self._port):
                     continue
-                if message.kind == NLMSG_ERROR:
+                if message.kind == _ERROR:
                     _pass_success(message)
                 return message.octets
 

@@ -9,7 +9,8 @@ such a group as one large datagram, and lose it, if they sit on the other end of
 happen to fifty clients that are switched on together, nor after the machine stood still for a moment.
 
 `LinkOutbox` sends replies by link layer from a packet socket (packet(7)), a batch of frames per call; headers
-are made by `frames`.
+are made by `frames`. Links that have no Ethernet frames (tun, ppp, wireguard, gre, IPoIB) get IP packets from
+a raw socket (raw(7)).
 """
 
 from __future__ import annotations
@@ -165,7 +166,7 @@ _FRAMES = 256
 """Frames that wait for one sendmmsg."""
 
 _ARENA = _FRAMES * (65536 + 128)
-"""Octets for them, were all as large as can be; memory that no frame ever filled takes none."""
+"""Octets for them, were all as large as can be; what none ever filled takes no memory (`mmsg.Buffer`)."""
 
 _LINK_NAME = struct.Struct("@HHi12x")
 """struct sockaddr_ll (packet(7)) of a frame with its own Ethernet header: family, none, interface."""
@@ -194,9 +195,13 @@ class LinkOutbox:
         self._used = 0
         self._number = 0
         self._failures: list[Failure] = []
+        self._packets: list[tuple[Reply, Framing, int]] = []
 
     def put(self, replies: Sequence[Reply], framing: Framing, index: int) -> None:
         """Add replies that leave by an interface, given by its index."""
+        if not framing.has_frames:
+            self._packets.extend((reply, framing, index) for reply in replies)
+            return
         fitting = [reply for reply in replies if len(reply.message) <= framing.largest]
         done = 0
         while done < len(fitting):
@@ -239,13 +244,36 @@ class LinkOutbox:
         """Forget what waits."""
         self._waiting.clear()
         self._failures.clear()
+        self._packets.clear()
         self._used = 0
 
     def flush(self) -> list[Failure]:
         """Send everything and return what failed since the last call."""
         self._send()
+        if self._packets:
+            self._send_packets()
         failures, self._failures = self._failures, []
         return failures
+
+    def _send_packets(self) -> None:
+        """Send what leaves by links that have no Ethernet: the kernel knows what frames these have."""
+        packets, self._packets = self._packets, []
+        try:
+            with sockets.open_packets() as sock:
+                for reply, framing, index in packets:
+                    self._send_reply(sock, reply, framing, index)
+        except OSError as error:
+            self._failures.extend(_failure(reply, error) for reply, _, _ in packets)
+
+    def _send_reply(self, sock: socket.socket, reply: Reply, framing: Framing, index: int) -> None:
+        self._number += 1
+        ancillary = [(socket.IPPROTO_IP, IP_PKTINFO, sockets.packet_info(UNSET, index))]
+        name = socket.inet_ntoa(reply.address.to_bytes(4, sys.byteorder)), 0
+        for packet in framing.packets(reply, self._number):
+            try:
+                sock.sendmsg([packet], ancillary, socket.MSG_DONTWAIT, name)
+            except OSError as error:
+                self._failures.append(_failure(reply, error))
 
     def _send(self) -> None:
         """Send what waits; a frame that the kernel refuses does not hold up those behind it."""
@@ -256,9 +284,11 @@ class LinkOutbox:
             try:
                 done += mmsg.send(descriptor, headers, total - done, socket.MSG_DONTWAIT)
             except OSError as error:
-                reply = self._waiting[done]
-                address = reply.address.to_bytes(4, sys.byteorder)
-                self._failures.append(Failure(address, True, error.errno or 0, [reply.message]))
+                self._failures.append(_failure(self._waiting[done], error))
                 done += 1
         self._waiting.clear()
         self._used = 0
+
+
+def _failure(reply: Reply, error: OSError) -> Failure:
+    return Failure(reply.address.to_bytes(4, sys.byteorder), True, error.errno or 0, [reply.message])

@@ -1,10 +1,10 @@
 """The sockets that serve the relay.
 
 - One UDP socket on port 67 of every address hears clients, routers and servers, and tells each
-  datagram's interface (IP_PKTINFO, ip(7)). It may not send to broadcast addresses, so a request can
-  never go back into the VLAN that it came from as one.
+  datagram's interface (IP_PKTINFO, ip(7)) and when it came (SO_TIMESTAMPNS). It may not send to broadcast
+  addresses, so a request can never go back into the VLAN that it came from as one.
 - One packet socket sends replies by link layer (packet(7)). It is bound to no protocol and so hears
-  nothing.
+  nothing. For links without Ethernet a raw socket is opened when it is needed.
 
 Per VRF that is to be heard there is one more UDP socket, for the first does not hear it (the kernel's
 Documentation/networking/vrf.rst). It sends into all of them: IP_PKTINFO names the VRF.
@@ -29,7 +29,7 @@ without CAP_NET_ADMIN it gives no more than net.core.rmem_max says."""
 SEND_BUFFER = 4 << 20
 """Octets that may wait on their way out, within net.core.wmem_max."""
 
-_SO_RCVBUFFORCE, _SO_SNDBUFFORCE, _SO_MEMINFO, _SO_BINDTOIFINDEX = 33, 32, 55, 62
+_SO_RCVBUFFORCE, _SO_SNDBUFFORCE, _SO_TIMESTAMPNS, _SO_MEMINFO, _SO_BINDTOIFINDEX = 33, 32, 35, 55, 62
 """Not in Python's socket module; asm-generic/socket.h."""
 
 _MEMINFO = struct.Struct("@9I")
@@ -149,6 +149,7 @@ def _bind_beside(main: socket.socket, sock: socket.socket, address: str) -> None
 def _udp() -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     sock.setblocking(False)
+    sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
     sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
     _grow(sock)
     return sock
@@ -172,6 +173,13 @@ def open_link() -> socket.socket:
     sock.setblocking(False)
     sock.setsockopt(_SOL_PACKET, _PACKET_VNET_HDR, 1)
     _grow(sock)
+    return sock
+
+
+def open_packets() -> socket.socket:
+    """Return a raw socket that sends IP packets with their headers and hears none; OSError EPERM as above."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
     return sock
 
 

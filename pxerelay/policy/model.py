@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
@@ -14,6 +14,9 @@ from pxerelay.wire.agentinfo import AgentInfoSetting
 
 ROUTE, GIADDR = "route", "giaddr"
 """Values of `source_address` that are no address."""
+
+LOOPBACK = "lo"
+"""The interface that has no clients, whatever entry or glob would mean it."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,6 @@ class InterfaceSetting:
     def is_glob(self) -> bool:
         """Whether the name stands for more than one interface."""
         return globs.is_glob(self.name)
-
-    def matches(self, interface: str) -> bool:
-        """Whether an interface of this name is meant."""
-        return globs.matches(self.name, interface)
 
 
 @dataclass(frozen=True)
@@ -68,17 +67,34 @@ class Config:
         return self if policy is self.policy else replace(self, policy=policy)
 
     def setting_for(self, interface: str) -> InterfaceSetting | None:
-        """Return what applies to an interface: its own name's entry, else the first glob that matches."""
-        named = self._named.get(interface)
-        return named or next((entry for entry in self._globs if entry.matches(interface)), None)
+        """Return what applies to an interface: its own name's entry, else the first glob that matches.
+
+        The loopback interface is none.
+        """
+        meant = self.meant_by((interface,))
+        return meant[1] if meant else None
+
+    def meant_by(self, names: Sequence[str]) -> tuple[str, InterfaceSetting] | None:
+        """Return which of an interface's names an entry means, and that entry.
+
+        A name is what an entry means before any glob is, and an earlier name before a later one.
+        """
+        for name in names:
+            if name in self._named and name != LOOPBACK:
+                return name, self._named[name]
+        for entry, matches in self._globs:
+            for name in names:
+                if matches(name) and name != LOOPBACK:
+                    return name, entry
+        return None
 
     @cached_property
     def _named(self) -> Mapping[str, InterfaceSetting]:
         return {entry.name: entry for entry in self.interfaces if not entry.is_glob}
 
     @cached_property
-    def _globs(self) -> tuple[InterfaceSetting, ...]:
-        return tuple(entry for entry in self.interfaces if entry.is_glob)
+    def _globs(self) -> tuple[tuple[InterfaceSetting, globs.Matcher], ...]:
+        return tuple((entry, globs.matcher(entry.name)) for entry in self.interfaces if entry.is_glob)
 
     @property
     def asks_what_clients_are(self) -> bool:

@@ -14,9 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 
 from pxerelay.policy.servers import Pool, Strategy
+
+try:
+    from _blake2 import blake2b  # what hashlib has it from; that itself loads OpenSSL, which takes 3 MB
+except ImportError:
+    from hashlib import blake2b
 
 _WEIGHT_OCTETS = 8
 
@@ -47,7 +51,7 @@ ALL_UP = Standing()
 def ranked(strategy: Strategy, servers: Sequence[bytes], client: bytes) -> Sequence[bytes]:
     """Return a pool's servers, each 4 octets, in the order in which they are a client's.
 
-    `client` are its octets, `packet.client_octets`.
+    `client` are its octets, `Facts.client_octets`.
     """
     if strategy is Strategy.FAILOVER or len(servers) < 2:
         return servers

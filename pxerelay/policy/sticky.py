@@ -1,7 +1,7 @@
 """Who is booting at the moment, so that a client stays where it began when servers come and go.
 
 What a server has offered only that server can confirm: a boot that is under way ends there, if it can. All
-clients of the last one to two minutes are remembered, by number (`batch.client_number`). Whenever another
+clients of the last one to two minutes are remembered, by `Facts.client_key`. Whenever another
 standing of servers comes into force, they keep the one before for a while. How a client leaves it early is
 the relay's to say.
 """
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from pxerelay.policy.pools import Standing
 from pxerelay.policy.servers import Pool
 from pxerelay.wire import packet
+from pxerelay.wire.facts import Facts
 
 TURN = 60.0
 """Seconds after which the clients met are the ones of before; after another such time they are forgotten."""
@@ -41,7 +42,7 @@ class Sample(NamedTuple):
 
 
 class _Kept(NamedTuple):
-    clients: set[int]
+    clients: set[bytes]
     standing: Standing
     since: float
 
@@ -53,14 +54,14 @@ class StickyClients:
     """
 
     def __init__(self) -> None:
-        self._met: set[int] = set()
-        self._met_before: set[int] = set()
+        self._met: set[bytes] = set()
+        self._met_before: set[bytes] = set()
         self._turned = 0.0
         self._kept: list[_Kept] = []
         self.wanted: set[Pool] = set()
         self.samples: dict[Pool, Sample] = {}
 
-    def met(self, clients: Iterable[int]) -> None:
+    def met(self, clients: Iterable[bytes]) -> None:
         """Remember clients whose requests were relayed."""
         self._met.update(clients)
         if len(self._met) >= _MOST:
@@ -77,14 +78,14 @@ class StickyClients:
         self._kept = self._kept[1 - _MOST_STANDINGS :]
         self._kept.append(_Kept(self._met | self._met_before, standing, now))
 
-    def standing_for(self, client: int) -> Standing | None:
+    def standing_for(self, client: bytes) -> Standing | None:
         """Return the standing that a client keeps: the first one, for its boot began by that."""
         for kept in self._kept:
             if client in kept.clients:
                 return kept.standing
         return None
 
-    def release(self, client: int) -> None:
+    def release(self, client: bytes) -> None:
         """Have a client go by what is in force."""
         for kept in self._kept:
             kept.clients.discard(client)
@@ -95,9 +96,8 @@ class StickyClients:
         """Take the sample that is wanted of some pool, if one of the messages will do."""
         for pool in self.wanted.intersection(pools):
             for message in islice(messages, _LOOKED_AT):
-                found = packet.legible_options(message)
-                booting = packet.is_pxe(packet.vendor_class(found))
-                if booting and packet.message_type(found) == packet.DHCPDISCOVER:
+                facts = Facts(message)
+                if facts.kind == packet.DHCPDISCOVER and packet.is_pxe(packet.vendor_class(facts.legible)):
                     self.samples[pool] = Sample(bytes(message), source, vrf)
                     self.wanted.discard(pool)
                     break

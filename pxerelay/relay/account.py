@@ -7,18 +7,15 @@ from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address
 from typing import Any
 
-from pxerelay.policy.ports import Port
 from pxerelay.policy.rules import RULES, Match, Reason
-from pxerelay.relay.relay import MEANING, Decision, Drop, Relay, ToClient, ToServers
+from pxerelay.relay.decision import MEANING, Decision, Drop, Dropped, ToClient, ToServers
+from pxerelay.relay.relay import Relay
 from pxerelay.relay.words import client_kind, client_mac, entry_text, message_name, server_names, target_of
 from pxerelay.wire import packet
-from pxerelay.wire.client import Client
+from pxerelay.wire.facts import Facts
 
 _LONGEST = 400
 """Characters that are kept of what a message says of its client or boot file: more than either needs."""
-
-_BEFORE_THE_MAPPING = frozenset(Drop) - {Drop.MAPPED_TO_DROP, Drop.NOT_PXE, Drop.NOT_RESOLVED}
-"""Drops for which it is of no account what the mapping says."""
 
 
 @dataclass(frozen=True)
@@ -130,71 +127,55 @@ class Narrator:
         self._relay = relay
         self._place_of = place_of
 
-    def tell(self, message: packet.Message, interface: str, source: bytes, decision: Decision) -> str:
+    def tell(self, facts: Facts, interface: str, source: bytes, decision: Decision) -> str:
         """Return an account as a line of text; `account` has the arguments."""
-        return self.text(self.account(message, interface, source, decision))
+        return self.text(self.account(facts, interface, source, decision))
 
     def text(self, account: Account) -> str:
         """Return an account as a line of text."""
         named = self._place_of and account.reason and Reason(account.reason) in RULES
         return account.text(self._place_of(account.rule) if named and self._place_of else "")
 
-    def account(self, message: packet.Message, interface: str, source: bytes, decision: Decision) -> Account:
-        """Tell what became of a message, which is patched by now.
+    def account(self, facts: Facts, interface: str, source: bytes, decision: Decision) -> Account:
+        """Tell what became of a message, given its facts; it is patched by now.
 
         `interface` is the name of the one the message came in on, `source` the sender's 4 octets.
         """
+        message = facts.message
         sender = str(IPv4Address(source))
         dropped = meaning = ""
-        if isinstance(decision, Drop):
-            dropped, meaning = decision.value, MEANING[decision]
+        if isinstance(decision, Dropped):
+            dropped, meaning = decision.reason.value, MEANING[decision.reason]
         if len(message) < packet.HEADER_SIZE:
             return Account("", interface, sender, True, dropped=dropped, meaning=MEANING[Drop.TRUNCATED])
-        found = packet.readable_options(message)
         is_reply = message[packet.OP] == packet.BOOTREPLY
-        facts: dict[str, Any] = {
+        told: dict[str, Any] = {
             "mac": client_mac(message),
             "interface": interface,
             "sender": sender,
             "request": not is_reply,
-            "message": message_name(packet.message_type(found)),
+            "message": message_name(packet.message_type(facts.options)),
             "xid": bytes(message[packet.XID]).hex(),
             "giaddr": str(IPv4Address(bytes(message[packet.GIADDR]))),
             "dropped": dropped,
             "meaning": meaning,
         }
-        more = self._reply if is_reply else self._request
-        return Account(**facts, **more(message, found, interface, source, decision))
+        more = self._reply(facts, source, decision) if is_reply else self._request(facts, decision)
+        return Account(**told, **more)
 
-    def _request(
-        self,
-        message: packet.Message,
-        found: dict[int, bytes],
-        interface: str,
-        _source: bytes,
-        decision: Decision,
-    ) -> dict[str, Any]:
-        vendor = packet.vendor_class(found)
-        facts: dict[str, Any] = {"client": client_kind(found)[:_LONGEST], "pxe": packet.is_pxe(vendor)}
-        if decision in _BEFORE_THE_MAPPING:
-            return facts
-        giaddr = bytes(message[packet.GIADDR])  # patched by now, unless a router had set it
-        port = self._port(interface, giaddr)
-        client = Client(message, port.name if port else None)
-        match = self._relay.config.policy.choose(client, port.setting.default if port else None)
-        facts["router"] = "" if port else str(IPv4Address(giaddr))
-        facts |= {"reason": match.reason.value, "rule": match.rule, "choice": match.choice.label}
+    def _request(self, facts: Facts, decision: Decision) -> dict[str, Any]:
+        told: dict[str, Any] = {"client": client_kind(facts)[:_LONGEST], "pxe": facts.is_pxe}
+        match = None if isinstance(decision, ToClient) else decision.match
+        if isinstance(decision, ToClient) or match is None:
+            return told
+        giaddr = str(IPv4Address(bytes(facts.message[packet.GIADDR])))
+        told["router"] = "" if decision.port else giaddr
+        told |= {"reason": match.reason.value, "rule": match.rule, "choice": match.choice.label}
         if isinstance(decision, ToServers):
-            facts["servers"] = tuple(map(self.server, decision.servers))
-            facts["vrf"] = self._relay.vrfs[decision.vrf] if decision.vrf else ""
-            facts["note"] = self._note(match, decision)
-        return facts
-
-    def _port(self, interface: str, giaddr: bytes) -> Port | None:
-        for port in self._relay.ports:
-            if port.name == interface and port.giaddr and giaddr in (packet.UNSET, port.giaddr.packed):
-                return port
-        return None
+            told["servers"] = tuple(map(self.server, decision.servers))
+            told["vrf"] = self._relay.vrfs[decision.vrf] if decision.vrf else ""
+            told["note"] = self._note(match, decision)
+        return told
 
     def _note(self, match: Match, decision: ToServers) -> str:
         notes = ["too large for option 82"] if decision.too_large else []
@@ -205,23 +186,17 @@ class Narrator:
             notes.append("pxe_only: this client reaches the DHCP servers alone")
         return "; ".join(notes)
 
-    def _reply(
-        self,
-        message: packet.Message,
-        found: dict[int, bytes],
-        _interface: str,
-        source: bytes,
-        decision: Decision,
-    ) -> dict[str, Any]:
-        facts: dict[str, Any] = {
+    def _reply(self, facts: Facts, source: bytes, decision: Decision) -> dict[str, Any]:
+        message = facts.message
+        told: dict[str, Any] = {
             "server": self.server(source),
             "address": _address(message, packet.YIADDR),
             "next_server": _address(message, packet.SIADDR),
-            "boot_file": packet.boot_file(message, found)[:_LONGEST],
+            "boot_file": packet.boot_file(message, facts.options)[:_LONGEST],
         }
         if isinstance(decision, ToClient):
-            facts |= {"sent_to": target_of(decision), "out": decision.port.name}
-        return facts
+            told |= {"sent_to": target_of(decision), "out": decision.port.name}
+        return told
 
     def server(self, address: bytes) -> NamedServer:
         """Return a server by its 4 octets."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pxerelay.policy.rules import Reason
-from pxerelay.relay.relay import Drop, ToServers
+from pxerelay.relay.decision import Drop, ToServers
 from pxerelay.wire.packet import UNSET
 
 _MOST_NAMES = 4096

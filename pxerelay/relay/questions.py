@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
-from pxerelay.relay.relay import Decision
+from pxerelay.relay.decision import Decision
 from pxerelay.wire import packet
 from pxerelay.wire.batch import Batch, number
 

@@ -15,11 +15,13 @@ from typing import Any
 from pxerelay.policy.ports import Port
 from pxerelay.policy.rules import Match
 from pxerelay.relay.account import Account, Narrator
-from pxerelay.relay.relay import MEANING, Decision, Drop, Relay, recipients
+from pxerelay.relay.decision import MEANING, Decision, Drop
+from pxerelay.relay.relay import Relay, recipients
 from pxerelay.relay.words import port_text
 from pxerelay.wire import packet
-from pxerelay.wire.batch import NOWHERE, Batch, number
+from pxerelay.wire.batch import NOWHERE, Batch
 from pxerelay.wire.client import DescribedClient
+from pxerelay.wire.facts import Facts
 from pxerelay.wire.mac import MAC_OCTETS, Pattern
 
 MOST = 4
@@ -58,7 +60,6 @@ class Watch:
         self.put = put
         self.lost = lost
         self.mapping: list[Event] = []
-        self._mask, self._value = map(_column_number, pattern)
         self._asked: OrderedDict[packet.Transaction, float] = OrderedDict()
         self._indexes: frozenset[int] = frozenset()
         self._giaddrs: frozenset[bytes] = frozenset()
@@ -70,10 +71,10 @@ class Watch:
         ports = (port.giaddr for port in relay.ports if port.name == self.place and port.giaddr)
         self._giaddrs = frozenset(giaddr.packed for giaddr in (*ports, *_address(self.place)))
 
-    def wanting(self, batch: Batch, clients: Sequence[int]) -> list[int]:
+    def wanting(self, batch: Batch, clients: Sequence[bytes]) -> list[int]:
         """Return the positions of messages that are to be told of; `clients` is the column of the batch."""
-        mask, value = self._mask, self._value
-        found = [at for at, client in enumerate(clients) if client & mask == value]
+        matches = self.pattern.matches
+        found = [at for at, client in enumerate(clients) if matches(client)]
         return [at for at in found if self._wants(batch, at)] if found else found
 
     def _wants(self, batch: Batch, at: int) -> bool:
@@ -211,9 +212,9 @@ class Watches:
         self._left = 0
         return found
 
-    def account(self, message: packet.Message, index: int, source: bytes, decision: Decision) -> Account:
+    def account(self, facts: Facts, index: int, source: bytes, decision: Decision) -> Account:
         """Return the account of a message that came in on an interface, given by its index."""
-        return self.narrator.account(message, self._names.get(index, f"interface {index}"), source, decision)
+        return self.narrator.account(facts, self._names.get(index, f"interface {index}"), source, decision)
 
 
 def mapping_of(relay: Relay, pattern: Pattern, place: str | None) -> list[Event]:
@@ -259,11 +260,6 @@ def _verdict(relay: Relay, chaddr: bytes, port: Port | None) -> Event:
 
 def _entry(match: Match) -> Event:
     return {"reason": match.reason.value, "rule": match.rule, "choice": match.choice.label}
-
-
-def _column_number(bits: int) -> int:
-    """Return 48 bits of an address as the column of `Batch.clients` has them."""
-    return number(bits.to_bytes(MAC_OCTETS, "big").ljust(8, b"\0"))
 
 
 def _address(text: str | None) -> tuple[IPv4Address, ...]:

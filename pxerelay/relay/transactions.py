@@ -17,9 +17,10 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from pxerelay.relay.relay import ToServers
+from pxerelay.relay.decision import ToServers
 from pxerelay.wire import packet
 from pxerelay.wire.batch import number
+from pxerelay.wire.facts import Facts
 from pxerelay.wire.mac import MAC_OCTETS
 
 PATIENCE = 4.0
@@ -214,7 +215,7 @@ _TYPE_FIRST = bytes((packet.MESSAGE_TYPE, 1))
 def _is_discover(message: bytes) -> bool:
     if message[packet.OPTIONS : _TYPE_AT] == _TYPE_FIRST:
         return message[_TYPE_AT] == packet.DHCPDISCOVER
-    return packet.message_type(packet.legible_options(message)) == packet.DHCPDISCOVER
+    return Facts(message).kind == packet.DHCPDISCOVER
 
 
 def _is_pxe(message: bytes) -> bool:

@@ -1,6 +1,6 @@
 """Clients that fell to a default: who they are, remembered within bounds, and as rules to paste.
 
-`Unknown` is told of requests of clients that no rule names, of each client once in a while
+`Unknown` is told of decisions on requests of clients that no rule names, of each client once in a while
 (`FastPath.meet_anew`), and notes those that no class takes either. Whoever has got a rule since is left out
 when somebody asks.
 """
@@ -12,15 +12,15 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address
 from typing import Any, NamedTuple
 
-from pxerelay.policy.model import InterfaceSetting
-from pxerelay.policy.ports import Port
-from pxerelay.policy.rules import Match, Reason
+from pxerelay.policy.model import Config, InterfaceSetting
+from pxerelay.policy.rules import Reason
+from pxerelay.relay.decision import Dropped, ToServers
 from pxerelay.relay.relay import Relay
 from pxerelay.wire import packet
 from pxerelay.wire.arch import arch_name
-from pxerelay.wire.client import Client, DescribedClient
+from pxerelay.wire.client import DescribedClient
+from pxerelay.wire.facts import Facts
 from pxerelay.wire.mac import MAC_OCTETS, format_mac
-from pxerelay.wire.option_fingerprint import Fingerprint, Fingerprints
 from pxerelay.wire.text import printable
 
 MOST = 4096
@@ -35,8 +35,8 @@ So a flood of invented addresses costs no more than that, and `last seen` is up 
 _LONGEST_VENDOR_CLASS, _MOST_ARCHITECTURES = 255, 8
 """What is kept of options 60 and 93: one option's octets (RFC 2132, 9.13), and more than firmware names."""
 
-_VERDICTS = 1024
-"""What is remembered of clients that look alike; there are as many as VLANs and kinds of firmware make."""
+_LOOKS = 1024
+"""Looks that clients share; there are as many as VLANs and kinds of firmware make."""
 
 _LONGEST_SHOWN = 48
 """Characters of a vendor class or vendor that are shown in a comment."""
@@ -44,14 +44,13 @@ _LONGEST_SHOWN = 48
 _DEFAULTS = frozenset({Reason.INTERFACE_DEFAULT, Reason.DEFAULT})
 
 
-class _Verdict(NamedTuple):
-    """Whether a client fell to a default, and what it looked like; clients that look alike share one.
+class _Looks(NamedTuple):
+    """What a client looked like.
 
     It was heard on `interface`, or through the router with the address `giaddr`; then there are options 60
     and 93, and whether it was booting from the network.
     """
 
-    fell: bool
     interface: str | None
     giaddr: bytes
     vendor_class: bytes
@@ -67,7 +66,7 @@ class Stranger:
 
     __slots__ = ("chaddr", "first", "last", "looks")
 
-    def __init__(self, chaddr: bytes, looks: _Verdict, now: float) -> None:
+    def __init__(self, chaddr: bytes, looks: _Looks, now: float) -> None:
         self.chaddr = chaddr
         self.looks = looks
         self.first = self.last = now
@@ -83,10 +82,8 @@ class Unknown:
         self.most = most
         self.forgotten = self.overlooked = 0
         self._strangers: OrderedDict[bytes, Stranger] = OrderedDict()
-        self._relay: Relay
-        self._ports: dict[int, Port] = {}
-        self._fingerprints = Fingerprints()
-        self._verdicts: dict[tuple[int, bytes, Fingerprint | None], _Verdict] = {}
+        self._config: Config
+        self._known_looks: dict[_Looks, _Looks] = {}
         self._next = float("-inf")
         self._left = most
 
@@ -94,10 +91,8 @@ class Unknown:
         return len(self._strangers)
 
     def obey(self, relay: Relay) -> None:
-        """Judge by these rules from now on; what is remembered stays."""
-        self._relay = relay
-        self._verdicts.clear()
-        self._ports = {port.index: port for port in relay.ports if port.index is not None}
+        """Take decisions of this relay from now on; what is remembered stays."""
+        self._config = relay.config
 
     def looks_again(self, now: float) -> bool:
         """Whether an interval is over, so that each client is to be told of anew."""
@@ -114,42 +109,34 @@ class Unknown:
         self.overlooked += count - room
         return room
 
-    def note(self, message: packet.Message, index: int, now: float) -> None:
-        """Note an Ethernet client if it fell to a default; no rule names it, and its request was relayed.
+    def note(self, message: packet.Message, decision: ToServers | Dropped, now: float) -> None:
+        """Note an Ethernet client if it fell to a default; no rule names it.
 
-        `index` is the interface that the message came in on.
+        `message` is its request, which the mapping decided on.
         """
-        form = self._fingerprints.of(message)
-        key = index, bytes(message[packet.GIADDR]), form
-        verdict = self._verdicts.get(key)
-        if verdict is None:
-            verdict = self._verdict(self._relay, message, index)
-            if form is not None:
-                if len(self._verdicts) >= _VERDICTS:
-                    self._verdicts.clear()
-                self._verdicts[key] = verdict
-        if verdict.fell:
-            self._remember(
-                bytes(message[packet.CHADDR_START : packet.CHADDR_START + MAC_OCTETS]), verdict, now
-            )
-
-    def _verdict(self, relay: Relay, message: packet.Message, index: int) -> _Verdict:
-        giaddr = bytes(message[packet.GIADDR])  # patched by now, unless a router had set it
-        port = self._ports.get(index)
-        if port and port.giaddr and giaddr not in (packet.UNSET, port.giaddr.packed):
-            port = None
-        client = Client(message, port.name if port else None)
-        vendor_class = client.vendor_class[:_LONGEST_VENDOR_CLASS]
-        return _Verdict(
-            _fallen(relay, client, port.setting if port else None) is not None,
-            client.interface,
-            b"" if port else giaddr,
-            vendor_class,
-            client.architectures[:_MOST_ARCHITECTURES],
-            packet.is_pxe(vendor_class),
+        match, port = decision.match, decision.port
+        if match is None or match.reason not in _DEFAULTS:
+            return
+        facts = decision.client.facts if decision.client else Facts(message)
+        if not _has_a_boot_server_to_fall_to(self._config, port.setting if port else None, pxe=facts.is_pxe):
+            return
+        looks = self._shared(
+            port.name if port else None,
+            b"" if port else bytes(message[packet.GIADDR]),
+            facts.vendor_class[:_LONGEST_VENDOR_CLASS],
+            facts.architectures[:_MOST_ARCHITECTURES],
+            facts.is_pxe,
         )
+        self._remember(bytes(message[packet.CHADDR_START : packet.CHADDR_START + MAC_OCTETS]), looks, now)
 
-    def _remember(self, chaddr: bytes, looks: _Verdict, now: float) -> None:
+    def _shared(self, *looks: Any) -> _Looks:
+        """Return looks that all clients share who look so."""
+        if len(self._known_looks) >= _LOOKS:
+            self._known_looks.clear()
+        found = _Looks(*looks)
+        return self._known_looks.setdefault(found, found)
+
+    def _remember(self, chaddr: bytes, looks: _Looks, now: float) -> None:
         stranger = self._strangers.get(chaddr)
         if stranger is None:
             if len(self._strangers) >= self.most:
@@ -167,17 +154,9 @@ class Unknown:
         return list(reversed(self._strangers.values()))
 
 
-def _fallen(relay: Relay, client: Client, setting: InterfaceSetting | None) -> Match | None:
-    """Return which default a client falls to, None if it does not.
-
-    Where `pxe_only` holds, a client that is not booting from the network has no boot server to fall to.
-    """
-    config = relay.config
-    match = config.policy.choose(client, setting.default if setting else None)
-    if match.reason not in _DEFAULTS:
-        return None
-    pxe_only = setting.pxe_only if setting else config.pxe_only
-    return None if pxe_only and not packet.is_pxe(client.vendor_class) else match
+def _has_a_boot_server_to_fall_to(config: Config, setting: InterfaceSetting | None, *, pxe: bool) -> bool:
+    """Whether clients that are booting from the network, or are not, may reach boot servers at all."""
+    return pxe or not (setting.pxe_only if setting else config.pxe_only)
 
 
 def described(relay: Relay, stranger: Stranger, now: float) -> dict[str, Any] | None:
@@ -188,8 +167,9 @@ def described(relay: Relay, stranger: Stranger, now: float) -> dict[str, Any] | 
         if setting is None:
             return None
     client = DescribedClient(stranger.chaddr, looks.interface, looks.vendor_class, looks.architectures)
-    match = _fallen(relay, client, setting)
-    if match is None:
+    match = relay.config.policy.choose(client, setting.default if setting else None)
+    reachable = _has_a_boot_server_to_fall_to(relay.config, setting, pxe=client.is_pxe)
+    if match.reason not in _DEFAULTS or not reachable:
         return None
     return {
         "mac": format_mac(stranger.chaddr),

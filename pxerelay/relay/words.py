@@ -8,9 +8,11 @@ from pxerelay.policy.model import Config
 from pxerelay.policy.ports import Port
 from pxerelay.policy.rules import Match, Reason
 from pxerelay.policy.servers import Target
-from pxerelay.relay.relay import BROADCAST, Relay, ToClient
+from pxerelay.relay.decision import BROADCAST, ToClient
+from pxerelay.relay.relay import Relay
 from pxerelay.wire import packet
 from pxerelay.wire.arch import arch_name
+from pxerelay.wire.facts import Facts
 from pxerelay.wire.mac import format_mac
 
 
@@ -29,12 +31,12 @@ def entry_text(reason: Reason, rule: str, place: str = "") -> str:
     return f"the default{where}" if reason is Reason.DEFAULT else f"rule {rule}{where}"
 
 
-def client_kind(found: dict[int, bytes]) -> str:
-    """Tell by its options what a client is: network boot firmware, of which architecture, or neither."""
-    vendor = packet.vendor_class(found)
+def client_kind(facts: Facts) -> str:
+    """Tell by its message what a client is: network boot firmware, of which architecture, or neither."""
+    vendor = facts.vendor_class
     if not packet.is_pxe(vendor):
         return "not booting from the network"
-    names = map(arch_name, packet.architectures(found))
+    names = map(arch_name, facts.architectures)
     name = next(known.decode() for known in packet.PXE_VENDOR_CLASSES if vendor.startswith(known))
     return ", ".join([name, *names])
 

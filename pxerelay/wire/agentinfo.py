@@ -8,17 +8,14 @@ again; all others stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from pxerelay.wire import packet
+from pxerelay.wire.facts import Facts, Found
 from pxerelay.wire.globs import Names
-from pxerelay.wire.packet import Message
-
-AGENT_INFORMATION = 82
-"""Relay agent information (RFC 3046, 2.0)."""
+from pxerelay.wire.packet import AGENT_INFORMATION, Message
 
 CIRCUIT_ID, REMOTE_ID = 1, 2
 """Which circuit, and who is at its far end; our own texts (RFC 3046, 3.1 and 3.2)."""
@@ -136,79 +133,18 @@ def sub_options(value: bytes) -> dict[int, bytes] | None:
     return found
 
 
-class Place(NamedTuple):
-    """Where options end: `end` is the place of END, or behind the last octet."""
+def added(facts: Facts, option: bytes, mtu: int) -> bytes | None:
+    """Return a message with an option 82 last before END; None if that would be too large.
 
-    end: int
-    has_end: bool
-
-
-def find_end(message: Message) -> Place | None:
-    """Find the end of the options area; None if the area can't be walked."""
-    if message[packet.HEADER_SIZE : packet.OPTIONS] != packet.MAGIC_COOKIE:
-        return None
-    for code, start, end in packet.walk(message[packet.OPTIONS :]):
-        if code == packet.END:
-            return Place(packet.OPTIONS + start, True)
-        if packet.OPTIONS + end > len(message):
-            return None
-    return Place(len(message), False)
-
-
-def _areas(message: Message) -> Iterator[slice]:
-    """Yield where options stand that any reader could find, in front of damage too.
-
-    That is in the options, and in file and sname where option overload says so (RFC 2132, 9.3).
+    Its options area must end somewhere. The limits are the MTU and, as RFC 3046, 2.1 wants, what the client
+    says it takes.
     """
-    if message[packet.HEADER_SIZE : packet.OPTIONS] != packet.MAGIC_COOKIE:
-        return
-    yield slice(packet.OPTIONS, len(message))
-    overload = 0
-    for code, start, end in packet.walk(message[packet.OPTIONS :]):
-        if code == packet.OVERLOAD and end - start > 2:
-            overload |= int.from_bytes(message[packet.OPTIONS + end - 1 : packet.OPTIONS + end], "big")
-    yield from (field for bit, field in ((1, packet.FILE), (2, packet.SNAME)) if overload & bit)
-
-
-def carries(message: Message) -> bool:
-    """Whether an option 82 stands where any reader could find it, whole or cut off.
-
-    So it is taken to do if there are more options than are read.
-    """
-    return any(
-        code in (AGENT_INFORMATION, packet.PAD)
-        for area in _areas(message)
-        for code, *_ in packet.walk(message[area])
-    )
-
-
-class Found(NamedTuple):
-    """An option 82: the area it stands in, where it begins and ends in the message, and its value."""
-
-    area: slice
-    start: int
-    end: int
-    value: bytes
-
-
-def found_in(message: Message) -> Iterator[Found]:
-    """Yield every option 82 of a message that is whole."""
-    for area in _areas(message):
-        for code, begin, stop in packet.walk(message[area]):
-            start, end = area.start + begin, area.start + stop
-            if code == AGENT_INFORMATION and end <= area.stop:
-                yield Found(area, start, end, bytes(message[start + 2 : end]))
-
-
-def added(message: Message, place: Place, option: bytes, mtu: int) -> bytes | None:
-    """Return the message with an option 82 last before END; None if that would be too large.
-
-    The limits are the MTU and, as RFC 3046, 2.1 wants, what the client says it takes.
-    """
+    message, place = facts.message, facts.end
+    assert place is not None  # noqa: S101  # else nobody would find the option
     tail = message[place.end :] if place.has_end else bytes((packet.END,))
     whole = bytes(message[: place.end]) + option + bytes(tail)
     limits = [mtu]
-    wanted = packet.readable_options(message).get(MAX_MESSAGE_SIZE, b"")
+    wanted = facts.options.get(MAX_MESSAGE_SIZE, b"")
     if len(wanted) == 2:
         limits.append(int.from_bytes(wanted, "big"))
     return whole if len(whole) + _HEADERS <= min(limits) else None

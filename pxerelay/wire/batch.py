@@ -9,8 +9,9 @@ they are only compared; `number` makes such a number of octets, `to_bytes(size, 
 
 from __future__ import annotations
 
+import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
@@ -25,6 +26,13 @@ EXCESS = 65536
 
 _START = 4
 """Where the first slot begins, so that chaddr and options stand at multiples of 8."""
+
+_ADDRESS = struct.Struct(f"{packet.CHADDR_START}x{MAC_OCTETS}s{SLOT - packet.CHADDR_START - MAC_OCTETS}x")
+"""A slot, of which the client's hardware address is taken."""
+
+Asker = bytes | tuple[int, int, bytes]
+"""What a client is told apart by where it is heard: its key; behind routers the router's source address and
+giaddr, as numbers, and its key."""
 
 NOWHERE = -1
 """The interface of a datagram that is to be ignored."""
@@ -53,6 +61,7 @@ class Room:
         self.places = tuple((_START + at * SLOT, rests + at * EXCESS) for at in range(count))
         self._slots = [whole[start : start + SLOT] for start, _ in self.places]
         self._octets = whole
+        self._area = whole[_START : _START + count * SLOT]
         self._words = whole.cast("I")
         self._quads = whole.cast("Q")
 
@@ -69,6 +78,10 @@ class Room:
     def octets(self, offset: int, count: int) -> list[int]:
         """Return the octet at an offset of the first `count` slots."""
         return _column(self._octets, offset, count)
+
+    def addresses(self, count: int) -> list[bytes]:
+        """Return the first 6 octets of chaddr of the first `count` slots."""
+        return [chaddr for (chaddr,) in _ADDRESS.iter_unpack(self._area[: count * SLOT])]
 
     def words(self, offset: int, count: int) -> list[int]:
         """Return the 32-bit number at an offset, a multiple of 4."""
@@ -90,9 +103,21 @@ class Batch:
 
     `sources` are the senders' addresses as numbers, `indexes` the interfaces; `locals` are our addresses that
     they were delivered to and `destinations` those that they were sent to, which differ for broadcasts.
+    `waited` returns for how many seconds the one at a position has waited to be read.
     """
 
-    __slots__ = ("_room", "destinations", "indexes", "locals", "messages", "sizes", "sources")
+    __slots__ = (
+        "_clients",
+        "_room",
+        "destinations",
+        "ignored",
+        "indexes",
+        "locals",
+        "messages",
+        "sizes",
+        "sources",
+        "waited",
+    )
 
     def __init__(
         self,
@@ -102,18 +127,34 @@ class Batch:
         indexes: list[int],
         locals_: list[int],
         destinations: list[int],
+        waited: Callable[[int], float] = lambda _: 0.0,
     ) -> None:
         self._room = room
         self.sizes, self.sources, self.indexes = sizes, sources, indexes
         self.locals, self.destinations = locals_, destinations
         self.messages = room.messages(sizes)
+        self.waited = waited
+        self.ignored: tuple[int, ...] = ()
+        self._clients: list[bytes] | None = None
 
     def __len__(self) -> int:
         return len(self.sizes)
 
     def ignore(self, interfaces: AbstractSet[int]) -> None:
-        """Ignore what arrived on these interfaces."""
-        self.indexes = [NOWHERE if index in interfaces else index for index in self.indexes]
+        """Ignore what arrived on these interfaces; `ignored` has the positions."""
+        self.ignored = tuple(at for at, index in enumerate(self.indexes) if index in interfaces)
+        for at in self.ignored:
+            self.indexes[at] = NOWHERE
+
+    def places(self, clients: AbstractSet[int]) -> list[int]:
+        """Return a number for where each came from: its interface, or its sender where no client is heard.
+
+        `clients` are the interfaces that clients are heard on; behind others are routers and servers.
+        """
+        return [
+            index if index in clients else ~source
+            for index, source in zip(self.indexes, self.sources, strict=True)
+        ]
 
     def octets(self, offset: int) -> list[int]:
         """Return an octet of each message; of a message that does not reach so far, anything."""
@@ -127,9 +168,11 @@ class Batch:
         """Return 64 bits of each message as a number; of one that does not reach so far, anything."""
         return self._room.quads(offset, len(self.sizes))
 
-    def clients(self) -> list[int]:
-        """Return the number of each client that has a hardware address of 6 octets; for others, anything."""
-        return [chaddr & _ADDRESS for chaddr in self.quads(packet.CHADDR_START)]
+    def clients(self) -> list[bytes]:
+        """Return the hardware address of each client that has one of 6 octets; for others, anything."""
+        if self._clients is None:
+            self._clients = self._room.addresses(len(self.sizes))
+        return self._clients
 
     def arrival(self, at: int) -> Arrival:
         """Return all of one datagram."""
@@ -140,6 +183,27 @@ class Batch:
             self.locals[at] == self.destinations[at],
         )
 
+    def asker(self, at: int, client: bytes) -> tuple[int, Asker]:
+        """Return where a request was heard, and what its client is told apart by there.
+
+        `client` is its key (`Facts.client_key`). The place is the index of the interface, or `~index` for one
+        that a router relayed, whose giaddr and source address tell its clients apart too.
+        """
+        index = self.indexes[at]
+        giaddr = number(bytes(self.messages[at][packet.GIADDR]))
+        return (~index, (self.sources[at], giaddr, client)) if giaddr else (index, client)
+
+    def askers(self, place: int, positions: Sequence[int]) -> list[Asker]:
+        """Return what clients are told apart by at a place where Ethernet clients' requests were heard.
+
+        giaddr of those that no router relayed is perhaps patched already.
+        """
+        clients = self.clients()
+        if place >= 0:
+            return [clients[at] for at in positions]
+        sources, giaddrs = self.sources, self.words(packet.GIADDR.start)
+        return [(sources[at], giaddrs[at], clients[at]) for at in positions]
+
 
 class Arrival(NamedTuple):
     """A message where it lies, the interface it came in on, its sender's 4 octets, whether it was unicast."""
@@ -148,17 +212,3 @@ class Arrival(NamedTuple):
     interface: int
     source: bytes
     unicast: bool
-
-
-_ADDRESS = number(b"\xff" * MAC_OCTETS + bytes(8 - MAC_OCTETS))
-
-
-def client_number(message: packet.Message) -> int:
-    """Return what tells a client from others as a number: `packet.client_octets`.
-
-    That of 6 octets is the one in the column of `Batch.clients`; others are negative.
-    """
-    octets = packet.client_octets(message)
-    if len(octets) == MAC_OCTETS == message[packet.HLEN]:
-        return number(octets.ljust(8, b"\0"))
-    return -1 - number(octets)

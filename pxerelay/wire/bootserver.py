@@ -11,6 +11,7 @@ from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from pxerelay.wire import packet, probe
+from pxerelay.wire.facts import Facts
 
 PORT = 4011
 """Where boot servers and proxyDHCP servers are asked by unicast (PXE 2.1, 2.2.3)."""
@@ -44,7 +45,7 @@ def services(offer: packet.Message, source: IPv4Address) -> tuple[Service, ...]:
     A list of boot servers is followed unless the offer says to load the file that it names. An offer of PXE
     with neither file nor list is one of a server that names the file at port 4011 (PXE 2.1, 2.2.3, 2.2.5).
     """
-    found = packet.legible_options(offer)
+    found = Facts(offer).legible
     if not packet.vendor_class(found).startswith(b"PXEClient"):
         return ()
     vendor = dict(_options(found.get(_VENDOR_OPTIONS, b"")))

@@ -3,55 +3,59 @@
 from __future__ import annotations
 
 from pxerelay.wire import packet
+from pxerelay.wire.facts import Facts
 
 
 class Client:
     """A client as one of its messages shows it.
 
     `chaddr` is its Ethernet address, None where it has none that a rule could name. `interface` is the
-    client interface it was heard on, None where a router relayed the request. Options 60 and 93 are
-    read from the message when first asked for: most clients are settled by their MAC.
+    client interface it was heard on, None where a router relayed the request. Options are read when first
+    asked for: most clients are settled by their MAC.
     """
 
-    __slots__ = ("_message", "_options", "chaddr", "interface")
+    __slots__ = ("chaddr", "facts", "interface")
 
-    def __init__(self, message: packet.Message, interface: str | None) -> None:
-        self.chaddr = packet.ethernet_chaddr(message)
+    def __init__(self, facts: Facts, interface: str | None) -> None:
+        self.chaddr = packet.ethernet_chaddr(facts.message)
+        self.facts = facts
         self.interface = interface
-        self._message = message
-        self._options: dict[int, bytes] | None = None
-
-    @property
-    def options(self) -> dict[int, bytes]:
-        """Every option by its code; none if the area is malformed."""
-        if self._options is None:
-            self._options = packet.readable_options(self._message)
-        return self._options
 
     @property
     def vendor_class(self) -> bytes:
         """Option 60, empty if absent."""
-        return packet.vendor_class(self.options)
+        return self.facts.vendor_class
 
     @property
     def architectures(self) -> tuple[int, ...]:
         """The numbers of option 93."""
-        return packet.architectures(self.options)
+        return self.facts.architectures
+
+    @property
+    def is_pxe(self) -> bool:
+        """Whether it is booting from the network."""
+        return packet.is_pxe(self.vendor_class)
 
 
 class DescribedClient(Client):
-    """A client that nobody has heard yet: its facts are given, as `explain` does."""
+    """A client that nobody has heard yet: what it says of itself is given, as `explain` does."""
 
-    __slots__ = ()
+    __slots__ = ("_architectures", "_vendor_class")
 
     def __init__(
         self, chaddr: bytes, interface: str | None, vendor_class: bytes, architectures: tuple[int, ...]
     ) -> None:
         self.chaddr = chaddr
+        self.facts = Facts(b"")
         self.interface = interface
-        self._message = b""
-        self._options = {}
-        if vendor_class:
-            self._options[packet.VENDOR_CLASS] = vendor_class
-        if architectures:
-            self._options[packet.CLIENT_ARCH] = b"".join(n.to_bytes(2, "big") for n in architectures)
+        self._vendor_class, self._architectures = vendor_class, architectures
+
+    @property
+    def vendor_class(self) -> bytes:
+        """What was given."""
+        return self._vendor_class
+
+    @property
+    def architectures(self) -> tuple[int, ...]:
+        """What was given."""
+        return self._architectures

@@ -92,7 +92,7 @@ class Framing:
 
     `address` is the source address of replies, 4 octets; `hardware` the interface's Ethernet address,
     `mtu` the largest IP packet that its link carries. `largest` are the octets of a message that goes into
-    one frame.
+    one frame. Where there is no Ethernet address there are no frames either, but `packets`.
     """
 
     def __init__(self, address: bytes, hardware: bytes, mtu: int) -> None:
@@ -101,6 +101,11 @@ class Framing:
         self._mtu = mtu
         self.largest = mtu - IP_HEADER.size - UDP_HEADER.size
         self._forms: dict[int, _Form] = {}
+
+    @property
+    def has_frames(self) -> bool:
+        """Whether the link has Ethernet frames."""
+        return bool(self._hardware)
 
     def write(
         self, room: bytearray, start: int, replies: Iterable[Reply], first: int
@@ -154,16 +159,22 @@ class Framing:
 
         16 bits of `identification` tell the fragments of one packet from those of others (RFC 791, 2.3).
         """
+        link = _AS_IT_IS + ETHERNET.pack(reply.hardware, self._hardware, _TYPE_IPV4)
+        return [link + packet for packet in self.packets(reply, identification)]
+
+    def packets(self, reply: Reply, identification: int) -> list[bytes]:
+        """Return the IP packets of a reply, several if the link carries no such large one."""
         identification &= 0xFFFF
-        message, address, hardware = reply
+        message, address, _ = reply
         destination = address.to_bytes(4, sys.byteorder)
         size = UDP_HEADER.size + len(message)
         bare = UDP_HEADER.pack(SERVER_PORT, CLIENT_PORT, size, 0) + message
         pseudo = self._address + destination + struct.pack("!HH", _PROTOCOL_UDP, size)
         checksum = 0xFFFF - ones_complement_sum(pseudo + bare) or 0xFFFF
         udp = UDP_HEADER.pack(SERVER_PORT, CLIENT_PORT, size, checksum) + message
-        link = _AS_IT_IS + ETHERNET.pack(hardware, self._hardware, _TYPE_IPV4)
         step = max((self._mtu - IP_HEADER.size) // _FRAGMENT_UNIT, 1) * _FRAGMENT_UNIT
+        if size <= self._mtu - IP_HEADER.size:
+            step = size
         found = []
         for start in range(0, size, step):
             part = udp[start : start + step]
@@ -174,5 +185,5 @@ class Framing:
             )
             header = IP_HEADER.pack(*fields, 0, self._address, destination)
             checksum = 0xFFFF - ones_complement_sum(header)
-            found.append(link + IP_HEADER.pack(*fields, checksum, self._address, destination) + part)
+            found.append(IP_HEADER.pack(*fields, checksum, self._address, destination) + part)
         return found

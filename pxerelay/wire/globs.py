@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+import re
+from collections.abc import Callable, Container
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 
 
 def is_glob(text: str) -> bool:
     """Whether a text stands for more than one name."""
     return any(character in text for character in "*?[")
+
+
+Matcher = Callable[[str], object]
+"""Tells by what is true or not whether a name is meant."""
+
+
+def matcher(glob: str) -> Matcher:
+    """Return what tells quickly whether names match a glob."""
+    return re.compile(translate(glob)).match
 
 
 def matches(text: str, name: str) -> bool:

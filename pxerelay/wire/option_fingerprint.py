@@ -9,6 +9,7 @@ is one operation on a large number, ten times as fast as reading options one by 
 from __future__ import annotations
 
 from pxerelay.wire import packet
+from pxerelay.wire.facts import Facts
 
 _LARGEST = 1472
 """Octets of a message that may have one: those of an Ethernet frame's packet."""
@@ -20,7 +21,7 @@ _TELLING = frozenset({packet.VENDOR_CLASS, packet.CLIENT_ARCH})
 
 
 class Fingerprint:
-    """One way that options look; of two messages with the same layout, options 60 and 93 are the same.
+    """One way that options look; of two messages with the same one, options 60 and 93 are the same.
 
     `mask` has a one for each bit that must be that of `value`, in the number that the octets behind the
     fixed header make.
@@ -40,26 +41,31 @@ class Fingerprints:
         self._of_length: dict[int, list[Fingerprint]] = {}
         self._count = 0
 
-    def of(self, message: packet.Message) -> Fingerprint | None:
-        """Return the layout of a message.
+    def known(self, message: packet.Message) -> Fingerprint | None:
+        """Return the fingerprint of a message if one like it was learnt."""
+        known = self._of_length.get(len(message))
+        if known:
+            number = int.from_bytes(message[packet.HEADER_SIZE :], "little")
+            for one in known:
+                if number & one.mask == one.value:
+                    return one
+        return None
 
-        None means that it has none: there is no magic cookie, an option is cut off, or options continue in
-        other fields; or it is too large.
+    def learn(self, facts: Facts) -> Fingerprint | None:
+        """Return the fingerprint of a message, which is known from now on.
+
+        None means that it has none: there is no magic cookie, an option is cut off, there are too many, or
+        options continue in other fields; or it is too large.
         """
-        if len(message) > _LARGEST:
-            return None
-        number = int.from_bytes(message[packet.HEADER_SIZE :], "little")
-        for layout in self._of_length.get(len(message), ()):
-            if number & layout.mask == layout.value:
-                return layout
-        return self._learn(message, number)
-
-    def _learn(self, message: packet.Message, number: int) -> Fingerprint | None:
-        looked_at = _looked_at(bytes(message[packet.HEADER_SIZE :]))
+        message = facts.message
+        found = self.known(message)
+        if found is not None or len(message) > _LARGEST:
+            return found
+        looked_at = _looked_at(facts)
         if looked_at is None:
             return None
         mask = int.from_bytes(looked_at, "little")
-        layout = Fingerprint(mask, number & mask)
+        found = Fingerprint(mask, int.from_bytes(message[packet.HEADER_SIZE :], "little") & mask)
         if self._count >= _MOST:
             self._of_length.clear()
             self._count = 0
@@ -67,25 +73,28 @@ class Fingerprints:
         if len(known) >= _MOST_OF_LENGTH:
             self._count -= len(known)
             known.clear()
-        known.append(layout)
+        known.append(found)
         self._count += 1
-        return layout
+        return found
 
 
-def _looked_at(area: bytes) -> bytes | None:
-    """Return 0xff for each octet that a reader of options 60 and 93 looks at, 0 for the others."""
-    start = len(packet.MAGIC_COOKIE)
-    if not area.startswith(packet.MAGIC_COOKIE):
+def _looked_at(facts: Facts) -> bytes | None:
+    """Return 0xff for each octet behind the fixed header that a reader of options 60 and 93 looks at.
+
+    0 stands for the others. None where more than these octets decides what the options say.
+    """
+    if facts.end is None:
         return None
-    looked_at = bytearray(len(area))
+    size = len(facts.message) - packet.HEADER_SIZE
+    start = packet.OPTIONS - packet.HEADER_SIZE
+    looked_at = bytearray(size)
     read = 0
-    for code, begin, end in packet.walk(area[start:]):
-        if code == packet.OVERLOAD or start + end > len(area):
+    for code, begin, end in facts.spans:
+        if code == packet.OVERLOAD:
             return None
         head = start + (end if code in _TELLING or code == packet.END else begin + 2)
         looked_at[read:head] = b"\xff" * (head - read)
         read = start + end
-        if code == packet.END:
-            return bytes(looked_at)
-    looked_at[read:] = b"\xff" * (len(area) - read)  # pads, and no END
+    if not facts.end.has_end:
+        looked_at[read:] = b"\xff" * (size - read)  # pads, and no END
     return bytes(looked_at)

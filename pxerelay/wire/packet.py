@@ -6,13 +6,12 @@ nothing else (RFC 1542, 4.1). The fixed header is read by offset (RFC 951, 3; RF
     0   1      2     3     4    8     10     12      16      20      24      28      44     108   236
     op  htype  hlen  hops  xid  secs  flags  ciaddr  yiaddr  siaddr  giaddr  chaddr  sname  file  options
 
-The options area is read only when somebody asks for an option, by one bounded reader.
+The options area is read by one bounded reader, `walk`; `facts` has what it finds.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from pxerelay.wire.mac import MAC_OCTETS
 
@@ -67,6 +66,9 @@ PAD, END = 0, 255
 OVERLOAD = 52
 """1: file holds options too; 2: sname does; 3: both (RFC 2132, 9.3)."""
 
+AGENT_INFORMATION = 82
+"""Relay agent information (RFC 3046, 2.0)."""
+
 CLIENT_IDENTIFIER = 61
 """What a client calls itself; one with no hardware address of its own must have it (RFC 4390, 2)."""
 
@@ -109,97 +111,39 @@ PXE_VENDOR_CLASSES = (b"PXEClient", b"HTTPClient")
 """How option 60 of network boot firmware begins (PXE 2.1, 2.2.1; UEFI 2.10, 24.7.2)."""
 
 
-class MalformedOptionsError(ValueError):
-    """The sender's fault: an option runs past the end of its area, or there are more than anybody sends."""
-
-
-_MOST_OPTIONS = 512
-"""Options of an area that are read. There are 254 codes (RFC 2132, 2), and messages have twenty of them."""
+MOST_OPTIONS = 255
+"""Options of an area that `walk` returns if nothing else is said. There are 254 codes (RFC 2132, 2)."""
 
 _NO_PAD = re.compile(rb"[^\0]")
 
 
-def walk(area: Message) -> Iterator[tuple[int, int, int]]:
-    """Yield each option of an area: its code, where it begins, and where it ends; END is the last, if there.
+def walk(area: bytes, most: int = MOST_OPTIONS) -> list[tuple[int, int, int]]:
+    """Return each option of an area: its code, where it begins, where it ends; END is the last, if there.
 
-    The value is what stands behind two octets. An option that ends behind the area is cut off, and the last;
-    with the code PAD it stands for all that are too many to be read.
+    The value is what stands behind two octets. An option that ends behind the area is cut off, and the last.
+    So is what stands for all that are more than `most`, which has the code PAD; pads in a row that something
+    follows count as one.
     """
-    position, size, left = 0, len(area), _MOST_OPTIONS
-    while match := _NO_PAD.search(area, position):
-        start = match.start()
+    found: list[tuple[int, int, int]] = []
+    start, size = 0, len(area)
+    while start < size:
         code = area[start]
         if code == END:
-            yield END, start, start + 1
-            return
-        if not left:
-            yield PAD, start, size + 1
-            return
-        left -= 1
-        position = start + 2 + (area[start + 1] if start + 1 < size else 0)
-        yield code, start, position
-        if position > size:
-            return
-
-
-def options(message: Message) -> dict[int, bytes]:
-    """Return every option by its code, parts of split options joined.
-
-    A BOOTP message with no magic cookie has none. The areas are read in the order options, file,
-    sname, as option overload says (RFC 2132, 9.3), and equal codes are joined in that order
-    (RFC 3396, 5 and 7). An area that ends without an END option ends at its last octet.
-
-    Raises MalformedOptionsError if an option is longer than what is left of its area.
-    """
-    found: dict[int, bytes] = {}
-    for area in _areas(message, found):
-        code = _read_area(area, found)
-        if code is not None:
-            raise MalformedOptionsError(f"option {code} runs past the end of its area")
+            found.append((END, start, start + 1))
+            break
+        if code == PAD:
+            match = _NO_PAD.search(area, start)
+            if match is None:
+                break
+            most, start = most - 1, match.start()
+            continue
+        if most <= 0:
+            found.append((PAD, start, size + 1))
+            break
+        end = start + 2 + (area[start + 1] if start + 1 < size else 0)
+        found.append((code, start, end))
+        most, start = most - 1, end
     return found
-
-
-def legible_options(message: Message) -> dict[int, bytes]:
-    """Return the options, in an area that is malformed those in front of the damage."""
-    found: dict[int, bytes] = {}
-    for area in _areas(message, found):
-        _read_area(area, found)
-    return found
-
-
-def _areas(message: Message, found: dict[int, bytes]) -> Iterator[Message]:
-    """Yield the areas of a message that hold options; the first must have been read for the others."""
-    if message[HEADER_SIZE:OPTIONS] == MAGIC_COOKIE:
-        yield message[OPTIONS:]
-        overload = found.get(OVERLOAD, b"\0")[-1:]
-        if overload in (b"\1", b"\3"):
-            yield message[FILE]
-        if overload in (b"\2", b"\3"):
-            yield message[SNAME]
-
-
-def _read_area(area: Message, found: dict[int, bytes]) -> int | None:
-    """Add the options of an area, and return the code of one that is cut off."""
-    size = len(area)
-    for code, start, end in walk(area):
-        if end > size:
-            return code
-        if code != END:
-            found[code] = found.get(code, b"") + bytes(area[start + 2 : end])
-    return None
-
-
-def readable_options(message: Message) -> dict[int, bytes]:
-    """Return the options, or none where the area is malformed: such a message matches by MAC only."""
-    try:
-        return options(message)
-    except MalformedOptionsError:
-        return {}
-
-
-def is_nak(message: Message) -> bool:
-    """Whether a reply is a refusal: its message type is DHCPNAK, whatever damage stands behind that."""
-    return message_type(legible_options(message)) == DHCPNAK
 
 
 def is_request(message: Message) -> bool:
@@ -217,21 +161,6 @@ def ethernet_chaddr(message: Message) -> bytes | None:
     if message[HTYPE] == HTYPE_ETHERNET and message[HLEN] == MAC_OCTETS:
         return bytes(message[CHADDR_START : CHADDR_START + MAC_OCTETS])
     return None
-
-
-def client_octets(message: Message) -> bytes:
-    """Return what tells a client from others: its hardware address.
-
-    A client without one, as on InfiniBand, is told by its client identifier (RFC 4390, 2).
-    """
-    size = message[HLEN] if len(message) >= HEADER_SIZE else 0
-    address = bytes(message[CHADDR_START : CHADDR_START + size])
-    return address or legible_options(message).get(CLIENT_IDENTIFIER, b"")
-
-
-def begins_anew(message: Message) -> bool:
-    """Whether a request looks for servers: a DISCOVER, or one of BOOTP, which has no other kind."""
-    return message_type(legible_options(message)) in (DHCPDISCOVER, None)
 
 
 def vendor_class(found: dict[int, bytes]) -> bytes:

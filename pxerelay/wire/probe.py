@@ -13,6 +13,7 @@ from ipaddress import IPv4Address
 from typing import Any, NamedTuple
 
 from pxerelay.wire import packet
+from pxerelay.wire.facts import Facts
 from pxerelay.wire.mac import MAC_OCTETS
 
 _MOST_OCTETS = 1472
@@ -97,7 +98,7 @@ def discover(chaddr: bytes, xid: bytes, vendor_class: bytes, architectures: Sequ
 
 def answer(message: packet.Message) -> Offer:
     """Return what a reply offers."""
-    found = packet.legible_options(message)
+    found = Facts(message).legible
     identifier = found.get(SERVER_IDENTIFIER, b"")
     return Offer(
         _address(identifier) if len(identifier) == len(packet.UNSET) else None,

@@ -21,6 +21,8 @@ from pxerelay import __version__
 from tests.benchmark import report
 from tests.benchmark.burst import burst_part
 from tests.benchmark.counting import counting_part
+from tests.benchmark.footprint import footprint_part
+from tests.benchmark.hostile import hostile_part
 from tests.benchmark.live import quiet_part, reload_part
 from tests.benchmark.loading import loading_part
 from tests.benchmark.rules import rules_part
@@ -32,12 +34,14 @@ PARTS = {
     "requests": requests_part,
     "replies": replies_part,
     "burst": burst_part,
+    "hostile": hostile_part,
     "counting": counting_part,
     "rules": rules_part,
     "loading": loading_part,
     "reload": reload_part,
     "quiet": quiet_part,
     "sizing": sizing_part,
+    "footprint": footprint_part,
 }
 
 

@@ -19,7 +19,8 @@ from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux import sockets
 from pxerelay.policy.ports import Link, assign
 from pxerelay.relay.counters import Counters
-from pxerelay.relay.relay import Relay, ToServers
+from pxerelay.relay.decision import ToServers
+from pxerelay.relay.relay import Relay
 from pxerelay.relay.transactions import Transactions
 from pxerelay.wire import packet
 from tests.benchmark.messages import CLIENTS, macs, replies, requests
@@ -112,7 +113,7 @@ def _bench() -> Iterator[Measure]:
             stack.callback(link.close)
             names = dict(socket.if_nameindex())
         both = _traffic(network, udp, link, names), _traffic(network, udp, link, names)
-        both[1].transactions, both[1]._counters = _Deaf(), _Blind()
+        both[1].ledger.transactions, both[1].ledger._counters = _Deaf(), _Blind()
         both[1].obey(_relay(network, names), names)
 
         def measure(kind: str, size: int) -> tuple[float, float]:
@@ -125,7 +126,7 @@ def _bench() -> Iterator[Measure]:
                         else:
                             server.send(answered[at], GIADDR)
                     begun = time.process_time()
-                    taken = both[which].readable(udp)
+                    taken = both[which].readable(udp).datagrams
                     spent[which] += time.process_time() - begun
                     assert taken == size, f"{taken} of {size} came"
             return spent[0] / _MESSAGES * 1e6, spent[1] / _MESSAGES * 1e6

@@ -29,7 +29,7 @@ def loading_part(rounds: int, say: Say) -> Result:
     times: dict[str, list[float]] = {}
     for turn in range(rounds):
         for size in sizes:
-            path = _mapping_file(size)
+            path = mapping_file(size)
             for name, statement in (("pxerelay", _OURS), ("PyYAML", _YAML)):
                 seconds = _timed(statement, path)
                 times.setdefault(f"{name} {size}", []).append(seconds)
@@ -67,7 +67,7 @@ def _timed(statement: str, path: Path) -> float:
     return float(run(command, timeout=600).stdout)
 
 
-def _mapping_file(size: int) -> Path:
+def mapping_file(size: int) -> Path:
     """Write a mapping of so many MACs."""
     path = CACHE / "benchmark" / f"{size}.yml"
     path.parent.mkdir(parents=True, exist_ok=True)

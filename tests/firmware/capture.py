@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from pxerelay.wire import packet
+from pxerelay.wire.facts import Facts
 from tests.lab import Host, LabError, pcap
 
 START_SECONDS = 20.0
@@ -48,7 +49,7 @@ class Capture:
         """Return the address that each client was given, by its MAC address."""
         found = {}
         for datagram in pcap.read(self.path):
-            options = packet.readable_options(datagram.payload)
+            options = Facts(datagram.payload).options
             address = datagram.payload[packet.YIADDR]
             if packet.message_type(options) == DHCPACK and address != packet.UNSET:
                 found[mac_of(datagram.payload)] = str(IPv4Address(address))

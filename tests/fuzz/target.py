@@ -7,7 +7,6 @@ rest is the datagram. The rules are written down here a second time, in other wo
 
 from __future__ import annotations
 
-import itertools
 import re
 from ipaddress import IPv4Address, IPv4Network
 
@@ -15,13 +14,15 @@ from pxerelay.policy.pools import Standing
 from pxerelay.policy.ports import Link, Port
 from pxerelay.policy.sticky import StickyClients
 from pxerelay.relay.account import Narrator
+from pxerelay.relay.decision import Decision, Drop, Dropped, ToClient, ToServers
 from pxerelay.relay.fast_path import FastPath
-from pxerelay.relay.relay import Decision, Drop, Relay, ToClient, ToServers
-from pxerelay.wire import agentinfo, packet
-from pxerelay.wire.batch import client_number, number
+from pxerelay.relay.relay import Relay
+from pxerelay.wire import packet
+from pxerelay.wire.batch import number
+from pxerelay.wire.facts import Facts
 from pxerelay.wire.frames import ETHERNET, IP_HEADER, TASK, UDP_HEADER, Framing, Reply
 from tests.unit.batches import Arrival, outcomes
-from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay
+from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, bare, relay
 from tests.unit.messages import ip, reply, request
 
 VLAN30 = 30
@@ -110,13 +111,13 @@ def check(octets: bytes) -> Decision | None:
     message = bytearray(before)
     unicast = octets[0] >= _UNICAST
     decision = one.decide(memoryview(message), index, ip(sender), unicast)
-    line = _NARRATORS[id(one)].tell(message, _NAMES.get(index, "eth9"), ip(sender), decision)
+    line = _NARRATORS[id(one)].tell(Facts(message), _NAMES.get(index, "eth9"), ip(sender), decision)
     assert line.isprintable(), "nothing a client sends may shape the log"
     _check_shortcuts(one, (before, index, ip(sender), unicast), decision, bytes(message))
-    if isinstance(decision, Drop):
+    if isinstance(decision, Dropped):
         assert message == before, "what is dropped is not patched"
-        assert decision is not Drop.NO_INTERFACE or which == _SHARING
-        if decision in _OF_THE_MAPPING:
+        assert decision.reason is not Drop.NO_INTERFACE or which == _SHARING
+        if decision.reason in _OF_THE_MAPPING:
             assert not recipients(which, before, index), "only whom the mapping drops is dropped for it"
         return decision
     assert len(before) >= packet.HEADER_SIZE
@@ -143,7 +144,9 @@ _TWO = {ip("10.20.0.20"), ip("10.20.0.21")}
 def _booting() -> StickyClients:
     """Return two clients in the middle of a boot that began when one of two servers was down."""
     boots = StickyClients()
-    boots.met(client_number(request(chaddr=chaddr)) for chaddr in ("02:00:00:00:00:01", "00:11:22:33:44:55"))
+    boots.met(
+        Facts(request(chaddr=chaddr)).client_key for chaddr in ("02:00:00:00:00:01", "00:11:22:33:44:55")
+    )
     boots.keep(Standing(down=frozenset({ip("10.20.0.20")})), 0.0)
     return boots
 
@@ -158,7 +161,7 @@ def _check_shortcuts(one: Relay, arrival: Arrival, decision: Decision, patched: 
     for _ in range(2):
         one._asked.clear()  # whom a reply without our circuit id is for is another matter
         ((found, octets),), _ = outcomes(short, [arrival])
-        assert (found, octets) == (decision, patched)
+        assert (found, octets) == (bare(decision), patched)
 
 
 _BIOS, _UEFI = b"PXEClient:Arch:00000:UNDI:002001", b"PXEClient:Arch:00007:UNDI:002001"
@@ -197,27 +200,35 @@ def _facts(request_: bytes) -> tuple[bytes, set[int]]:
     found: dict[int, bytes] = {}
     if request_[236:240] != b"\x63\x82\x53\x63":
         return b"", set()
-    whole = [_collect(request_[240:], found)]
+    whole, left = _collect(request_[240:], found, 64)
     overload = found.get(52, b"\0")[-1:]
-    for values, field in (((b"\1", b"\3"), request_[108:236]), ((b"\2", b"\3"), request_[44:108])):
-        if overload in values:
-            whole.append(_collect(field, found))
-    raw = found.get(93, b"") if all(whole) else b""
-    vendor = found.get(60, b"") if all(whole) else b""
+    said = _codes(request_[240:])[1]
+    for bit, values, field in ((1, (b"\1", b"\3"), request_[108:236]), (2, (b"\2", b"\3"), request_[44:108])):
+        if said & bit:
+            fine, left = _collect(field, found if overload in values else {}, left)
+            whole = whole and (fine or overload not in values)
+    raw = found.get(93, b"") if whole else b""
+    vendor = found.get(60, b"") if whole else b""
     return vendor, {raw[at] << 8 | raw[at + 1] for at in range(0, len(raw) - 1, 2)}
 
 
-def _collect(area: bytes, found: dict[int, bytes]) -> bool:
-    """Add the options of an area; whether all of them were whole, and not too many."""
-    for count in itertools.count():
-        area = area.lstrip(b"\0")
-        if area[:1] in (b"", b"\xff"):
-            return True
-        if count == 512 or len(area) < 2 or len(area) < 2 + area[1]:
-            return False
-        found[area[0]] = found.get(area[0], b"") + area[2 : 2 + area[1]]
-        area = area[2 + area[1] :]
-    return True
+def _collect(area: bytes, found: dict[int, bytes], left: int) -> tuple[bool, int]:
+    """Add the options of an area; whether all of them were whole, and not too many, and how many are left.
+
+    Pads in a row that something stands behind count as one, but not for the next area.
+    """
+    room = left
+    while stripped := area.lstrip(b"\0"):
+        left -= 1
+        if stripped[0] == 255:
+            return True, left
+        room -= len(stripped) != len(area)
+        if room <= 0 or len(stripped) < 2 or len(stripped) < 2 + stripped[1]:
+            return False, left
+        room -= 1
+        found[stripped[0]] = found.get(stripped[0], b"") + stripped[2 : 2 + stripped[1]]
+        area = stripped[2 + stripped[1] :]
+    return True, left
 
 
 def _check_request(
@@ -245,7 +256,7 @@ def _check_agent_info(
     one: Relay, before: bytes, after: bytes, decision: ToServers, index: int, unicast: bool
 ) -> None:
     port = _port(one, index)
-    place = agentinfo.find_end(before)
+    place = Facts(before).end
     if before[packet.GIADDR] != packet.UNSET or port is None or port.info is None:
         assert decision.message is None
         return
@@ -260,8 +271,8 @@ def _check_agent_info(
         return
     option = port.info.unicast if unicast else port.info.broadcast
     whole = after[: place.end] + option + (after[place.end :] if place.has_end else b"\xff")
-    room = int.from_bytes(packet.readable_options(before).get(57, b"")[:2], "big")
-    takes = packet.readable_options(before).get(57, b"")
+    room = int.from_bytes(Facts(before).options.get(57, b"")[:2], "big")
+    takes = Facts(before).options.get(57, b"")
     fits = len(whole) + _IP_AND_UDP <= 1500 and (len(takes) != 2 or len(whole) + _IP_AND_UDP <= room)
     assert decision.too_large is not fits
     assert decision.message == (whole if fits else None), "one option, last before END, and nothing else"
@@ -299,7 +310,7 @@ def _check_reply(one: Relay, before: bytes, decision: ToClient, sender: str) -> 
     assert IPv4Address(sender) in addresses, "replies come from configured servers only"
     assert port.giaddr
     assert before[packet.GIADDR] == port.giaddr.packed
-    infos = list(agentinfo.found_in(before)) if port.info else []
+    infos = list(Facts(before).agents) if port.info else []
     ours = [
         (info, each)
         for info in infos
@@ -312,7 +323,7 @@ def _check_reply(one: Relay, before: bytes, decision: ToClient, sender: str) -> 
         assert decision.message is not None
         whole = max(300, len(before) - (info.end - info.start))
         assert len(decision.message) == (whole if info.area.start >= 240 else len(before))
-        left = [each.value for each in agentinfo.found_in(decision.message)]
+        left = [each.value for each in Facts(decision.message).agents]
         infos.remove(info)
         assert left[: len(infos)] == [each.value for each in infos], "ours and nothing else is cut out"
     else:
@@ -324,7 +335,7 @@ def _check_reply(one: Relay, before: bytes, decision: ToClient, sender: str) -> 
 
 def _target(reply: bytes) -> tuple[bytes, bytes]:
     """Rule 19 once more: whom a reply is for."""
-    refused = packet.legible_options(reply).get(53) == b"\6"
+    refused = Facts(reply).legible.get(53) == b"\6"
     ethernet = reply[1:3] == b"\1\6"
     if not refused and any(reply[12:16]):
         return reply[12:16], reply[28:34] if ethernet else b"\xff" * 6

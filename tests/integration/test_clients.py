@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from pxerelay.wire import packet
+from pxerelay.wire.facts import Facts
 from tests.integration.conftest import BASE
 from tests.lab import Dnsmasq, Host, udhcpc
 from tests.lab.daemon import Daemon
@@ -172,11 +172,11 @@ def test_servers_take_option_82_and_the_client_never_sees_it(
             lease = udhcpc(network.client(name))
             datagrams = [datagram for datagram in station.datagrams(0.3) if datagram.port == 68]
         asked = [
-            packet.options(datagram.payload) for datagram in at_ris.datagrams(0.1) + at_altiris.datagrams(0.1)
+            Facts(datagram.payload).options for datagram in at_ris.datagrams(0.1) + at_altiris.datagrams(0.1)
         ]
     assert lease
     assert (lease.bootfile, lease.server_id) == (boot_file, server_id)
     assert len(datagrams) >= 2
-    assert all(82 not in packet.options(datagram.payload) for datagram in datagrams)
+    assert all(82 not in Facts(datagram.payload).options for datagram in datagrams)
     assert asked
     assert all(options[82].startswith(b"\x01\x06vlan10\x02\x07relay-1\x0b\x04") for options in asked)

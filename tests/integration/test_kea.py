@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pxerelay.wire import packet
+from pxerelay.wire.facts import Facts
 from tests.integration.doctor.conftest import Doctor
 from tests.lab import Kea, udhcpc
 from tests.lab.daemon import PXERELAY, Daemon
@@ -93,7 +93,7 @@ def test_it_takes_option_82_and_the_client_never_sees_it(
     assert lease
     assert (lease.bootfile, lease.server_id) == (BOOT_FILE, KEA)
     assert len(datagrams) >= 2
-    assert all(82 not in packet.options(datagram.payload) for datagram in datagrams)
+    assert all(82 not in Facts(datagram.payload).options for datagram in datagrams)
     assert daemon.status()["counters"]["without_option82"] == 0
     assert doctor.of(daemon).finds() == []
 

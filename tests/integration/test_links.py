@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from pxerelay.linux.interfaces import watch
-from pxerelay.policy.ports import Link
 from tests.lab.command import CommandError
 from tests.lab.daemon import Daemon
 from tests.lab.network import Segment
@@ -209,14 +208,55 @@ def test_a_burst_of_changes_is_listed_a_few_times_only(network: Network) -> None
     host = network.lab.host("burst")
     pairs = range(100)
 
-    async def listings() -> list[tuple[Link, ...]]:
+    async def listings() -> list[int]:
         states = watch()
-        seen = [await anext(states)]
+        links = (await anext(states)).links
         host.ip(*[f"link add many{n} type veth peer name more{n}" for n in pairs])
-        while len(seen[-1]) < 2 * len(pairs) + 1:
-            seen.append(await asyncio.wait_for(anext(states), 5))
+        seen = [len(links)]
+        while seen[-1] < 2 * len(pairs) + 1:
+            await asyncio.wait_for(anext(states), 5)
+            seen.append(len(links))
         await states.aclose()
         return seen
 
     with inside(host):
         assert len(asyncio.run(listings())) < 10
+
+
+@pytest.mark.parametrize("scope", ["link", "host"])
+def test_rule_32_an_address_of_narrow_scope_darkens_no_vlan(start: Start, lan: Lan, scope: str) -> None:
+    """As systemd-networkd adds one with `LinkLocalAddressing=ipv4`; the kernel lists it first."""
+    daemon = start(with_interfaces("lan0: {}"))
+    lan.relay.ip(f"address add 169.254.7.7/16 scope {scope} dev lan0", "link set lan0 mtu 1400")
+    daemon.wait_for(lambda: daemon.log.count("interface lan0 active") == 2)  # by now it knows
+    assert works(daemon)
+    assert lan.giaddr() == ip(ADDRESS)
+    lan.relay.ip(f"address delete {ADDRESS}/24 dev lan0")
+    daemon.wait_for(lambda: waits(daemon, "169.254.7.7 is not of global scope"))
+    assert lan.giaddr() is None
+
+
+def test_rule_32_unless_giaddr_names_it(start: Start, lan: Lan) -> None:
+    lan.relay.ip("address add 169.254.7.7/16 scope link dev lan0")
+    daemon = start(with_interfaces("lan0: {giaddr: 169.254.7.7}"))
+    assert works(daemon, giaddr="169.254.7.7")
+    assert lan.giaddr() == ip("169.254.7.7")
+
+
+def test_an_alternative_name_is_followed(start: Start, lan: Lan) -> None:
+    daemon = start(with_interfaces("clients70: {}"))
+    assert waits(daemon, "the interface is not there", "clients70")
+    lan.relay.ip("link property add dev lan0 altname clients70")
+    daemon.wait_for(lambda: works(daemon, "clients70"))
+    assert lan.giaddr() == ip(ADDRESS)
+    counted = daemon.status()["traffic"]["requests"]
+    assert [row["interface"] for row in counted] == ["clients70"]
+    lan.relay.ip("link property del dev lan0 altname clients70")
+    daemon.wait_for(lambda: waits(daemon, "the interface is not there", "clients70"))
+
+
+def test_the_loopback_interface_is_no_client_interface_by_a_glob_either(start: Start, lan: Lan) -> None:
+    lan.relay.ip("link set lo up")
+    daemon = start(with_interfaces('"l*": {}'))
+    assert works(daemon)
+    assert port(daemon, "lo") == {}

@@ -28,11 +28,11 @@ Start = Callable[..., Daemon]
 LOADER = """\
 import sys
 from pxerelay import cli
-from pxerelay.daemon import loader
-head, ignoring, *rest = loader._BOOTSTRAP.splitlines()
+from pxerelay.daemon import loader_process
+head, ignoring, *rest = loader_process._BOOTSTRAP.splitlines()
 way = "import runpy; from pathlib import Path; way = Path(sys.argv[1]).with_name('way.py')"
 run = "way.exists() and runpy.run_path(str(way))"
-loader._BOOTSTRAP = "\\n".join((head, ignoring, way, run, *rest))
+loader_process._BOOTSTRAP = "\\n".join((head, ignoring, way, run, *rest))
 sys.exit(cli.main())
 """
 COMMAND = (sys.executable, "-c", LOADER)

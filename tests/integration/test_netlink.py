@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 
 import pytest
-from pyroute2.netlink.rtnl import RTM_GETLINK
 
 from pxerelay.linux.netlink import DisturbedError, Lister
+from pxerelay.linux.rtnetlink import RTM_GETLINK
 from tests.lab.network import Host
 from tests.lab.topology import Network
 from tests.lab.wire import inside

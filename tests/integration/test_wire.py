@@ -7,8 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from pxerelay.wire import packet
 from pxerelay.wire.agentinfo import sub_options
+from pxerelay.wire.facts import Facts
 from tests.integration.conftest import BASE
 from tests.lab import Host
 from tests.lab.daemon import Daemon
@@ -120,7 +120,7 @@ def test_rule_11_a_request_too_large_for_option_82_goes_without_and_is_counted(
         station.send(request().ljust(size, b"\0"))
         arrived = server.receive()
         assert arrived is not None
-        assert (82 in packet.options(arrived[0])) is (size == 300)
+        assert (82 in Facts(arrived[0]).options) is (size == 300)
     assert daemon.status()["counters"]["without_option82"] == 1
 
 
@@ -139,7 +139,7 @@ def test_rule_12_the_flags_tell_how_a_request_came(
     station.send(request(), destination=destination, hardware=hardware, source="10.10.10.77")
     arrived = server.receive()
     assert arrived is not None
-    assert (sub_options(packet.options(arrived[0])[82]) or {})[10] == flags
+    assert (sub_options(Facts(arrived[0]).options[82]) or {})[10] == flags
 
 
 def sent_to_client(

@@ -28,7 +28,6 @@ PACKAGES = (
     "python3-apt",
     "python3-jsonschema",
     "python3-prometheus-client",
-    "python3-pyroute2",
     "python3-rich",
     "python3-venv",
     "python3-yaml",

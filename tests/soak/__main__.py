@@ -23,7 +23,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from pxerelay.relay.relay import MEANING, Drop
+from pxerelay.relay.decision import MEANING, Drop
 from tests.lab import Host, Lab
 from tests.lab.daemon import Daemon
 from tests.lab.topology import ALTIRIS, CLIENT_SUPERNET, CLIENTS, RELAY_CORE, RIS, SERVER_NAMES, Network

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from pxerelay.relay.decision import Decision, ToClient
 from pxerelay.relay.fast_path import FastPath
-from pxerelay.relay.relay import Decision, ToClient
+from pxerelay.relay.outcome import Outcome, Replies, Requests
 from pxerelay.wire.batch import SLOT, Batch, Room, number, room_size
+from pxerelay.wire.facts import Facts
+from tests.unit.configs import bare
 from tests.unit.messages import ip
 
 Arrival = tuple[bytes | bytearray, int, bytes, bool]
@@ -35,19 +38,33 @@ def batch_of(arrivals: Sequence[Arrival]) -> Batch:
     )
 
 
+def decisions_of(batch: Batch, outcome: Outcome) -> dict[int, Decision]:
+    """Return the decision on each message of an outcome, by the identity of the message."""
+    if isinstance(outcome, Replies):
+        return {
+            id(one.message): ToClient(outcome.port, one.address.to_bytes(4, sys.byteorder), one.hardware)
+            for one in outcome.replies
+        }
+    return {id(batch.messages[at]): outcome.decision for at in outcome.positions}
+
+
+def decide(short: FastPath, batch: Batch, at: int) -> Decision:
+    """Return the decision on one message of a batch."""
+    decision = short.decide(batch, at, Facts(batch.messages[at])).decision
+    assert decision is not None, "it was decided on alone"
+    return decision
+
+
 def outcomes(short: FastPath, arrivals: Sequence[Arrival]) -> tuple[list[tuple[Decision, bytes]], list[int]]:
     """Return what becomes of each datagram of a batch and how it is patched, and which were known."""
     batch = batch_of(arrivals)
     known, rest = short.take(batch)
-    found: dict[int, Decision] = {id(batch.messages[at]): short.decide(batch, at) for at in rest}
-    for way, messages in known.groups.items():
-        assert len({len(each) for each in messages}) == 1, "a group is of one length"
-        found.update((id(each), way.decision) for each in messages)
-    for leaves, replies in known.replies.items():
-        port = next(port for port in short._relay.ports if port.index == leaves.index)
-        for answer, address, hardware in replies:
-            found[id(answer)] = ToClient(port, address.to_bytes(4, sys.byteorder), hardware)
+    found: dict[int, Decision] = {}
+    for outcome in known:
+        if isinstance(outcome, Requests):
+            assert len(outcome.positions) == len(outcome.messages), "each request counts for its client"
+        found.update(decisions_of(batch, outcome))
+    found.update((id(batch.messages[at]), decide(short, batch, at)) for at in rest)
     taken = sorted(set(range(len(arrivals))) - set(rest))
-    assert len(known.clients) == sum(map(len, known.groups.values())), "each request counts for its client"
     assert len(found) == len(arrivals), "each is in one place"
-    return [(found[id(each)], bytes(each)) for each in batch.messages], taken
+    return [(bare(found[id(each)]), bytes(each)) for each in batch.messages], taken

@@ -9,9 +9,9 @@ from pxerelay.config import config, document
 from pxerelay.policy.model import Config
 from pxerelay.policy.pools import ALL_UP, Standing
 from pxerelay.policy.ports import Link, assign
-from pxerelay.policy.rules import Reason
 from pxerelay.policy.sticky import StickyClients
-from pxerelay.relay.relay import Decision, Relay, ToServers
+from pxerelay.relay.decision import Decision, Drop, Dropped, ToClient, ToServers
+from pxerelay.relay.relay import Relay
 
 STANDARD = """
 servers:
@@ -42,10 +42,23 @@ CORE, VLAN10, VLAN20 = 2, 10, 20
 
 
 def way(decision: Decision) -> Decision:
-    """Return a decision without what only counters ask: where the request goes, and how."""
+    """Return a decision without what it was made of: where the request goes, and how."""
     if isinstance(decision, ToServers):
-        return decision._replace(reason=Reason.DEFAULT, returns=True)
-    return decision
+        return decision._replace(returns=True, match=None, port=None, client=None)
+    return Dropped(decision.reason) if isinstance(decision, Dropped) else decision
+
+
+def bare(decision: Decision) -> Decision:
+    """Return a decision without what is one client's own: its message, and which of many rules won."""
+    if isinstance(decision, ToClient):
+        return decision
+    match = decision.match._replace(rule="") if decision.match else None
+    return decision._replace(client=None, match=match)
+
+
+def why(decision: Decision) -> Drop | None:
+    """Return the reason that a message is dropped for, None if it is not."""
+    return decision.reason if isinstance(decision, Dropped) else None
 
 
 def build(text: str) -> Config:

@@ -42,9 +42,7 @@ PURE_MODULES = frozenset(
 )
 """Such modules of a package that has others too."""
 
-FORBIDDEN = frozenset(
-    {"socket", "os", "time", "logging", "asyncio", "subprocess", "pathlib", "datetime", "pyroute2"}
-)
+FORBIDDEN = frozenset({"socket", "os", "time", "logging", "asyncio", "subprocess", "pathlib", "datetime"})
 
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path

@@ -110,7 +110,9 @@ def _plain(value: Any) -> Any:
         return {_plain(key): _plain(below) for key, below in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(below) for below in value]
-    for kind in (bool, int, float, str):
+    if isinstance(value, str):
+        return str.__str__(value)  # str() leaves it what it is: before 2.19, Ansible's texts say so
+    for kind in (bool, int, float):
         if isinstance(value, kind):
             return kind(value)
     return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pxerelay.config.document import Document
+from pxerelay.config.data import Document
 from pxerelay.policy.model import Config
 from pxerelay.tools.diff import settings
 from pxerelay.tools.diff.rules import RuleSide, compare_rules

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from pxerelay.config.load import Loaded, load
+from pxerelay.config.load import load
+from pxerelay.config.loaded import Loaded
 from pxerelay.config.source import Disk
 from pxerelay.tools.diff.git_source import RevisionError, commit_of, git, root_of
 

@@ -11,8 +11,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pxerelay.config.document import Document, Map
-from pxerelay.config.mapping import RulePlace, RulePlaces, rules_of
+from pxerelay.config.data import Document, Map
+from pxerelay.config.places import RulePlace, RulePlaces, rules_of
 from pxerelay.policy.rules import Choice, PatternRule, RuleTable
 from pxerelay.policy.servers import Target
 from pxerelay.tools.diff.unlisted import Servers, Unlisted, server_texts

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pxerelay.config.document import Document, List, Map
-from pxerelay.config.mapping import rules_of
+from pxerelay.config.data import Document, List, Map
+from pxerelay.config.places import rules_of
 from pxerelay.policy.model import Config, InterfaceSetting
 from pxerelay.policy.rules import Choice, ClientClass
 from pxerelay.policy.servers import Pool, Target

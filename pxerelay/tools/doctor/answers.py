@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from pxerelay.relay.relay import MEANING, Drop
+from pxerelay.relay.decision import MEANING, Drop
 from pxerelay.tools.doctor.facts import Arrival, Asked, Facts, ServerAnswer, Sighting
 from pxerelay.tools.doctor.network import filtered, is_filtered, server_text
 from pxerelay.tools.doctor.plan import stand_ins

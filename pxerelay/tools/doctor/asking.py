@@ -19,11 +19,12 @@ from pxerelay.daemon import hearing, survey
 from pxerelay.daemon.hearing import Sound
 from pxerelay.linux import control_client, sockets
 from pxerelay.linux.inbox import Inbox
-from pxerelay.linux.listener import Listener
+from pxerelay.linux.listener import Listener, Taken
 from pxerelay.linux.outbox import UdpOutbox
 from pxerelay.linux.vrfs import VrfSockets
+from pxerelay.relay.decision import ToServers
 from pxerelay.relay.questions import Questions, heard
-from pxerelay.relay.relay import Relay, ToServers
+from pxerelay.relay.relay import Relay
 from pxerelay.relay.survey_request import MOST, Survey, SurveyError
 from pxerelay.tools.doctor.firewall import Hear
 from pxerelay.wire import bootserver, packet
@@ -102,8 +103,8 @@ class _OwnWay:
             for failure in self._outbox.flush(self._udp, storm=False)
         ]
 
-    def readable(self, sock: socket.socket) -> int:
-        """Tell whoever asked of what is waiting at a socket, and return how many datagrams that was."""
+    def readable(self, sock: socket.socket) -> Taken:
+        """Tell whoever asked of what is waiting at a socket."""
         batch = self._inbox.receive(sock)
         for at in range(len(batch)):
             message, interface, source, _ = batch.arrival(at)
@@ -111,7 +112,7 @@ class _OwnWay:
                 continue
             if message[packet.OP] == packet.BOOTREPLY:
                 self.questions.take(heard(batch, at, self._relay.decide(message, interface, source)))
-        return len(batch)
+        return Taken(len(batch))
 
 
 @contextlib.asynccontextmanager

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from pxerelay.config.load import Loaded
+from pxerelay.config.loaded import Loaded
 from pxerelay.linux import control_client, netlink, routes
 from pxerelay.policy.ports import vrfs_to_hear
 from pxerelay.relay.relay import Relay

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from pxerelay.config.load import Loaded
+from pxerelay.config.loaded import Loaded
 from pxerelay.linux import clock, control_client, interfaces, names
 from pxerelay.linux.netlink import Lister
 from pxerelay.policy.ports import assign

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Interface
 from itertools import islice
 from pathlib import Path
-from socket import AF_INET
 
-from pyroute2.netlink.rtnl import RTM_GETADDR, RTM_GETLINK
-from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
-from pyroute2.netlink.rtnl.ifinfmsg import IFF_LOWER_UP, IFF_UP, ifinfmsg
-
-from pxerelay.linux import routes
-from pxerelay.linux.interfaces import decoded
+from pxerelay.linux import routes, rtnetlink
 from pxerelay.linux.netlink import Lister
 from pxerelay.policy.model import GIADDR, Config
 from pxerelay.policy.ports import Link, Port
 from pxerelay.tools.doctor.facts import Arrival, Nic, ServerRoute
-
-_ADDRESSES, _LINKS = struct.pack("=B7x", AF_INET), bytes(16)
-"""Bodies of RTM_GETADDR and RTM_GETLINK (rtnetlink(7))."""
 
 _SYSCTL = Path("/proc/sys/net")
 _NETSTAT = Path("/proc/self/net/netstat")
@@ -30,26 +20,23 @@ _NETSTAT = Path("/proc/self/net/netstat")
 async def nics(lister: Lister) -> dict[str, Nic]:
     """Return the interfaces by name."""
     addresses: dict[int, list[IPv4Interface]] = {}
-    async for octets in lister.entries(RTM_GETADDR, _ADDRESSES, strict=False):
-        message = decoded(ifaddrmsg, octets)
-        text = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
-        if text:
-            here = addresses.setdefault(message["index"], [])
-            here.append(IPv4Interface((text, message["prefixlen"])))
+    async for message in lister.entries(rtnetlink.RTM_GETADDR, rtnetlink.ask_addresses(), strict=False):
+        one = rtnetlink.address(message)
+        if one:
+            addresses.setdefault(one.ifindex, []).append(IPv4Interface((one.address, one.prefix)))
     everywhere = setting("ipv4/conf/all/rp_filter")
     found = {}
-    async for octets in lister.entries(RTM_GETLINK, _LINKS, strict=False):
-        message = decoded(ifinfmsg, octets)
-        index, name = message["index"], str(message.get_attr("IFLA_IFNAME"))
-        found[name] = Nic(
-            index,
-            name,
-            up=bool(message["flags"] & IFF_UP),
-            carrier=bool(message["flags"] & IFF_LOWER_UP),
-            addresses=tuple(addresses.get(index, ())),
-            lower=message.get_attr("IFLA_LINK") or 0,
-            master=message.get_attr("IFLA_MASTER") or 0,
-            rp_filter=max(everywhere, setting(f"ipv4/conf/{name}/rp_filter")),
+    async for message in lister.entries(rtnetlink.RTM_GETLINK, rtnetlink.ask_links(), strict=False):
+        link = rtnetlink.link(message)
+        found[link.name] = Nic(
+            link.ifindex,
+            link.name,
+            up=bool(link.flags & rtnetlink.UP),
+            carrier=bool(link.flags & rtnetlink.LOWER_UP),
+            addresses=tuple(addresses.get(link.ifindex, ())),
+            lower=link.lower,
+            master=link.master,
+            rp_filter=max(everywhere, setting(f"ipv4/conf/{link.name}/rp_filter")),
         )
     return found
 
@@ -84,7 +71,7 @@ async def ways(
             except routes.NoRouteError as error:
                 found.append(ServerRoute(server, vrf, refused=str(error)))
                 continue
-            broadcast = way.kind == routes.BROADCAST
+            broadcast = way.kind == rtnetlink.BROADCAST
             found.append(
                 ServerRoute(
                     server,
@@ -92,7 +79,7 @@ async def ways(
                     names.get(way.interface, ""),
                     way.gateway,
                     way.source or source,
-                    local=way.kind == routes.LOCAL,
+                    local=way.kind == rtnetlink.LOCAL,
                     refused="it is a broadcast address here, and requests go to one host"
                     if broadcast
                     else "",

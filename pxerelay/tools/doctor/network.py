@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from ipaddress import IPv4Address
 
-from pxerelay.policy.model import InterfaceSetting
+from pxerelay.policy.model import LOOPBACK, InterfaceSetting
 from pxerelay.policy.ports import Port
 from pxerelay.policy.servers import Target
 from pxerelay.tools.doctor.facts import Arrival, Facts, Nic, ServerRoute
 from pxerelay.tools.doctor.plan import needed
-from pxerelay.tools.doctor.verdict import Code, Finding, error, warning
+from pxerelay.tools.doctor.verdict import Code, Finding, error, note, warning
 
 _HOST_BITS = 31
 """Prefix lengths from this on leave no room for clients beside the relay."""
@@ -44,12 +44,11 @@ def _interfaces(facts: Facts, only: str | None) -> Iterator[Finding]:
     for port in facts.ports:
         if only not in (None, port.name):
             continue
-        nic = facts.nics.get(port.name)
-        if nic is None:
-            yield _missing(facts, port.setting)
-            continue
-        found = list(_interface(facts, port, nic))
+        nic = facts.nics.get(port.link.name) if port.link else None
+        found = [_missing(facts, port.setting)] if nic is None else list(_interface(facts, port, nic))
         yield from found
+        if nic is None:
+            continue
         waits = port.waiting or (facts.running.waiting.get(port.name) if facts.running else None)
         if waits and not found:
             yield error(
@@ -61,7 +60,22 @@ def _interfaces(facts: Facts, only: str | None) -> Iterator[Finding]:
 
 
 def _missing(facts: Facts, setting: InterfaceSetting) -> Finding:
-    names = ", ".join(sorted(name for name in facts.nics if name != "lo")) or "none"
+    names = ", ".join(sorted(name for name in facts.nics if name != LOOPBACK)) or "none"
+    there = next((link for link in facts.links if setting.name in link.names), None)
+    if setting.name == LOOPBACK or (there and there.loopback):
+        return error(
+            Code.LOOPBACK,
+            setting.name,
+            "it is the loopback interface, where no client is",
+            f"take {setting.name} out of `interfaces:`; its addresses may be other interfaces' giaddr",
+        )
+    if there:
+        return warning(
+            Code.ALREADY_NAMED,
+            setting.name,
+            f"it is another name of {there.name}, which has an entry of its own, and that one holds",
+            f"take one of {setting.name} and {there.name} out of `interfaces:`",
+        )
     if setting.is_glob:
         return warning(
             Code.GLOB_MATCHES_NOTHING,
@@ -115,6 +129,22 @@ def _interface(facts: Facts, port: Port, nic: Nic) -> Iterator[Finding]:
             "it has no IPv4 address, which servers would answer to",
             f"ip address add ADDRESS/PREFIX dev {nic.name}; or, with an address of another interface: "
             f"{nic.name}: {{giaddr: ADDRESS}}",
+        )
+    elif port.link and not port.link.standing and port.setting.giaddr is None:
+        narrow = port.link.addresses[0]
+        yield error(
+            Code.ADDRESS_SCOPE,
+            nic.name,
+            f"its address {narrow} is of narrow scope (link, host or site), which servers can't answer to",
+            f"ip address add ADDRESS/PREFIX dev {nic.name}",
+            f"or, if {narrow} is meant and servers have a route to it: {port.name}: {{giaddr: {narrow}}}",
+        )
+    if port.link and not port.link.hardware and not port.waiting:
+        yield note(
+            Code.NO_ETHERNET,
+            nic.name,
+            "it is a link without Ethernet: replies leave as IP packets, and those to 255.255.255.255 reach "
+            "whom the tunnel sends them to (wireguard: nobody, unless AllowedIPs has that address)",
         )
     for address in nic.addresses:
         if address.network.prefixlen >= _HOST_BITS:

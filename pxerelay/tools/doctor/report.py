@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pxerelay.relay.relay import Drop
+from pxerelay.relay.decision import Drop
 from pxerelay.tools.doctor.facts import Asked, Facts
 from pxerelay.tools.doctor.network import server_text
 from pxerelay.tools.doctor.verdict import Finding, Severity

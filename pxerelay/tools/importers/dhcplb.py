@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pxerelay.config import document
-from pxerelay.config.document import Map, Mark
+from pxerelay.config.data import Map, Mark
 from pxerelay.tools.importers.found import Found, Servers
 from pxerelay.tools.importers.source import Source, Word, quoted
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pxerelay.wire import agentinfo, packet
 from pxerelay.wire.arch import arch_name
+from pxerelay.wire.facts import Facts
 from pxerelay.wire.packet import Message
 
 
@@ -129,7 +130,7 @@ def _fields(whole: bytes) -> Iterator[Field]:
         return
     yield Field("cookie", packet.HEADER_SIZE, packet.OPTIONS, cookie.hex(":"))
     yield from _area(whole, packet.OPTIONS, len(whole), "")
-    overload = packet.legible_options(whole).get(packet.OVERLOAD, b"\0")[-1:]
+    overload = Facts(whole).legible.get(packet.OVERLOAD, b"\0")[-1:]
     for field, name, values in ((packet.FILE, "file", b"\1\3"), (packet.SNAME, "sname", b"\2\3")):
         if overload and overload in values:
             yield from _area(whole, field.start, field.stop, f"{name}: ")
@@ -152,7 +153,7 @@ def _area(whole: bytes, start: int, end: int, where: str) -> Iterator[Field]:
         if code == packet.END:
             yield Field(name, start + begin, position, "")
             break
-        sub_options = agentinfo.sub_options(value) if code == agentinfo.AGENT_INFORMATION else None
+        sub_options = agentinfo.sub_options(value) if code == packet.AGENT_INFORMATION else None
         text = _many(len(value)) if sub_options else option_text(code, value)
         yield Field(name, start + begin, position, text)
         if sub_options:

@@ -12,16 +12,16 @@ from enum import Enum
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
-from pxerelay.config.document import Document
+from pxerelay.config.data import Document
 from pxerelay.policy.model import Config
 from pxerelay.policy.rules import Match
 from pxerelay.relay import words
-from pxerelay.relay.relay import BROADCAST, MEANING, Decision, Drop, ToClient, ToServers
+from pxerelay.relay.decision import BROADCAST, MEANING, Decision, Drop, Dropped, ToClient
 from pxerelay.tools.simulate.offline import SERVER_SIDE, Hints, Offline, OfflineServer, Whereabouts, learnt
 from pxerelay.tools.simulate.review import Origins
 from pxerelay.wire import packet
-from pxerelay.wire.client import Client
 from pxerelay.wire.dissect import Datagram
+from pxerelay.wire.facts import Facts
 from pxerelay.wire.mac import format_mac
 
 DHCP_PORTS = frozenset({packet.SERVER_PORT, packet.CLIENT_PORT})
@@ -116,12 +116,12 @@ class Replayer:
         if len(message) < packet.HEADER_SIZE:
             drop = Drop.TRUNCATED
             return Verdict(datagram, Subject(), "message", False, Fate.DROPPED, MEANING[drop], drop)
-        found = packet.readable_options(message)
+        facts = Facts(message)
         is_reply = message[packet.OP] == packet.BOOTREPLY
         interface, giaddr = self.place(datagram)
         mac = format_mac(message[packet.CHADDR][: message[packet.HLEN]]) or NO_ADDRESS
-        subject = Subject(mac, interface, giaddr, "" if is_reply else words.client_kind(found))
-        name = words.message_name(packet.message_type(found))
+        subject = Subject(mac, interface, giaddr, "" if is_reply else words.client_kind(facts))
+        name = words.message_name(packet.message_type(facts.options))
         verdict = Verdict(datagram, subject, name, is_reply)
         passing = self._passing_reply(datagram) if is_reply else self._passing_request(datagram)
         if passing:
@@ -185,13 +185,13 @@ class Replayer:
             target = f"{words.target_of(decision)} on {decision.port.name}"
             sent = bytes(decision.message or message)
             return replace(verdict, fate=Fate.RELAYED, target=target, sent=sent)
-        assert isinstance(decision, Drop)  # noqa: S101  # a reply never goes to servers
-        if decision is Drop.NOT_OUR_GIADDR and self._offline.guessed:
+        assert isinstance(decision, Dropped)  # noqa: S101  # a reply never goes to servers
+        if decision.reason is Drop.NOT_OUR_GIADDR and self._offline.guessed:
             giaddr = verdict.subject.giaddr or "0.0.0.0"  # noqa: S104  # no socket is bound
             if giaddr != "0.0.0.0":  # noqa: S104
                 reason = f"whose giaddr is {giaddr}? if it is ours, say so by --giaddr INTERFACE={giaddr}"
                 return replace(verdict, reason=reason)
-        return _dropped(verdict, decision)
+        return _dropped(verdict, decision.reason)
 
     def request(self, verdict: Verdict) -> Verdict:
         """Return a verdict on a request that comes to the relay, given who it is about."""
@@ -203,14 +203,11 @@ class Replayer:
             port = self._offline.ports.get(subject.interface)
             index = self._offline.indexes.get(subject.interface, SERVER_SIDE)
         decision, message = self._decided(datagram, index)
-        if isinstance(decision, Drop) and decision not in (Drop.MAPPED_TO_DROP, Drop.NOT_PXE):
-            return _dropped(verdict, decision)
-        client = Client(datagram.payload, port.name if port else None)
-        match = self._config.policy.choose(client, port.setting.default if port else None)
-        verdict = replace(verdict, match=match, source=self._origins.of(match))
-        if isinstance(decision, Drop):
-            return _dropped(verdict, decision)
-        assert isinstance(decision, ToServers)  # noqa: S101  # a request never goes to clients
+        assert not isinstance(decision, ToClient)  # noqa: S101  # a request never goes to clients
+        if decision.match:
+            verdict = replace(verdict, match=decision.match, source=self._origins.of(decision.match))
+        if isinstance(decision, Dropped):
+            return _dropped(verdict, decision.reason)
         giaddr = str(IPv4Address(bytes(message[packet.GIADDR])))
         return replace(
             verdict,

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Any
 
-from pxerelay.config.document import Document, Map, Mark
-from pxerelay.config.mapping import RulePlaces
+from pxerelay.config.data import Document, Map, Mark
+from pxerelay.config.places import RulePlaces
 from pxerelay.policy.days import FOREVER, day_text
 from pxerelay.policy.model import Config
 from pxerelay.policy.pools import ranked
 from pxerelay.policy.rules import RULES, Choice, Match, Reason
 from pxerelay.policy.servers import Pool, Strategy, Target
-from pxerelay.relay.relay import MEANING, Drop, recipients
+from pxerelay.relay.decision import MEANING, Drop
+from pxerelay.relay.relay import recipients
 from pxerelay.relay.words import target_text
 from pxerelay.wire.client import DescribedClient
 from pxerelay.wire.mac import format_mac

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pxerelay.wire import packet
+from pxerelay.wire.facts import Facts
 from tests.integration.conftest import BASE
 from tests.integration.doctor.conftest import CONFIG, ODD, PXE, Doctor, Start, changed, nothing
 from tests.lab import Dnsmasq, Host
@@ -46,7 +47,7 @@ def test_answers_that_rp_filter_drops(
 def test_silence(start: Start, doctor: Doctor, odd: Callable[..., OddServer]) -> None:
     server = odd(nothing)
     assert doctor.of(start(ODD)).finds() == [("error", "server-silent", f"odd {ALTIRIS}")]
-    asked = [packet.architectures(packet.options(message)) for message in server.heard]
+    asked = [packet.architectures(Facts(message).options) for message in server.heard]
     assert asked == [(0,), (7,)]
 
 
@@ -61,7 +62,7 @@ def test_a_server_that_answers_uefi_only_is_fine(
     start: Start, doctor: Doctor, odd: Callable[..., OddServer]
 ) -> None:
     def answer(self: OddServer, request: bytes) -> None:
-        if packet.architectures(packet.options(request)) == (7,):
+        if packet.architectures(Facts(request).options) == (7,):
             self.send(offer(request, ALTIRIS), "10.10.10.1")
 
     odd(answer)
@@ -195,7 +196,7 @@ def test_port_4011_where_an_offer_leads_there(
     assert report["findings"] == []
     assert report["servers"][0]["port_4011"] == {ALTIRIS: "answered"}
     (asked,) = service.heard
-    assert packet.message_type(packet.options(asked)) == 3
+    assert packet.message_type(Facts(asked).options) == 3
 
 
 def test_a_real_proxy_dhcp_server(start: Start, doctor: Doctor, network: Network) -> None:

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from pxerelay.wire import packet
+from pxerelay.wire.facts import Facts
 from tests.integration.doctor.conftest import CONFIG, ODD, Doctor, Start, changed
 from tests.lab import Host
 from tests.lab.daemon import PXERELAY
@@ -67,7 +67,7 @@ def test_it_asks_with_the_relays_source_address_and_option_82(
     assert doctor.of(start(ODD + more)).finds() == []
     (heard,) = server.heard
     assert server.asker == ("10.10.10.1", 67)
-    assert packet.options(heard)[82] == b"\x01\x06vlan10"
+    assert Facts(heard).options[82] == b"\x01\x06vlan10"
 
 
 def test_without_a_daemon_it_asks_itself_and_relays_nothing(

@@ -123,7 +123,7 @@ GROWN = BASE.replace('"02:80:64": altiris', '"02:80:64": ris') + "".join(
 LITTLE_MEMORY = """\
 import resource, sys
 sys.path[:] = sys.argv[3:]
-from pxerelay.daemon import loader
+from pxerelay.daemon import loader_child
 with open("/proc/self/statm") as file:
     has = int(file.read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (has + (8 << 20), has + (8 << 20)))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pxerelay.cli import main, parser
+from pxerelay.cli import COMMANDS, main, parser
 from pxerelay.commands.common import EXITS, FAILED, OK
 
 README = Path(__file__).parents[3] / "README.md"
@@ -17,6 +17,23 @@ README = Path(__file__).parents[3] / "README.md"
 def commands() -> dict[str, argparse.ArgumentParser]:
     (below,) = (one for one in parser()._actions if isinstance(one, argparse._SubParsersAction))
     return dict(below.choices)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_one_command_alone_has_the_same_arguments(command: str) -> None:
+    """Only the module of the command that was asked for is imported, and it is the right one."""
+    (below,) = (one for one in parser(command)._actions if isinstance(one, argparse._SubParsersAction))
+    assert {name for name, module in COMMANDS.items() if module == COMMANDS[command]} == below.choices.keys()
+    assert below.choices[command].format_help() == commands()[command].format_help()
+
+
+def test_an_unknown_command_is_told_all_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    for argv in (["statsu"], ["--nonsense", "run"], []):
+        with pytest.raises(SystemExit) as ended:
+            main(argv)
+        assert ended.value.code == FAILED
+    said = capsys.readouterr().err
+    assert f"(choose from {', '.join(map(repr, COMMANDS))})" in said or ", ".join(COMMANDS) in said
 
 
 WITH_FORMATS = {

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pxerelay.cli import main
-from pxerelay.relay.relay import ToServers
+from pxerelay.relay.decision import ToServers
 from tests.firmware.setups import BIOS, PLAIN, UEFI, configuration
 from tests.lab.command import REPOSITORY
 from tests.unit import written

@@ -175,6 +175,12 @@ def mapping_of(rules: dict[Pattern, str]) -> str:
     return "\n".join(["default: 10.0.0.9", *(["rules:"] if lines else []), *lines])
 
 
+def test_the_loopback_interface_is_refused() -> None:
+    (message,) = messages("default: 10.0.0.1\ninterfaces: {lo: {}}")
+    assert message == "lo is the loopback interface, where no client is; take it out"
+    assert not messages("default: 10.0.0.1\ninterfaces: {'l*': {}}")
+
+
 def test_the_same_servers_otherwise_spelled_are_no_ambiguity() -> None:
     text = (
         "servers: {{a: 10.0.0.1, same: 10.0.0.1, both: [10.0.0.1, 10.0.0.2]}}\ndefault: a\n"

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pxerelay.config import document
-from pxerelay.config.document import List, Map, Mark, parse
+from pxerelay.config.data import List, Map, Mark
+from pxerelay.config.document import parse
 
 
 def data(text: str) -> Any:

@@ -36,6 +36,14 @@ def of_rules(rules: str, today: str = TODAY) -> list[str]:
     return [f"{finding.line - 3} {finding.code}" for finding in found]
 
 
+@pytest.mark.parametrize(
+    ("glob", "all_of_them"), [("*", True), ("?*", True), ("vlan*", False), ("[!x]*", False)]
+)
+def test_a_glob_that_means_every_interface(glob: str, all_of_them: bool) -> None:
+    main = f"{SERVERS}interfaces:\n  vlan10: {{}}\n  '{glob}': {{}}\n"
+    assert [(f.line, f.code) for f in warnings(main)] == ([(5, "every-interface")] if all_of_them else [])
+
+
 def test_every_warning_has_a_page() -> None:
     assert re.findall("^## (.*)$", DOCS.read_text("utf-8"), re.MULTILINE) == [kind.value for kind in Kind]
 

@@ -10,10 +10,10 @@ from pxerelay.daemon import stats
 from pxerelay.daemon.healthcheck import _port, _question
 from pxerelay.policy.ports import Link
 from pxerelay.relay.counters import Counters
-from pxerelay.relay.relay import ToServers
+from pxerelay.relay.decision import ToServers
 from pxerelay.relay.transactions import Transactions
 from pxerelay.wire import packet
-from pxerelay.wire.agentinfo import found_in
+from pxerelay.wire.facts import Facts
 from tests.unit.configs import LINKS, STANDARD, relay
 from tests.unit.messages import ip, mac
 
@@ -34,7 +34,7 @@ def test_a_server_is_asked_as_by_a_client_that_goes_there_by_default() -> None:
     assert decision == ToServers((A.packed,), None)
     assert message[packet.GIADDR] == ip("10.10.20.1")
     assert packet.ethernet_chaddr(message) == NOBODY
-    found = packet.options(message)
+    found = Facts(message).options
     assert packet.message_type(found) == packet.DHCPDISCOVER
     assert packet.is_pxe(packet.vendor_class(found))
     assert message[packet.HOPS] == 1
@@ -80,7 +80,7 @@ def test_a_question_has_what_requests_of_its_vlan_have() -> None:
     message, decision = question(
         POOLED + "source_address: giaddr\noption82: {circuit_id: '{interface}', link_selection: true}\n"
     )
-    (info,) = found_in(message)
+    (info,) = Facts(message).agents
     assert b"vlan20" in info.value
     assert decision.source == ip("10.10.20.1")
 

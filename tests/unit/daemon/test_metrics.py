@@ -7,7 +7,8 @@ from typing import Any
 from pxerelay.daemon import metrics, stats
 from pxerelay.policy.rules import Reason
 from pxerelay.relay.counters import Counters
-from pxerelay.relay.relay import Drop, Relay, ToServers
+from pxerelay.relay.decision import Drop, ToServers
+from pxerelay.relay.relay import Relay
 from pxerelay.relay.transactions import Transactions
 from tests.unit.configs import LINKS, STANDARD, VLAN10, relay
 from tests.unit.messages import ip

@@ -15,8 +15,9 @@ from pxerelay.cli import main
 from pxerelay.linux import names
 from pxerelay.policy.ports import assign
 from pxerelay.policy.resolved import ResolvedName, ResolvedNames
-from pxerelay.relay.relay import Drop, Relay, ToClient, ToServers
-from tests.unit.configs import CORE, LINKS, VLAN10, build, way
+from pxerelay.relay.decision import Drop, ToClient, ToServers
+from pxerelay.relay.relay import Relay
+from tests.unit.configs import CORE, LINKS, VLAN10, build, way, why
 from tests.unit.messages import ip, reply, request
 
 TEXT = """
@@ -47,14 +48,14 @@ def test_a_request_goes_to_every_address_of_a_name() -> None:
 
 
 def test_until_it_is_resolved_a_name_is_a_drop_with_its_own_reason() -> None:
-    assert relay(ResolvedNames()).decide(request(), VLAN10, ip("0.0.0.0")) is Drop.NOT_RESOLVED
+    assert why(relay(ResolvedNames()).decide(request(), VLAN10, ip("0.0.0.0"))) is Drop.NOT_RESOLVED
     other = relay(ResolvedNames()).decide(request(chaddr="00:80:64:00:00:01"), VLAN10, ip("0.0.0.0"))
     assert way(other) == ToServers((ip("10.20.0.30"),), None)
 
 
 def test_replies_are_taken_from_the_addresses_of_a_name() -> None:
     assert isinstance(relay(known(ONE)).decide(reply(), CORE, ONE.packed), ToClient)
-    assert relay(known(ONE)).decide(reply(), CORE, TWO.packed) is Drop.NOT_A_SERVER
+    assert why(relay(known(ONE)).decide(reply(), CORE, TWO.packed)) is Drop.NOT_A_SERVER
 
 
 def test_a_failed_question_keeps_the_last_answer_and_tells_why() -> None:

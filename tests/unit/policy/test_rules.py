@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pxerelay.policy.rules import Choice, Default, PatternRule, Reason, RuleTable
 from pxerelay.wire.client import Client, DescribedClient
+from pxerelay.wire.facts import Facts
 from pxerelay.wire.mac import Pattern, parse_mac
 from tests.unit.configs import build
 from tests.unit.messages import request
@@ -76,7 +77,7 @@ def test_rule_16_without_an_ethernet_address_only_defaults_apply() -> None:
     setting = config.setting_for("vlan10")
     assert setting is not None
     for odd in (request(chaddr="00:11:22:33:44:55", htype=32), request(chaddr="00:11:22:33:44:55", hlen=8)):
-        matches = list(config.policy.candidates(Client(odd, "vlan10"), setting.default))
+        matches = list(config.policy.candidates(Client(Facts(odd), "vlan10"), setting.default))
         assert [match.reason for match in matches] == [Reason.INTERFACE_DEFAULT, Reason.DEFAULT]
 
 

@@ -9,9 +9,9 @@ import pytest
 from pxerelay.policy import sticky as boots_module
 from pxerelay.policy.pools import ALL_UP, Standing
 from pxerelay.policy.sticky import HELD, TURN, StickyClients
-from pxerelay.relay.relay import Drop, ToServers
-from pxerelay.wire.batch import client_number
-from tests.unit.configs import CORE, STANDARD, VLAN10, relay
+from pxerelay.relay.decision import Drop, ToServers
+from pxerelay.wire.facts import Facts
+from tests.unit.configs import CORE, STANDARD, VLAN10, relay, why
 from tests.unit.messages import DISCOVER, REQUEST, ip, message, option, request
 
 A, B, DHCP = (ip(f"10.20.0.{last}") for last in (20, 21, 2))
@@ -43,7 +43,7 @@ class Scene:
         """Return the servers that a request goes to."""
         decision = self._relay.decide(octets, VLAN10, ip("0.0.0.0"))
         assert isinstance(decision, ToServers)
-        self._sticky.met((client_number(octets),))
+        self._sticky.met((Facts(octets).client_key,))
         return decision.servers
 
     def think(self, standing: Standing) -> None:
@@ -145,11 +145,11 @@ def test_what_else_gets_the_requests_goes_on_getting_them() -> None:
 def test_a_client_of_other_servers_is_let_go_at_once() -> None:
     boots = StickyClients()
     octets = request(chaddr="02:00:00:00:00:01")
-    boots.met((client_number(octets),))
+    boots.met((Facts(octets).client_key,))
     boots.keep(ALL_UP, 0.0)
-    assert boots.standing_for(client_number(octets)) == ALL_UP
+    assert boots.standing_for(Facts(octets).client_key) == ALL_UP
     relay(FAILOVER, standing=A_DOWN, sticky=boots).decide(octets, VLAN10, ip("0.0.0.0"))
-    assert boots.standing_for(client_number(octets)) is None
+    assert boots.standing_for(Facts(octets).client_key) is None
 
 
 def test_a_hash_keeps_its_clients_too() -> None:
@@ -177,19 +177,19 @@ def test_clients_without_an_ethernet_address_are_hashed_by_what_they_have() -> N
 
 def test_a_name_without_an_address_yet_is_not_resolved() -> None:
     text = FAILOVER.replace("[10.20.0.20, 10.20.0.21]", "wds.example.net")
-    assert relay(text).decide(request(chaddr=CLIENT), VLAN10, ip("0.0.0.0")) is Drop.NOT_RESOLVED
+    assert why(relay(text).decide(request(chaddr=CLIENT), VLAN10, ip("0.0.0.0"))) is Drop.NOT_RESOLVED
 
 
 def test_memory_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boots_module, "_MOST", 10)
     boots = StickyClients()
     for client in range(1000):
-        boots.met((client,))
+        boots.met((client.to_bytes(6, "big"),))
         boots.keep(ALL_UP, 0.0)
         assert len(boots._kept) <= 8
         assert all(len(kept.clients) <= 20 for kept in boots._kept)
     boots.keep(ALL_UP, 0.0)
-    assert boots.standing_for(999) == ALL_UP
+    assert boots.standing_for((999).to_bytes(6, "big")) == ALL_UP
     boots.pass_time(HELD)
     assert boots._kept == []
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pxerelay.relay.relay import Relay, ToClient, ToServers
+from pxerelay.relay.decision import ToClient, ToServers
+from pxerelay.relay.relay import Relay
 from pxerelay.wire import packet
+from pxerelay.wire.facts import Facts
 from tests.firmware.setups import BIOS, DHCP, PLAIN, ROUTER, SETTINGS, UEFI, configuration
 from tests.lab import pcap
 from tests.lab.command import REPOSITORY
@@ -34,7 +36,7 @@ def mac(datagram: Datagram) -> str:
 
 
 def options(datagram: Datagram) -> dict[int, bytes]:
-    return packet.options(datagram.payload)
+    return Facts(datagram.payload).options
 
 
 def asked(setup: str) -> Iterator[tuple[Datagram, int]]:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from pxerelay.policy.rules import Reason
 from pxerelay.relay.counters import Counters
+from pxerelay.relay.decision import Drop
 from pxerelay.relay.fast_path import FastPath
-from pxerelay.relay.relay import Drop, ToServers
+from pxerelay.relay.ledger import Ledger
+from pxerelay.relay.pipeline import Decided
+from pxerelay.wire.facts import Facts
 from tests.unit.batches import Arrival, batch_of
 from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay
 from tests.unit.messages import ip, reply, request
@@ -30,29 +35,24 @@ def requests() -> list[Arrival]:
     return found
 
 
-def count(rounds: int) -> Counters:
-    """Send each of the requests so often through fast_path; all but the first time they are known."""
-    counters = Counters()
-    counters.rename(NAMES, ("vlan10", "vlan20"))
-    short = FastPath(relay(CLASSES), counters)
-    for _ in range(rounds):
-        batch = batch_of(requests())
+def told(arrivals: list[list[Arrival]], clients: tuple[str, ...] = (), rules: str = STANDARD) -> Ledger:
+    """Return what has heard of these batches, decided on as they come: on the fast path or not."""
+    ledger, one = Ledger(), relay(rules)
+    ledger.obey(one, NAMES)
+    ledger.counters.rename(NAMES, clients)
+    short = FastPath(one)
+    for coming in arrivals:
+        batch = batch_of(coming)
         known, rest = short.take(batch)
-        for way, messages in known.groups.items():
-            way.count += len(messages)
-        for at in rest:
-            decision = short.decide(batch, at)
-            assert isinstance(decision, ToServers)
-            counters.add_requests(batch.indexes[at], decision, 1)
-    short.settle()
-    short.settle()
-    return counters
+        alone = [short.decide(batch, at, Facts(batch.messages[at])) for at in rest]
+        ledger.enter(batch, Decided([*known, *alone]), 7.0)
+    return ledger
 
 
 def test_requests_are_counted_by_interface_and_kind_of_rule_also_those_known_already() -> None:
     """Rules of three kinds name one server here, and are told apart all the same."""
     for rounds in (1, 5):
-        counters = count(rounds)
+        counters = told([requests()] * rounds, ("vlan10", "vlan20"), CLASSES).counters
         assert counters.requests == Counter(
             {
                 ("vlan10", Reason.MAC): rounds,
@@ -78,34 +78,26 @@ def test_requests_are_counted_by_interface_and_kind_of_rule_also_those_known_alr
 
 
 def test_replies_are_counted_by_interface_and_server() -> None:
-    counters = Counters()
-    counters.rename(NAMES, ())
-    short = FastPath(relay(), counters)
     arrivals: list[Arrival] = [(reply(), CORE, RIS, True), (reply(), CORE, ALTIRIS[0], True)]
-    for _ in range(3):
-        batch = batch_of(arrivals)
-        known, rest = short.take(batch)
-        for leaves, replies in known.replies.items():
-            leaves.count += len(replies)
-        for at in rest:
-            short.decide(batch, at)
-    short.settle()
-    assert counters.replies == Counter({("vlan10", RIS): 2, ("vlan10", ALTIRIS[0]): 2})
+    counters = told([arrivals] * 3).counters
+    assert counters.replies == Counter({("vlan10", RIS): 3, ("vlan10", ALTIRIS[0]): 3})
 
 
-def test_a_reply_that_takes_no_shortcut_loses_no_count_of_those_that_did() -> None:
-    counters = Counters()
-    counters.rename(NAMES, ())
-    short = FastPath(relay(), counters)
-    for flags in (0, 0, 0x8000, 0):
-        batch = batch_of([(reply(flags=flags), CORE, RIS, True)])
-        known, rest = short.take(batch)
-        for leaves, replies in known.replies.items():
-            leaves.count += len(replies)
-        for at in rest:
-            short.decide(batch, at)
-    short.settle()
-    assert counters.replies["vlan10", RIS] == 2, "all but the first, and the broadcast one"
+def test_replies_are_counted_whichever_way_they_go() -> None:
+    counters = told([[(reply(flags=flags), CORE, RIS, True)] for flags in (0, 0, 0x8000, 0)]).counters
+    assert counters.replies["vlan10", RIS] == 4, "the first one, two on the fast path, and the broadcast one"
+
+
+def test_what_was_counted_is_not_counted_again() -> None:
+    ledger = told([requests()] * 2)
+    assert ledger.counters.totals() == ledger.counters.totals()
+
+
+def test_routes_that_wait_to_be_counted_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pxerelay.relay.ledger._ROUTES", 3)
+    ledger = told([requests()] * 2)
+    assert len(ledger._requests) <= 3
+    assert ledger.counters.requests.total() == 2 * len(requests())
 
 
 def test_drops_are_counted_by_client_interface_and_under_no_name_elsewhere() -> None:

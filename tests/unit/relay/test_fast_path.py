@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection, Sequence
 from ipaddress import IPv4Address
 
 import pytest
@@ -11,11 +12,13 @@ from pxerelay.policy.pools import ALL_UP, Standing
 from pxerelay.policy.ports import Link
 from pxerelay.policy.rules import Reason
 from pxerelay.policy.sticky import StickyClients
+from pxerelay.relay.decision import ToClient, ToServers
 from pxerelay.relay.fast_path import FastPath
-from pxerelay.relay.relay import Relay, ToClient, ToServers
-from pxerelay.wire.batch import client_number
-from tests.unit.batches import MOST, Arrival, batch_of, outcomes
-from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay
+from pxerelay.relay.outcome import Replies, Requests
+from pxerelay.relay.relay import Relay
+from pxerelay.wire.facts import Facts
+from tests.unit.batches import MOST, Arrival, batch_of, decide, outcomes
+from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, bare, relay
 from tests.unit.messages import ip, mac, message, option, reply, request
 
 RIS = "10.20.0.10"
@@ -160,7 +163,8 @@ def test_shortcuts_decide_as_the_relay_does(name: str, links: str) -> None:
             expected = []
             for octets, index, source, unicast in batch:
                 patched = bytearray(octets)
-                expected.append((plain.decide(patched, index, source, unicast), bytes(patched)))
+                decision = plain.decide(patched, index, source, unicast)
+                expected.append((bare(decision), bytes(patched)))
             found, taken = outcomes(short, batch)
             assert found == expected
             known += len(taken)
@@ -196,13 +200,15 @@ def test_replies_of_a_server_that_was_met_are_not_judged_again(monkeypatch: pyte
 
 def test_memory_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pxerelay.relay.fast_path._CLIENTS", 10)
-    monkeypatch.setattr("pxerelay.relay.fast_path._WAYS", 10)
+    monkeypatch.setattr("pxerelay.relay.fast_path._ROUTES", 10)
+    monkeypatch.setattr("pxerelay.relay.fast_path._ROUTERS", 10)
     short = FastPath(relay())
     for last in range(100):
         asking = request(chaddr=f"02:00:00:00:00:{last:02x}", giaddr=f"10.30.0.{last}")
         answer = reply(giaddr="10.10.20.1" if last % 2 else "10.10.10.1")
         outcomes(short, [(asking, CORE, ip(f"10.30.0.{last}"), True), (answer, 100 + last, ip(RIS), True)])
-        assert max(len(short._rules), len(short._ways), len(short._exits)) <= 10
+        sizes = len(short._rules), len(short._routes), len(short._exits), len(short._routers)
+        assert max(sizes) <= 10
 
 
 POOLED = [ip(address) for address in (RIS, "10.20.0.11", "10.20.0.20", "10.20.0.21")]
@@ -232,9 +238,9 @@ def test_shortcuts_decide_as_the_relay_does_while_servers_come_and_go(
                 for octets, index, source, unicast in batch:
                     patched = bytearray(octets)
                     decision = plain.decide(patched, index, source, unicast)
-                    expected.append((decision, bytes(patched)))
+                    expected.append((bare(decision), bytes(patched)))
                     if isinstance(decision, ToServers):
-                        clients.append(client_number(octets))
+                        clients.append(Facts(octets).client_key)
                 stayed += sum(boots.standing_for(client) is not None for client in clients)
                 found, taken = outcomes(short, batch)
                 assert found == expected
@@ -262,8 +268,8 @@ def test_a_hash_is_asked_once_for_each_client(monkeypatch: pytest.MonkeyPatch) -
     ]
     first, _ = outcomes(short, asking)
     altiris = short._relay.config.pools["altiris"]
-    assert {decision for decision, _ in first if isinstance(decision, ToServers)} == {
-        ToServers((ip(f"10.20.0.{last}"),), None, reason=Reason.OUI, pools=(altiris,)) for last in (20, 21)
+    assert {(one.servers, one.reason, one.pools) for one, _ in first if isinstance(one, ToServers)} == {
+        ((ip(f"10.20.0.{last}"),), Reason.OUI, (altiris,)) for last in (20, 21)
     }
     monkeypatch.delattr(Relay, "decide")
     monkeypatch.setattr("pxerelay.policy.pools._weight", None)
@@ -277,38 +283,37 @@ def test_what_is_left_out_is_what_is_too_much() -> None:
         for last in ("01", "02", "01", "03", "01")
     ]
     outcomes(short, batch)
-    known, rest = short.take(batch_of(batch))
+    (known,), rest = short.take(batch_of(batch))
     assert not rest
-    client = client_number(batch[0][0])
-    assert known.leave_out({client: 2}) == {VLAN10: 2}
-    left = [bytes(message[28:34]).hex() for messages in known.groups.values() for message in messages]
-    assert sorted(left) == ["020000000001", "020000000002", "020000000003"]
+    assert isinstance(known, Requests)
+    known.leave_out({2, 4})
+    left = [bytes(message[28:34]).hex() for message in known.messages]
+    assert (left, known.positions) == (["020000000001", "020000000002", "020000000003"], [0, 1, 3])
+
+
+def strangers(short: FastPath, coming: Sequence[Arrival], leave: Collection[int] = ()) -> list[int]:
+    """Return the positions of clients that a batch shows for the first time and that no rule names."""
+    batch = batch_of(coming)
+    known, rest = short.take(batch, leave)
+    told = [*known, *(short.decide(batch, at, Facts(batch.messages[at])) for at in rest)]
+    return sorted(at for one in told if not isinstance(one, Replies) for at in one.strangers)
 
 
 def test_a_client_in_the_middle_of_a_boot_is_a_stranger_too() -> None:
     """It may have had a rule until a moment ago, and fall to a default by a new configuration."""
     boots = StickyClients()
     booting = [request(chaddr=chaddr) for chaddr in ("02:00:00:00:00:01", "00:11:22:33:44:55")]
-    boots.met(map(client_number, booting))
+    boots.met(Facts(one).client_key for one in booting)
     boots.keep(ALL_UP, 0.0)
     short = FastPath(relay(HASH, sticky=boots))
     coming: list[Arrival] = [(octets, VLAN10, ip("0.0.0.0"), False) for octets in booting]
 
-    def strangers() -> list[int]:
-        batch = batch_of(coming)
-        known, rest = short.take(batch)
-        for at in rest:
-            short.decide(batch, at)
-        return known.strangers
-
-    assert boots.standing_for(client_number(booting[0]))
-    assert [strangers(), strangers()] == [[0], []]
-    assert boots.standing_for(client_number(booting[0])) is None, "its servers are the same now as before"
+    assert boots.standing_for(Facts(booting[0]).client_key)
+    assert [strangers(short, coming), strangers(short, coming)] == [[0], []]
+    assert boots.standing_for(Facts(booting[0]).client_key) is None, "its servers are the same now as before"
     boots.keep(ALL_UP, 0.0)
     short.meet_anew()
-    assert [short.strangers(batch_of(coming)), short.strangers(batch_of(coming))] == [[0], []]
-    short.forget(client_number(booting[0]))
-    assert [short.strangers(batch_of(coming)), strangers()] == [[0], []]
+    assert [strangers(short, coming, leave=(0, 1)), strangers(short, coming, leave=(0, 1))] == [[0], []]
 
 
 def test_clients_without_a_rule_are_strangers_once() -> None:
@@ -322,20 +327,18 @@ def test_clients_without_a_rule_are_strangers_once() -> None:
         (b"\1\1\6\0", VLAN10, ip("0.0.0.0"), False),
     ]
 
-    def strangers() -> list[int]:
-        batch = batch_of(coming)
-        known, rest = short.take(batch)
-        for at in rest:
-            short.decide(batch, at)
-        return known.strangers
+    assert [strangers(short, coming), strangers(short, coming)] == [[1, 2], []]
+    short.meet_anew()
+    assert [strangers(short, coming), strangers(short, coming)] == [[1, 2], []]
+    short.meet_anew()
+    assert [strangers(short, coming, leave=range(len(coming))), strangers(short, coming)] == [[1, 2], []]
 
-    assert [strangers(), strangers()] == [[1, 2], []]
-    short.meet_anew()
-    assert [strangers(), strangers()] == [[1, 2], []]
-    short.forget(client_number(coming[2][0]))
-    assert [strangers(), strangers()] == [[2], []]
-    short.meet_anew()
-    assert [short.strangers(batch_of(coming)), strangers()] == [[1, 2], []]
+
+def test_a_request_that_is_none_of_our_business_meets_nobody() -> None:
+    short = FastPath(relay())
+    asking = request(chaddr="02:00:00:00:00:01")
+    assert strangers(short, [(asking, CORE, ip("0.0.0.0"), False)]) == []
+    assert strangers(short, [(asking, VLAN10, ip("0.0.0.0"), False)]) == [0]
 
 
 def test_what_is_to_be_left_is_left_and_decided_alike() -> None:
@@ -351,10 +354,14 @@ def test_what_is_to_be_left_is_left_and_decided_alike() -> None:
     assert short.take(batch)[1] == []
     short.meet_anew()
     batch = batch_of(coming)
-    known, rest = short.take(batch, leave=[1, 2])
-    assert (known.strangers, rest, short.strangers(batch, [1, 2])) == ([0], [1, 2], [1])
+    (known, answers), rest = short.take(batch, leave=[1, 2])
+    assert isinstance(known, Requests)
+    assert isinstance(answers, Replies)
+    assert (known.strangers, len(answers.replies), rest) == ([0], 1, [1, 2])
     for at in rest:
         octets, index, source, unicast = coming[at]
         patched = bytearray(octets)
-        assert short.decide(batch, at) == plain.decide(patched, index, source, unicast)
+        assert bare(decide(short, batch, at)) == bare(plain.decide(patched, index, source, unicast))
         assert batch.messages[at] == patched
+    short.meet_anew()
+    assert strangers(short, coming, leave=[1, 2]) == [0, 1]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pxerelay.relay.relay import BROADCAST, Drop, ToClient, ToServers
+from pxerelay.relay.decision import BROADCAST, Drop, Dropped, ToClient, ToServers
 from tests.fuzz.seeds import SEEDS
 from tests.fuzz.target import RELAYS, check
 from tests.unit.messages import message, option
@@ -28,7 +28,8 @@ def test_the_seeds_are_in_the_corpus() -> None:
 def test_the_corpus_reaches_every_outcome() -> None:
     """All reasons to drop but those of the daemon's own, and every way on to servers and to clients."""
     found = [check(path.read_bytes()) for path in CORPUS]
-    assert {decision for decision in found if isinstance(decision, Drop)} == set(Drop) - {Drop.FLOOD}
+    dropped = {decision.reason for decision in found if isinstance(decision, Dropped)}
+    assert dropped == set(Drop) - {Drop.FLOOD, Drop.MORE_THAN_ITS_SHARE, Drop.TOO_OLD}
     asked = {
         (decision.message is not None, decision.too_large, decision.source is not None)
         for decision in found

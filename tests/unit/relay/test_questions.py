@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pxerelay.relay.decision import Drop, Dropped
 from pxerelay.relay.questions import Questions, ReceivedReply, heard
-from pxerelay.relay.relay import Drop
 from pxerelay.wire import packet
 from tests.unit.batches import batch_of
 from tests.unit.configs import CORE
@@ -15,7 +15,7 @@ TRANSACTION = packet.transaction(ANSWER)
 
 
 def told(message: bytearray = ANSWER) -> ReceivedReply | None:
-    return heard(batch_of([(message, CORE, SERVER, True)]), 0, Drop.NOT_A_SERVER)
+    return heard(batch_of([(message, CORE, SERVER, True)]), 0, Dropped(Drop.NOT_A_SERVER))
 
 
 def test_who_asked_is_told_all_of_a_reply() -> None:
@@ -27,7 +27,7 @@ def test_who_asked_is_told_all_of_a_reply() -> None:
 
     questions.begin(TRANSACTION, "probe", take)
     assert questions.take(told())
-    assert seen == [(SERVER, ip("10.10.10.1"), CORE, Drop.NOT_A_SERVER)]
+    assert seen == [(SERVER, ip("10.10.10.1"), CORE, Dropped(Drop.NOT_A_SERVER))]
 
 
 def test_what_is_not_taken_is_for_others() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pxerelay.config.findings import ConfigError
-from pxerelay.relay.relay import BROADCAST, MEANING, Drop, ToClient, ToServers
-from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay, way
+from pxerelay.relay.decision import BROADCAST, MEANING, Drop, Dropped, ToClient, ToServers
+from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay, way, why
 from tests.unit.messages import ACK, COOKIE, DISCOVER, NAK, OFFER, REQUEST, ip, mac, message, reply, request
 
 NOBODY = ip("0.0.0.0")
@@ -33,7 +33,7 @@ def test_a_request_is_patched_in_hops_and_giaddr_and_sent_to_the_default() -> No
 
 @pytest.mark.parametrize("op", [0, 3, 255])
 def test_rule_02_another_op_is_dropped(op: int) -> None:
-    assert relay().decide(message(op=op), VLAN10, NOBODY) is Drop.BAD_OP
+    assert why(relay().decide(message(op=op), VLAN10, NOBODY)) is Drop.BAD_OP
 
 
 @pytest.mark.parametrize("size", [236, 240, 244, 299])
@@ -45,12 +45,12 @@ def test_rule_03_short_messages_are_relayed(size: int) -> None:
 
 def test_rule_03_the_fixed_header_must_be_complete() -> None:
     for size in (0, 1, 4, 235):
-        assert relay().decide(request()[:size], VLAN10, NOBODY) is Drop.TRUNCATED
+        assert why(relay().decide(request()[:size], VLAN10, NOBODY)) is Drop.TRUNCATED
 
 
 def test_rule_03_hlen_has_room_for_16() -> None:
     assert isinstance(relay().decide(request(hlen=16), VLAN10, NOBODY), ToServers)
-    assert relay().decide(request(hlen=17), VLAN10, NOBODY) is Drop.BAD_HLEN
+    assert why(relay().decide(request(hlen=17), VLAN10, NOBODY)) is Drop.BAD_HLEN
 
 
 @pytest.mark.parametrize(
@@ -64,13 +64,13 @@ def test_rule_04_hops_above_max_hops_are_dropped(limit: int, hops: int, relayed:
         assert isinstance(decision, ToServers)
         assert packet[3] == hops + 1
     else:
-        assert decision is Drop.TOO_MANY_HOPS
+        assert why(decision) is Drop.TOO_MANY_HOPS
         assert packet == request(hops=hops)
 
 
 def test_rule_04_the_default_of_max_hops_is_4() -> None:
     assert isinstance(relay().decide(request(hops=4), VLAN10, NOBODY), ToServers)
-    assert relay().decide(request(hops=5), VLAN10, NOBODY) is Drop.TOO_MANY_HOPS
+    assert why(relay().decide(request(hops=5), VLAN10, NOBODY)) is Drop.TOO_MANY_HOPS
 
 
 def test_rule_05_giaddr_is_always_the_same_address_of_the_interface() -> None:
@@ -96,18 +96,18 @@ def test_rule_05_a_giaddr_that_is_set_is_never_changed() -> None:
 @pytest.mark.parametrize("source", ["10.31.0.1", "0.0.0.0", "10.10.10.77"])
 def test_rule_05_only_named_routers_may_relay_to_us(source: str) -> None:
     packet = request(giaddr="10.30.7.1")
-    assert relay().decide(packet, CORE, ip(source)) is Drop.RELAY_NOT_ACCEPTED
-    assert relay().decide(packet, VLAN10, ip(source)) is Drop.RELAY_NOT_ACCEPTED
+    assert why(relay().decide(packet, CORE, ip(source))) is Drop.RELAY_NOT_ACCEPTED
+    assert why(relay().decide(packet, VLAN10, ip(source))) is Drop.RELAY_NOT_ACCEPTED
 
 
 def test_rule_05_by_default_no_router_may() -> None:
     text = STANDARD.replace("accept_relayed_from: [10.30.0.0/16]", "")
-    assert relay(text).decide(request(giaddr="10.30.7.1"), CORE, ROUTER) is Drop.RELAY_NOT_ACCEPTED
+    assert why(relay(text).decide(request(giaddr="10.30.7.1"), CORE, ROUTER)) is Drop.RELAY_NOT_ACCEPTED
 
 
 @pytest.mark.parametrize("giaddr", ["10.10.10.1", "10.10.10.2", "10.20.0.1", "127.0.0.1"])
 def test_rule_06_a_request_with_our_own_giaddr_is_dropped(giaddr: str) -> None:
-    assert relay().decide(request(giaddr=giaddr), CORE, ROUTER) is Drop.OWN_GIADDR
+    assert why(relay().decide(request(giaddr=giaddr), CORE, ROUTER)) is Drop.OWN_GIADDR
 
 
 @given(st.binary(max_size=400), st.integers(0, 16), st.integers(0, 4), st.booleans())
@@ -138,7 +138,7 @@ def test_rule_08_all_requests_of_a_client_go_to_the_same_servers(chaddr: str) ->
         request(DISCOVER, chaddr=chaddr, extra=ipxe, vendor=b"PXEClient:Arch:00000:UNDI:003016"),
         request(REQUEST, chaddr=chaddr, extra=ipxe, vendor=b"PXEClient:Arch:00000:UNDI:003016"),
     ]
-    decisions = {relay().decide(packet, VLAN10, NOBODY) for packet in packets}
+    decisions = {way(relay().decide(packet, VLAN10, NOBODY)) for packet in packets}
     assert len(decisions) == 1
     assert isinstance(decisions.pop(), ToServers)
 
@@ -190,7 +190,7 @@ def test_rule_08_a_routers_client_is_on_no_vlan_of_ours_wherever_it_is_heard(ind
 def test_a_client_mapped_to_drop_is_never_served_not_even_by_dhcp_servers() -> None:
     packet = request(chaddr="de:ad:be:ef:00:01")
     text = f"{STANDARD}\ndhcp_servers: dhcp"
-    assert relay(text).decide(packet, VLAN10, NOBODY) is Drop.MAPPED_TO_DROP
+    assert why(relay(text).decide(packet, VLAN10, NOBODY)) is Drop.MAPPED_TO_DROP
     assert packet == request(chaddr="de:ad:be:ef:00:01")
 
 
@@ -216,12 +216,14 @@ def test_rule_15_pxe_only_leaves_others_to_the_dhcp_servers() -> None:
 
 
 def test_rule_15_pxe_only_without_dhcp_servers_drops_others() -> None:
-    assert relay(f"{STANDARD}\npxe_only: true").decide(request(vendor=None), VLAN10, NOBODY) is Drop.NOT_PXE
+    assert (
+        why(relay(f"{STANDARD}\npxe_only: true").decide(request(vendor=None), VLAN10, NOBODY)) is Drop.NOT_PXE
+    )
 
 
 def test_an_interface_has_its_own_pxe_only() -> None:
     text = STANDARD.replace("vlan10: {}", "vlan10: {pxe_only: true}")
-    assert relay(text).decide(request(vendor=None), VLAN10, NOBODY) is Drop.NOT_PXE
+    assert why(relay(text).decide(request(vendor=None), VLAN10, NOBODY)) is Drop.NOT_PXE
     assert way(relay(text).decide(request(vendor=None), VLAN20, NOBODY)) == ToServers(ALTIRIS, None)
 
 
@@ -240,30 +242,30 @@ def test_a_malformed_option_area_matches_by_mac_only() -> None:
 
 
 def test_a_request_on_an_interface_that_is_no_clients_is_dropped() -> None:
-    assert relay().decide(request(), CORE, NOBODY) is Drop.NOT_A_CLIENT_INTERFACE
-    assert relay().decide(request(), 99, NOBODY) is Drop.NOT_A_CLIENT_INTERFACE
+    assert why(relay().decide(request(), CORE, NOBODY)) is Drop.NOT_A_CLIENT_INTERFACE
+    assert why(relay().decide(request(), 99, NOBODY)) is Drop.NOT_A_CLIENT_INTERFACE
 
 
 def test_a_request_on_a_waiting_interface_is_dropped() -> None:
     bare = tuple(replace(link, addresses=()) if link.index == VLAN10 else link for link in LINKS)
-    assert relay(links=bare).decide(request(), VLAN10, NOBODY) is Drop.INTERFACE_WAITING
+    assert why(relay(links=bare).decide(request(), VLAN10, NOBODY)) is Drop.INTERFACE_WAITING
 
 
 @pytest.mark.parametrize("source", ["10.20.0.11", "10.10.10.50", "0.0.0.0"])
 def test_rule_17_a_reply_from_another_address_than_a_servers_is_dropped(source: str) -> None:
-    assert relay().decide(reply(), CORE, ip(source)) is Drop.NOT_A_SERVER
+    assert why(relay().decide(reply(), CORE, ip(source))) is Drop.NOT_A_SERVER
 
 
 @pytest.mark.parametrize("giaddr", ["0.0.0.0", "10.30.7.1", "10.10.10.2", "10.20.0.1"])
 def test_rule_17_a_reply_whose_giaddr_is_not_ours_is_dropped(giaddr: str) -> None:
-    assert relay().decide(reply(giaddr=giaddr), CORE, RIS) is Drop.NOT_OUR_GIADDR
+    assert why(relay().decide(reply(giaddr=giaddr), CORE, RIS)) is Drop.NOT_OUR_GIADDR
 
 
 def test_rule_17_all_servers_of_the_configuration_may_reply() -> None:
     text = f"{STANDARD}\ndhcp_servers: 10.20.0.3\naccept_replies_from: [10.40.0.0/24]"
     for source in (RIS, *ALTIRIS, DHCP, ip("10.20.0.3"), ip("10.40.0.9")):
         assert isinstance(relay(text).decide(reply(), CORE, source), ToClient)
-    assert relay(text).decide(reply(), CORE, ip("10.40.1.9")) is Drop.NOT_A_SERVER
+    assert why(relay(text).decide(reply(), CORE, ip("10.40.1.9"))) is Drop.NOT_A_SERVER
 
 
 def test_rule_17_a_server_that_only_a_rule_names_may_reply() -> None:
@@ -338,7 +340,7 @@ def test_nothing_makes_the_relay_raise_or_patch_more(octets: bytes, index: int, 
     for packet in (bytearray(octets), bytearray(b"\1\1\6" + octets), message(options=octets, pad=0)):
         before = bytes(packet)
         decision = relay().decide(packet, index, source)
-        assert isinstance(decision, (ToServers, ToClient, Drop))
+        assert isinstance(decision, (ToServers, ToClient, Dropped))
         if not isinstance(decision, ToServers):
             assert packet == before
         else:

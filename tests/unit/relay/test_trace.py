@@ -13,6 +13,7 @@ from pxerelay.relay import trace
 from pxerelay.relay.account import Account, NamedServer
 from pxerelay.relay.trace import TraceError, Watch, Watches
 from pxerelay.wire import packet
+from pxerelay.wire.facts import Facts
 from pxerelay.wire.mac import parse_pattern
 from tests.unit.batches import Arrival, batch_of
 from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay
@@ -50,8 +51,9 @@ def pass_on(watches: Watches, arrivals: list[Arrival], now: float = 0.0, at: flo
     wanted = watches.wanting(batch, now)
     for position, who in wanted.items():
         message, index, source, unicast = batch.arrival(position)
-        decision = watches.relay.decide(message, index, source, unicast)
-        account = watches.account(message, index, source, decision)
+        facts = Facts(message)
+        decision = watches.relay.decide(message, index, source, unicast, facts)
+        account = watches.account(facts, index, source, decision)
         for watch in who:
             watch.tell(account, packet.transaction(message), [], now, at)
     return sorted(wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pxerelay.relay.relay import ToServers
+from pxerelay.relay.decision import ToServers
 from pxerelay.relay.transactions import BOUNDS, PATIENCE, Record, Transactions
 from pxerelay.wire import packet
 from pxerelay.wire.batch import number

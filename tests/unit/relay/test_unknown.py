@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pxerelay.config import config, document
 from pxerelay.policy.rules import Reason
+from pxerelay.relay.decision import ToClient
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.unknown import INTERVAL, MOST, Unknown, as_yaml, described
 from tests.unit.configs import STANDARD, VLAN10, VLAN20, relay, way
@@ -24,9 +25,15 @@ def noted(relay_: Relay, *requests: tuple[bytearray, int], now: float = 1.0) -> 
     unknown = Unknown()
     unknown.obey(relay_)
     for message, index in requests:
-        relay_.decide(message, index, bytes((10, 30, 0, 1)))
-        unknown.note(message, index, now)
+        note(unknown, relay_, message, index, now)
     return unknown
+
+
+def note(unknown: Unknown, relay_: Relay, message: bytearray, index: int, now: float) -> None:
+    """Have a request decided on and noted."""
+    decision = relay_.decide(message, index, bytes((10, 30, 0, 1)))
+    assert not isinstance(decision, ToClient)
+    unknown.note(message, decision, now)
 
 
 def told(unknown: Unknown, relay_: Relay, now: float = 1.0) -> list[dict[str, Any]]:
@@ -36,7 +43,7 @@ def told(unknown: Unknown, relay_: Relay, now: float = 1.0) -> list[dict[str, An
 def test_a_client_is_told_with_all_that_is_known_of_it() -> None:
     one = relay()
     unknown = noted(one, (request(chaddr=UNLISTED, arch=7), VLAN20), now=5.0)
-    unknown.note(request(chaddr=UNLISTED, arch=7), VLAN20, 100.0)
+    note(unknown, one, request(chaddr=UNLISTED, arch=7), VLAN20, 100.0)
     (found,) = told(unknown, one, now=130.4)
     assert found == {
         "mac": UNLISTED,
@@ -116,7 +123,7 @@ def test_the_least_recently_seen_is_forgotten(most: int, steps: list[tuple[int, 
     forgotten = 0
     for who, index, passed in steps:
         now += passed
-        unknown.note(request(chaddr=f"02:00:00:00:00:{who:02x}"), index, now)
+        note(unknown, one, request(chaddr=f"02:00:00:00:00:{who:02x}"), index, now)
         first = next((first for number, _, first, _ in model if number == who), now)
         model = [(who, index, first, now), *(known for known in model if known[0] != who)]
         forgotten += len(model) > most
@@ -151,7 +158,7 @@ def test_memory_is_bounded(hostile: bool) -> None:
             vendor = b"PXEClient%06d" % number + bytes(240) if hostile else b"PXEClient"
             extra = option(93, bytes(range(250))) if hostile else b""
             chaddr = (0x02 << 40 | number).to_bytes(6, "big").hex(":")
-            unknown.note(request(chaddr=chaddr, vendor=vendor, extra=extra), VLAN10, float(number))
+            note(unknown, one, request(chaddr=chaddr, vendor=vendor, extra=extra), VLAN10, float(number))
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -7,8 +7,9 @@ from ipaddress import IPv4Address
 
 from pxerelay.policy.ports import Link, assign, vrfs_to_hear
 from pxerelay.relay.account import Narrator
-from pxerelay.relay.relay import Drop, ToClient, ToServers
-from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, build, relay, way
+from pxerelay.relay.decision import Drop, ToClient, ToServers
+from pxerelay.wire.facts import Facts
+from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, build, relay, way, why
 from tests.unit.messages import ip, reply, request
 
 TWO = "default: 10.20.0.10\ninterfaces: {vlan10: {}, vlan20: {}}"
@@ -117,7 +118,7 @@ def test_rule_27_a_reply_goes_to_the_port_of_the_vrf_it_came_in() -> None:
         assert isinstance(decision, ToClient)
         found[index] = decision.port.name
     assert found == {31: "vlan10", RED: "vlan10", 32: "vlan20", BLUE: "vlan20"}
-    assert relays.decide(reply(), CORE, RIS) is Drop.NOT_OUR_GIADDR
+    assert why(relays.decide(reply(), CORE, RIS)) is Drop.NOT_OUR_GIADDR
 
 
 def test_rule_27_a_router_is_relayed_in_the_vrf_it_was_heard_in() -> None:
@@ -126,12 +127,12 @@ def test_rule_27_a_router_is_relayed_in_the_vrf_it_was_heard_in() -> None:
     assert way(relays.decide(request(giaddr="10.10.10.1"), CORE, ROUTER)) == ToServers((RIS,), None), (
         "an address of ours, but in other VRFs: here it is the router's, and not ours to use as source"
     )
-    assert relays.decide(request(giaddr="10.10.10.1"), 31, ROUTER) is Drop.OWN_GIADDR
+    assert why(relays.decide(request(giaddr="10.10.10.1"), 31, ROUTER)) is Drop.OWN_GIADDR
 
 
 def test_rule_27_the_vrf_is_told_in_words() -> None:
     relays = relay(STANDARD, overlapping())
     packet = request()
     decision = relays.decide(packet, VLAN10, NOBODY)
-    told = Narrator(relays).tell(packet, "vlan10", NOBODY, decision)
+    told = Narrator(relays).tell(Facts(packet), "vlan10", NOBODY, decision)
     assert told.endswith("sent to ris 10.20.0.10 with giaddr 10.10.10.1 in VRF red")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pxerelay.config import document
-from pxerelay.config.mapping import RulePlaces
+from pxerelay.config.places import RulePlaces
 from pxerelay.relay.account import Narrator
 from pxerelay.relay.words import port_text
 from pxerelay.wire import packet
+from pxerelay.wire.facts import Facts
 from tests.unit.configs import CORE, STANDARD, VLAN10, VLAN20, relay
 from tests.unit.messages import ACK, NAK, ip, message, option, reply, request
 
@@ -17,7 +18,7 @@ NAMES = {CORE: "core", VLAN10: "vlan10", VLAN20: "vlan20"}
 def told(packet: bytearray, index: int, source: bytes, text: str = STANDARD) -> str:
     built = relay(text)
     narrator = Narrator(built, RulePlaces([document.parse("pxerelay.yml", text)]).line_of)
-    return narrator.tell(packet, NAMES[index], source, built.decide(packet, index, source))
+    return narrator.tell(Facts(packet), NAMES[index], source, built.decide(packet, index, source))
 
 
 def test_a_request_tells_who_where_what_rule_and_server() -> None:

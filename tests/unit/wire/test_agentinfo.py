@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pxerelay.policy.ports import assign
-from pxerelay.relay.relay import Drop, Relay, ToClient, ToServers
-from pxerelay.wire import agentinfo, packet
+from pxerelay.relay.decision import Drop, ToClient, ToServers
+from pxerelay.relay.relay import Relay
+from pxerelay.wire import agentinfo
 from pxerelay.wire.agentinfo import AgentInfoSetting, info_for
-from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, build, relay
+from pxerelay.wire.facts import Facts
+from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, build, relay, why
 from tests.unit.messages import ip, message, option, reply, request
 
 NOBODY, RIS, ROUTER = ip("0.0.0.0"), ip("10.20.0.10"), ip("10.30.0.1")
@@ -29,7 +31,7 @@ def sent(text: str, packet_: bytearray, *, unicast: bool = False, index: int = V
 
 
 def test_rule_10_off_by_default() -> None:
-    assert 82 not in packet.options(sent(STANDARD, request()))
+    assert 82 not in Facts(sent(STANDARD, request())).options
 
 
 def test_rule_10_added_last_before_end_and_nothing_else_changes() -> None:
@@ -53,20 +55,20 @@ def test_rule_10_a_missing_end_is_put_behind() -> None:
 
 
 def test_rule_10_only_where_giaddr_was_0() -> None:
-    assert 82 not in packet.options(sent(BOTH, request(giaddr="10.30.7.1"), index=CORE))
+    assert 82 not in Facts(sent(BOTH, request(giaddr="10.30.7.1"), index=CORE)).options
 
 
 def test_rule_10_a_relayed_request_keeps_the_option_it_has() -> None:
     theirs = option(82, option(1, b"port 7"))
     whole = sent(BOTH, request(giaddr="10.30.7.1", extra=theirs), index=CORE)
-    assert packet.options(whole)[82] == theirs[2:]
+    assert Facts(whole).options[82] == theirs[2:]
 
 
 def test_rule_10_an_option_82_from_an_untrusted_vlan_is_dropped() -> None:
     forged = request(extra=option(82, option(1, b"vlan20")))
-    assert relay(BOTH).decide(bytearray(forged), VLAN10, NOBODY) is Drop.FOREIGN_OPTION82
+    assert why(relay(BOTH).decide(bytearray(forged), VLAN10, NOBODY)) is Drop.FOREIGN_OPTION82
     trusting = BOTH.replace("{circuit_id:", "{trusted: [vlan20], circuit_id:")
-    assert relay(trusting).decide(bytearray(forged), VLAN10, NOBODY) is Drop.FOREIGN_OPTION82
+    assert why(relay(trusting).decide(bytearray(forged), VLAN10, NOBODY)) is Drop.FOREIGN_OPTION82
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_rule_10_an_option_82_can_not_be_hidden(options: bytes | str, fields: di
         options = option(53, b"\1") + (forged + b"\x0c\xff" if "damage" in options else forged[:-2])
     places = dict.fromkeys(fields, forged + b"\xff")
     hidden = message(options=options, pad=0, file=places.get("file", b""), sname=places.get("sname", b""))
-    assert relay(BOTH).decide(hidden, VLAN10, NOBODY) is Drop.FOREIGN_OPTION82
+    assert why(relay(BOTH).decide(hidden, VLAN10, NOBODY)) is Drop.FOREIGN_OPTION82
     trusting = BOTH.replace("{circuit_id:", "{trusted: [vlan10], circuit_id:")
     expected = bytearray(hidden)
     expected[3], expected[24:28] = 1, ip("10.10.10.1")
@@ -97,13 +99,13 @@ def test_rule_10_a_trusted_vlan_keeps_its_own_and_gets_none(trusted: str) -> Non
     theirs = option(82, option(1, b"switch port 3"))
     trusting = BOTH.replace("{circuit_id:", f"{{trusted: [{trusted}], circuit_id:")
     whole = sent(trusting, request(extra=theirs))
-    assert packet.options(whole)[82] == theirs[2:]
-    assert 82 in packet.options(sent(trusting, request()))
+    assert Facts(whole).options[82] == theirs[2:]
+    assert 82 in Facts(sent(trusting, request())).options
 
 
 def test_rule_10_without_option82_set_it_passes_as_it_is() -> None:
     theirs = option(82, option(1, b"switch port 3"))
-    assert packet.options(sent(STANDARD, request(extra=theirs)))[82] == theirs[2:]
+    assert Facts(sent(STANDARD, request(extra=theirs))).options[82] == theirs[2:]
 
 
 @pytest.mark.parametrize("options", [None, bytes((60, 200, 0))], ids=["bootp", "malformed"])
@@ -149,7 +151,7 @@ option82:
   relay_id: 00:03:00:01:02:00:00:00:00:01
 """
     text = text.replace("vlan10: {}", "vlan10: {giaddr: 10.20.0.1}")
-    value = packet.options(sent(text, request()))[82]
+    value = Facts(sent(text, request())).options[82]
     assert agentinfo.sub_options(value) == {
         1: b"vlan10@10.20.0.1",
         2: b"",
@@ -159,7 +161,7 @@ option82:
         12: bytes.fromhex("00030001020000000001"),
     }
     assert sent(text, request())[24:28] == ip("10.20.0.1")
-    value = packet.options(sent(text, request(), unicast=True))[82]
+    value = Facts(sent(text, request(), unicast=True)).options[82]
     assert (agentinfo.sub_options(value) or {})[10] == b"\x80"
 
 
@@ -218,7 +220,7 @@ def test_rule_18_a_reply_without_our_circuit_id_goes_where_the_request_came_from
     assert isinstance(back, ToClient)
     assert (back.port.index, back.message) == (index, None)
     answer[4:8] = b"\0\0\0\1"
-    assert one.decide(answer, CORE, RIS) is Drop.NO_INTERFACE
+    assert why(one.decide(answer, CORE, RIS)) is Drop.NO_INTERFACE
 
 
 def test_rule_18_who_asked_where_is_known_to_the_next_relay_too() -> None:
@@ -303,7 +305,7 @@ def test_rule_20_an_option_82_of_somebody_else_is_left_in(theirs: bytes) -> None
 
 def test_an_option_without_ids_is_known_by_its_whole() -> None:
     text = f"{STANDARD}\noption82: {{link_selection: true}}"
-    ours = packet.options(sent(text, request()))[82]
+    ours = Facts(sent(text, request())).options[82]
     assert ours == option(5, ip("10.10.10.1"))
     decision = relay(text).decide(reply(extra=option(82, ours)), CORE, RIS)
     assert isinstance(decision, ToClient)

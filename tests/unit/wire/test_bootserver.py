@@ -8,6 +8,7 @@ import pytest
 
 from pxerelay.wire import bootserver, packet
 from pxerelay.wire.bootserver import Service
+from pxerelay.wire.facts import Facts
 from tests.unit.messages import ip, option, reply
 
 SERVER, SENDER, OTHER = IPv4Address("10.20.0.20"), IPv4Address("10.20.0.21"), IPv4Address("10.20.0.30")
@@ -47,11 +48,11 @@ def test_whom_an_offer_leads_to(file: bytes, extra: bytes, asked: tuple[Service,
 
 def test_it_asks_as_a_client_that_has_an_address() -> None:
     message = bootserver.request(bytes(6), b"abcd", b"PXEClient", (7,), Service(OTHER, 2), SERVER)
-    found = packet.options(message)
+    found = Facts(message).options
     assert packet.message_type(found) == 3
     assert message[packet.CIADDR] == SERVER.packed
     assert message[packet.FLAGS] == 0
     assert found[43] == bytes((71, 4, 0, 2, 0, 0, 255))
     assert packet.architectures(found) == (7,)
     plain = bootserver.request(bytes(6), b"abcd", b"PXEClient", (7,), Service(OTHER, None), SERVER)
-    assert 43 not in packet.options(plain)
+    assert 43 not in Facts(plain).options

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pxerelay.wire import packet
+from pxerelay.wire.facts import Facts
 from pxerelay.wire.option_fingerprint import Fingerprints
 from tests.unit.messages import message, option, request
 
@@ -20,7 +21,7 @@ areas = st.lists(parts, max_size=7).map(lambda found: b"".join(found)[:60])
 
 
 def facts(octets: bytearray) -> tuple[bytes | None, bytes | None]:
-    found = packet.options(octets)
+    found = Facts(octets).options
     return found.get(packet.VENDOR_CLASS), found.get(packet.CLIENT_ARCH)
 
 
@@ -30,10 +31,10 @@ def test_one_layout_is_one_answer(found: list[bytes]) -> None:
     answers: dict[object, tuple[bytes | None, bytes | None]] = {}
     for area in found:
         octets = message(options=area, pad=300)
-        layout = fingerprints.of(octets)
+        layout = fingerprints.learn(Facts(octets))
         if layout is not None:
             assert answers.setdefault(layout, facts(octets)) == facts(octets)
-            assert fingerprints.of(octets) is layout
+            assert fingerprints.known(octets) is layout
 
 
 def test_clients_with_the_same_firmware_look_alike() -> None:
@@ -42,8 +43,8 @@ def test_clients_with_the_same_firmware_look_alike() -> None:
         request(extra=option(61, b"\1" + bytes((last,) * 6)) + option(50, bytes((10, 0, 0, last))))
         for last in (1, 2)
     )
-    assert fingerprints.of(one) is fingerprints.of(other) is not None
-    assert fingerprints.of(request(arch=7)) is not fingerprints.of(request(arch=0))
+    assert fingerprints.learn(Facts(one)) is fingerprints.known(other) is not None
+    assert fingerprints.learn(Facts(request(arch=7))) is not fingerprints.learn(Facts(request(arch=0)))
 
 
 @pytest.mark.parametrize(
@@ -56,11 +57,11 @@ def test_clients_with_the_same_firmware_look_alike() -> None:
     ],
 )
 def test_what_one_walk_does_not_tell_has_no_layout(options: bytes | None) -> None:
-    assert Fingerprints().of(message(options=options, pad=0)) is None
+    assert Fingerprints().learn(Facts(message(options=options, pad=0))) is None
 
 
 def test_layouts_have_a_bound() -> None:
     fingerprints = Fingerprints()
     for last in range(200):
-        fingerprints.of(message(options=option(60, bytes((last,))) + b"\xff"))
+        fingerprints.learn(Facts(message(options=option(60, bytes((last,))) + b"\xff")))
     assert sum(map(len, fingerprints._of_length.values())) <= 16

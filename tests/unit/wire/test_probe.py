@@ -6,8 +6,9 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from pxerelay.relay.relay import ToServers
+from pxerelay.relay.decision import ToServers
 from pxerelay.wire import packet, probe
+from pxerelay.wire.facts import Facts
 from tests.unit.configs import VLAN10, relay
 from tests.unit.messages import ip, option, reply
 
@@ -17,7 +18,7 @@ NOBODY = ip("0.0.0.0")
 
 def test_it_asks_as_network_boot_firmware_does() -> None:
     message = probe.discover(CHADDR, b"\1\2\3\4", b"PXEClient", (7,))
-    found = packet.options(message)
+    found = Facts(message).options
     assert packet.message_type(found) == 1
     assert packet.is_pxe(packet.vendor_class(found))
     assert packet.architectures(found) == (7,)
@@ -28,7 +29,7 @@ def test_it_asks_as_network_boot_firmware_does() -> None:
 
 
 def test_without_vendor_class_and_architecture_it_is_a_client_that_boots_from_its_disk() -> None:
-    found = packet.options(probe.discover(CHADDR, bytes(4), b"", ()))
+    found = Facts(probe.discover(CHADDR, bytes(4), b"", ())).options
     assert packet.VENDOR_CLASS not in found
     assert packet.CLIENT_ARCH not in found
 

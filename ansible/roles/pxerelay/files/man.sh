@@ -5,6 +5,7 @@
 #   look    the same, but nothing is changed
 #   unlink  TO has no link to FROM, and is not there if it is empty
 set -eu
+exec </dev/null # nobody is there to answer
 verb=$1 from=$2 to=$3 changed=
 
 for section in man1 man5; do

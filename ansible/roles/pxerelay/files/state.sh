@@ -7,6 +7,7 @@
 #   previous   the same, and from then on it is what was proven last
 # Broken off anywhere, the next run does the rest.
 set -eu
+exec </dev/null # nobody is there to answer
 umask 077
 verb=$1 dir=$2 config=$3 unit=$4
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from pxerelay.config import config, document
-from pxerelay.config.document import Document
+from pxerelay.config.data import Document
 from pxerelay.config.findings import ConfigError
 from pxerelay.policy.model import Config
 from pxerelay.tools.diff.compare import compare

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pxerelay.policy.ports import Link, assign
@@ -41,9 +43,13 @@ RUNNING = Running(4711, "/etc/p.yml", "abc", None, {}, 0, ALL)
 
 
 def facts(
-    text: str = CONFIG, nics: tuple[Nic, ...] = NICS, vrfs: dict[int, int] | None = None, **more: Any
+    text: str = CONFIG,
+    nics: tuple[Nic, ...] = NICS,
+    vrfs: dict[int, int] | None = None,
+    like: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    **more: Any,
 ) -> Facts:
-    """Return the facts of a healthy host, but for what is said."""
+    """Return the facts of a healthy host, but for what is said; `like` says more of links by name."""
     config = build(text)
     vrfs = vrfs or {}
     links = [
@@ -54,6 +60,7 @@ def facts(
             mtu=1500,
             addresses=tuple(address.ip for address in one.addresses),
             vrf=vrfs.get(one.index, 0),
+            **like.get(one.name, {}),
         )
         for one in nics
     ]

@@ -128,6 +128,20 @@ def test_how_to_end_another_relay(holder: Holder, advice: str) -> None:
         (facts(nics=changed("vlan10", carrier=False)), ["error vlan10 no-carrier"]),
         (facts(nics=changed("vlan10", addresses=())), ["error vlan10 no-address"]),
         (
+            facts(like={"vlan10": {"narrow": (IPv4Address("10.10.10.1"),)}}),
+            ["error vlan10 address-scope"],
+        ),
+        (
+            facts(CONFIG.replace("{}", "{giaddr: 10.10.10.1}"), like={"vlan10": {"narrow": (GIADDR,)}}),
+            [],
+        ),
+        (facts(like={"vlan10": {"hardware": b""}}), ["note vlan10 no-ethernet"]),
+        (facts(like={"vlan20": {"loopback": True}}), ["error vlan20 loopback"]),
+        (
+            facts(CONFIG.replace("vlan20", "clients10"), like={"vlan10": {"altnames": ("clients10",)}}),
+            ["warning clients10 already-named"],
+        ),
+        (
             facts(nics=changed("vlan10", addresses=(IPv4Interface("10.10.10.1/32"),))),
             ["warning vlan10 host-netmask"],
         ),

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pxerelay.cli import main
-from pxerelay.config.load import Loaded, load
+from pxerelay.config.load import load
+from pxerelay.config.loaded import Loaded
 from pxerelay.tools.simulate.review import explain
 from pxerelay.wire.mac import parse_mac
 

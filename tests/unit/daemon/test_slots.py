@@ -1,23 +1,23 @@
-"""Who has one of a server's few places, and who has to go."""
+"""Who has one of a server's few slots, and who has to go."""
 
 from __future__ import annotations
 
-from pxerelay.daemon.places import Place, Places
+from pxerelay.daemon.slots import Slot, Slots
 
 
 class Scene:
-    """Six places, three for one source, and who had to go, in order."""
+    """Six slots, three for one source, and who had to go, in order."""
 
     def __init__(self) -> None:
-        self.places = Places(6, 3)
+        self.slots = Slots(6, 3)
         self.gone: list[str] = []
 
-    def comes(self, source: str, name: str) -> Place | None:
+    def comes(self, source: str, name: str) -> Slot | None:
         """Have a peer connect."""
-        place = self.places.take(source)
-        if place:
-            place.leave = lambda: self.gone.append(name)
-        return place
+        slot = self.slots.take(source)
+        if slot:
+            slot.leave = lambda: self.gone.append(name)
+        return slot
 
 
 def test_of_one_source_the_oldest_goes_and_nobody_else() -> None:
@@ -30,14 +30,14 @@ def test_of_one_source_the_oldest_goes_and_nobody_else() -> None:
 
 def test_whom_we_work_for_stays() -> None:
     scene = Scene()
-    places = [scene.comes("root", f"r{number}") for number in range(3)]
-    for place in places[:2]:
-        assert place
-        place.busy = True
+    slots = [scene.comes("root", f"r{number}") for number in range(3)]
+    for slot in slots[:2]:
+        assert slot
+        slot.busy = True
     assert scene.comes("root", "r3")
     assert scene.gone == ["r2"]
-    for place in scene.places._taken:
-        place.busy = True
+    for slot in scene.slots._taken:
+        slot.busy = True
     assert scene.comes("root", "r4") is None
     assert scene.comes("other", "o")
     assert scene.gone == ["r2"]
@@ -47,10 +47,10 @@ def test_where_all_are_taken_who_was_never_served_goes() -> None:
     scene = Scene()
     known = scene.comes("prometheus", "scraper")
     assert known
-    scene.places.served(known)
+    scene.slots.served(known)
     for number in range(5):
         scene.comes(f"user{number}", f"u{number}")
-    assert scene.comes("stranger", "s"), "in the place of another one"
+    assert scene.comes("stranger", "s"), "in the slot of another one"
     assert scene.comes("prometheus", "again")
     assert scene.gone == ["u0", "u1"]
 
@@ -59,12 +59,12 @@ def test_a_stranger_displaces_nobody_who_was_served() -> None:
     scene = Scene()
     for source in ("a", "b"):
         for number in range(3):
-            place = scene.comes(source, f"{source}{number}")
-            assert place
-            scene.places.served(place)
+            slot = scene.comes(source, f"{source}{number}")
+            assert slot
+            scene.slots.served(slot)
     assert scene.comes("stranger", "s") is None
     assert scene.gone == []
-    scene.places.give_back(next(iter(scene.places._taken)))
+    scene.slots.give_back(next(iter(scene.slots._taken)))
     assert scene.comes("stranger", "s")
 
 
@@ -79,10 +79,10 @@ def test_of_several_sources_it_is_the_one_that_has_most() -> None:
 
 def test_a_place_that_is_given_back_is_free() -> None:
     scene = Scene()
-    for place in [scene.comes(str(number), "x") for number in range(6)]:
-        assert place
-        scene.places.give_back(place)
-        scene.places.give_back(place)
+    for slot in [scene.comes(str(number), "x") for number in range(6)]:
+        assert slot
+        scene.slots.give_back(slot)
+        scene.slots.give_back(slot)
     assert all(scene.comes("other", str(number)) for number in range(3))
     assert scene.gone == []
 
@@ -90,8 +90,8 @@ def test_a_place_that_is_given_back_is_free() -> None:
 def test_of_sources_that_were_served_a_bounded_number_is_remembered() -> None:
     scene = Scene()
     for number in range(1000):
-        place = scene.comes(str(number), "x")
-        assert place
-        scene.places.served(place)
-        scene.places.give_back(place)
-    assert len(scene.places._known) == 64
+        slot = scene.comes(str(number), "x")
+        assert slot
+        scene.slots.served(slot)
+        scene.slots.give_back(slot)
+    assert len(scene.slots._known) == 64

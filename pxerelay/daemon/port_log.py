@@ -1,0 +1,39 @@
+"""Logs what becomes of client interfaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pxerelay.linux.fields import Fields
+from pxerelay.linux.log import LOGGER
+from pxerelay.policy.ports import Port
+from pxerelay.relay.words import port_text
+
+_MOST = 200
+"""Client interfaces that change together and that are named: journald bounds the lines of a service."""
+
+
+class PortLog:
+    """Knows what was told of each, by its name."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, Port] = {}
+
+    def tell_all(self, ports: Iterable[Port]) -> None:
+        """Tell what differs from what was told; these are all that there are."""
+        before, self._told = self._told, {port.name: port for port in ports}
+        self._log([port for name, port in self._told.items() if before.get(name) != port])
+
+    def tell(self, ports: Iterable[Port]) -> None:
+        """Tell of some that are others now."""
+        fresh = {port.name: port for port in ports}
+        self._told.update(fresh)
+        self._log(list(fresh.values()))
+
+    def _log(self, ports: list[Port]) -> None:
+        if len(ports) > _MOST:
+            active = sum(not port.waiting for port in ports)
+            LOGGER.info("%d client interfaces changed, %d of them are active", len(ports), active)
+            return
+        for port in ports:
+            LOGGER.info("interface %s", port_text(port), extra=Fields(interface=port.name).extra)

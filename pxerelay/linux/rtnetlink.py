@@ -1,0 +1,274 @@
+"""What the kernel's messages say of links, addresses, routes and neighbours (rtnetlink(7), RFC 3549).
+
+A message is a header (`netlink`), a struct of its kind and attributes: a length with the 4 octets of these
+two numbers, a type, and a value, padded to a multiple of 4. Only what is needed is read, attributes that are
+not known are passed over, and one that says that it is longer than what is there is an error. Numbers are in
+the host's order, addresses in the network's.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from ipaddress import IPv4Address
+from socket import AF_INET
+from typing import NamedTuple
+
+RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
+RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
+RTM_GETROUTE = 26
+RTM_GETNEIGH = 30
+"""Types of messages (linux/rtnetlink.h)."""
+
+GROUP_LINK, GROUP_IPV4_ADDRESS = 0x1, 0x10
+"""Bits of the groups whose changes a socket may hear of (RTMGRP_LINK, RTMGRP_IPV4_IFADDR)."""
+
+UP, LOOPBACK, LOWER_UP = 0x1, 0x8, 0x10000
+"""Flags of a link: set up by the administrator, the loopback interface, has a carrier (linux/if.h)."""
+
+ETHERNET = 1
+"""The type of links with Ethernet frames, as ARP numbers it (ARPHRD_ETHER, linux/if_arp.h)."""
+
+SCOPE_GLOBAL = 0
+"""The scope of addresses that are valid everywhere (RT_SCOPE_UNIVERSE, linux/rtnetlink.h)."""
+
+LOCAL, BROADCAST = 2, 3
+"""Kinds of routes: to ourselves, to all on a link (linux/rtnetlink.h)."""
+
+INCOMPLETE, FAILED = 0x01, 0x20
+"""States of a neighbour that has not answered ARP (NUD_, linux/neighbour.h)."""
+
+_HEADER = 16
+"""Octets in front of what is particular to a kind of message (`netlink`)."""
+
+_ATTRIBUTE = struct.Struct("=HH")
+_TYPE = 0x3FFF
+"""What of an attribute's type is the type; two bits say how its value is made (NLA_TYPE_MASK)."""
+
+_LINK = struct.Struct("=BxHiII")
+"""struct ifinfomsg: family, type of link, index, flags, and which of them change."""
+
+_ADDRESS = struct.Struct("=BBBBI")
+"""struct ifaddrmsg: family, bits of the prefix, flags, scope, index of the link."""
+
+_ROUTE = struct.Struct("=BBBBBBBBI")
+"""struct rtmsg: family, bits of destination and source, TOS, table, protocol, scope, type, flags."""
+
+_NEIGHBOUR = struct.Struct("=BxxxiHBB")
+"""struct ndmsg: family, index of the link, state, flags, type."""
+
+_NUMBER = struct.Struct("=I")
+
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 10
+_IFLA_LINKINFO, _IFLA_EXT_MASK, _IFLA_PROP_LIST, _IFLA_ALT_IFNAME = 18, 29, 52, 53
+_IFLA_INFO_KIND = 1
+"""Attributes of links (linux/if_link.h)."""
+
+_IFA_ADDRESS, _IFA_LOCAL = 1, 2
+_IFA_F_SECONDARY = 0x01
+"""Attributes of addresses, and the flag of one that goes with its primary one (linux/if_addr.h)."""
+
+_RTA_DST, _RTA_SRC, _RTA_IIF, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC = 1, 2, 3, 4, 5, 7
+"""Attributes of routes: destination, source, the interface in and out, router, our address (rtnetlink(7))."""
+
+_NDA_DST = 1
+
+_OF_LINKS = frozenset(
+    {_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_PROP_LIST}
+)
+_OF_KINDS, _OF_PROPERTIES = frozenset({_IFLA_INFO_KIND}), frozenset({_IFLA_ALT_IFNAME})
+_OF_ADDRESSES = frozenset({_IFA_ADDRESS, _IFA_LOCAL})
+_OF_ROUTES = frozenset({_RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC})
+_OF_NEIGHBOURS = frozenset({_NDA_DST})
+"""What is read of each kind of message; a link has some forty attributes."""
+
+_WITHOUT_STATISTICS = _ATTRIBUTE.pack(8, _IFLA_EXT_MASK) + _NUMBER.pack(1 << 3)
+"""Has the kernel leave out counters (RTEXT_FILTER_SKIP_STATS, linux/rtnetlink.h)."""
+
+_BITS = 32
+
+
+class LinkInfo(NamedTuple):
+    """A link: `type` is ARP's number for its kind of frames, `address` has as many octets as such have.
+
+    `kind` is the kernel's word for virtual ones (`vlan`, `vrf`, `tun` ...). `lower` is the index of the link
+    that it lies on, `master` that of the one that it is a part of, 0 if there is none.
+    """
+
+    ifindex: int
+    name: str
+    flags: int
+    type: int
+    mtu: int
+    address: bytes
+    lower: int
+    master: int
+    kind: str
+    altnames: tuple[str, ...]
+
+
+class AddressInfo(NamedTuple):
+    """An IPv4 address of a link, with the bits of its prefix."""
+
+    ifindex: int
+    address: IPv4Address
+    prefix: int
+    scope: int
+    secondary: bool
+
+
+class RouteInfo(NamedTuple):
+    """A route: its kind, the interface that it leaves by, the router, if any, and our address on it."""
+
+    kind: int
+    interface: int
+    gateway: IPv4Address | None
+    source: IPv4Address | None
+
+
+class NeighbourInfo(NamedTuple):
+    """A neighbour: the index of the link that it is on, its address, and bits of what is known of it."""
+
+    ifindex: int
+    address: IPv4Address | None
+    state: int
+
+
+def ask_links() -> bytes:
+    """Return the body that asks for all links, without their counters."""
+    return _LINK.pack(0, 0, 0, 0, 0) + _WITHOUT_STATISTICS
+
+
+def ask_link(index: int) -> bytes:
+    """Return the body that asks for one link."""
+    return _LINK.pack(0, 0, index, 0, 0) + _WITHOUT_STATISTICS
+
+
+def ask_addresses(index: int = 0) -> bytes:
+    """Return the body that asks for all IPv4 addresses, or those of one link.
+
+    Only of a socket that is strict (`netlink.open_socket`) is an index regarded; others list them all.
+    """
+    return _ADDRESS.pack(AF_INET, 0, 0, 0, index)
+
+
+def ask_neighbours() -> bytes:
+    """Return the body that asks for all IPv4 neighbours."""
+    return _NEIGHBOUR.pack(AF_INET, 0, 0, 0, 0)
+
+
+def ask_route(
+    destination: IPv4Address, source: IPv4Address | None = None, *, arriving_on: int = 0, by: int = 0
+) -> bytes:
+    """Return the body that asks which way a packet goes.
+
+    From an address of ours, or of one that it comes from by the interface `arriving_on`; `by` is the index
+    of a VRF, or of an interface that it is to leave by.
+    """
+    body = _ROUTE.pack(AF_INET, _BITS, _BITS if source else 0, 0, 0, 0, 0, 0, 0)
+    body += _attribute(_RTA_DST, destination.packed)
+    if source:
+        body += _attribute(_RTA_SRC, source.packed)
+    if arriving_on:
+        body += _attribute(_RTA_IIF, _NUMBER.pack(arriving_on))
+    if by:
+        body += _attribute(_RTA_OIF, _NUMBER.pack(by))
+    return body
+
+
+def link(message: bytes) -> LinkInfo:
+    """Read RTM_NEWLINK or RTM_DELLINK; ValueError if it is not all there."""
+    _, kind, index, flags, _ = _struct(_LINK, message)
+    found = _attributes(message, _HEADER + _LINK.size, _OF_LINKS)
+    info = _attributes(found.get(_IFLA_LINKINFO, b""), 0, _OF_KINDS)
+    properties = found.get(_IFLA_PROP_LIST, b"")
+    return LinkInfo(
+        index,
+        _text(found.get(_IFLA_IFNAME, b"")),
+        flags,
+        kind,
+        _number(found.get(_IFLA_MTU)),
+        found.get(_IFLA_ADDRESS, b""),
+        _number(found.get(_IFLA_LINK)),
+        _number(found.get(_IFLA_MASTER)),
+        _text(info.get(_IFLA_INFO_KIND, b"")),
+        tuple(_text(value) for _, value in _each(properties, 0, _OF_PROPERTIES)),
+    )
+
+
+def address(message: bytes) -> AddressInfo | None:
+    """Read RTM_NEWADDR or RTM_DELADDR, None if it is of another family; ValueError if it is not all there.
+
+    Of a link to one other host the local address is meant, not the other one's.
+    """
+    family, prefix, flags, scope, index = _struct(_ADDRESS, message)
+    found = _attributes(message, _HEADER + _ADDRESS.size, _OF_ADDRESSES)
+    own = _address(found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS))
+    if family != AF_INET or own is None:
+        return None
+    return AddressInfo(index, own, prefix, scope, bool(flags & _IFA_F_SECONDARY))
+
+
+def changed_index(kind: int, message: bytes) -> int | None:
+    """Return which link a message of a type is about, None if it is about something else."""
+    if kind in (RTM_NEWLINK, RTM_DELLINK):
+        return int(_struct(_LINK, message)[2])
+    if kind in (RTM_NEWADDR, RTM_DELADDR):
+        return int(_struct(_ADDRESS, message)[4])
+    return None
+
+
+def route(message: bytes) -> RouteInfo:
+    """Read RTM_NEWROUTE; ValueError if it is not all there."""
+    kind = _struct(_ROUTE, message)[7]
+    found = _attributes(message, _HEADER + _ROUTE.size, _OF_ROUTES)
+    gateway, source = _address(found.get(_RTA_GATEWAY)), _address(found.get(_RTA_PREFSRC))
+    return RouteInfo(kind, _number(found.get(_RTA_OIF)), gateway, source)
+
+
+def neighbour(message: bytes) -> NeighbourInfo:
+    """Read RTM_NEWNEIGH; ValueError if it is not all there."""
+    _, index, state, _, _ = _struct(_NEIGHBOUR, message)
+    found = _attributes(message, _HEADER + _NEIGHBOUR.size, _OF_NEIGHBOURS)
+    return NeighbourInfo(index, _address(found.get(_NDA_DST)), state)
+
+
+def _struct(form: struct.Struct, message: bytes) -> tuple[int, ...]:
+    if len(message) < _HEADER + form.size:
+        raise ValueError(f"a message of rtnetlink has only {len(message)} octets")
+    return form.unpack_from(message, _HEADER)
+
+
+def _attributes(octets: bytes, start: int, wanted: frozenset[int]) -> dict[int, bytes]:
+    return dict(_each(octets, start, wanted))
+
+
+def _each(octets: bytes, start: int, wanted: frozenset[int]) -> list[tuple[int, bytes]]:
+    """Return those attributes of some types that stand in octets from a place on."""
+    found, end, unpack = [], len(octets), _ATTRIBUTE.unpack_from
+    while start + 4 <= end:
+        length, kind = unpack(octets, start)
+        if length < 4 or start + length > end:
+            raise ValueError(f"an attribute says that it has {length} octets, and {end - start} are there")
+        if kind & _TYPE in wanted:
+            found.append((kind & _TYPE, octets[start + 4 : start + length]))
+        start += length + 3 & ~3
+    return found
+
+
+def _attribute(kind: int, value: bytes) -> bytes:
+    """Return an attribute whose value has a multiple of 4 octets."""
+    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value
+
+
+def _text(value: bytes) -> str:
+    """Return a name; octets that are no UTF-8, which the kernel takes too, are spelled by backslashes."""
+    return value.rstrip(b"\0").decode("utf-8", "backslashreplace")
+
+
+def _number(value: bytes | None) -> int:
+    return int.from_bytes(value, sys.byteorder) if value else 0
+
+
+def _address(value: bytes | None) -> IPv4Address | None:
+    return IPv4Address(value) if value and len(value) == 4 else None

@@ -1,0 +1,78 @@
+"""What of a batch is dropped unread while more comes than is relayed, so that no VLAN delays another.
+
+All VLANs' messages wait in one queue of the kernel, in the order in which they came. While it is short
+nothing is dropped, whoever sends how much. When what is read has waited for long, and goes on to, each VLAN
+gets a share of each batch; the longer the wait, the smaller the share. To drop a message unread costs a
+fifth of relaying it, so the queue gets short again, and who sends little loses nothing (rule 36).
+
+Where nobody else sends, there is nobody to be kept waiting: then a burst is relayed whole, as far as it is
+younger than a second.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+OLDEST = 1.0
+"""Seconds that a message may have waited to be relayed at all (rule 36)."""
+
+_CALM = 0.05
+"""Seconds of waiting up to which nothing is dropped."""
+
+_GRACE, _URGENT = 0.1, 0.15
+"""Seconds for which the queue may be longer than that, for it may be shrinking already; and a wait that
+allows no more patience."""
+
+_ALONE = 1.0
+"""Seconds after which a place that was heard does not count as another any more; and for which one that is
+alone may have the queue long."""
+
+_LEAST = 8
+"""Messages of a batch that each place has at least."""
+
+
+class FairShare:
+    """Decides for batches of at most `batch` messages. Times are monotonic seconds."""
+
+    __slots__ = ("_batch", "_behind", "_shared")
+
+    def __init__(self, batch: int) -> None:
+        self._batch = batch
+        self._behind: float | None = None
+        self._shared = float("-inf")
+
+    def is_calm(self, waited: float) -> bool:
+        """Whether what is read now, having waited for so many seconds, is no reason to drop anything."""
+        if waited < _CALM:
+            self._behind = None
+            return True
+        return False
+
+    def excess(self, places: Sequence[int], waited: float, now: float) -> list[int]:
+        """Return the positions of the messages in a batch that are to be dropped.
+
+        `places` are where they were heard, each VLAN or router another number; `waited` is how many seconds
+        the first of them has waited.
+        """
+        if self.is_calm(waited):
+            return []
+        if self._behind is None:
+            self._behind = now
+        counts = Counter(places)
+        if len(counts) > 1:
+            self._shared = now
+        behind = now - self._behind
+        if now - self._shared > _ALONE and behind < _ALONE:
+            return []
+        if behind < _GRACE and waited < _URGENT:
+            return []
+        share = max(self._batch >> int(waited / _CALM), _LEAST)
+        if max(counts.values()) <= share:
+            return []
+        found, seen = [], dict.fromkeys(counts, 0)
+        for at, place in enumerate(places):
+            seen[place] += 1
+            if seen[place] > share:
+                found.append(at)
+        return found

@@ -1,0 +1,105 @@
+"""The one place that hears what became of messages, and tells those who keep count of it.
+
+Counters, transactions, clients that fell to a default, and who follows a client: each outcome is told here
+once, whether it is one message's or a group's.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+
+from pxerelay.relay.counters import Counters
+from pxerelay.relay.outcome import Lost, Replies, Requests, Route
+from pxerelay.relay.pipeline import Decided
+from pxerelay.relay.relay import Relay
+from pxerelay.relay.trace import Watches
+from pxerelay.relay.transactions import Transactions
+from pxerelay.relay.unknown import Unknown
+from pxerelay.wire import packet
+from pxerelay.wire.batch import Batch, number
+
+_ROUTES = 1 << 14
+"""Routes whose requests wait to be counted by name."""
+
+
+class Ledger:
+    """Keeps what is known of messages since the start. Times are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self.transactions = Transactions()
+        self.unknown = Unknown()
+        self.watches = Watches()
+        self._counters = Counters()
+        self._requests: dict[Route, int] = {}
+        self._replies: Counter[tuple[int, int]] = Counter()
+
+    def obey(self, relay: Relay, names: Mapping[int, str]) -> None:
+        """Tell of this relay's decisions from now on; `names` has the names of interfaces by index."""
+        self.rename(relay, names)
+        self.transactions.servers = frozenset(map(number, relay.repliers))
+        self.unknown.obey(relay)
+
+    def rename(self, relay: Relay, names: Mapping[int, str]) -> None:
+        """Count by these names of interfaces from now on."""
+        self.counters.rename(names, (port.name for port in relay.ports))
+
+    @property
+    def counters(self) -> Counters:
+        """What was counted by interface and server, up to now."""
+        for route, count in self._requests.items():
+            self._counters.add_requests(route.index, route.decision, count)
+        for (index, source), count in self._replies.items():
+            self._counters.add_replies(index, source.to_bytes(4, sys.byteorder), count)
+        self._requests.clear()
+        self._replies.clear()
+        return self._counters
+
+    def enter(self, batch: Batch, decided: Decided, now: float) -> None:
+        """Take in what became of a batch, once it was sent."""
+        for outcome in decided.outcomes:
+            if isinstance(outcome, Requests):
+                self._enter_requests(outcome, now)
+            elif isinstance(outcome, Replies):
+                self._replies[outcome.port.index or 0, outcome.source] += len(outcome.replies)
+                self.transactions.heard(outcome.source, now)
+                continue
+            else:
+                self._counters.add_drops(outcome.index, outcome.decision.reason, len(outcome.positions))
+            if outcome.strangers:
+                self._note(batch, outcome, now)
+        for reply in decided.answers:
+            self.transactions.heard(number(reply.source), now)
+        if self.transactions.pending:
+            self._answered(batch, decided.unheard, now)
+
+    def _enter_requests(self, outcome: Requests, now: float) -> None:
+        count = len(outcome.messages)
+        if outcome.route:
+            self._requests[outcome.route] = self._requests.get(outcome.route, 0) + count
+            if len(self._requests) > _ROUTES:
+                _ = self.counters
+        elif count:
+            self._counters.add_requests(outcome.index, outcome.decision, count)
+        room = self.transactions.room(now) if count else 0
+        if room:
+            some = outcome.messages if count <= room else outcome.messages[:1]
+            self.transactions.sent(some, outcome.index, outcome.decision, now)
+
+    def _note(self, batch: Batch, outcome: Requests | Lost, now: float) -> None:
+        """Note who fell to a default."""
+        strangers = list(outcome.strangers)
+        for at in strangers[: self.unknown.room_for(len(strangers))]:
+            self.unknown.note(batch.messages[at], outcome.decision, now)
+
+    def _answered(self, batch: Batch, unheard: AbstractSet[int], now: float) -> None:
+        """Find the replies that requests wait for, among those of a batch that were relayed."""
+        pending, xids = self.transactions.pending, batch.words(packet.XID.start)
+        if not pending.keys().isdisjoint(xids):
+            for at, xid in enumerate(xids):
+                if xid not in pending or at in unheard or batch.sizes[at] < packet.HEADER_SIZE:
+                    continue  # of a message that does not reach so far the column shows an older one's
+                if batch.messages[at][packet.OP] == packet.BOOTREPLY:
+                    self.transactions.answered(xid, batch.sources[at], now)
