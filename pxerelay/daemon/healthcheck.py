@@ -115,6 +115,15 @@ class HealthCheck:
         now = loop.time()
         self._timer = loop.call_later(_LOOKS_EVERY, self._look)
         self._sticky.pass_time(now)
+        self._judge()
+        self._try(now)
+        self._ask(now)
+
+    def _judge(self) -> None:
+        """Think anew of the servers, and have the relay know."""
+        if self._timer is None:
+            return  # closed
+        now = asyncio.get_running_loop().time()
         self._health.judge(self._traffic.ledger.transactions.record, now)
         standing, before = self._health.standing(now), self.standing
         self._tell_news()
@@ -126,8 +135,6 @@ class HealthCheck:
             except BaseException:
                 self.standing = before  # so that the next look tries it again
                 raise
-        self._try(now)
-        self._ask(now)
 
     def _tell_news(self) -> None:
         for warn, text in self._log.lines(self._health.news, asyncio.get_running_loop().time()):
@@ -181,6 +188,8 @@ class HealthCheck:
                 self._traffic.ledger.transactions.heard(number(address.packed), loop.time())
             self._health.asked(address, loop.time(), answered=answered)
             self._tell_news()
+            if not answered:
+                loop.call_soon(self._judge)  # clients that ask again now are in time for the next server
 
         self._asking.add(address)
         try:

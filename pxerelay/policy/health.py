@@ -37,9 +37,9 @@ _MANY = 8
 _FAILURES = 2
 """Questions in a row without an answer that are proof."""
 
-_HURRIED_AFTER, HURRIED_EVERY = 0.5, 3.0
-"""Seconds without an answer to a client after which a server is asked at once, and from such a question to
-the next: with two seconds for the answer it is doubtful before the client asks again."""
+_HURRIED_AFTER, HURRIED_EVERY = 0.5, 1.0
+"""Seconds without an answer to a client after which a server is asked at once, and from one question to the
+next. With two seconds for the answer it is doubtful before the client asks again, whatever others do."""
 
 SETTLING, _LONGEST_SETTLING = 30.0, 480.0
 """Seconds that a server stays up before clients return to it: doubled with each fall, up to that."""
