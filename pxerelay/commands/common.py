@@ -122,7 +122,7 @@ def ask(
 ) -> int:
     """Ask the daemon, print its answer, and return the exit code."""
     try:
-        answer = control_client.ask(arguments.socket, command, **more)
+        answer = control_client.ask(arguments.socket, command, arguments.timeout, **more)
     except control_client.NoDaemonError as error:
         return fail(str(error), NO_DAEMON)
     if "error" in answer:
@@ -191,3 +191,31 @@ def add_socket(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--socket", type=Path, default=path, metavar="S", help=f"control socket; default: {path}"
     )
+
+
+def add_daemon(parser: argparse.ArgumentParser) -> None:
+    """Add the options of commands that ask the daemon: where, and how long to wait for one that is silent."""
+    add_socket(parser)
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=control_client.TIMEOUT,
+        metavar="T",
+        help="seconds to wait for a daemon that does not answer; default: "
+        f"{control_client.TIMEOUT:g}, and what the command itself takes",
+    )
+
+
+_LONGEST_TIMEOUT = 3600.0
+
+
+def _seconds(text: str) -> float:
+    """Return a number of seconds that somebody may wait."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.0 < seconds <= _LONGEST_TIMEOUT:
+        message = f"'{text}' is no number of seconds above 0 and up to {_LONGEST_TIMEOUT:.0f}"
+        raise argparse.ArgumentTypeError(message)
+    return seconds

@@ -21,8 +21,8 @@ from pxerelay.commands.common import (
     OK,
     Commands,
     add_command,
+    add_daemon,
     add_format,
-    add_socket,
     fail,
     tell,
 )
@@ -68,7 +68,7 @@ def add(commands: Commands) -> None:
     add_format(parser, meaning="a JSON object a line, for programs")
     parser.add_argument("--seconds", type=_positive, metavar="N", help="end after this time")
     parser.add_argument("--count", type=_positive, metavar="N", help="end after so many messages")
-    add_socket(parser)
+    add_daemon(parser)
 
 
 def _pattern(text: str) -> str:
@@ -88,11 +88,9 @@ def _positive(text: str) -> int:
 def _trace(arguments: argparse.Namespace) -> int:
     try:
         with control_client.asking(
-            arguments.socket, "trace", mac=arguments.mac, interface=arguments.interface
+            arguments.socket, "trace", arguments.timeout, mac=arguments.mac, interface=arguments.interface
         ) as answers:
-            start = answers.next(control_client.ANSWER_TIMEOUT)
-            if start is None:
-                return fail(f"no daemon answers at {arguments.socket}: it takes too long", NO_DAEMON)
+            start = answers.first()
             if "error" in start:
                 return fail(start["error"], FOUND)
             return _follow(arguments, answers, start)

@@ -41,7 +41,7 @@ def watch(arguments: argparse.Namespace) -> int:
             "--watch draws on a terminal; for programs there are `status --json` and `metrics:`", FAILED
         )
     try:
-        before = printable_all(control_client.ask(arguments.socket, "status"))
+        before = printable_all(control_client.ask(arguments.socket, "status", arguments.timeout))
     except control_client.NoDaemonError as error:
         return fail(str(error), NO_DAEMON)
     with suppress(KeyboardInterrupt), Live(console=console, screen=True, auto_refresh=False) as live:
@@ -60,7 +60,7 @@ def _screens(
         time.sleep(_EVERY)
         before = after
         try:
-            after = printable_all(control_client.ask(arguments.socket, "status"))
+            after = printable_all(control_client.ask(arguments.socket, "status", arguments.timeout))
         except control_client.NoDaemonError as error:
             yield Text(str(error), style="bold red")
             continue
