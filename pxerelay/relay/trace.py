@@ -226,7 +226,7 @@ def mapping_of(relay: Relay, pattern: Pattern, place: str | None) -> list[Event]
     """
     if not pattern.exact:
         return []
-    chaddr = pattern.value.to_bytes(MAC_OCTETS, "big")
+    chaddr = pattern.chaddr
     ports: list[Port | None] = [port for port in relay.ports if place in (None, port.name)]
     if relay.config.accept_relayed_from and (place is None or not ports):
         ports.append(None)
