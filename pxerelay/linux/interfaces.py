@@ -5,7 +5,8 @@ is asked by another. Where much changed all is listed anew, and so it is where t
 the socket holds (ENOBUFS), which says that some were lost. So nothing depends on hearing every event.
 
 The kernel tells of many links that lose their carrier together 50 at a time in a second (linkwatch), while
-a list has them all at once. So in a burst there is one more list.
+a list has them all at once. So in a burst there is one more list. Of a link that is down it does not tell
+that it has another alternative name: that is seen when it comes up.
 """
 
 from __future__ import annotations
