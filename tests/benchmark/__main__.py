@@ -22,6 +22,7 @@ from tests.benchmark import report
 from tests.benchmark.burst import burst_part
 from tests.benchmark.counting import counting_part
 from tests.benchmark.footprint import footprint_part
+from tests.benchmark.links import links_part
 from tests.benchmark.live import quiet_part, reload_part
 from tests.benchmark.loading import loading_part
 from tests.benchmark.rules import rules_part
@@ -40,6 +41,7 @@ PARTS = {
     "quiet": quiet_part,
     "sizing": sizing_part,
     "footprint": footprint_part,
+    "links": links_part,
 }
 
 
