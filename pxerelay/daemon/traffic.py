@@ -14,6 +14,7 @@ from pxerelay.daemon.warnings import Warnings, failure_texts, fields_of
 from pxerelay.linux import sockets
 from pxerelay.linux.burst_meter import BurstMeter
 from pxerelay.linux.inbox import BATCH, Inbox
+from pxerelay.linux.listener import Taken
 from pxerelay.linux.log import LOGGER
 from pxerelay.linux.outbox import Failure, LinkOutbox, UdpOutbox
 from pxerelay.relay.account import Narrator
@@ -111,13 +112,13 @@ class Traffic:
             "dropped": totals["dropped"],
         }
 
-    def readable(self, sock: socket.socket) -> int:
-        """Relay what is waiting at a UDP socket, and return how many datagrams that was.
+    def readable(self, sock: socket.socket) -> Taken:
+        """Relay what is waiting at a UDP socket, for a while.
 
         Where net.ipv4.udp_l3mdev_accept is set, the socket of the default VRF hears broadcasts in other
         VRFs too (ip-sysctl.rst); one copy is enough.
         """
-        total, end = 0, time.monotonic() + _TURN
+        total, more, end = 0, False, time.monotonic() + _TURN
         elsewhere = self.elsewhere if sock is self._udp else frozenset()
         while True:
             try:
@@ -129,11 +130,12 @@ class Traffic:
             if elsewhere:
                 batch.ignore(elsewhere)
             self._relay(batch)
-            if len(batch) < BATCH or time.monotonic() > end:
+            more = len(batch) == BATCH
+            if not more or time.monotonic() > end:
                 break
         if total > _CROWD:
             self._notice_overflow(sock)
-        return total
+        return Taken(total, more)
 
     def _relay(self, batch: Batch) -> None:
         """Have a batch decided on, send what goes somewhere, then keep the books.

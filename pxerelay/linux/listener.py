@@ -1,7 +1,8 @@
 """When sockets are read: at once, or in a moment when that gathers more.
 
 A datagram that comes alone is relayed at once. When they come in crowds the next ones are left to gather
-for two milliseconds: a batch then costs one round through the kernel and the event loop, not many.
+for two milliseconds: a batch then costs one round through the kernel and the event loop, not many. Where more
+are waiting already than were taken, there is nothing to wait for.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import NamedTuple
 
 from pxerelay.linux.burst_meter import BurstMeter
 
@@ -18,8 +20,16 @@ _PAUSE = 0.002
 _CROWD = 16
 """Datagrams within such a time that are a crowd: 8000 a second."""
 
-Readable = Callable[[socket.socket], int]
-"""Reads what is waiting at a socket, and returns how many datagrams it took."""
+
+class Taken(NamedTuple):
+    """How many datagrams were taken from a socket, and whether more of them were waiting."""
+
+    datagrams: int
+    more: bool = False
+
+
+Readable = Callable[[socket.socket], Taken]
+"""Reads what is waiting at a socket."""
 
 
 class Listener:
@@ -40,12 +50,14 @@ class Listener:
         self._loop.remove_reader(self._socket)
 
     def _read(self) -> None:
-        crowd = False
+        crowd, pause = False, _PAUSE
         try:
-            crowd = self._pace.busy(self._readable(self._socket), self._loop.time())
+            taken = self._readable(self._socket)
+            crowd = self._pace.busy(taken.datagrams, self._loop.time())
+            pause = 0.0 if taken.more else _PAUSE
         finally:  # whatever happened, the next datagrams are read
             if crowd and not self._pause:
                 self._loop.remove_reader(self._socket)
             elif self._pause and not crowd:
                 self._loop.add_reader(self._socket, self._read)
-            self._pause = self._loop.call_later(_PAUSE, self._read) if crowd else None
+            self._pause = self._loop.call_later(pause, self._read) if crowd else None

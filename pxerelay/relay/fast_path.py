@@ -29,7 +29,7 @@ from pxerelay.wire.frames import Reply
 from pxerelay.wire.mac import MAC_OCTETS
 from pxerelay.wire.option_fingerprint import Fingerprint, Fingerprints
 
-_CLIENTS = 1 << 15
+_CLIENTS = 1 << 14
 """Clients whose rule is remembered; when there are more, it starts anew."""
 
 _SIFTED = 1 << 14

@@ -15,7 +15,7 @@ from pxerelay.wire.batch import Asker
 _WINDOW = 1.0
 """Seconds that requests are counted for."""
 
-_CLIENTS = 1 << 14
+_CLIENTS = 1 << 13
 """Clients of one place that are told apart within a window; a flood of invented addresses starts the count of
 its own VLAN anew."""
 

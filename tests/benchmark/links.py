@@ -31,6 +31,10 @@ _RATE, _SECONDS, _CLIENTS = 5_000, 5, 1_000
 _DARK = 500
 _FLAPS, _FLAPS_A_SECOND = 25, 5
 _PATIENCE = 10.0
+_QUIET = 3
+"""Seconds without an event until a kernel that was given thousands of links counts as being done with that."""
+
+MB = 1 << 20
 
 
 class Links(Mapped):
@@ -74,16 +78,14 @@ def links_part(rounds: int, say: Say) -> Result:
                 _make(one, *size)
                 found[size].append(_measured(one, manager))
             last = found[size][-1]
-            say(
-                f"round {turn + 1}: {size}: READY in {last.start:.2f} s, {last.resident >> 20} MB, a change in "
-                f"{middle(last.followed) * 1000:.0f} ms"
-            )
+            change = f"a change in {middle(last.followed) * 1000:.0f} ms"
+            say(f"round {turn + 1}: {size}: READY in {last.start:.2f} s, {last.resident >> 20} MB, {change}")
     usual = middle(few)
     rows, bounds = [], []
     for (clients, others), runs in found.items():
         start, resident = (
             middle([one.start for one in runs]),
-            middle([one.resident for one in runs]) / (1 << 20),
+            middle([one.resident for one in runs]) / MB,
         )
         followed = middle([seconds for one in runs for seconds in one.followed]) * 1000
         cpu = middle([one.change_cpu for one in runs]) * 1000
@@ -162,9 +164,17 @@ def _make(one: Rig, clients: int, others: int) -> None:
     )
 
 
+def _wait_for_the_kernel(one: Rig) -> None:
+    """Wait until it has told of all carriers: it tells of 50 links a second or so."""
+    watching = ["timeout", str(_QUIET), "ip", "-oneline", "monitor", "link", "address"]
+    while one.network.relay.run(watching, check=False).stdout:
+        pass
+
+
 def _measured(one: Rig, manager: socket.socket) -> Found:
     start = middle([_started(one, manager) for _ in range(_STARTS)])
     one.rest()
+    _wait_for_the_kernel(one)
     resident, ip = one.memory("VmRSS"), one.network.relay.ip
     frames = one.request_file("links", requests(macs(_CLIENTS), _CLIENTS, random.Random(1)))
     before = one.cpu_seconds()

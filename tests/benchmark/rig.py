@@ -170,14 +170,15 @@ class Rig:
 
     def request_file(self, name: str, messages: Sequence[bytes]) -> Path:
         """Write requests for `requests`."""
-        return write_frames(_file(name), request_frames(messages))
+        return write_frames(frames_file(name), request_frames(messages))
 
     def reply_file(self, name: str, messages: Sequence[bytes]) -> Path:
         """Write replies for `replies`."""
-        return write_frames(_file(name), reply_frames(messages, self._relay_mac))
+        return write_frames(frames_file(name), reply_frames(messages, self._relay_mac))
 
 
-def _file(name: str) -> Path:
+def frames_file(name: str) -> Path:
+    """Return where frames are written to."""
     folder = CACHE / "benchmark"
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{name}.frames"

@@ -12,6 +12,7 @@ from contextlib import closing
 import pytest
 
 from pxerelay.linux import sockets
+from pxerelay.linux.listener import Taken
 from pxerelay.linux.log import LOGGER
 from pxerelay.linux.vrfs import VrfSockets
 from tests.lab.topology import RELAY_CORE, RIS, Network
@@ -76,7 +77,7 @@ def test_they_come_and_go_with_what_is_to_be_heard(
     network: Network, caplog: pytest.LogCaptureFixture
 ) -> None:
     def check(main: socket.socket, core: int) -> None:
-        vrfs = VrfSockets(main, lambda _: False)
+        vrfs = VrfSockets(main, lambda _: Taken(0))
         with closing(vrfs):
             assert vrfs.follow({core: "red"}) == {core}
             assert vrfs.follow({core: "red"}) == {core}
@@ -91,7 +92,7 @@ def test_what_can_not_be_opened_is_told_once_and_the_others_are_heard(
     network: Network, caplog: pytest.LogCaptureFixture
 ) -> None:
     def check(main: socket.socket, core: int) -> None:
-        vrfs = VrfSockets(main, lambda _: False)
+        vrfs = VrfSockets(main, lambda _: Taken(0))
         with closing(vrfs):
             for _ in range(3):
                 assert vrfs.follow({core: "red", -1: "gone"}) == {core}
@@ -113,7 +114,7 @@ def test_what_can_not_be_opened_is_tried_again_until_it_ends(
             vrfs.follow({-1: "gone"})
 
         with inside(network.relay), closing(sockets.open_udp()) as main:
-            vrfs = VrfSockets(main, lambda _: False, again)
+            vrfs = VrfSockets(main, lambda _: Taken(0), again)
             with closing(vrfs):
                 again()
                 await asyncio.sleep(0.5)

@@ -18,7 +18,7 @@ from typing import Any
 from pxerelay.daemon import survey
 from pxerelay.linux import control_client, sockets
 from pxerelay.linux.inbox import Inbox
-from pxerelay.linux.listener import Listener
+from pxerelay.linux.listener import Listener, Taken
 from pxerelay.linux.outbox import UdpOutbox
 from pxerelay.linux.vrfs import VrfSockets
 from pxerelay.relay.decision import ToServers
@@ -85,8 +85,8 @@ class _OwnWay:
             for failure in self._outbox.flush(self._udp, storm=False)
         ]
 
-    def readable(self, sock: socket.socket) -> int:
-        """Tell whoever asked of what is waiting at a socket, and return how many datagrams that was."""
+    def readable(self, sock: socket.socket) -> Taken:
+        """Tell whoever asked of what is waiting at a socket."""
         batch = self._inbox.receive(sock)
         for at in range(len(batch)):
             message, interface, source, _ = batch.arrival(at)
@@ -94,7 +94,7 @@ class _OwnWay:
                 continue
             if message[packet.OP] == packet.BOOTREPLY:
                 self.questions.take(heard(batch, at, self._relay.decide(message, interface, source)))
-        return len(batch)
+        return Taken(len(batch))
 
 
 @contextlib.asynccontextmanager

@@ -44,7 +44,7 @@ def test_a_flood_of_invented_addresses_takes_bounded_memory() -> None:
     gate = RateLimit(1)
     for number in range(200_000):
         gate.excess(HERE, [number.to_bytes(6, "big")], 7.0)
-    assert sum(map(len, gate._places.values())) <= 16385
+    assert sum(map(len, gate._places.values())) <= 8193
 
 
 def test_rule_33_nobody_uses_up_a_clients_allowance_from_another_vlan() -> None:

@@ -1,0 +1,116 @@
+"""A client that asks again and again, each question timed until it is on the server's wire."""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+import struct
+import threading
+import time
+from types import TracebackType
+from typing import final
+
+from tests.lab import Host
+from tests.lab.frames import EVERYONE, Checksum, frames
+from tests.lab.wire import inside
+from tests.unit.messages import request
+
+VICTIM = "02:00:00:ee:ee:01"
+"""The client's hardware address."""
+
+_EVERY = 0.05
+"""Seconds between two questions."""
+
+_GIVES_UP = 4.0
+"""Seconds after which firmware takes a question for lost (PXE 2.1, 2.2.3)."""
+
+_XID = 0x7E000000
+"""What xid begins with, so that nobody else's looks like one of ours."""
+
+_SO_ATTACH_FILTER, _SO_TIMESTAMPNS = 26, 35
+_TIMESPEC = struct.Struct("@ll")
+_INSTRUCTION = struct.Struct("@HBBI")
+_LOAD_WORD, _LOAD_HALF, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x28, 0x15, 0x06
+"""Instructions of a filter (linux/bpf_common.h; the kernel's networking/filter.rst)."""
+
+_CHADDR = 8 + 28
+"""Where chaddr stands behind the UDP header, with which a UDP socket's filter begins."""
+
+
+@final
+class Asking:
+    """Asks from a host's `eth0`, and looks at what arrives at another's port 67; by their kernels' clock."""
+
+    def __init__(self, client: Host, server: Host) -> None:
+        with inside(client):
+            self._out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+            self._out.bind(("eth0", 0))
+        with inside(server):
+            self._in = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            _take_only(self._in, bytes.fromhex(VICTIM.replace(":", "")))
+            self._in.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+            self._in.bind(("", 67))
+        self._in.settimeout(0.2)
+        self.asked: dict[int, float] = {}
+        self._arrived: dict[int, float] = {}
+        self._ended = threading.Event()
+        self._looking = threading.Thread(target=self._look)
+
+    def __enter__(self) -> Asking:
+        self._looking.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._looking.join()
+        self._out.close()
+        self._in.close()
+
+    def until(self, end: float) -> None:
+        """Ask until a monotonic time; `asked` has when, in seconds since 1970, by number."""
+        while (now := time.monotonic()) < end:
+            number = len(self.asked)
+            asking = request(chaddr=VICTIM)
+            asking[4:8] = (_XID + number).to_bytes(4, "big")
+            sender = bytes(asking[28:34])
+            (frame,) = frames(bytes(asking), destination=EVERYONE, sender=sender, checksum=Checksum.NONE)
+            self.asked[number] = time.time()
+            self._out.send(frame)
+            time.sleep(max(now + _EVERY - time.monotonic(), 0.0))
+
+    def took(self, number: int) -> float:
+        """Return the seconds that a question took, infinity for one that is lost."""
+        took = self._arrived.get(number, float("inf")) - self.asked[number]
+        return took if took < _GIVES_UP else float("inf")
+
+    def _look(self) -> None:
+        while not self._ended.is_set():
+            try:
+                octets, ancillary, *_ = self._in.recvmsg(2048, 64)
+            except TimeoutError:
+                continue
+            xid = int.from_bytes(octets[4:8], "big")
+            if xid & 0xFF000000 == _XID and ancillary:
+                seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2][: _TIMESPEC.size])
+                self._arrived.setdefault(xid - _XID, seconds + nanoseconds / 1e9)
+
+
+def _take_only(sock: socket.socket, chaddr: bytes) -> None:
+    """Have a UDP socket hear one client's requests alone.
+
+    A packet socket would see many messages that the kernel sent as one, by UDP_SEGMENT, as one.
+    """
+    first, last = struct.unpack("!IH", chaddr)
+    code = (
+        (_LOAD_WORD, 0, 0, _CHADDR),
+        (_JUMP_IF_EQUAL, 0, 3, first),
+        (_LOAD_HALF, 0, 0, _CHADDR + 4),
+        (_JUMP_IF_EQUAL, 0, 1, last),
+        (_RETURN, 0, 0, 0xFFFF),
+        (_RETURN, 0, 0, 0),
+    )
+    octets = ctypes.create_string_buffer(b"".join(_INSTRUCTION.pack(*one) for one in code))
+    program = struct.pack("@HP", len(code), ctypes.addressof(octets))
+    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
