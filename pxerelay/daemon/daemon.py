@@ -112,6 +112,10 @@ class Daemon:
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> AsyncGenerator[Changes, None]:
         """Begin to relay, leaving to `stack` how to end it, and return the states of the network to come."""
+        states = watch()
+        listing = asyncio.ensure_future(anext(states))  # while the child loads
+        stack.push_async_callback(states.aclose)
+        stack.push_async_callback(end, (listing,))
         try:
             held = await self._load()
         except (LoadError, OSError) as error:
@@ -125,8 +129,7 @@ class Daemon:
         self._healthcheck = HealthCheck(self._traffic, self._apply_again)
         stack.callback(self._healthcheck.close)
         stack.push_async_callback(self._export, None)
-        states = watch()
-        self._links = (await anext(states)).links
+        self._links = (await listing).links
         self._apply(held, await self._ask_names(held.loaded.config))
         stack.callback(Listener(udp, self._traffic.readable).close)
         await self._export(held.config.metrics)

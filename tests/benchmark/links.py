@@ -32,7 +32,7 @@ _DARK = 500
 _FLAPS, _FLAPS_A_SECOND = 25, 5
 _PATIENCE = 10.0
 _QUIET = 3
-"""Seconds without an event until a kernel that was given thousands of links counts as being done with that."""
+"""Seconds without an event after which a kernel counts as being done with thousands of links."""
 
 MB = 1 << 20
 
