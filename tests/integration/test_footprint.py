@@ -37,7 +37,8 @@ daemon.loader_process daemon.port_log daemon.prober daemon.stats daemon.stream d
 daemon.trace_stream daemon.traffic daemon.warnings
 linux linux.burst_meter linux.clock linux.control_client linux.fields linux.inbox linux.interfaces
 linux.journal linux.lean linux.listener linux.localsocket linux.log linux.memory linux.mmsg linux.names
-linux.netlink linux.notify linux.outbox linux.rtnetlink linux.sockets linux.tasks linux.vrfs
+linux.netlink linux.notify linux.outbox linux.rtnetlink linux.sockets linux.streams
+linux.tasks linux.vrfs
 policy policy.days policy.health policy.mac_table policy.model policy.pools policy.ports policy.resolved
 policy.rules policy.servers policy.sticky
 relay relay.account relay.client_groups relay.counters relay.decision relay.fair_share relay.fast_path
