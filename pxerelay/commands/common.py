@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from pxerelay.config import DEFAULT_PATH
 from pxerelay.linux import control_client
 from pxerelay.wire.arch import ARCHITECTURES, EXPECTED, NUMBER_OF
+from pxerelay.wire.text import printable_lines
 
 OK, FOUND, FAILED, NO_DAEMON = 0, 1, 2, 3
 
@@ -85,9 +86,12 @@ class OutputError(Exception):
 
 
 def tell(text: str) -> None:
-    """Print, now; what can't be printed is not tried again at the interpreter's end."""
+    """Print, now; what can't be printed is not tried again at the interpreter's end.
+
+    Whoever wrote what is in it, a terminal gets nothing but text.
+    """
     try:
-        print(text, flush=True)
+        print(printable_lines(text), flush=True)
     except OSError as error:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
@@ -98,7 +102,7 @@ def tell(text: str) -> None:
 
 def fail(message: str, code: int = FAILED) -> int:
     """Print what is wrong, and return the exit code that says so."""
-    print(message, file=sys.stderr)
+    print(printable_lines(message), file=sys.stderr)
     return code
 
 
@@ -118,7 +122,7 @@ def ask(
 ) -> int:
     """Ask the daemon, print its answer, and return the exit code."""
     try:
-        answer = control_client.ask(arguments.socket, command, **more)
+        answer = control_client.ask(arguments.socket, command, arguments.timeout, **more)
     except control_client.NoDaemonError as error:
         return fail(str(error), NO_DAEMON)
     if "error" in answer:
@@ -171,9 +175,47 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_any_config(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names a configuration, one of a revision too (`files`)."""
+    parser.add_argument(
+        "--config",
+        default=str(DEFAULT_PATH),
+        metavar="F",
+        help=f"a file, or REV:PATH of git; default: {DEFAULT_PATH}",
+    )
+
+
 def add_socket(parser: argparse.ArgumentParser) -> None:
     """Add the option that names the daemon's control socket."""
     path = control_client.default_path()
     parser.add_argument(
         "--socket", type=Path, default=path, metavar="S", help=f"control socket; default: {path}"
     )
+
+
+def add_daemon(parser: argparse.ArgumentParser) -> None:
+    """Add the options of commands that ask the daemon: where, and how long to wait for one that is silent."""
+    add_socket(parser)
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=control_client.TIMEOUT,
+        metavar="T",
+        help="seconds to wait for a daemon that does not answer; default: "
+        f"{control_client.TIMEOUT:g}, and what the command itself takes",
+    )
+
+
+_LONGEST_TIMEOUT = 3600.0
+
+
+def _seconds(text: str) -> float:
+    """Return a number of seconds that somebody may wait."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.0 < seconds <= _LONGEST_TIMEOUT:
+        message = f"'{text}' is no number of seconds above 0 and up to {_LONGEST_TIMEOUT:.0f}"
+        raise argparse.ArgumentTypeError(message)
+    return seconds

@@ -11,13 +11,14 @@ from functools import partial
 from pathlib import Path
 
 from pxerelay.commands.common import FOUND, OK, Commands, add_command, add_format, fail, tell
+from pxerelay.commands.files import load_named
+from pxerelay.config.budget import TooMuchError
 from pxerelay.config.findings import ConfigError, Finding
-from pxerelay.config.load import load
 from pxerelay.config.loaded import Loaded
 from pxerelay.linux import clock
 from pxerelay.tools.diff import show
 from pxerelay.tools.diff.compare import compare
-from pxerelay.tools.diff.git_source import Revision, RevisionError, split
+from pxerelay.tools.diff.git_source import RevisionError
 from pxerelay.tools.diff.inventory import Rendered, RenderError, rendered
 from pxerelay.tools.diff.show import Part
 from pxerelay.tools.diff.values import Difference
@@ -40,6 +41,11 @@ def add(commands: Commands) -> None:
         metavar="DIR",
         help="compare what the Ansible role renders for each host of this inventory",
     )
+    parser.add_argument(
+        "--trusted",
+        action="store_true",
+        help="with --inventory: what the revisions look up and run may do so as you, in no sandbox",
+    )
     add_format(parser, show.FORMATS)
     parser.add_argument(
         "--all", action="store_true", help="list every address; JSON always does, text the first ones"
@@ -52,11 +58,11 @@ def _diff(arguments: argparse.Namespace) -> int:
     try:
         with _uncollected():
             if arguments.inventory:
-                parts = _hosts(arguments.inventory, arguments.old, arguments.new)
+                parts = _hosts(arguments.inventory, arguments.old, arguments.new, trusted=arguments.trusted)
             else:
                 parts = [_files(arguments.old, arguments.new)]
             text = show.FORMATS[arguments.format](parts, everything=arguments.all)
-    except (ConfigError, RevisionError, RenderError) as error:
+    except (ConfigError, RevisionError, RenderError, TooMuchError) as error:
         return fail(str(error))
     tell(text)
     return FOUND if any(parts) else OK
@@ -75,12 +81,12 @@ def _uncollected() -> Iterator[None]:
 
 
 def _files(old: str, new: str) -> Part:
-    return Part((), _compared(lambda: _load(old), lambda: _load(new)))
+    return Part((), _compared(lambda: load_named(old), lambda: load_named(new)))
 
 
-def _hosts(inventory: Path, old: str, new: str | None) -> list[Part]:
+def _hosts(inventory: Path, old: str, new: str | None, *, trusted: bool) -> list[Part]:
     """Compare what is rendered for each host; hosts with the same difference are one part."""
-    sides = rendered(inventory, old), rendered(inventory, new)
+    sides = rendered(inventory, old, trusted=trusted), rendered(inventory, new, trusted=trusted)
     known: dict[tuple[Rendered, Rendered], Difference] = {}
     found: dict[Difference | str, list[str]] = {}
     for host in sorted({*sides[0], *sides[1]}):
@@ -123,12 +129,3 @@ def _compared(*sides: Callable[[], Loaded]) -> Difference:
         raise ConfigError(found)
     before, after = loaded
     return compare(before.config, before.documents, after.config, after.documents, clock.today())
-
-
-def _load(text: str) -> Loaded:
-    """Load a file, or where there is none of that name, what a revision of git has."""
-    path, parts = Path(text), split(text)
-    if parts is None or path.exists():
-        return load(path)
-    revision = Revision(parts[0], Path.cwd())
-    return load(revision.path(parts[1]), source=revision)

@@ -11,8 +11,8 @@ from pxerelay.commands.common import (
     Commands,
     add_command,
     add_config,
+    add_daemon,
     add_format,
-    add_socket,
     fail,
     tell,
 )
@@ -32,7 +32,7 @@ def add(commands: Commands) -> None:
         "what is wrong with this host, its network and what the servers answer",
     )
     add_config(parser)
-    add_socket(parser)
+    add_daemon(parser)
     parser.add_argument("--interface", metavar="I", help="only this client interface; default: all")
     parser.add_argument(
         "--server", action="append", default=[], metavar="S", help="only this server, a name or address"
@@ -68,6 +68,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
         everywhere=arguments.every_interface,
         chaddr=chaddr,
         seconds=arguments.seconds,
+        timeout=arguments.timeout,
     )
     try:
         found = asyncio.run(examine.examine(loaded, arguments.config, arguments.socket, wish))

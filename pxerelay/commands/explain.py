@@ -14,21 +14,22 @@ from pxerelay.commands.common import (
     FAILED,
     OK,
     Commands,
+    add_any_config,
     add_command,
-    add_config,
     add_format,
     architecture,
     fail,
     tell,
 )
+from pxerelay.commands.files import load_named
 from pxerelay.commands.heard import add_hints, hear, hints_of
 from pxerelay.config.findings import ConfigError
-from pxerelay.config.load import load
 from pxerelay.config.loaded import Loaded
 from pxerelay.linux import clock
 from pxerelay.policy.model import Config
 from pxerelay.relay import words
 from pxerelay.relay.decision import BROADCAST
+from pxerelay.tools.diff.git_source import RevisionError
 from pxerelay.tools.simulate import replay, replay_text, review
 from pxerelay.tools.simulate.captures import CaptureError
 from pxerelay.tools.simulate.offline import Hints
@@ -84,7 +85,7 @@ def add(commands: Commands) -> None:
         help="more MACs, one a line, # begins a comment; - is standard input",
     )
     explain.add_argument("--capture", type=Path, metavar="F", help="each client in this pcap or pcapng file")
-    add_config(explain)
+    add_any_config(explain)
     explain.add_argument("--interface", metavar="I", help="client interface; default: relayed by a router")
     explain.add_argument(
         "--arch", action="append", default=[], metavar="N", help="option 93: number or IANA name"
@@ -103,7 +104,7 @@ def _explain(arguments: argparse.Namespace) -> int:
     faults: list[str] = []
     try:
         _check(arguments)
-        loaded = load(arguments.config)
+        loaded = load_named(arguments.config)
         hints = hints_of(arguments, loaded.config)
         wanted = dict.fromkeys(_macs(arguments, faults))
         if arguments.capture:
@@ -116,7 +117,7 @@ def _explain(arguments: argparse.Namespace) -> int:
                 _show(arguments, loaded.config, origins, client, one if arguments.packet else None)
             except LookupError as error:
                 faults.append(str(error.args[0]))
-    except (ConfigError, CaptureError, LookupError, OSError) as error:
+    except (ConfigError, RevisionError, CaptureError, LookupError, OSError) as error:
         faults.append(str(error.args[0] if isinstance(error, LookupError) else error))
     return fail("\n".join(faults), FAILED) if faults else OK
 

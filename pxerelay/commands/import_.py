@@ -88,7 +88,7 @@ def _import(arguments: argparse.Namespace) -> int:
         sys.stdout.reconfigure(encoding="utf-8")  # what configuration files are in, whatever the terminal is
     tell(text.removesuffix("\n"))
     for note in found.notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {printable(note)}", file=sys.stderr)
     if found.findings:
         return fail(findings.as_text(_in_order(found.findings)), FOUND)
     return OK

@@ -13,8 +13,8 @@ from pxerelay.commands.common import (
     OK,
     Commands,
     add_command,
+    add_daemon,
     add_format,
-    add_socket,
     architecture,
     ask,
     fail,
@@ -49,7 +49,7 @@ def add(commands: Commands) -> None:
         "--expect", metavar="SERVER", help="exit with 1 unless this server answers: a name or address"
     )
     add_format(parser)
-    add_socket(parser)
+    add_daemon(parser)
 
 
 def _probe(arguments: argparse.Namespace) -> int:

@@ -7,11 +7,12 @@ import platform
 from datetime import datetime, timezone
 from pathlib import Path
 
-from pxerelay.commands.common import FAILED, OK, Commands, add_command, add_config, add_format, fail, tell
+from pxerelay.commands.common import FAILED, OK, Commands, add_any_config, add_command, add_format, fail, tell
+from pxerelay.commands.files import load_named
 from pxerelay.commands.heard import HeardPacket, add_hints, hear, hints_of
 from pxerelay.config.findings import ConfigError
-from pxerelay.config.load import load
 from pxerelay.linux import clock
+from pxerelay.tools.diff.git_source import RevisionError
 from pxerelay.tools.simulate import replay, replay_text
 from pxerelay.tools.simulate.captures import CaptureError
 from pxerelay.tools.simulate.replay import Replayer
@@ -43,9 +44,9 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "capture", type=Path, metavar="CAPTURE", help="a pcap or pcapng file; - is standard input"
     )
-    add_config(parser)
+    add_any_config(parser)
     parser.add_argument(
-        "--against", type=Path, metavar="OTHER", help="show only what this other configuration would change"
+        "--against", metavar="OTHER", help="show only what this other configuration would change"
     )
     add_hints(parser)
     add_format(parser)
@@ -53,11 +54,11 @@ def add(commands: Commands) -> None:
 
 def _replay(arguments: argparse.Namespace) -> int:
     try:
-        loaded = load(arguments.config)
+        loaded = load_named(arguments.config)
         hints = hints_of(arguments, loaded.config)
-        other = load(arguments.against) if arguments.against else None
+        other = load_named(arguments.against) if arguments.against else None
         heard = hear(arguments.capture)
-    except (ConfigError, CaptureError, LookupError) as error:
+    except (ConfigError, RevisionError, CaptureError, LookupError) as error:
         return fail(str(error.args[0] if isinstance(error, LookupError) else error))
     today, host = clock.today(), platform.node()
     config = loaded.config.on(today)

@@ -14,8 +14,8 @@ from pxerelay.commands.common import (
     OK,
     Commands,
     add_command,
+    add_daemon,
     add_format,
-    add_socket,
     ask,
     fail,
 )
@@ -28,11 +28,11 @@ def add(commands: Commands) -> None:
     status = add_command(commands, "status", _status, exits, "what the running daemon holds and counts")
     add_format(status)
     status.add_argument("--watch", action="store_true", help="a live table, until Ctrl-C")
-    add_socket(status)
+    add_daemon(status)
 
     exits = {OK: "taken", FOUND: "refused, and nothing changed", NO_DAEMON: EXITS[NO_DAEMON]}
     reload = add_command(commands, "reload", _reload, exits, "have the daemon load its configuration again")
-    add_socket(reload)
+    add_daemon(reload)
 
 
 def _status(arguments: argparse.Namespace) -> int:

@@ -21,13 +21,14 @@ from pxerelay.commands.common import (
     OK,
     Commands,
     add_command,
+    add_daemon,
     add_format,
-    add_socket,
     fail,
     tell,
 )
 from pxerelay.config.data import Document
 from pxerelay.config.document import parse
+from pxerelay.config.source import DISK
 from pxerelay.linux import control_client
 from pxerelay.policy.rules import Choice, Match, Reason
 from pxerelay.tools.simulate.review import Origins
@@ -67,7 +68,7 @@ def add(commands: Commands) -> None:
     add_format(parser, meaning="a JSON object a line, for programs")
     parser.add_argument("--seconds", type=_positive, metavar="N", help="end after this time")
     parser.add_argument("--count", type=_positive, metavar="N", help="end after so many messages")
-    add_socket(parser)
+    add_daemon(parser)
 
 
 def _pattern(text: str) -> str:
@@ -87,11 +88,9 @@ def _positive(text: str) -> int:
 def _trace(arguments: argparse.Namespace) -> int:
     try:
         with control_client.asking(
-            arguments.socket, "trace", mac=arguments.mac, interface=arguments.interface
+            arguments.socket, "trace", arguments.timeout, mac=arguments.mac, interface=arguments.interface
         ) as answers:
-            start = answers.next(control_client.ANSWER_TIMEOUT)
-            if start is None:
-                return fail(f"no daemon answers at {arguments.socket}: it takes too long", NO_DAEMON)
+            start = answers.first()
             if "error" in start:
                 return fail(start["error"], FOUND)
             return _follow(arguments, answers, start)
@@ -209,7 +208,7 @@ _ANY = Choice("", ())
 
 def _document(name: str, digest: str) -> Document:
     """Read a file that the daemon has loaded; ValueError if it is another by now."""
-    octets = Path(name).read_bytes()
+    octets = DISK.read(Path(name))
     if hashlib.sha256(octets).hexdigest() != digest:
         raise ValueError(f"{name} is not as the daemon loaded it; `pxerelay reload` loads it")
     return parse(name, octets.decode("utf-8-sig"))

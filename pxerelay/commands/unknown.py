@@ -15,8 +15,8 @@ from pxerelay.commands.common import (
     OK,
     Commands,
     add_command,
+    add_daemon,
     add_format,
-    add_socket,
     ask,
 )
 from pxerelay.linux.vendors import vendors
@@ -44,7 +44,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--pxe", action="store_true", help="only those that boot from the network")
     add_format(parser)
-    add_socket(parser)
+    add_daemon(parser)
 
 
 def _duration(text: str) -> int:

@@ -16,6 +16,7 @@ from rich.text import Text
 from pxerelay.commands import rates
 from pxerelay.commands.common import FAILED, NO_DAEMON, OK, fail
 from pxerelay.linux import control_client
+from pxerelay.wire.text import printable_all
 
 _EVERY = 1.0
 """Seconds from one look to the next."""
@@ -40,7 +41,7 @@ def watch(arguments: argparse.Namespace) -> int:
             "--watch draws on a terminal; for programs there are `status --json` and `metrics:`", FAILED
         )
     try:
-        before = control_client.ask(arguments.socket, "status")
+        before = printable_all(control_client.ask(arguments.socket, "status", arguments.timeout))
     except control_client.NoDaemonError as error:
         return fail(str(error), NO_DAEMON)
     with suppress(KeyboardInterrupt), Live(console=console, screen=True, auto_refresh=False) as live:
@@ -59,7 +60,7 @@ def _screens(
         time.sleep(_EVERY)
         before = after
         try:
-            after = control_client.ask(arguments.socket, "status")
+            after = printable_all(control_client.ask(arguments.socket, "status", arguments.timeout))
         except control_client.NoDaemonError as error:
             yield Text(str(error), style="bold red")
             continue
@@ -144,7 +145,7 @@ def _clients(clients: list[Mapping[str, Any]]) -> Table:
         table.add_row(
             client["mac"],
             client["interface"] or "",
-            client["rule"],
+            Text(client["rule"]),  # which is no markup
             ", ".join(map(_named, client["servers"])),
             Text(told, "" if answers or not client["returns"] else "yellow"),
             _ago(client["ago"]),

@@ -6,6 +6,7 @@ cross-checks here pass over it in silence.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -13,20 +14,31 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from pxerelay.config import schema
+from pxerelay.config.budget import Budget, TooMuchError
 from pxerelay.config.data import Document, List, Map, Mark
-from pxerelay.config.findings import ConfigError, Finding, did_you_mean
+from pxerelay.config.findings import MOST, ConfigError, Finding
 from pxerelay.config.mapping import RuleReader
-from pxerelay.config.resolve import Resolver
+from pxerelay.config.override import clashes
+from pxerelay.config.resolve import EnoughError, Resolver
 from pxerelay.policy.model import LOOPBACK, ROUTE, Config, InterfaceSetting
 from pxerelay.policy.rules import ClientClass, Default, Policy, Reason
 from pxerelay.wire.agentinfo import PLACEHOLDERS, AgentInfoSetting
 from pxerelay.wire.arch import ARCHITECTURES, EXPECTED, NUMBER_OF
-from pxerelay.wire.globs import Names, matches
+from pxerelay.wire.globs import Names, is_glob, matches
 
 _LAST_PORT = 0xFFFF
 
 _LONGEST_PATH = 107
 """Octets of a socket's path (unix(7)); the schema counts characters."""
+
+MOST_GLOBS = 256
+"""Globs among the interfaces: each name is compared with all of them."""
+
+_MOST_COMPARED = 1_000_000
+"""Comparisons of names with globs, a second's worth or two."""
+
+_GLOB_COST = 100
+"""Comparisons that a glob takes as long as, when it is first looked at."""
 
 METRICS_SOCKET = "/run/pxerelay/metrics.sock"
 """What messages give as an example."""
@@ -66,7 +78,9 @@ def build(main: Document, rule_files: Sequence[Document] = (), met_before: Seque
     `met_before` among them: what was met while the files were read.
     """
     builder = _Builder(main, rule_files)
-    config = builder.config()
+    config = None
+    with contextlib.suppress(EnoughError):
+        config = builder.config()
     found = [*met_before, *builder.resolver.findings]
     found.extend(schema.findings(main))
     found.extend(main.faults)
@@ -75,9 +89,11 @@ def build(main: Document, rule_files: Sequence[Document] = (), met_before: Seque
         found.extend(document.faults)
     if found or config is None:
         order = {document.name: at for at, document in enumerate((main, *rule_files))}
-        raise ConfigError(
-            sorted(set(found), key=lambda f: (order.get(f.file, 0), f.line, f.column, f.message))
-        )
+        told = sorted(set(found), key=lambda f: (order.get(f.file, 0), f.line, f.column, f.message))
+        if len(told) > MOST:
+            more = f"there are more than {MOST} faults; mend these, and look again"
+            told = [*told[:MOST], Finding(main.name, 0, 0, more)]
+        raise ConfigError(told)
     return config
 
 
@@ -89,6 +105,8 @@ class _Builder:
         self.documents = (main, *rule_files)
         self.resolver = Resolver(main)
         self.data: Map = main.data if isinstance(main.data, Map) else Map()
+        message = "these globs take too many comparisons of interfaces; write fewer of them"
+        self.comparisons = Budget(_MOST_COMPARED, message)
 
     def fault(self, path: Sequence[str | int], message: str) -> None:
         """Note a fault at the value of a path in the main file."""
@@ -96,6 +114,13 @@ class _Builder:
 
     def config(self) -> Config | None:
         """Read everything; None if there is too little to make a configuration of."""
+        try:
+            return self._config()
+        except TooMuchError as error:
+            self.fault(("interfaces",), str(error))
+            return None
+
+    def _config(self) -> Config | None:
         default = self.resolver.choice(self.main, self.data.get("default"), ("default",))
         dhcp_servers = self.resolver.targets(self.main, self.data.get("dhcp_servers"), ("dhcp_servers",))
         interfaces = tuple(self._interfaces())
@@ -108,7 +133,7 @@ class _Builder:
         metrics = self._metrics()
         if default is None:
             return None
-        return Config(
+        config = Config(
             servers=self.resolver.servers,
             policy=Policy(rules, classes, Default(Reason.DEFAULT, "default", default)),
             dhcp_servers=dhcp_servers,
@@ -121,12 +146,21 @@ class _Builder:
             max_requests=self._number("max_requests"),
             source_address=source,
             option82=option82,
+            any_source_port=self.data.get("source_ports") == "any",
             metrics=metrics,
         )
+        for clash in clashes(self.documents, config, self.resolver.leaseless):
+            self.resolver.fault(clash.document, clash.path, clash.message)
+        return config
 
     def _interfaces(self) -> Iterator[InterfaceSetting]:
         interfaces = self.data.get("interfaces")
         if not isinstance(interfaces, Map):
+            return
+        globs = [name for name in interfaces if is_glob(name)]
+        if len(globs) > MOST_GLOBS:
+            message = f"{len(globs)} globs; write at most {MOST_GLOBS}, or the names themselves"
+            self.fault(("interfaces",), message)
             return
         giaddrs: dict[IPv4Address, str] = {}
         option82 = self.data.get("option82")
@@ -210,9 +244,9 @@ class _Builder:
         for key in ("circuit_id", "remote_id"):
             text = value.get(key)
             templates[key] = text if isinstance(text, str) else None
-            for name in re.findall(r"\{(.*?)\}", templates[key] or ""):
+            for name in re.findall(r"\{([^{}]*)\}", templates[key] or ""):
                 if name not in PLACEHOLDERS:
-                    hint = did_you_mean(name, PLACEHOLDERS)
+                    hint = self.resolver.hint(name, PLACEHOLDERS)
                     self.fault(("option82", key), f"{{{name}}} stands for nothing here{hint}")
         relay_id = value.get("relay_id")
         octets = None
@@ -224,6 +258,7 @@ class _Builder:
             link_selection=value.get("link_selection") is True,
             server_override=value.get("server_override") is True,
             relay_id=octets,
+            required=value.get("required") is True,
             trusted=self._known_interfaces(value, "trusted", ("option82",), interfaces) or Names(),
         )
 
@@ -257,7 +292,7 @@ class _Builder:
             if isinstance(item, str):
                 number = NUMBER_OF.get(item.casefold())
                 if number is None:
-                    hint = did_you_mean(item, ARCHITECTURES.values()) or EXPECTED
+                    hint = self.resolver.hint(item, ARCHITECTURES.values()) or EXPECTED
                     self.fault(here, f"no architecture is named '{item}'{hint}")
                 else:
                     numbers.add(number)
@@ -273,9 +308,17 @@ class _Builder:
         if not isinstance(value, List):
             return None
         for at, item in enumerate(value):
-            if isinstance(item, str) and not any(
-                matches(name, item) or matches(item, name) for name in known
-            ):
-                message = f"'{item}' is none of the `interfaces:` of this file{did_you_mean(item, known)}"
+            if isinstance(item, str) and not self._means_any(item, known):
+                message = (
+                    f"'{item}' is none of the `interfaces:` of this file{self.resolver.hint(item, known)}"
+                )
                 self.fault((*path, key, at), message)
         return Names(frozenset(item for item in value if isinstance(item, str)))
+
+    def _means_any(self, item: str, known: set[str]) -> bool:
+        """Whether a name or glob and one of the `interfaces` may mean the same interface."""
+        if item in known:
+            return True
+        names = known if is_glob(item) else [name for name in known if is_glob(name)]
+        self.comparisons.spend(_GLOB_COST + len(names))
+        return any(matches(name, item) or matches(item, name) for name in names)

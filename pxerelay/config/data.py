@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from pxerelay.config.findings import Finding
+from pxerelay.config.findings import LONGEST_LINE, LONGEST_MESSAGE, Finding
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """What libyaml takes for the end of a line when it counts them (YAML 1.1, 4.2)."""
@@ -89,9 +89,13 @@ class Document:
         return _LINE_BREAK.split(self.text)
 
     def finding(self, mark: Mark, message: str) -> Finding:
-        """Make a finding at a place of this file, with that line's text."""
+        """Make a finding at a place of this file, with that line's text if it is not too long to be shown."""
         shown = self.lines[mark.line - 1] if mark.line <= len(self.lines) else ""
-        return Finding(self.name, mark.line, mark.column, message, shown)
+        if len(message) > LONGEST_MESSAGE:
+            message = f"{message[:LONGEST_MESSAGE]} ..."
+        return Finding(
+            self.name, mark.line, mark.column, message, shown if len(shown) <= LONGEST_LINE else ""
+        )
 
     def mark_of(self, path: Iterable[str | int], *, key: bool = False) -> Mark:
         """Return where the value at a path of keys and indexes begins; with `key`, where its key stands."""

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from pxerelay.config.data import Document, List, Map, Mark
+from pxerelay.config.findings import MOST
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -36,8 +37,12 @@ _TAG = "tag:yaml.org,2002:"
 _KNOWN_TAGS = frozenset(f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq"))
 _DEEPEST = 32
 """Collections inside each other; our format has four."""
+_DEEPEST_READ = 1000
+"""Collections inside each other, up to which one is read to its end; libyaml in C has this bound too."""
 _MOST_REPEATED = 100_000
 """Values that all aliases together may stand for: more of them is somebody's joke."""
+_MOST_TAGS = 16
+"""Tag directives: libyaml compares each with all others."""
 _LONGEST_NUMBER = 40
 """Longer runs of digits stay strings: no number of ours has them, and converting them is slow."""
 
@@ -46,8 +51,13 @@ def parse(name: str, text: str) -> Document:
     """Read one YAML document; faults of the text end up in the result's `faults`, never as exceptions."""
     document, builder = Document(name, text, None), _Builder()
     try:
-        for event in yaml.parse(text, Loader=_LOADER):
-            builder.take(event)
+        if text.count("\n%TAG") > _MOST_TAGS:
+            builder.fault(Mark(1, 1), f"more than {_MOST_TAGS} %TAG directives; none is needed, remove them")
+        else:
+            for event in yaml.parse(text, Loader=_LOADER):
+                builder.take(event)
+    except _EnoughError:
+        builder.root = None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
@@ -94,6 +104,10 @@ class _Open:
         return _Extent(self.values, self.depth)
 
 
+class _EnoughError(Exception):
+    """What is read has so many faults, or is so deep, that the rest need not be read."""
+
+
 class _Builder:
     """Turns parser events into data; `root` is the document once all of them were taken."""
 
@@ -107,6 +121,8 @@ class _Builder:
 
     def fault(self, mark: Mark, message: str) -> None:
         self.faults.append((mark, message))
+        if len(self.faults) > MOST:
+            raise _EnoughError
 
     def take(self, event: yaml.Event) -> None:
         start: Any = event.start_mark
@@ -117,6 +133,9 @@ class _Builder:
             self._check_tag(event.tag, mark)
             node: Map | List = Map() if isinstance(event, yaml.MappingStartEvent) else List()
             self._stack.append(_Open(node, mark, event.anchor))
+            if len(self._stack) > _DEEPEST_READ:
+                self.fault(mark, f"lists and mappings are nested more than {_DEEPEST} deep; none must be")
+                raise _EnoughError
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             done = self._stack.pop()
             if len(self._stack) >= _DEEPEST:

@@ -8,6 +8,20 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from functools import lru_cache
 
+from pxerelay.wire.text import printable
+
+MOST = 100_000
+"""Faults of a configuration that are told: a file with more is none of ours."""
+
+MOST_HINTS = 1000
+"""Faults for which a name is looked for that may have been meant; each may take milliseconds."""
+
+LONGEST_LINE = 1000
+"""Characters of a line that is shown with its fault; of a longer one a caret shows nothing."""
+
+LONGEST_MESSAGE = 2000
+"""Characters of what is said of a fault."""
+
 
 class Severity(str, Enum):
     """Whether a configuration does not load, or only is worth a second look."""
@@ -36,17 +50,25 @@ class Finding:
     @property
     def place(self) -> str:
         """Return `file:line:column`, or only the file where there is no line to name."""
-        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        file = printable(self.file)
+        return f"{file}:{self.line}:{self.column}" if self.line else file
+
+    @property
+    def said(self) -> str:
+        """Return the message in one line; it may quote what somebody put into a file."""
+        return printable(self.message)
 
     def __str__(self) -> str:
         """Return the place, the message, and below it the line with a caret under the column."""
-        head = f"{self.place}: {self.message}"
+        head = f"{self.place}: {self.said}"
         if self.severity is Severity.WARNING:
-            head = f"{self.place}: warning: {self.message} [{self.code}]"
+            head = f"{self.place}: warning: {self.said} [{self.code}]"
         if not self.line or not self.text.strip():
             return head
-        lead = "".join("\t" if character == "\t" else " " for character in self.text[: self.column - 1])
-        return f"{head}\n    {self.text}\n    {lead}^"
+        before = printable(self.text[: self.column - 1], keep="\t")
+        lead = "".join("\t" if character == "\t" else " " for character in before)
+        text = printable(self.text, keep="\t")
+        return f"{head}\n    {text}\n    {lead}^"
 
 
 class ConfigError(Exception):
@@ -60,7 +82,17 @@ class ConfigError(Exception):
         """Return one line: the first fault and how many more there are."""
         first, more = self.findings[0], len(self.findings) - 1
         rest = f" (and {more} more)" if more else ""
-        return f"{first.place}: {first.message}{rest}"
+        return f"{first.place}: {first.said}{rest}"
+
+
+_LONGEST_NAME = 64
+"""Characters of a name for which similar ones are looked for: that takes time by their square."""
+
+_MOST_COMPARED = 100
+"""Names that a misspelled one is compared with."""
+
+_MOST_KNOWN = 10_000
+"""Names among which similar ones are looked for at all."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -73,12 +105,23 @@ def _nearest(name: str, candidates: tuple[str, ...]) -> str:
     import difflib  # only where somebody made a mistake
 
     lowered = {candidate.casefold(): candidate for candidate in candidates}
-    near = difflib.get_close_matches(name.casefold(), lowered, n=1)
+    near = difflib.get_close_matches(name.casefold(), _comparable(name.casefold(), lowered), n=1)
     if near:
         return f"; did you mean '{lowered[near[0]]}'?"
     if 0 < len(candidates) <= 20:
         return f"; known: {', '.join(candidates)}"
     return ""
+
+
+def _comparable(name: str, candidates: Iterable[str]) -> list[str]:
+    """Return the candidates that a name is compared with: of many those that are like it at a glance."""
+    candidates = list(candidates)
+    if len(name) > _LONGEST_NAME or len(candidates) > _MOST_KNOWN:
+        return []
+    if len(candidates) > _MOST_COMPARED:
+        ends = (name[:2], name[-2:])
+        candidates = [one for one in candidates if one[:2] == ends[0] or one[-2:] == ends[1]]
+    return [one for one in candidates if len(one) <= _LONGEST_NAME][:_MOST_COMPARED]
 
 
 def as_text(findings: Sequence[Finding]) -> str:
@@ -94,9 +137,9 @@ def as_json(findings: Sequence[Finding]) -> str:
 def as_github(findings: Sequence[Finding]) -> str:
     """Return workflow commands that annotate the lines of a pull request."""
     return "\n".join(
-        f"::{finding.severity.value} file={_property(finding.file)}"
+        f"::{finding.severity.value} file={_property(printable(finding.file))}"
         f",line={max(finding.line, 1)},col={max(finding.column, 1)}"
-        f"{f',title={finding.code}' if finding.code else ''}::{_escaped(finding.message)}"
+        f"{f',title={finding.code}' if finding.code else ''}::{_escaped(finding.said)}"
         for finding in findings
     )
 

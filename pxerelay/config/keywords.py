@@ -6,8 +6,9 @@ Most files have no fault. To say so needs no library that takes longer to import
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -101,10 +102,25 @@ def _equal(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _unlike(values: Sequence[Any]) -> bool:
-    if all(isinstance(value, str) for value in values):
-        return len(set(values)) == len(values)
-    return not any(_equal(values[at], other) for at in range(len(values)) for other in values[:at])
+def _spelled(value: Any) -> Any:
+    """Return a value in which numbers that are equal are spelled alike: 1 and 1.0 are one number."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_spelled(one) for one in value]
+    return {key: _spelled(one) for key, one in value.items()} if isinstance(value, dict) else value
+
+
+def unique_items(value: Any, *, wanted: bool) -> bool:
+    """Whether a list has no item twice, if that is wanted.
+
+    That takes a time that grows with the list, for each item is looked up by how JSON spells it.
+    """
+    if not wanted or not isinstance(value, list):
+        return True
+    if all(isinstance(one, str) for one in value):
+        return len(set(value)) == len(value)
+    return len({json.dumps(_spelled(one), sort_keys=True) for one in value}) == len(value)
 
 
 _compiled = lru_cache(maxsize=64)(re.compile)
@@ -121,6 +137,6 @@ _OF_VALUES: Mapping[str, Callable[[Any, Any], bool]] = {
     "minimum": lambda value, least: not _is_number(value) or not value < least,
     "maximum": lambda value, most: not _is_number(value) or not value > most,
     "minItems": lambda value, least: not isinstance(value, list) or len(value) >= least,
-    "uniqueItems": lambda value, wanted: not wanted or not isinstance(value, list) or _unlike(value),
+    "uniqueItems": lambda value, wanted: unique_items(value, wanted=wanted),
 }
 """Keywords that ask something of a value alone, by what they ask."""

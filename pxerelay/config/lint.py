@@ -28,6 +28,9 @@ SOON = 14
 ENOUGH = 8
 """Addresses of one maker that are a group."""
 
+_WIDEST = 8
+"""Bits of the shortest prefix that a network of routers or servers may be thought to have."""
+
 _ALL = (1 << 8 * MAC_OCTETS) - 1
 _OUI_BITS = 24
 _OUI_MASK = _ALL >> _OUI_BITS << _OUI_BITS
@@ -43,6 +46,9 @@ class Kind(Enum):
     COVERABLE_RULES = "coverable-rules"
     LONE_SERVER = "lone-server"
     UNSEEN_SERVERS = "unseen-servers"
+    WIDE_NETWORK = "wide-network"
+    UNBOUNDED_REQUESTS = "unbounded-requests"
+    NO_DHCP_SERVERS = "no-dhcp-servers"
     EVERY_INTERFACE = "every-interface"
 
 
@@ -63,10 +69,12 @@ class _Lint:
         self._rules = config.on(today).policy.rules
         self._shapes = _Shapes(self._rules)
         self._places = RulePlaces(documents)
+        self._order = {document.name: at for at, document in enumerate(documents)}
 
     def found(self) -> Iterator[Finding]:
         yield from self._unused_servers()
         yield from self._strategies()
+        yield from self._trust()
         yield from self._every_interface()
         yield from self._ends()
         yield from self._shadowed_addresses()
@@ -120,6 +128,43 @@ class _Lint:
                     "see whether its servers are up; add `probe: true`"
                 )
                 yield _warning(Kind.UNSEEN_SERVERS, main, path, message, key=False)
+
+    def _trust(self) -> Iterator[Finding]:
+        """Yield settings that take more from the network than is meant, as a rule."""
+        main = self._documents[0]
+        for key, networks in (
+            ("accept_relayed_from", self._config.accept_relayed_from),
+            ("accept_replies_from", self._config.accept_replies_from),
+        ):
+            for at, network in enumerate(networks):
+                if network.prefixlen < _WIDEST:
+                    message = (
+                        f"{network} is wider than a /{_WIDEST}, and each of its addresses is believed; "
+                        "name the routers or servers, or their networks"
+                    )
+                    yield _warning(Kind.WIDE_NETWORK, main, (key, at), message, key=False)
+        if self._config.max_requests == 0:
+            message = (
+                "0 lets one client bury the servers in requests; write a bound, or take the line out for 50"
+            )
+            yield _warning(Kind.UNBOUNDED_REQUESTS, main, ("max_requests",), message, key=False)
+        if not self._config.dhcp_servers:
+            for path in self._pxe_only():
+                message = (
+                    "clients that do not boot from the network get no answer by this relay, for there are no "
+                    "`dhcp_servers`; name those that give addresses"
+                )
+                yield _warning(Kind.NO_DHCP_SERVERS, main, path, message, key=False)
+
+    def _pxe_only(self) -> Iterator[tuple[str, ...]]:
+        """Yield the paths of `pxe_only` where it is true."""
+        data = self._documents[0].data
+        if data.get("pxe_only") is True:
+            yield ("pxe_only",)
+        interfaces = data.get("interfaces")
+        for name, settings in interfaces.items() if isinstance(interfaces, Map) else ():
+            if isinstance(settings, Map) and settings.get("pxe_only") is True:
+                yield ("interfaces", name, "pxe_only")
 
     def _ends(self) -> Iterator[Finding]:
         if not self._config.policy.rules.ends:
@@ -183,9 +228,8 @@ class _Lint:
 
     def _covers(self, oui: bytes, addresses: Iterable[bytes], choice: Choice) -> Finding:
         patterns = (Pattern(_ALL, int.from_bytes(address, "big")) for address in addresses)
-        order = {document.name: at for at, document in enumerate(self._documents)}
         places = [self._places.of(pattern) for pattern in patterns]
-        first = min(places, key=lambda place: (order[place.document.name], place.mark))
+        first = min(places, key=lambda place: (self._order[place.document.name], place.mark))
         message = (
             f"{len(places)} addresses that begin with {format_mac(oui)}, '{first.key}' the first of them, "
             f"have a rule that says {choice.label}, and none says otherwise; "
@@ -203,10 +247,14 @@ class _Shapes:
             self._by_mask[rule.pattern.mask][rule.pattern.value] = rule
         self._masks = sorted(self._by_mask, key=lambda mask: -mask.bit_count())
         self._crossing: dict[tuple[int, int], Mapping[int, set[frozenset[Target]]]] = {}
+        self._shape = 0
 
     def next_less_specific(self, rule: PatternRule) -> PatternRule | None:
         """Return the rule that would decide for all that a rule matches, if that is one, or like one."""
         mask, value = rule.pattern
+        if mask != self._shape:  # rules come by shape, and what one crosses is not kept for the next
+            self._shape = mask
+            self._crossing.clear()
         servers = frozenset(rule.choice.servers)
         for other in self._masks:
             if other == mask or other.bit_count() > mask.bit_count():
@@ -266,7 +314,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _warning(
-    kind: Kind, document: Document, path: Sequence[str], message: str, *, key: bool = True
+    kind: Kind, document: Document, path: Sequence[str | int], message: str, *, key: bool = True
 ) -> Finding:
     finding = document.finding(document.mark_of(path, key=key), message)
     return replace(finding, severity=Severity.WARNING, code=kind.value)

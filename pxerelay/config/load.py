@@ -5,23 +5,87 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pxerelay.config import config, document
 from pxerelay.config.data import Document, Map
-from pxerelay.config.findings import ConfigError, Finding
+from pxerelay.config.findings import MOST, ConfigError, Finding
 from pxerelay.config.loaded import Loaded
-from pxerelay.config.source import DISK, Source
+from pxerelay.config.paths import LONGEST, names_budget
+from pxerelay.config.source import DISK, MOST_OCTETS, Source
+from pxerelay.wire.text import printable
+
+MOST_FILES = 10_000
+"""Files that a configuration may include."""
 
 
 class UnreadableError(ConfigError):
     """A main file that is not there or can't be read: nothing was checked."""
 
 
+@dataclass
+class Reading:
+    """A main file and what it includes, as read from `source`. `paths` are those of the rule files.
+
+    `found` is what is wrong with the files themselves. `unquoted` has the names of rule files that findings
+    may not quote, each with the reason.
+    """
+
+    source: Source
+    main: Document
+    rule_files: list[Document] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+    sha256: str = ""
+    found: list[Finding] = field(default_factory=list)
+    unquoted: dict[str, str] = field(default_factory=dict)
+
+    def load(self, shown: Collection[Path] = ()) -> Loaded:
+        """Return what the files mean; ConfigError with every fault of all of them, as `told` has it."""
+        try:
+            meaning = config.build(self.main, self.rule_files, self.found)
+        except ConfigError as error:
+            raise ConfigError(self.told(error.findings, shown)) from None
+        return Loaded(meaning, (self.main, *self.rule_files), self.files, self.sha256)
+
+    def told(self, findings: Iterable[Finding], shown: Collection[Path] = ()) -> list[Finding]:
+        """Return findings without what they say of files that may not be quoted; `shown` are real paths.
+
+        The files of `shown` were named by who reads the findings.
+        """
+        names = {document.name: path for document, path in zip(self.rule_files, self.paths, strict=True)}
+        told: dict[Finding, None] = {}
+        for finding in findings:
+            reason = self.unquoted.get(finding.file)
+            if reason and not (finding.file in names and _real(names[finding.file]) in shown):
+                message = (
+                    f"something is wrong here, and not told, for {reason}; "
+                    f"`pxerelay check {self.main.name} {finding.file}` tells it to who may read both"
+                )
+                finding = replace(finding, message=printable(message), text="")
+            told[finding] = None
+        return list(told)
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
+
+
 def load(
     path: Path, stands_at: Path | None = None, source: Source = DISK, control_socket: Path | None = None
 ) -> Loaded:
+    """Read a main file and what it includes, and return what they mean; arguments as of `read`.
+
+    Raises UnreadableError if the main file can't be read, ConfigError with every fault of all files.
+    """
+    return read(path, stands_at, source, control_socket).load()
+
+
+def read(
+    path: Path, stands_at: Path | None = None, source: Source = DISK, control_socket: Path | None = None
+) -> Reading:
     """Read a main file and what it includes.
 
     `stands_at` has the file read as though it stood there: includes are looked up relative to that
@@ -29,58 +93,98 @@ def load(
     With `control_socket`, the path of the daemon's own, what keeps metrics from being served on this host
     is a fault too; the daemon itself relays without them.
 
-    Raises UnreadableError if the main file can't be read, ConfigError with every fault of all files.
+    Raises UnreadableError if the main file can't be read.
     """
     place = stands_at or path
-    digest = hashlib.sha256()
-    files: dict[str, str] = {}
-    found: list[Finding] = []
-
-    def read(file: Path, stands_at: Path) -> Document:
-        octets, name = source.read(file), source.name(stands_at)
-        digest.update(octets)
-        files[name] = hashlib.sha256(octets).hexdigest()
-        return _decoded(name, octets)
-
     try:
-        main = read(path, place)
+        octets = source.read(path)
     except OSError as error:
         raise UnreadableError(
-            [Finding(source.name(place), 0, 0, f"can't be read: {error.strerror}")]
+            [Finding(printable(source.name(place)), 0, 0, f"can't be read: {_reason(error)}")]
         ) from None
-    rule_files = []
-    for include in config.includes(main):
+    name = source.name(place)
+    reader = _Reader(source, path, place, _decoded(name, octets))
+    reader.note(name, octets)
+    for include in config.includes(reader.reading.main):
+        reader.include(include)
+    if control_socket is not None:
+        reader.reading.found.extend(_in_the_way_of_metrics(reader.reading.main, control_socket))
+    reader.reading.sha256 = reader.digest.hexdigest()
+    return reader.reading
+
+
+class _Reader:
+    """One run over what a main file includes."""
+
+    def __init__(self, source: Source, path: Path, place: Path, main: Document) -> None:
+        self._source, self._path, self._place = source, path, place
+        self._left = MOST_OCTETS
+        self._names = names_budget()
+        self.reading = Reading(source, main)
+        self.digest = hashlib.sha256()
+
+    def note(self, name: str, octets: bytes) -> None:
+        """Take down what a file has."""
+        self._left -= len(octets)
+        self.digest.update(octets)
+        self.reading.files[name] = hashlib.sha256(octets).hexdigest()
+
+    def include(self, include: config.Include) -> None:
+        """Read the files that one path or glob of `include` stands for."""
+        if len(self.reading.found) > MOST:
+            return
+        name = self._source.name
         try:
-            matches = _looked_up(source, place, include.path)
+            matches = self._looked_up(include.path)
         except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
-            message = f"{source.name(Path(error.filename))} can't be read: {error.strerror}; {_MEND}"
-            found.append(main.finding(include.mark, message))
-            continue
+            self._fault(
+                include,
+                f"{name(Path(error.filename or include.path))} can't be read: {_reason(error)}; {_MEND}",
+            )
+            return
         except (OSError, ValueError) as error:
-            message = f"'{include.path}' is no path or glob that can be looked up: {error}; {_GLOBS}"
-            found.append(main.finding(include.mark, message))
-            continue
+            reason = _reason(error)
+            self._fault(
+                include,
+                f"'{include.path[:_TOLD]}' is no path or glob that can be looked up: {reason}; {_GLOBS}",
+            )
+            return
         for match in matches:
             try:
-                if source.same(match, path) or match == place:
+                if self._source.same(match, self._path) or match == self._place:
                     message = "this matches the file itself; keep rule files in a folder of their own"
-                    found.append(main.finding(include.mark, message))
-                elif source.name(match) not in files:
-                    rule_files.append(read(match, match))
+                    self._fault(include, message)
+                elif name(match) not in self.reading.files:
+                    self._read(match)
             except (OSError, ValueError) as error:
-                reason = getattr(error, "strerror", None) or str(error)
-                message = f"{source.name(match)} can't be read: {reason}; {_MEND}"
-                found.append(main.finding(include.mark, message))
-    if control_socket is not None:
-        found.extend(_in_the_way_of_metrics(main, control_socket))
-    return Loaded(config.build(main, rule_files, found), (main, *rule_files), files, digest.hexdigest())
+                self._fault(include, f"{name(match)} can't be read: {_reason(error)}; {_MEND}")
+
+    def _read(self, path: Path) -> None:
+        if len(self.reading.paths) >= MOST_FILES:
+            raise ValueError(f"{MOST_FILES} files are included already")
+        octets = self._source.read_included(path, self._path, self._left)
+        name = self._source.name(path)
+        self.note(name, octets)
+        self.reading.rule_files.append(_decoded(name, octets))
+        self.reading.paths.append(path)
+        reason = self._source.why_unquoted(path, self._path, self._place)
+        if reason:
+            self.reading.unquoted[name] = reason
+
+    def _looked_up(self, pattern: str) -> list[Path]:
+        """Return the files that are included; `**.yml` could be taken for more, or less, than `*.yml`."""
+        if len(pattern) > LONGEST:
+            raise ValueError(f"it has more than {LONGEST} characters")
+        if any("**" in part and part != "**" for part in pattern.split("/")):
+            raise ValueError("** is not a part of its own there")
+        return self._source.matches(self._place, pattern, self._names)
+
+    def _fault(self, include: config.Include, message: str) -> None:
+        self.reading.found.append(self.reading.main.finding(include.mark, message))
 
 
-def _looked_up(source: Source, place: Path, pattern: str) -> list[Path]:
-    """Return the files that are included; globs of Python 3.13 and later would take `**.yml` for `*.yml`."""
-    if any("**" in part and part != "**" for part in pattern.split("/")):
-        raise ValueError("** is not a part of its own there")
-    return source.matches(place, pattern)
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _in_the_way_of_metrics(main: Document, control_socket: Path) -> Iterator[Finding]:
@@ -105,6 +209,9 @@ def _in_the_way_of_metrics(main: Document, control_socket: Path) -> Iterator[Fin
 
 
 _MEND = "mend that or take it out of `include:`"
+
+_TOLD = 200
+"""Characters of a path that are told."""
 
 _GLOBS = "* and ? stand for parts of a name, ** as a whole part for any folders, as in rules.d/**/*.yml"
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pxerelay.config import schema
+from pxerelay.config.budget import Budget, TooMuchError
 from pxerelay.config.data import Document, Map
 from pxerelay.config.places import RulePlaces, rules_of
 from pxerelay.config.resolve import Resolver
@@ -24,6 +25,12 @@ def last_day(value: Any) -> int:
     return FOREVER
 
 
+MOST_SHAPES = 64
+"""Ways of wildcards and blocks to fix digits: each is asked about addresses, and compared with all others."""
+
+_MOST_COMPARED = 2_000_000
+"""Comparisons of wildcards that overlap, some seconds' worth."""
+
 _UNUSABLE = Choice("?", ())
 """Keeps the place of a rule whose server is at fault."""
 
@@ -38,6 +45,8 @@ class RuleReader:
         self._exact: dict[bytes, Choice] = {}
         self._patterns: dict[Pattern, PatternRule] = {}
         self._dated: dict[Choice, Choice] = {}
+        self._shapes: set[int] = set()
+        self._order = {document.name: at for at, document in enumerate(documents)}
 
     def table(self) -> RuleTable:
         """Return the table; faults go to the resolver."""
@@ -62,8 +71,21 @@ class RuleReader:
                     self._exact[chaddr] = choice
             elif pattern in self._patterns:
                 self._report_double(document, key, pattern)
-            else:
+            elif self._is_known_shape(document, key, pattern):
                 self._patterns[pattern] = PatternRule(key, pattern, choice)
+
+    def _is_known_shape(self, document: Document, key: str, pattern: Pattern) -> bool:
+        """Whether a wildcard fixes the digits that others do, or may be the first of its kind."""
+        if pattern.mask not in self._shapes:
+            if len(self._shapes) >= MOST_SHAPES:
+                message = (
+                    f"'{key}' fixes other digits than all wildcards before it, which do so in {MOST_SHAPES} "
+                    "ways already; write it as several rules that fix the digits which others fix"
+                )
+                self._resolver.fault(document, ("rules", key), message, key=True)
+                return False
+            self._shapes.add(pattern.mask)
+        return True
 
     def _choice(self, document: Document, key: str, value: Any) -> Choice | None:
         """Resolve what a rule says; equal choices with an end are one object, as those without one are."""
@@ -96,16 +118,29 @@ class RuleReader:
         for rule in self._patterns.values():
             shapes.setdefault(rule.pattern.mask, []).append(rule)
         masks = sorted(shapes)
-        for at, mask in enumerate(masks):
-            for other in masks[:at]:
-                if mask.bit_count() == other.bit_count():
-                    settling = [
-                        m for m in masks if m.bit_count() > mask.bit_count() and m & (mask | other) == m
-                    ]
-                    self._compare(shapes[other], shapes[mask], mask & other, settling)
+        message = (
+            f"wildcards overlap in more ways than can be looked through ({_MOST_COMPARED}), "
+            "which may send one MAC to different servers; fix the same digits in more of them"
+        )
+        budget = Budget(_MOST_COMPARED, message)
+        try:
+            for at, mask in enumerate(masks):
+                for other in masks[:at]:
+                    if mask.bit_count() == other.bit_count():
+                        settling = [
+                            m for m in masks if m.bit_count() > mask.bit_count() and m & (mask | other) == m
+                        ]
+                        self._compare(shapes[other], shapes[mask], mask & other, settling, budget)
+        except TooMuchError as error:
+            self._resolver.fault(self._documents[0], (), str(error))
 
     def _compare(
-        self, some: list[PatternRule], others: list[PatternRule], common: int, settling: Sequence[int]
+        self,
+        some: list[PatternRule],
+        others: list[PatternRule],
+        common: int,
+        settling: Sequence[int],
+        budget: Budget,
     ) -> None:
         """Report each of `others` that clashes with one of `some`; once each is enough.
 
@@ -120,6 +155,7 @@ class RuleReader:
             servers = frozenset(rule.choice.servers)
             rivals = (rival for choice, rivals in group.items() if choice != servers for rival in rivals)
             for rival in rivals:
+                budget.spend(1 + len(settling))
                 if _UNUSABLE not in (rival.choice, rule.choice) and not self._settled(rival, rule, settling):
                     self._report_ambiguous(rival, rule)
                     break
@@ -136,11 +172,10 @@ class RuleReader:
 
     def _report_ambiguous(self, rule: PatternRule, rival: PatternRule) -> None:
         places = [(self._places.of(entry.pattern), entry) for entry in (rule, rival)]
-        order = {document.name: at for at, document in enumerate(self._documents)}
-        places.sort(key=lambda item: (order[item[0].document.name], item[0].mark))
+        places.sort(key=lambda item: (self._order[item[0].document.name], item[0].mark))
         (first, one), (second, two) = places
         both = _overlap(one, two)
-        self._resolver.findings.append(
+        self._resolver.note(
             second.document.finding(
                 second.mark,
                 f"'{two.text}' ({two.choice.label}) and '{one.text}' ({one.choice.label}) in "

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address
 from typing import Any
 
 from pxerelay.config import schema
 from pxerelay.config.data import Document, List, Map
-from pxerelay.config.findings import Finding, did_you_mean
+from pxerelay.config.findings import MOST, MOST_HINTS, Finding, did_you_mean
 from pxerelay.policy.rules import Choice
 from pxerelay.policy.servers import Host, Pool, Probing, Strategy, Target, can_be_server
 from pxerelay.wire.mac import MacError, parse_mac
@@ -24,12 +24,20 @@ NOBODY = bytes.fromhex("027078650000")
 administered, IEEE 802, 8.4), with `pxe` in it."""
 
 
+MOST_SERVERS = 64
+"""Servers that one request may go to, and addresses of one name."""
+
+
+class EnoughError(Exception):
+    """There are so many faults that others need not be looked for."""
+
+
 class Resolver:
     """Knows the `servers:` of the main file, and notes every fault that it is told of or meets.
 
     `servers` holds the addresses, DNS names or the pool behind each name; `mentioned` every host that
-    requests may go to; `findings` grows. Values of a shape that the schema refuses
-    resolve to nothing, without a fault.
+    requests may go to, `leaseless` those that the file says give no addresses; `findings` grows. Values of
+    a shape that the schema refuses resolve to nothing, without a fault.
     """
 
     def __init__(self, main: Document) -> None:
@@ -37,6 +45,7 @@ class Resolver:
         self.findings: list[Finding] = []
         self.servers: dict[str, tuple[Target, ...]] = {}
         self.mentioned: set[Host] = set()
+        self.leaseless: set[Target] = set()
         self._choices: dict[str, Choice | None] = {}
         servers = main.data.get("servers") if isinstance(main.data, Map) else None
         if isinstance(servers, Map):
@@ -45,8 +54,18 @@ class Resolver:
     def fault(
         self, document: Document, path: Sequence[str | int], message: str, *, key: bool = False
     ) -> None:
-        """Note a fault at the value of a path, or at its key."""
-        self.findings.append(document.finding(document.mark_of(path, key=key), message))
+        """Note a fault at the value of a path, or at its key; EnoughError if there are too many."""
+        self.note(document.finding(document.mark_of(path, key=key), message))
+
+    def note(self, finding: Finding) -> None:
+        """Note a fault; EnoughError if there are too many."""
+        self.findings.append(finding)
+        if len(self.findings) > MOST:
+            raise EnoughError
+
+    def hint(self, name: str, known: Iterable[str]) -> str:
+        """Return what may have been meant; nothing where there are very many faults already."""
+        return did_you_mean(name, known) if len(self.findings) < MOST_HINTS else ""
 
     def choice(self, document: Document, value: Any, path: Sequence[str | int]) -> Choice | None:
         """Resolve a choice; equal ones are one object."""
@@ -82,8 +101,12 @@ class Resolver:
                     self.mentioned.add(address)
                     found[address] = None
             else:
-                hint = did_you_mean(item, self.servers) or "; name it under `servers:`"
+                hint = self.hint(item, self.servers) or "; name it under `servers:`"
                 self.fault(document, here, f"unknown server '{item}'{hint}")
+            if len(found) > MOST_SERVERS:
+                message = f"more than {MOST_SERVERS} servers would get a copy of each request; name fewer"
+                self.fault(document, path, message)
+                break
         return tuple(found)
 
     def _address(self, document: Document, item: Any, path: Sequence[str | int]) -> IPv4Address | None:
@@ -105,6 +128,8 @@ class Resolver:
             if isinstance(value, Map):
                 found = self._hosts(value.get("addresses"), (*path, "addresses"))
                 self.servers[name] = self._strategic(name, value, found)
+                if value.get("leases") is False:
+                    self.leaseless.update(self.servers[name])
             else:
                 found = self._hosts(value, path)
                 self.servers[name] = tuple(found)
@@ -112,6 +137,10 @@ class Resolver:
 
     def _hosts(self, value: Any, path: tuple[str | int, ...]) -> list[Host]:
         found: list[Host] = []
+        if isinstance(value, List) and len(value) > MOST_SERVERS:
+            message = f"{len(value)} addresses of one server; name at most {MOST_SERVERS}"
+            self.fault(self.main, path, message)
+            return []
         for at, item in enumerate(value if isinstance(value, List) else [value]):
             if isinstance(item, str) and schema.pattern_of("hostname").search(item):
                 found.append(item.rstrip(".").lower())

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pxerelay.config import keywords
 from pxerelay.config.data import Document
-from pxerelay.config.findings import Finding, did_you_mean
+from pxerelay.config.findings import MOST, MOST_HINTS, Finding, did_you_mean
 from pxerelay.wire.text import printable
 
 if TYPE_CHECKING:
@@ -43,8 +43,18 @@ def _errors(data: Any, definition: str | None) -> Iterator[ValidationError]:
     if keywords.meets(data, wanted, wanted["$defs"]):
         return
     from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
 
-    yield from Draft202012Validator(wanted).iter_errors(data)
+    validator = extend(Draft202012Validator, {"uniqueItems": _unique_items})  # type: ignore[no-untyped-call]
+    yield from validator(wanted).iter_errors(data)
+
+
+def _unique_items(_validator: Any, wanted: bool, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    """Look for the same item twice, in a time that grows with the list: jsonschema compares each with all."""
+    from jsonschema import ValidationError
+
+    if not keywords.unique_items(instance, wanted=wanted):
+        yield ValidationError("an item stands there twice")
 
 
 def _only(whole: Mapping[str, Any], definition: str) -> dict[str, Any]:
@@ -77,7 +87,10 @@ def findings(document: Document, definition: str | None = None) -> list[Finding]
     found: list[Finding] = []
     for error in _errors(_without_plain_rules(document.data), definition):
         for leaf in _leaves(error):
-            found.extend(_explain(document, leaf))
+            for finding in _explain(document, leaf, hints=len(found) < MOST_HINTS):
+                found.append(finding)
+                if len(found) > MOST:
+                    return found
     return found
 
 
@@ -132,7 +145,7 @@ _OF_ANOTHER_KIND = frozenset({"type", "const", "enum", "anyOf"})
 """What branches for other kinds of values complain of, at the value itself."""
 
 
-def _explain(document: Document, error: ValidationError) -> Iterator[Finding]:
+def _explain(document: Document, error: ValidationError, *, hints: bool) -> Iterator[Finding]:
     path = list(error.absolute_path)
     label = _label(path)
     part: Any = error.schema
@@ -148,7 +161,8 @@ def _explain(document: Document, error: ValidationError) -> Iterator[Finding]:
         for key in instance:
             if key not in known:
                 mark = document.mark_of([*path, key], key=True)
-                yield document.finding(mark, f"{label}unknown key '{key}'{did_you_mean(key, known)}")
+                hint = did_you_mean(key, known) if hints else ""
+                yield document.finding(mark, f"{label}unknown key '{key}'{hint}")
     elif error.validator == "required":
         missing = error.message.split("'")[1]
         meaning = part.get("properties", {}).get(missing, {}).get("description", "")

@@ -15,7 +15,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pxerelay.daemon.slots import Slot, Slots
 from pxerelay.daemon.stream import Stream, follow
+from pxerelay.linux import peers
 from pxerelay.linux.localsocket import LocalSocket
 from pxerelay.linux.log import LOGGER, Limiter
 from pxerelay.linux.tasks import end
@@ -31,8 +33,8 @@ _REQUEST_LIMIT = 4096
 _PEER_TIMEOUT = 5.0
 """Seconds a peer may take to say what it wants, and again to take its answer."""
 
-_CONNECTIONS = 16
-"""Peers that are served at once; others wait until one of them is done."""
+_PEERS, _PEERS_EACH = 64, 16
+"""Peers that are served at a time, and those of one user."""
 
 _ACCEPT_RETRY = 1.0
 """Seconds until the next connection is taken after one could not be, for want of descriptors."""
@@ -43,47 +45,78 @@ class ControlServer:
 
     def __init__(self, path: Path, handlers: Mapping[str, Handler]) -> None:
         """Listen; TakenError if another daemon does so there, OSError if it can't be done."""
+        self._path = path
         self._handlers = handlers
-        self._local = LocalSocket(path, folder=True)
-        self._slots = asyncio.Semaphore(_CONNECTIONS)
+        self._slots = Slots(_PEERS, _PEERS_EACH)
         self._limiter = Limiter()
-        self._tasks = {asyncio.get_running_loop().create_task(self._accept())}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._listen()
+
+    def _listen(self) -> None:
+        self._local = LocalSocket(self._path, folder=True)
+        self._accepting = asyncio.get_running_loop().create_task(self._accept(self._local.socket))
+
+    async def renew(self) -> bool:
+        """Make the socket again if somebody has removed it; whether that was so.
+
+        Raises as the constructor does; nobody is hung up on.
+        """
+        if self._local.is_there:
+            return False
+        before, accepting = self._local, self._accepting
+        self._listen()
+        await end({accepting})
+        before.close()
+        return True
 
     async def close(self) -> None:
         """Stop, hang up on everybody, and remove the socket if it is still ours."""
         self._local.unlink()
-        await end(self._tasks)
+        await end({self._accepting, *self._tasks})
         self._local.close()
 
-    async def _accept(self) -> None:
+    async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await self._slots.acquire()
             try:
-                peer, _ = await loop.sock_accept(self._local.socket)
+                peer, _ = await loop.sock_accept(listening)
             except OSError as error:
                 if self._limiter.allow(error.errno, loop.time()) is not None:
                     LOGGER.warning("could not take a connection to the control socket: %s", error.strerror)
-                self._slots.release()
                 await asyncio.sleep(_ACCEPT_RETRY)
                 continue
-            task = loop.create_task(self._serve(peer))
-            self._tasks.add(task)
-            task.add_done_callback(self._done)
+            self._admit(peer)
+            await asyncio.sleep(0)  # packets have their turn, and who had to go is gone
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._slots.release()
-
-    async def _serve(self, peer: socket.socket) -> None:
-        try:
-            reader, writer = await asyncio.open_unix_connection(sock=peer, limit=_REQUEST_LIMIT)
-        except OSError:
+    def _admit(self, peer: socket.socket) -> None:
+        """Serve a peer, if there is a slot for it; else tell it so."""
+        slot = self._slots.take(peers.user(peer))
+        if slot is None:
+            with contextlib.suppress(OSError):
+                peer.send(_BUSY)
             peer.close()
             return
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            self._slots.give_back(slot)
+            if task.cancelled():  # perhaps before it began
+                peer.close()
+
+        task = asyncio.get_running_loop().create_task(self._serve(peer, slot))
+        slot.leave = task.cancel
+        self._tasks.add(task)
+        task.add_done_callback(done)
+
+    async def _serve(self, peer: socket.socket, slot: Slot) -> None:
+        try:
+            reader, writer = await asyncio.open_unix_connection(sock=peer, limit=_REQUEST_LIMIT)
+        except BaseException:
+            peer.close()
+            raise
         handed_over = False
         try:
-            reply = await self._answer(reader)
+            reply = await self._answer(reader, slot)
             if isinstance(reply, Stream):
                 handed_over = True
                 self._follow(reply, reader, writer)
@@ -100,7 +133,7 @@ class ControlServer:
                     await writer.wait_closed()
 
     def _follow(self, stream: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve a stream in a task of its own: its place is free for the next peer."""
+        """Serve a stream in a task of its own: its slot is free for the next peer."""
 
         def done(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
@@ -111,11 +144,19 @@ class ControlServer:
         self._tasks.add(task)
         task.add_done_callback(done)
 
-    async def _answer(self, reader: asyncio.StreamReader) -> Response:
+    async def _answer(self, reader: asyncio.StreamReader, slot: Slot) -> Response:
         try:
             line = await asyncio.wait_for(reader.readline(), _PEER_TIMEOUT)
             request = json.loads(line)
             handler = self._handlers[request["command"]]
         except (ValueError, TypeError, KeyError, RecursionError):
             return {"error": f'a request is one line such as {{"command": "{next(iter(self._handlers))}"}}'}
-        return await handler(request)
+        slot.busy = True
+        try:
+            return await handler(request)
+        finally:
+            slot.busy = False
+            self._slots.served(slot)
+
+
+_BUSY = b'{"error": "as many commands of this user are being carried out as may be; try again in a moment"}\n'

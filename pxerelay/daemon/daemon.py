@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import importlib
 import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pxerelay import __version__
 from pxerelay.config.findings import ConfigError
@@ -20,6 +19,7 @@ from pxerelay.config.places import RulePlaces
 from pxerelay.daemon import loader_process, stats
 from pxerelay.daemon.active_config import ActiveConfig
 from pxerelay.daemon.control import ControlServer
+from pxerelay.daemon.export import Export
 from pxerelay.daemon.handlers import Handlers
 from pxerelay.daemon.healthcheck import HealthCheck
 from pxerelay.daemon.loader import loaded
@@ -34,15 +34,16 @@ from pxerelay.linux.localsocket import TakenError
 from pxerelay.linux.log import LOGGER
 from pxerelay.linux.tasks import end
 from pxerelay.linux.vrfs import VrfSockets
+from pxerelay.linux.ways import Ways
 from pxerelay.policy.model import Config
 from pxerelay.policy.ports import Change, Link, PortTable, vrfs_to_hear
 from pxerelay.policy.resolved import ResolvedName, ResolvedNames
 from pxerelay.relay.account import Narrator
+from pxerelay.relay.askers import Askers
 from pxerelay.relay.relay import Relay
-from pxerelay.wire import packet
 
-if TYPE_CHECKING:
-    from pxerelay.daemon.exporter import Exporter
+_NAMES_WAITED_FOR = 1.0
+"""Seconds that the end of the start waits for DNS answers; packets do not wait for it."""
 
 _LONGEST_ERROR = 500
 """Characters of an error that `status` and the service manager are told."""
@@ -65,16 +66,17 @@ class Daemon:
         self._config_path = config_path
         self._control_path = control_path
         self._debug = debug
-        self._exporter: Exporter | None = None
-        self._no_exporter: str | None = None
+        self._export = Export(self.status)
+        self._control: ControlServer | None = None
         self._active: ActiveConfig
         self._relay_now: Relay
-        self._asked: dict[packet.Transaction, str] = {}
+        self._askers = Askers()
         self._last_error: str | None = None
         self._last_reload_at: datetime | None = None  # there was none since the start
         self._alarm = Alarm(self._follow_clock)
         self._answers = ResolvedNames()
         self._has_names = asyncio.Event()
+        self._naming: asyncio.Task[None]
         self._questioner = names.DnsClient(self._take_late_answer)
         self._teller = names.DnsLog()
         self._links: Mapping[int, Link] = {}
@@ -121,6 +123,8 @@ class Daemon:
         except (LoadError, OSError) as error:
             raise StartError(str(error)) from error
         udp, link = stack.enter_context(_open_sockets())
+        self._ways = Ways()
+        stack.callback(self._ways.close)
         self._traffic = Traffic(udp, link)
         stack.callback(self._traffic.close)
         self._vrfs = VrfSockets(udp, self._traffic.readable, self._apply_again)
@@ -128,14 +132,16 @@ class Daemon:
         stack.callback(self._alarm.close)
         self._healthcheck = HealthCheck(self._traffic, self._apply_again)
         stack.callback(self._healthcheck.close)
-        stack.push_async_callback(self._export, None)
+        stack.push_async_callback(self._export.serve, None)
         self._links = (await listing).links
-        self._apply(held, await self._ask_names(held.loaded.config))
+        self._apply(held, self._answers.renewed(dict.fromkeys(held.loaded.config.dns_names, names.NOT_YET)))
         stack.callback(Listener(udp, self._traffic.readable).close)
-        await self._export(held.config.metrics)
-        server = self._open_control()
-        if server:
-            stack.push_async_callback(server.close)
+        self._naming = asyncio.get_running_loop().create_task(self._renew_names())
+        stack.push_async_callback(end, (self._naming,))
+        await asyncio.wait((self._naming,), timeout=_NAMES_WAITED_FOR)
+        await self._export.serve(held.config.metrics)
+        stack.push_async_callback(self._close_control)
+        await self._renew_control()
         self._report_start()
         memory.settle()
         notify.notify("READY=1", self._status_text())
@@ -166,6 +172,11 @@ class Daemon:
             self._next_reload = None
             notify.reloading()
             try:
+                await self._renew_control()
+            except StartError as error:
+                LOGGER.warning("%s", error)
+            self._export.renew(self._active.config.metrics)
+            try:
                 held = await self._load()
                 answers = await self._ask_names(held.loaded.config)
                 await asyncio.sleep(0)  # packets first, here and below
@@ -174,7 +185,7 @@ class Daemon:
                 return self._refuse(error)
             self._last_error = None
             self._last_reload_at = held.since
-            await self._export(held.config.metrics)
+            await self._export.serve(held.config.metrics)
             await asyncio.sleep(0)
             memory.give_back()
             LOGGER.info("reloaded %s: %s", self._config_path, self._summary())
@@ -227,7 +238,7 @@ class Daemon:
             },
             "metrics": {
                 "at": self._active.config.metrics,
-                "error": self._exporter.error if self._exporter else self._no_exporter,
+                "error": self._export.error,
             },
             "counters": traffic.totals(),
             "traffic": stats.traffic(relay, traffic.ledger.counters),
@@ -241,27 +252,13 @@ class Daemon:
     async def _answer_status(self, _: Mapping[str, Any]) -> dict[str, Any]:
         return self.status()
 
-    async def _export(self, at: str | None) -> None:
-        """Serve metrics at a place from now on, or nowhere."""
-        self._no_exporter = None
-        if self._exporter is None and at is not None:  # its libraries take memory, and not everybody wants it
-            try:
-                module = await asyncio.to_thread(importlib.import_module, "pxerelay.daemon.exporter")
-            except ImportError as error:
-                self._no_exporter = str(error)
-                LOGGER.warning("no metrics: %s", error)
-                return
-            self._exporter = module.Exporter(self.status)
-        if self._exporter is not None:
-            self._exporter.listen(at)
-
     def _apply(self, held: ActiveConfig, answers: ResolvedNames) -> None:
         """Put a configuration or new answers into force: build, then swap."""
         held, healthcheck = held.on(clock.today()), self._healthcheck
         config = held.config
-        table = PortTable(config, self._links.values(), socket.gethostname())
-        sticky, links = healthcheck.sticky(config), self._links.values()
-        relay = Relay(config, table.ports, links, answers, healthcheck.standing, sticky, self._asked)
+        links, thought = self._links.values(), (healthcheck.standing, healthcheck.sticky(config))
+        table = PortTable(config, links, socket.gethostname())
+        relay = Relay(config, table.ports, links, answers, *thought, self._askers, self._ways.to)
         if held.dated:
             self._alarm.set(None if held.next_end is None else held.next_end + 1)
         else:
@@ -280,10 +277,10 @@ class Daemon:
 
     def _follow_network(self, change: Change) -> None:
         """Patch what depends on links and their addresses, where these changed."""
-        relay, held = self._relay_now, self._active
+        relay, described = self._relay_now, self._active.described(self._config_path)
         relay.follow(self._table.ports, change)
         self._traffic.follow(relay, change.indexes)
-        self._traffic.ledger.watches.obey(relay, self._table.names, held.described(self._config_path))
+        self._traffic.ledger.watches.obey(relay, self._table.names, described)
         self._hear_vrfs()
         self._port_log.tell(change.fresh)
         notify.notify(self._status_text())
@@ -315,14 +312,19 @@ class Daemon:
             LOGGER.info("%s", line)
 
     async def _follow_names(self) -> None:
-        """Ask for servers' DNS names again and again; what is in force stays until an answer differs."""
+        """Ask for servers' DNS names again and again."""
+        await self._naming
         while True:
             await self._has_names.wait()
             await asyncio.sleep(names.INTERVAL)
-            held = self._active
-            answers = await self._ask_names(held.loaded.config)
-            if answers != self._answers and held.loaded is self._active.loaded:  # no reload came in between
-                self._apply(self._active, answers)
+            await self._renew_names()
+
+    async def _renew_names(self) -> None:
+        """Ask for servers' DNS names; what is in force stays until an answer differs."""
+        held = self._active
+        answers = await self._ask_names(held.loaded.config)
+        if answers != self._answers and held.loaded is self._active.loaded:  # no reload came in between
+            self._apply(self._active, answers)
 
     async def _ask_names(self, config: Config) -> ResolvedNames:
         fresh = self._answers.renewed(await self._questioner.resolve(config.dns_names))
@@ -337,21 +339,31 @@ class Daemon:
             if fresh != self._answers:
                 self._apply(self._active, fresh)
 
-    def _open_control(self) -> ControlServer | None:
+    async def _renew_control(self) -> None:
+        """Listen at the control socket, also if it was removed or could not be made before; else say why not.
+
+        Raises StartError if another daemon has it; on a reload that is a warning.
+        """
         try:
-            return ControlServer(
-                self._control_path,
-                {
-                    "status": self._answer_status,
-                    "reload": lambda _: self.reload(),
-                    **Handlers(self._traffic, lambda: self._relay_now).handlers(),
-                },
-            )
+            if self._control is None:
+                self._control = ControlServer(
+                    self._control_path,
+                    {
+                        "status": self._answer_status,
+                        "reload": lambda _: self.reload(),
+                        **Handlers(self._traffic, lambda: self._relay_now).handlers(),
+                    },
+                )
+            elif await self._control.renew():
+                LOGGER.warning("the control socket %s was removed; it is there again", self._control_path)
         except TakenError as error:
             raise StartError(f"{error}: give this one a `--socket` of its own") from None
         except OSError as error:
             LOGGER.warning("no control socket at %s: %s", self._control_path, error.strerror)
-            return None
+
+    async def _close_control(self) -> None:
+        if self._control:
+            await self._control.close()
 
     def _report_start(self) -> None:
         LOGGER.info("pxerelay %s relays by %s: %s", __version__, self._config_path, self._summary())

@@ -1,18 +1,17 @@
 """Serves metrics over HTTP, to this host alone: on a loopback port or a Unix socket.
 
-The event loop takes connections, so that nothing wakes up while nobody asks. A few threads speak HTTP
-(wsgiref, prometheus-client), for as long as a peer may take, while packets flow.
+The event loop takes connections, reads what peers ask and sends the answers, so that nothing wakes up while
+nobody asks, and no peer holds up another (`slots`). Threads make answers of questions (wsgiref,
+prometheus-client), while packets flow.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import io
 import socket
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
@@ -21,25 +20,27 @@ from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
 from prometheus_client.core import Metric
 
 from pxerelay.daemon import metrics
+from pxerelay.daemon.slots import Slot, Slots
+from pxerelay.linux import peers
 from pxerelay.linux.localsocket import LocalSocket, TakenError
 from pxerelay.linux.log import LOGGER
 
 _PEER_TIMEOUT = 5.0
-"""Seconds for which a peer may say nothing, or take nothing of its answer."""
+"""Seconds for which a peer may take to say what it wants, and again to take its answer."""
 
-_DEADLINE = 10.0
-"""Seconds for all of it, also for one that says a little now and then."""
+_LONGEST_REQUEST = 16384
+"""Octets of a request with its headers."""
 
 _RETRY = 5.0
 """Seconds until a place where listening failed is tried again."""
 
 _THREADS = 2
-"""Peers that are served at once."""
+"""Answers that are made at once."""
 
-_WAITING = 8
-"""Peers beyond these that are not even heard."""
+_PEERS, _PEERS_EACH = 32, 8
+"""Peers at a time, and those of one user."""
 
-_BACKLOG = 16
+_BACKLOG = 128
 
 Status = Callable[[], dict[str, Any]]
 """Tells the daemon's state; to be called in the event loop."""
@@ -59,8 +60,11 @@ class Exporter:
         self.error: str | None = None
 
     def listen(self, at: str | None) -> None:
-        """Listen at `ADDRESS:PORT` or a path from now on; None: nowhere. A failure is logged."""
-        if at == self._at and (self._server or at is None):
+        """Listen at `ADDRESS:PORT` or a path from now on; None: nowhere. A failure is logged.
+
+        A socket whose file was removed is made again.
+        """
+        if at == self._at and (at is None or (self._server and self._server.is_there)):
             return
         told = self.error if at == self._at else None
         self.close()
@@ -116,64 +120,84 @@ class _Server:
         self._local: LocalSocket | None = None
         if at.startswith("/"):
             self._local = LocalSocket(Path(at))
-            listening = self._local.socket
+            self._listening = self._local.socket
         else:
-            listening = _loopback(at)
+            self._listening = _loopback(at)
         registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=registry)
         registry.register(_Collector(lambda: collect(self._loop)))
-        self._http = _Http(listening)
+        self._http = _Http()
         self._http.set_app(make_wsgi_app(registry))
         self._threads = ThreadPoolExecutor(_THREADS, "metrics")
-        self._peers: set[socket.socket] = set()
-        self._loop.add_reader(listening, self._accept)
+        self._slots = Slots(_PEERS, _PEERS_EACH)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop.add_reader(self._listening, self._accept)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether peers can find it still: a socket's file may have been removed."""
+        return self._local is None or self._local.is_there
 
     def close(self) -> None:
-        self._loop.remove_reader(self._http.socket)
+        self._loop.remove_reader(self._listening)
         if self._local:
             self._local.unlink()
-        self._http.socket.close()
-        for peer in self._peers:
-            _hang_up(peer)
+        self._listening.close()
+        for task in self._tasks:
+            task.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _accept(self) -> None:
         try:
-            peer, _ = self._http.socket.accept()
+            peer, _ = self._listening.accept()
         except OSError as error:
             if not isinstance(error, BlockingIOError):
                 self._rest()
             return
-        if len(self._peers) >= _THREADS + _WAITING:
+        peer.setblocking(False)
+        self._admit(peer)
+
+    def _admit(self, peer: socket.socket) -> None:
+        """Serve a peer, if there is a slot for it."""
+        slot = self._slots.take(peers.user(peer))
+        if slot is None:
             peer.close()
             return
-        self._peers.add(peer)
-        peer.setblocking(True)
-        served = self._loop.run_in_executor(self._threads, self._http.serve, peer)
-        deadline = self._loop.call_later(_DEADLINE, _hang_up, peer)
-        served.add_done_callback(partial(self._done, peer, deadline))
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            self._slots.give_back(slot)
+            peer.close()
+
+        task = self._loop.create_task(self._serve(peer, slot))
+        slot.leave = task.cancel
+        self._tasks.add(task)
+        task.add_done_callback(done)
 
     def _rest(self) -> None:
         """Try again in a moment: there is no descriptor left for another connection."""
-        self._loop.remove_reader(self._http.socket)
+        self._loop.remove_reader(self._listening)
         self._loop.call_later(1.0, self._again)
 
     def _again(self) -> None:
-        if self._http.socket.fileno() >= 0:
-            self._loop.add_reader(self._http.socket, self._accept)
+        if self._listening.fileno() >= 0:
+            self._loop.add_reader(self._listening, self._accept)
 
-    def _done(self, peer: socket.socket, deadline: asyncio.TimerHandle, served: asyncio.Future[None]) -> None:
-        deadline.cancel()
-        self._peers.discard(peer)
-        peer.close()
-        if not served.cancelled():
-            served.exception()  # a peer's failure is its own loss
-
-
-def _hang_up(peer: socket.socket) -> None:
-    """Let no thread wait any more for what a peer will say or take."""
-    with contextlib.suppress(OSError):
-        peer.shutdown(socket.SHUT_RDWR)
+    async def _serve(self, peer: socket.socket, slot: Slot) -> None:
+        reader, writer = await asyncio.open_connection(sock=peer, limit=_LONGEST_REQUEST)
+        try:
+            asked = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _PEER_TIMEOUT)
+            slot.busy = True
+            answer = await self._loop.run_in_executor(self._threads, self._http.answer, asked)
+            slot.busy = False
+            self._slots.served(slot)
+            writer.transport.set_write_buffer_limits(0)  # drain() then waits until all is written
+            writer.write(answer)
+            await asyncio.wait_for(writer.drain(), _PEER_TIMEOUT)
+        except (OSError, EOFError, asyncio.TimeoutError, asyncio.LimitOverrunError):
+            pass  # the peer went away, or said or took nothing: its own loss
+        finally:
+            writer.transport.abort()  # close() would wait for a peer that takes nothing
 
 
 def _loopback(at: str) -> socket.socket:
@@ -190,28 +214,39 @@ def _loopback(at: str) -> socket.socket:
 
 
 class _Http(WSGIServer):
-    """Speaks HTTP on a socket that listens already."""
+    """Speaks HTTP, without a socket: what a peer asked in, the answer out."""
 
-    def __init__(self, listening: socket.socket) -> None:
+    def __init__(self) -> None:
         super().__init__(("", 0), _Handler, bind_and_activate=False)
         self.socket.close()
-        self.socket = listening
         self.server_name, self.server_port = "localhost", 0
         self.setup_environ()
 
-    def serve(self, peer: socket.socket) -> None:
-        """Answer one peer, in a thread."""
-        with contextlib.suppress(OSError):
-            self.process_request(peer, ("local", 0))
+    def answer(self, asked: bytes) -> bytes:
+        """Return the answer to a request; takes its time, and so is called in a thread."""
+        connection = _Memory(asked)
+        _Handler(connection, ("local", 0), self)  # type: ignore[arg-type]  # it reads and writes, and no more
+        return bytes(connection.answer)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a peer that goes away is its own loss."""
+
+class _Memory:
+    """What wsgiref takes for a connection."""
+
+    def __init__(self, asked: bytes) -> None:
+        self._asked = asked
+        self.answer = bytearray()
+
+    def makefile(self, *_: object) -> io.BytesIO:
+        """Return what is read from."""
+        return io.BytesIO(self._asked)
+
+    def sendall(self, octets: bytes) -> None:
+        """Take a part of the answer."""
+        self.answer += octets
 
 
 class _Handler(WSGIRequestHandler):
     """One connection, one request."""
-
-    timeout = _PEER_TIMEOUT
 
     def get_stderr(self) -> Any:
         """Return where wsgiref tells of faults that were logged before."""

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pxerelay.daemon import prober, survey, trace_stream
+from pxerelay.daemon import hearing, prober, survey, trace_stream
 from pxerelay.daemon.control import Handler, Response
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.relay import survey_request
@@ -27,7 +27,13 @@ class Handlers:
 
     def handlers(self) -> dict[str, Handler]:
         """Return what answers which command."""
-        return {"probe": self._probe, "survey": self._survey, "trace": self._trace, "unknown": self._unknown}
+        return {
+            "probe": self._probe,
+            "survey": self._survey,
+            "hear": self._hear,
+            "trace": self._trace,
+            "unknown": self._unknown,
+        }
 
     async def _probe(self, request: Mapping[str, Any]) -> Response:
         """Ask servers in the name of a client, as `pxerelay probe` wants it."""
@@ -42,6 +48,17 @@ class Handlers:
             return {"asked": await survey.ask(self._traffic, self._relay(), survey_request.read(request))}
         except survey_request.SurveyError as error:
             return {"error": str(error)}
+
+    async def _hear(self, request: Mapping[str, Any]) -> Response:
+        """Listen for a message of `pxerelay doctor`."""
+        try:
+            sound = hearing.read(request)
+            return {"heard": await hearing.listen(self._traffic.questions, self._name, sound)}
+        except hearing.HearingError as error:
+            return {"error": str(error)}
+
+    def _name(self, interface: int) -> str:
+        return self._traffic.names.get(interface, str(interface))
 
     async def _trace(self, request: Mapping[str, Any]) -> Response:
         """Follow clients, as `pxerelay trace` wants it."""

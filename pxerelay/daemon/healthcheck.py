@@ -14,6 +14,7 @@ from datetime import datetime, timedelta, timezone
 from ipaddress import IPv4Address
 from typing import Any
 
+from pxerelay.daemon.health_log import HealthLog
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux import sockets
 from pxerelay.linux.log import LOGGER
@@ -57,6 +58,7 @@ class HealthCheck:
         self._traffic = traffic
         self._renew = renew
         self._health = Health()
+        self._log = HealthLog()
         self._relay: Relay
         self._timer: asyncio.TimerHandle | None = None
         self._asked_at: dict[IPv4Address, float] = {}
@@ -75,6 +77,7 @@ class HealthCheck:
         for times in (self._asked_at, self._tried_at):
             for address in times.keys() - self._health.addresses:
                 del times[address]
+        self._log.keep(self._health.addresses)
         if not relay.config.pools:
             self.close()
             self.standing, self._sticky = ALL_UP, StickyClients()
@@ -112,6 +115,15 @@ class HealthCheck:
         now = loop.time()
         self._timer = loop.call_later(_LOOKS_EVERY, self._look)
         self._sticky.pass_time(now)
+        self._judge()
+        self._try(now)
+        self._ask(now)
+
+    def _judge(self) -> None:
+        """Think anew of the servers, and have the relay know."""
+        if self._timer is None:
+            return  # closed
+        now = asyncio.get_running_loop().time()
         self._health.judge(self._traffic.ledger.transactions.record, now)
         standing, before = self._health.standing(now), self.standing
         self._tell_news()
@@ -123,11 +135,9 @@ class HealthCheck:
             except BaseException:
                 self.standing = before  # so that the next look tries it again
                 raise
-        self._try(now)
-        self._ask(now)
 
     def _tell_news(self) -> None:
-        for warn, text in self._health.news:
+        for warn, text in self._log.lines(self._health.news, asyncio.get_running_loop().time()):
             (LOGGER.warning if warn else LOGGER.info)("%s", text)
         self._health.news.clear()
 
@@ -161,11 +171,11 @@ class HealthCheck:
 
     def _ask(self, now: float) -> None:
         """Ask the servers that are due, those that are in doubt at once."""
-        for pool, address, urgent in self._health.to_ask():
+        for pool, address, seconds in self._health.to_ask():
             probing = pool.probing
             if probing is None or address in self._asking:
                 continue
-            if urgent or now - self._asked_at.get(address, -probing.every) >= probing.every:
+            if now - self._asked_at.get(address, -seconds) >= seconds:
                 self._asked_at[address] = now
                 self._ask_one(pool, address, probing)
 
@@ -178,6 +188,8 @@ class HealthCheck:
                 self._traffic.ledger.transactions.heard(number(address.packed), loop.time())
             self._health.asked(address, loop.time(), answered=answered)
             self._tell_news()
+            if not answered:
+                loop.call_soon(self._judge)  # clients that ask again now are in time for the next server
 
         self._asking.add(address)
         try:

@@ -6,9 +6,10 @@ Only the daemon reads what the child says (`loader_child`), and only from the on
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import pickle
-from collections.abc import Sequence
+import subprocess
 from typing import IO, Any
 
 from pxerelay import __version__
@@ -16,8 +17,14 @@ from pxerelay.config.findings import ConfigError
 from pxerelay.config.loaded import Loaded
 from pxerelay.daemon.loader_process import LoadError, Loading
 
-LIMIT = 600.0
-"""Seconds that loading may take, a hundred times what the largest mappings need."""
+LIMIT = 30.0
+"""Seconds that loading may take; a million rules take half of that on a small machine that is busy."""
+
+_REAPING = 1.0
+"""Seconds that a child which was killed may take to end; one that waits for a dead disk takes longer."""
+
+_EVERY = 0.01
+"""Seconds from one look at it to the next."""
 
 _TOLD = 2000
 """Octets of what a child that crashed said, the last ones, that are told."""
@@ -29,14 +36,15 @@ async def loaded(loading: Loading) -> Loaded:
     Raises ConfigError as `load` does, LoadError or OSError if it could not be done. Cancelling this
     ends the child.
     """
-    with loading.process as process:
-        try:
-            out, said = await asyncio.wait_for(_outputs(loading), LIMIT)
-            code = process.wait()  # both streams have ended, and so has the child
-        except asyncio.TimeoutError:
-            raise LoadError(f"loading took longer than {LIMIT:.0f} s") from None
-        finally:
-            process.kill()
+    process = loading.process
+    try:
+        out, said, code = await asyncio.wait_for(_outcome(process), LIMIT)
+    except asyncio.TimeoutError:
+        raise LoadError(f"loading took longer than {LIMIT:.0f} s, and was given up") from None
+    finally:
+        process.kill()
+        with contextlib.suppress(asyncio.TimeoutError):  # whoever starts the next child reaps this one
+            await asyncio.wait_for(_end(process), _REAPING)
     if code != 0:
         raise LoadError(f"the loader failed ({_end_of(code)}){_last_line(said)}")
     version, _, pickled = out.partition(b"\n")
@@ -48,8 +56,17 @@ async def loaded(loading: Loading) -> Loaded:
     raise ConfigError(result)
 
 
-async def _outputs(loading: Loading) -> Sequence[bytes]:
-    return await asyncio.gather(_all_of(loading.process.stdout), _all_of(loading.process.stderr))
+async def _outcome(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes, int]:
+    """Return what a child wrote to its two streams, and its exit code."""
+    out, said = await asyncio.gather(_all_of(process.stdout), _all_of(process.stderr))
+    return out, said, await _end(process)
+
+
+async def _end(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a child's end, and let everything else go on meanwhile."""
+    while (code := process.poll()) is None:
+        await asyncio.sleep(_EVERY)
+    return code
 
 
 async def _all_of(stream: IO[bytes] | None) -> bytes:

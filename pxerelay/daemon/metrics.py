@@ -25,7 +25,7 @@ from pxerelay.policy.rules import Reason
 from pxerelay.relay.counters import OTHER
 from pxerelay.relay.decision import SUSPICIOUS, Drop
 
-_MOST_ZEROS = 2500
+_MOST_ZEROS = 4000
 """Series of one metric that are there before they count; where there would be more, none is."""
 
 WATCHED = SUSPICIOUS | {Drop.NOT_RESOLVED, Drop.NO_INTERFACE}

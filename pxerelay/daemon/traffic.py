@@ -146,7 +146,7 @@ class Traffic:
         self._storm = self._storms.busy(len(batch), now)
         try:
             if self.ledger.unknown.looks_again(now):
-                self._pipeline.meet_anew()
+                self._pipeline.pass_time(now)
             watched = watches.wanting(batch, now) if watches else _NOBODY
             decided = self._pipeline.decide(batch, now, watched, each_alone=self.narrator is not None)
             for outcome in decided.outcomes:

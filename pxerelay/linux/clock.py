@@ -1,4 +1,7 @@
-"""The system's clock: which day it is here, and to be woken when another one begins or the clock is set."""
+"""The system's clock: which day it is here, and to be woken when another one begins.
+
+Also where that is because somebody has set the clock, or the time zone.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,11 @@ _TFD_TIMER_ABSTIME, _TFD_TIMER_CANCEL_ON_SET = 1, 2
 _ITIMERSPEC = struct.Struct("@4l")
 """Seconds and nanoseconds of the interval, none; seconds and nanoseconds of the time (timerfd_create(2))."""
 
-_LATEST = (1 << (8 * struct.calcsize("@l") - 1)) - 1
-"""The last second that a timer can be set to."""
-
 _EXPIRATIONS = 8
 """Octets that a timer is read with."""
 
-_QUARTER_OF_AN_HOUR = 900
+_MINUTE, _QUARTER_OF_AN_HOUR = 60, 900
+"""Seconds."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.timerfd_settime.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
@@ -52,25 +53,29 @@ def beginning(day: int) -> float:
 
 
 class Alarm:
-    """Calls a function when a day has begun, and at once whenever somebody sets the system's clock.
+    """Calls a function when a day has begun, and whenever somebody sets the system's clock or time zone.
 
-    Where it is not set it has no descriptor, and nothing wakes up.
+    Setting the clock rings at once. Nothing tells of another time zone (`timedatectl set-timezone` exchanges
+    /etc/localtime), so it is looked at each full minute, which is when days begin in every zone of today.
+    Where the alarm is not set it has no descriptor, and nothing wakes up.
     """
 
     def __init__(self, ring: Callable[[], None]) -> None:
         self._ring = ring
         self._descriptor: int | None = None
+        self._day: int | None = None
+        self._since = 0
 
     def set(self, day: int | None) -> None:
-        """Ring when a day begins; None is a day that never comes, and only setting the clock rings."""
+        """Ring when a day has begun, or it is an earlier day than today.
+
+        None is a day that never comes: only setting the clock or the time zone back rings.
+        """
         if self._descriptor is None:
             self._descriptor = _checked(_libc.timerfd_create(_CLOCK_REALTIME, _TFD_NONBLOCK | _TFD_CLOEXEC))
             asyncio.get_running_loop().add_reader(self._descriptor, self._expired)
-        at = _LATEST
-        with contextlib.suppress(OverflowError):  # past what a 32-bit system can count
-            at = _LATEST if day is None else int(beginning(day))
-        flags = _TFD_TIMER_ABSTIME | _TFD_TIMER_CANCEL_ON_SET
-        _checked(_libc.timerfd_settime(self._descriptor, flags, _ITIMERSPEC.pack(0, 0, at, 0), None))
+        self._day, self._since = day, today()
+        self._wind()
 
     def close(self) -> None:
         """Ring no more."""
@@ -79,10 +84,27 @@ class Alarm:
             os.close(self._descriptor)
             self._descriptor = None
 
+    def _wind(self) -> None:
+        """Have the timer expire at the next full minute, or when the day begins if that is earlier."""
+        at = int(time.time()) // _MINUTE * _MINUTE + _MINUTE
+        with contextlib.suppress(OverflowError):  # past what a 32-bit system can count
+            at = at if self._day is None else min(at, int(beginning(self._day)))
+        flags = _TFD_TIMER_ABSTIME | _TFD_TIMER_CANCEL_ON_SET
+        _checked(_libc.timerfd_settime(self._descriptor, flags, _ITIMERSPEC.pack(0, 0, at, 0), None))
+
     def _expired(self) -> None:
-        with contextlib.suppress(OSError):  # ECANCELED: the clock was set; EAGAIN: it was set anew in between
+        was_set = False
+        try:
             os.read(self._descriptor or 0, _EXPIRATIONS)
-        self._ring()
+        except BlockingIOError:
+            return  # it was wound anew in between
+        except OSError:
+            was_set = True  # ECANCELED
+        now = today()
+        if was_set or now < self._since or (self._day is not None and now >= self._day):
+            self._ring()
+        else:
+            self._wind()
 
 
 def _checked(result: int) -> int:

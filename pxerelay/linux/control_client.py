@@ -16,8 +16,16 @@ from typing import Any
 
 from pxerelay.linux.localsocket import check_length
 
-ANSWER_TIMEOUT = 60.0
-"""Seconds a command waits for its turn, and again for its answer: a reload reads and checks every rule."""
+TIMEOUT = 2.0
+"""Seconds within which a daemon that is well answers, unless somebody says otherwise."""
+
+_TAKES = {"reload": 60.0, "probe": 40.0, "survey": 60.0, "unknown": 20.0, "trace": 20.0, "hear": 20.0}
+"""Seconds that a command may take beside these: a reload reads and checks every rule, servers have time to
+answer. Before it is sent, the daemon has to answer another one in time; who hangs is found out by that."""
+
+_LARGEST = 16 << 20
+"""Octets of one line of an answer. All clients that the daemon remembers (`unknown`) are about 12 MB if each
+of them says the worst that it can."""
 
 _TIMEVAL = struct.Struct("@ll")
 """Seconds and microseconds (SO_SNDTIMEO, socket(7))."""
@@ -33,12 +41,20 @@ def default_path() -> Path:
 
 
 class AnswerStream:
-    """The lines of JSON that a daemon answers with."""
+    """The lines of JSON that a daemon answers with, the first one within so many seconds."""
 
-    def __init__(self, path: Path, sock: socket.socket) -> None:
+    def __init__(self, path: Path, sock: socket.socket, seconds: float) -> None:
         self._path = path
         self._socket = sock
+        self._seconds = seconds
         self._octets = bytearray()
+
+    def first(self) -> dict[str, Any]:
+        """Return the first one, NoDaemonError if it does not come in time."""
+        found = self.next(self._seconds)
+        if found is None:
+            raise _silent(self._path, self._seconds)
+        return found
 
     def next(self, seconds: float) -> dict[str, Any] | None:
         """Return the next one; None if it does not come in time, NoDaemonError if none will come any more."""
@@ -52,8 +68,14 @@ class AnswerStream:
                 octets = self._socket.recv(1 << 16)
                 if not octets:
                     raise ConnectionResetError(errno.ECONNRESET, "it hung up")
+                if len(self._octets) + len(octets) > _LARGEST:
+                    raise ValueError(f"its answer has more than {_LARGEST >> 20} MiB, which no daemon's has")
                 self._octets += octets
-            found: dict[str, Any] = json.loads(self._octets[:line])
+            found = json.loads(self._octets[:line])
+            if not isinstance(found, dict):
+                raise ValueError("what it says is no answer of pxerelay")
+        except RecursionError:
+            raise _no_daemon(self._path, ValueError("what it says is no answer of pxerelay")) from None
         except (OSError, ValueError) as error:
             raise _no_daemon(self._path, error) from None
         del self._octets[: line + 1]
@@ -61,33 +83,50 @@ class AnswerStream:
 
 
 @contextlib.contextmanager
-def asking(path: Path, command: str, **more: object) -> Iterator[AnswerStream]:
+def asking(path: Path, command: str, timeout: float = TIMEOUT, **more: object) -> Iterator[AnswerStream]:
     """Send a command, and what more it takes, for the block that takes the answers.
 
-    Raises NoDaemonError if nobody is there.
+    Raises NoDaemonError if nobody is there, or takes the command within `timeout` seconds.
     """
+    if command in _TAKES:
+        ask(path, "status", timeout)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
         try:
-            check_length(path)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIMEVAL.pack(int(ANSWER_TIMEOUT), 0))
-            sock.connect(str(path))  # which waits for its turn; with Python's timeout it would not
-            sock.settimeout(ANSWER_TIMEOUT)
+            connect(sock, path, timeout)
+            sock.settimeout(timeout)
             sock.sendall(json.dumps({"command": command, **more}).encode() + b"\n")
+        except BlockingIOError:
+            raise _silent(path, timeout) from None
         except OSError as error:
             raise _no_daemon(path, error) from None
-        yield AnswerStream(path, sock)
+        yield AnswerStream(path, sock, timeout + _TAKES.get(command, 0.0))
 
 
-def ask(path: Path, command: str, **more: object) -> dict[str, Any]:
+def ask(path: Path, command: str, timeout: float = TIMEOUT, **more: object) -> dict[str, Any]:
     """Send a command, and what more it takes, to the daemon and return its answer.
 
-    Raises NoDaemonError if there is none.
+    Raises NoDaemonError if there is none, or none that answers within `timeout` seconds, and what time the
+    command itself takes.
     """
-    with asking(path, command, **more) as answers:
-        answer = answers.next(ANSWER_TIMEOUT)
-    if answer is None:
-        raise _no_daemon(path, TimeoutError(errno.ETIMEDOUT, "timed out"))
-    return answer
+    with asking(path, command, timeout, **more) as answers:
+        return answers.first()
+
+
+def connect(sock: socket.socket, path: Path, timeout: float = TIMEOUT) -> None:
+    """Connect to a control socket; OSError if that can't be done within so many seconds."""
+    check_length(path)
+    seconds = int(timeout)
+    sock.setsockopt(
+        socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIMEVAL.pack(seconds, int((timeout - seconds) * 1e6) or 1)
+    )
+    sock.connect(str(path))  # which waits for its turn; with Python's timeout it would not
+
+
+def _silent(path: Path, seconds: float) -> NoDaemonError:
+    return NoDaemonError(
+        f"the daemon at {path} has not answered within {seconds:g} s: it hangs, or has very much to do; "
+        "--timeout waits longer, journalctl -u pxerelay may tell why"
+    )
 
 
 def _no_daemon(path: Path, error: OSError | ValueError) -> NoDaemonError:

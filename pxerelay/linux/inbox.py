@@ -14,7 +14,7 @@ BATCH = 256
 """Datagrams that one system call receives at most."""
 
 _NAME = struct.Struct("@4x4s8x")
-"""The sender's address in a struct sockaddr_in (ip(7))."""
+"""The sender's address in a struct sockaddr_in (ip(7)): family, port, address."""
 
 _STAMP = struct.Struct("@N8xll")
 """A control message (cmsg(3)): its length, level and type, then when the datagram came, a struct timespec
@@ -56,6 +56,7 @@ class Inbox:
         self._fresh = bytes(self._headers.octets)
         self._used = 0
         self._lengths = memoryview(self._headers.octets).cast("I")[mmsg.LENGTH_AT :: mmsg.LENGTH_STRIDE]
+        self._ports = memoryview(names.octets).cast("H")[1 :: _NAME.size // 2]
         self._sources = memoryview(names.octets).cast("I")[1 :: _NAME.size // _WORD]
         head = struct.calcsize("@N8x")
         info = (_STAMP.size + head) // _WORD
@@ -89,6 +90,7 @@ class Inbox:
             self._indexes[:count].tolist(),
             self._locals[:count].tolist(),
             self._destinations[:count].tolist(),
+            self._ports[:count].tolist(),
             self._waited,
         )
 

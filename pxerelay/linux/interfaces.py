@@ -163,6 +163,7 @@ def _link(entry: Entry) -> Link:
         narrow=tuple(address for address, narrow in addresses.items() if narrow),
         altnames=info.altnames,
         loopback=bool(info.flags & rtnetlink.LOOPBACK),
+        subnets=tuple(dict.fromkeys(one.subnet for one in entry.addresses)),
     )
 
 

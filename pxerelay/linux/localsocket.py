@@ -35,11 +35,19 @@ class LocalSocket:
         found = path.lstat()
         self._inode = found.st_dev, found.st_ino
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the socket is at the path, and none that another one made in its place."""
+        try:
+            found = self._path.lstat()
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self._inode
+
     def unlink(self) -> None:
         """Remove the socket from its folder, if the one there is still ours."""
         with contextlib.suppress(OSError):
-            found = self._path.lstat()
-            if (found.st_dev, found.st_ino) == self._inode:
+            if self.is_there:
                 self._path.unlink()
 
     def close(self) -> None:

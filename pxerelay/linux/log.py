@@ -15,6 +15,7 @@ import select
 
 from pxerelay.linux import journal
 from pxerelay.linux.streams import STDERR
+from pxerelay.wire.text import printable_lines
 
 LOGGER = logging.getLogger("pxerelay")
 
@@ -26,14 +27,17 @@ _PIECE = 4096
 
 
 class _Formatter(logging.Formatter):
-    """Bounds a message; `journal`: each line of it is `<N>text`, N the syslog priority (RFC 5424, 6.2.1)."""
+    """Bounds a message, and leaves nothing but text in it.
+
+    `journal`: each line of it is `<N>text`, N the syslog priority (RFC 5424, 6.2.1).
+    """
 
     def __init__(self, *, journal: bool) -> None:
         super().__init__()
         self._journal = journal
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
+        text = printable_lines(super().format(record))
         if len(text) > _LONGEST:
             text = f"{text[:_LONGEST]}\n... and {len(text) - _LONGEST} characters more"
         if not self._journal:

@@ -26,6 +26,10 @@ TIMEOUT = 5.0
 """Seconds that a round waits; an answer that comes later is taken when it comes."""
 
 
+NOT_YET = ResolvedName(error="not looked up yet")
+"""What is known of a name before its first answer."""
+
+
 class DnsClient:
     """Asks; `late` is called with a name and its answer if that comes after the round."""
 

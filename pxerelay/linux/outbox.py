@@ -173,7 +173,7 @@ _LINK_NAME = struct.Struct("@HHi12x")
 
 
 class LinkOutbox:
-    """Collects replies for a packet socket that has PACKET_VNET_HDR set (`sockets.open_link`)."""
+    """Collects replies for a packet socket (`sockets.open_link`)."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 import sys
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from socket import AF_INET
 from typing import NamedTuple
 
@@ -68,8 +68,12 @@ _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _IFA_F_SECONDARY = 0x01
 """Attributes of addresses, and the flag of one that goes with its primary one (linux/if_addr.h)."""
 
-_RTA_DST, _RTA_SRC, _RTA_IIF, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC = 1, 2, 3, 4, 5, 7
-"""Attributes of routes: destination, source, the interface in and out, router, our address (rtnetlink(7))."""
+_RTA_DST, _RTA_SRC, _RTA_IIF, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC, _RTA_METRICS = 1, 2, 3, 4, 5, 7, 8
+"""Attributes of routes: destination, source, the interface in and out, router, our address, and what else is
+known of the way (rtnetlink(7))."""
+
+_RTAX_MTU = 2
+"""What is known of the way: the largest packet (linux/rtnetlink.h)."""
 
 _NDA_DST = 1
 
@@ -78,7 +82,8 @@ _OF_LINKS = frozenset(
 )
 _OF_KINDS, _OF_PROPERTIES = frozenset({_IFLA_INFO_KIND}), frozenset({_IFLA_ALT_IFNAME})
 _OF_ADDRESSES = frozenset({_IFA_ADDRESS, _IFA_LOCAL})
-_OF_ROUTES = frozenset({_RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC})
+_OF_ROUTES = frozenset({_RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC, _RTA_METRICS})
+_OF_METRICS = frozenset({_RTAX_MTU})
 _OF_NEIGHBOURS = frozenset({_NDA_DST})
 """What is read of each kind of message; a link has some forty attributes."""
 
@@ -108,22 +113,32 @@ class LinkInfo(NamedTuple):
 
 
 class AddressInfo(NamedTuple):
-    """An IPv4 address of a link, with the bits of its prefix."""
+    """An IPv4 address of a link, with the bits of its prefix; `peer` is that of the only other host on it."""
 
     ifindex: int
     address: IPv4Address
     prefix: int
     scope: int
     secondary: bool
+    peer: IPv4Address | None = None
+
+    @property
+    def subnet(self) -> IPv4Network:
+        """The network that is on the link."""
+        return IPv4Network((int(self.peer or self.address), self.prefix), strict=False)
 
 
 class RouteInfo(NamedTuple):
-    """A route: its kind, the interface that it leaves by, the router, if any, and our address on it."""
+    """A route: its kind, the interface that it leaves by, the router, if any, and our address on it.
+
+    `mtu` is the largest packet that it is known to carry, 0 if that is the interface's.
+    """
 
     kind: int
     interface: int
     gateway: IPv4Address | None
     source: IPv4Address | None
+    mtu: int = 0
 
 
 class NeighbourInfo(NamedTuple):
@@ -206,7 +221,9 @@ def address(message: bytes) -> AddressInfo | None:
     own = _address(found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS))
     if family != AF_INET or own is None:
         return None
-    return AddressInfo(index, own, prefix, scope, bool(flags & _IFA_F_SECONDARY))
+    peer = _address(found.get(_IFA_ADDRESS))
+    secondary = bool(flags & _IFA_F_SECONDARY)
+    return AddressInfo(index, own, prefix, scope, secondary, None if peer == own else peer)
 
 
 def changed_index(kind: int, message: bytes) -> int | None:
@@ -223,7 +240,8 @@ def route(message: bytes) -> RouteInfo:
     kind = _struct(_ROUTE, message)[7]
     found = _attributes(message, _HEADER + _ROUTE.size, _OF_ROUTES)
     gateway, source = _address(found.get(_RTA_GATEWAY)), _address(found.get(_RTA_PREFSRC))
-    return RouteInfo(kind, _number(found.get(_RTA_OIF)), gateway, source)
+    mtu = _number(_attributes(found.get(_RTA_METRICS, b""), 0, _OF_METRICS).get(_RTAX_MTU))
+    return RouteInfo(kind, _number(found.get(_RTA_OIF)), gateway, source, mtu)
 
 
 def neighbour(message: bytes) -> NeighbourInfo:

@@ -35,11 +35,11 @@ _SO_RCVBUFFORCE, _SO_SNDBUFFORCE, _SO_TIMESTAMPNS, _SO_MEMINFO, _SO_BINDTOIFINDE
 _MEMINFO = struct.Struct("@9I")
 """What SO_MEMINFO tells; the last number is that of datagrams dropped (linux/sock_diag.h)."""
 
-_SOL_PACKET, _PACKET_VNET_HDR = 263, 15
-"""Not in Python's socket module; linux/if_packet.h."""
-
-IP_PKTINFO, _IP_FREEBIND = 8, 15
+IP_PKTINFO, _IP_MTU_DISCOVER, _IP_FREEBIND = 8, 10, 15
 """Not in Python's socket module, the first not before 3.14; linux/in.h."""
+
+_IP_PMTUDISC_DONT = 0
+"""Datagrams leave without DF, so that routers may fragment them (ip(7); RFC 791, 2.3; rule 39)."""
 
 _LANES = IPv4Address("127.67.0.0")
 """What lanes' addresses are counted from."""
@@ -124,6 +124,7 @@ def open_lane(number: int, main: socket.socket) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     try:
         sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT)
         sock.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)  # also where the loopback interface is down
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
         _grow_send_buffer(sock)
@@ -151,6 +152,7 @@ def _udp() -> socket.socket:
     sock.setblocking(False)
     sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
     sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+    sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT)
     _grow(sock)
     return sock
 
@@ -171,7 +173,6 @@ def open_link() -> socket.socket:
     """Return a packet socket that sends frames as `frames` makes them; OSError EPERM without CAP_NET_RAW."""
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
     sock.setblocking(False)
-    sock.setsockopt(_SOL_PACKET, _PACKET_VNET_HDR, 1)
     _grow(sock)
     return sock
 

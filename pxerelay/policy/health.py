@@ -8,8 +8,9 @@ answers, and with some patience where it does not:
 - it is down when the second try of such a client has waited as long, or so many clients have;
 - it is up when it says anything at all, and returns to its clients once it has stayed so for a while.
 
-Of a server that is asked on purpose only the answer to that says whether it is up, and two questions in a
-row without one that it is down; it is doubtful after the first, or for what clients see.
+Of a server that is asked on purpose only the answer to that says whether it is up: it is doubtful after one
+question without an answer, and down after two in a row. Clients without an answer are a reason to ask at
+once, at a bounded rate, and no more: anybody can invent clients that a server has no answer for.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pxerelay.policy.pools import Standing
 from pxerelay.policy.resolved import ResolvedNames
@@ -35,6 +36,10 @@ _MANY = 8
 
 _FAILURES = 2
 """Questions in a row without an answer that are proof."""
+
+_HURRIED_AFTER, HURRIED_EVERY = 0.5, 1.0
+"""Seconds without an answer to a client after which a server is asked at once, and from one question to the
+next. With two seconds for the answer it is doubtful before the client asks again, whatever others do."""
 
 SETTLING, _LONGEST_SETTLING = 30.0, 480.0
 """Seconds that a server stays up before clients return to it: doubled with each fall, up to that."""
@@ -60,12 +65,16 @@ class Seen(Protocol):
 
 @dataclass
 class _Server:
-    """One address. `since` is when its state began, `settled` when its clients may return to it."""
+    """One address. `since` is when its state began, `settled` when its clients may return to it.
+
+    `hurried`: clients have had no answer, and it is to be asked soon.
+    """
 
     name: str
     since: float
     up: bool = True
     doubtful: bool = False
+    hurried: bool = False
     settled: float = 0.0
     falls: int = 0
     failures: int = 0
@@ -90,17 +99,25 @@ class Told:
     returns_in: float
 
 
+class News(NamedTuple):
+    """A change of a server's state in words, and whether it is a warning."""
+
+    warn: bool
+    server: IPv4Address
+    text: str
+
+
 class Health:
     """States of the servers of all pools, by address. Times are monotonic seconds.
 
-    What it has to say of changes is in `news`: whether it is a warning, and the text.
+    What it has to say of changes is in `news`.
     """
 
     def __init__(self) -> None:
         self._servers: dict[IPv4Address, _Server] = {}
         self._asked: set[IPv4Address] = set()
         self._pools: dict[str, tuple[Pool, tuple[IPv4Address, ...]]] = {}
-        self.news: list[tuple[bool, str]] = []
+        self.news: list[News] = []
 
     def follow(self, pools: Mapping[str, Pool], answers: ResolvedNames, now: float) -> None:
         """Judge the servers of these pools from now on; what was thought of them before stays."""
@@ -134,7 +151,8 @@ class Health:
             if not asked and _is_proof(silent, silence):
                 self._fall(address, server, now, f"{silent} requests in {silence:.0f} s, no answer")
                 continue
-            doubtful = silence >= DOUBTED_AFTER or (asked and server.failures > 0)
+            server.hurried = silence >= _HURRIED_AFTER
+            doubtful = server.failures > 0 if asked else silence >= DOUBTED_AFTER
             if doubtful is not server.doubtful:
                 server.doubtful = doubtful
                 self._tell(address, server, _DOUBT if doubtful else "answers again", warn=False)
@@ -166,11 +184,19 @@ class Health:
             if len(down) < len(addresses):
                 yield from ((pool, address) for address in down if address not in self._asked)
 
-    def to_ask(self) -> Iterator[tuple[Pool, IPv4Address, bool]]:
-        """Yield the servers that are judged by questions, and whether the answer would settle a doubt."""
+    def to_ask(self) -> Iterator[tuple[Pool, IPv4Address, float]]:
+        """Yield the servers that are judged by questions, and seconds from one question to the next."""
         for pool, addresses in self._pools.values():
-            if pool.probing:
-                yield from ((pool, address, self._servers[address].doubtful) for address in addresses)
+            if pool.probing is None:
+                continue
+            for address in addresses:
+                server = self._servers[address]
+                seconds = float(pool.probing.every)
+                if server.doubtful:
+                    seconds = 0.0
+                elif server.hurried and server.up:
+                    seconds = min(seconds, HURRIED_EVERY)
+                yield pool, address, seconds
 
     def told(self, now: float) -> dict[str, dict[IPv4Address, Told]]:
         """Return the state of each server of each pool, by the pool's name."""
@@ -193,7 +219,7 @@ class Health:
         self._tell(address, server, f"is down: {why}", warn=True)
 
     def _tell(self, address: IPv4Address, server: _Server, what: str, *, warn: bool) -> None:
-        self.news.append((warn, f"server {server.name} {address} {what}"))
+        self.news.append(News(warn, address, f"server {server.name} {address} {what}"))
 
 
 _DOUBT = "does not answer: the next one gets a copy"

@@ -39,9 +39,9 @@ class Config:
     """Everything the file says.
 
     `servers` holds what is behind each name, `mentioned` every host that it may send to.
-    `max_requests` bounds what one client may ask in a second, 0 is no bound.
-    `source_address` is `route`, `giaddr` or an address. `metrics` is where they are served: `ADDRESS:PORT`
-    or a path.
+    `max_requests` bounds what one client may ask in a second, 0 is no bound. `any_source_port` lets servers
+    answer from other ports than 67. `source_address` is `route`, `giaddr` or an address. `metrics` is where
+    they are served: `ADDRESS:PORT` or a path.
     """
 
     servers: Mapping[str, tuple[Target, ...]]
@@ -56,6 +56,7 @@ class Config:
     max_requests: int
     source_address: str | IPv4Address
     option82: AgentInfoSetting | None = None
+    any_source_port: bool = False
     metrics: str | None = None
 
     def on(self, today: int) -> Config:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 from pxerelay.policy.model import LOOPBACK, Config, InterfaceSetting
 from pxerelay.wire.agentinfo import AgentInfo, info_for
@@ -26,7 +26,7 @@ class Link:
     `narrow` are those of them that may not: their scope is less than global (rtnetlink(7)). `vrf` is the
     index of the VRF device that it is enslaved to, its own index if it is such a device, and 0 in the
     default VRF. `hardware` is its Ethernet address; it is empty where frames are no Ethernet frames.
-    `altnames` are further names.
+    `altnames` are further names, `subnets` the networks that its addresses are in.
     """
 
     index: int
@@ -39,6 +39,7 @@ class Link:
     narrow: tuple[IPv4Address, ...] = ()
     altnames: tuple[str, ...] = ()
     loopback: bool = False
+    subnets: tuple[IPv4Network, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import islice
 from typing import NamedTuple
 
 from pxerelay.policy.days import FOREVER
@@ -261,13 +262,17 @@ class Policy:
         """Yield what applies to a client, in the order of precedence; the first one wins.
 
         A client with no Ethernet address (hardware type or length is another) matches no rule and no
-        class: only its interface's default and the default are left.
+        class: only its interface's default and the default are left. But whoever is never to be served is not
+        served for claiming another hardware type or length: rules that say `drop` hold for what stands where
+        an Ethernet address would.
         """
         if client.chaddr is not None:
             yield from self.rules.matching(client.chaddr)
             for entry in self.classes:
                 if entry.matches(client):
                     yield Match(Reason.CLASS, entry.name, entry.choice)
+        else:
+            yield from islice((one for one in self.rules.matching(client.claimed) if one.choice.drop), 1)
         for fallback in (interface_default, self.default):
             if fallback is not None:
                 yield Match(fallback.reason, fallback.rule, fallback.choice)

@@ -27,6 +27,8 @@ class Drop(Enum):
     TOO_MANY_HOPS = "too-many-hops"
     NOT_A_CLIENT_INTERFACE = "not-a-client-interface"
     INTERFACE_WAITING = "interface-waiting"
+    FROM_THIS_HOST = "from-this-host"
+    NOT_OF_THIS_SUBNET = "not-of-this-subnet"
     OWN_GIADDR = "own-giaddr"
     RELAY_NOT_ACCEPTED = "relay-not-accepted"
     MAPPED_TO_DROP = "mapped-to-drop"
@@ -36,7 +38,10 @@ class Drop(Enum):
     TOO_OLD = "too-old"
     NOT_RESOLVED = "not-resolved"
     FOREIGN_OPTION82 = "foreign-option82"
+    NO_ROOM_FOR_OPTION82 = "no-room-for-option82"
     NOT_A_SERVER = "not-a-server"
+    NOT_FROM_PORT_67 = "not-from-port-67"
+    SERVER_ON_CLIENT_INTERFACE = "server-on-client-interface"
     NOT_OUR_GIADDR = "not-our-giaddr"
     NO_INTERFACE = "no-interface"
 
@@ -48,6 +53,8 @@ MEANING = {
     Drop.TOO_MANY_HOPS: "passed more relay agents than max_hops allows",
     Drop.NOT_A_CLIENT_INTERFACE: "a client's request on an interface that `interfaces:` does not name",
     Drop.INTERFACE_WAITING: "a client's request on an interface that has no usable address yet",
+    Drop.FROM_THIS_HOST: "sent by this host itself, from an address of its own or by its loopback interface",
+    Drop.NOT_OF_THIS_SUBNET: "a client's request to our own address, from outside of its interface's subnets",
     Drop.OWN_GIADDR: "a request whose giaddr is our own address: a loop, or somebody pretends to be us",
     Drop.RELAY_NOT_ACCEPTED: "relayed to us by a router that `accept_relayed_from:` does not name",
     Drop.MAPPED_TO_DROP: "the mapping says drop",
@@ -57,7 +64,11 @@ MEANING = {
     Drop.TOO_OLD: "it waited for more than a second to be read; firmware has given up on it, or asks again",
     Drop.NOT_RESOLVED: "its server is a DNS name that has not been resolved yet",
     Drop.FOREIGN_OPTION82: "brings an option 82 of its own, on an interface that is not `trusted`",
+    Drop.NO_ROOM_FOR_OPTION82: "has no room for option 82, which `required` says that it must have",
     Drop.NOT_A_SERVER: "a reply from an address that is no configured server's",
+    Drop.NOT_FROM_PORT_67: "a reply from a server's address, but not from port 67 (`source_ports`)",
+    Drop.SERVER_ON_CLIENT_INTERFACE: "a reply from a server's address on a client interface that is not "
+    "the way to it",
     Drop.NOT_OUR_GIADDR: "a reply whose giaddr is the address of none of our active client interfaces",
     Drop.NO_INTERFACE: "a reply to a giaddr that several interfaces share, with neither our circuit id nor a "
     "request that we know of",
@@ -122,6 +133,9 @@ SUSPICIOUS = frozenset(
         Drop.RELAY_NOT_ACCEPTED,
         Drop.FOREIGN_OPTION82,
         Drop.NOT_A_SERVER,
+        Drop.NOT_FROM_PORT_67,
+        Drop.SERVER_ON_CLIENT_INTERFACE,
+        Drop.FROM_THIS_HOST,
         Drop.FLOOD,
         Drop.MORE_THAN_ITS_SHARE,
     }

@@ -38,8 +38,8 @@ _SIFTED = 1 << 14
 _ROUTES = 1 << 14
 """Routes that are remembered; there are as many as VLANs, servers and kinds of firmware make."""
 
-_ROUTERS = 1 << 14
-"""Routers that are remembered, whether they are accepted or not."""
+_SOURCES = 1 << 14
+"""Addresses of routers and clients that are remembered, whether what they send is taken or not."""
 
 _ALONE = 0
 """In the place of a rule's number, for a client in the middle of a boot: no cached route uses it."""
@@ -61,6 +61,11 @@ make it one (RFC 3396)."""
 _SEVEN_OCTETS = number(b"\xff" * 7 + b"\0")
 _TYPED_SIZE = packet.HEADER_SIZE + 7
 
+_NAMES_A_SERVER = (packet.MESSAGE_TYPE, packet.SERVER_IDENTIFIER)
+"""Options by which a REQUEST names the one of several servers that it goes to (rule 42)."""
+
+_SERVER_PORT = number(packet.SERVER_PORT.to_bytes(2, "big"))
+
 _OF_THE_MAPPING = frozenset({Drop.MAPPED_TO_DROP, Drop.NOT_PXE, Drop.NOT_RESOLVED})
 """Drops of requests that we had business with: their client counts as met."""
 
@@ -68,7 +73,7 @@ Place = int
 """Where a request was heard: the index of an interface, or `~index` if a router relayed it to us."""
 
 _REFUSED: Place = 0
-"""The place of a router's request that the relay may not take: no cached route uses it."""
+"""The place of a request that the relay perhaps does not take: no cached route uses it."""
 
 Form = Fingerprint | int
 """What a request says of its client: a fingerprint of options; or only its length, where nobody asks."""
@@ -95,15 +100,18 @@ class FastPath:
             number(bytes((packet.BOOTREQUEST, *_ETHERNET, hops))): hops + 1
             for hops in range(relay.config.max_hops + 1)
         }
-        self._fingerprints = Fingerprints() if relay.config.asks_what_clients_are else None
+        pools = bool(relay.config.pools)
+        asks = pools or relay.config.asks_what_clients_are
+        self._fingerprints = Fingerprints(_NAMES_A_SERVER if pools else ()) if asks else None
         self._first = relay.config.policy.rules.first
         self._rules: dict[bytes, int] = {}
         self._sticky = relay.sticky
+        self._any_port = relay.config.any_source_port
         self._alone: set[bytes] = set()
         self._strangers: set[bytes] = set()
         self._groups = ClientGroups(relay)
         self._routes: dict[Key, Route] = {}
-        self._routers: dict[tuple[int, int], Place] = {}
+        self._places: dict[tuple[Place, int], Place] = {}
         self._exits: dict[tuple[int, int, int], _Exit] = {}
 
         self.follow(frozenset())
@@ -112,12 +120,10 @@ class FastPath:
         """Forget what was decided about messages of some interfaces, for the network is another there."""
         self._own = frozenset(map(number, self._relay.own_addresses))
         self._adding = {port.index for port in self._relay.ports if port.info}
+        self._places.clear()
         if indexes:
             places = {*indexes, *(~index for index in indexes)}
             self._routes = {key: route for key, route in self._routes.items() if key[0] not in places}
-            self._routers = {
-                heard: place for heard, place in self._routers.items() if heard[0] not in indexes
-            }
             self._exits = {
                 key: leaves
                 for key, leaves in self._exits.items()
@@ -143,7 +149,7 @@ class FastPath:
     def _take_requests(self, batch: Batch, heads: list[int], outcomes: list[Outcome]) -> list[int]:
         rest = []
         groups: defaultdict[Route, list[int]] = defaultdict(list)
-        next_hops, rules, routes, sources = self._next_hops, self._rules, self._routes, batch.sources
+        next_hops, rules, routes = self._next_hops, self._rules, self._routes
         form = len if self._fingerprints is None else self._fingerprints.known
         columns = zip(
             batch.messages,
@@ -152,13 +158,14 @@ class FastPath:
             batch.words(packet.GIADDR.start),
             batch.clients(),
             batch.indexes,
+            batch.sources,
             strict=True,
         )
-        for at, (message, size, head, giaddr, client, index) in enumerate(columns):
+        for at, (message, size, head, giaddr, client, index, source) in enumerate(columns):
             if head in next_hops and size >= packet.HEADER_SIZE:
                 route = routes.get(
                     (
-                        self._place(index, giaddr, sources[at]) if giaddr else index,
+                        self._place(index, giaddr, source) if giaddr or source else index,
                         rules.get(client) or self._rule_for(client),
                         form(message),
                     )  # type: ignore[arg-type]  # None is no key, and so finds nothing
@@ -190,15 +197,18 @@ class FastPath:
                 self._note([clients[at] for at in positions], route.decision, going)
 
     def _place(self, index: int, giaddr: int, source: int) -> Place:
-        """Return the place of a request that a router relayed, which has to be one that we accept."""
+        """Return the place of a request from an address, if the relay takes it whatever else it says."""
         if giaddr in self._own:
             return _REFUSED
-        place = self._routers.get((index, source))
+        key = ~index if giaddr else index, source
+        place = self._places.get(key)
         if place is None:
-            if len(self._routers) >= _ROUTERS:
-                self._routers.clear()
-            accepted = self._relay.accepts_router(source.to_bytes(4, sys.byteorder))
-            place = self._routers[index, source] = ~index if accepted else _REFUSED
+            if len(self._places) >= _SOURCES:
+                self._places.clear()
+            octets = source.to_bytes(4, sys.byteorder)
+            relay = self._relay
+            taken = relay.takes_from_router if giaddr else relay.serves_directly
+            place = self._places[key] = key[0] if taken(index, octets) else _REFUSED
         return place
 
     def _note(
@@ -258,7 +268,8 @@ class FastPath:
         flags = batch.octets(packet.FLAGS)
         ciaddrs, yiaddrs = batch.words(packet.CIADDR.start), batch.words(packet.YIADDR.start)
         giaddrs, clients = batch.words(packet.GIADDR.start), batch.clients()
-        options, exits, sources = batch.quads(packet.HEADER_SIZE), self._exits, batch.sources
+        options, exits = batch.quads(packet.HEADER_SIZE), self._exits
+        sources, ports = batch.sources, batch.ports
         groups: defaultdict[_Exit, list[Reply]] = defaultdict(list)
         left = []
         for at in rest:
@@ -269,6 +280,7 @@ class FastPath:
                 and flags[at] < packet.BROADCAST_FLAG
                 and not ciaddrs[at]
                 and yiaddrs[at]
+                and (ports[at] == _SERVER_PORT or self._any_port)
                 and (leaves := exits.get((batch.indexes[at], sources[at], giaddrs[at])))
             ):
                 groups[leaves].append(Reply(messages[at], yiaddrs[at], clients[at]))
@@ -285,7 +297,7 @@ class FastPath:
         strangers = (at,) if client is not None and client in self._strangers else ()
         if strangers and client is not None:
             self._strangers.discard(client)
-        decision = self._relay.decide(message, index, source, unicast, facts)
+        decision = self._relay.decide(message, index, source, unicast, facts, batch.port(at))
         if isinstance(decision, ToServers):
             going = decision.message or message
             self._note_one(facts, decision, going)
@@ -296,7 +308,7 @@ class FastPath:
                 self._routes.setdefault(key, Route(others, bytes(message[packet.GIADDR]), index))
             return Requests(decision, index, [at], [going], strangers)
         if isinstance(decision, ToClient):
-            if not decision.port.info:
+            if not decision.port.info and not self._relay.is_client_interface(index):
                 if len(self._exits) >= _ROUTES:
                     self._exits.clear()
                 exit_ = index, batch.sources[at], number(bytes(message[packet.GIADDR]))
@@ -323,5 +335,5 @@ class FastPath:
             return None
         form = len(facts.message) if self._fingerprints is None else self._fingerprints.learn(facts)
         giaddr = number(bytes(facts.message[packet.GIADDR]))
-        place = self._place(index, giaddr, source) if giaddr else index
+        place = self._place(index, giaddr, source) if giaddr or source else index
         return None if form is None or place == _REFUSED else (place, rule, form)

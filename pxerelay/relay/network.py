@@ -27,6 +27,7 @@ class Network:
         self._by_giaddr: dict[tuple[int, bytes], tuple[Port, ...]] = {}
         self._own: Counter[tuple[int, bytes]] = Counter()
         self._vrf_of: dict[int, int] = {}
+        self._loopbacks: set[int] = set()
         self._mtus: Counter[int] = Counter()
         for port in self.ports:
             self._add_port(port)
@@ -71,6 +72,8 @@ class Network:
         self._own.update((link.vrf, address.packed) for address in link.addresses)
         if link.vrf:
             self._vrf_of[link.index] = link.vrf
+        if link.loopback:
+            self._loopbacks.add(link.index)
         if link.vrf == link.index:
             self.vrfs[link.index] = link.name
         if _bounds_packets(link):
@@ -83,6 +86,7 @@ class Network:
             if not self._own[key]:
                 del self._own[key]
         self._vrf_of.pop(link.index, None)
+        self._loopbacks.discard(link.index)
         self.vrfs.pop(link.index, None)
         if _bounds_packets(link):
             self._mtus[link.mtu] -= 1
@@ -113,6 +117,14 @@ class Network:
     def owns(self, vrf: int, address: bytes) -> bool:
         """Whether an address is this host's in a VRF."""
         return (vrf, address) in self._own
+
+    def is_here(self, index: int, source: bytes) -> bool:
+        """Whether what comes in on an interface from an address was sent by this host itself."""
+        return index in self._loopbacks or (self.vrf_of(index), source) in self._own
+
+    def is_client_interface(self, index: int) -> bool:
+        """Whether an interface is one of clients, also one that waits."""
+        return index in self._active or index in self._waiting
 
     @property
     def own_addresses(self) -> frozenset[bytes]:

@@ -56,6 +56,7 @@ class Pipeline:
         if relay.config.max_requests != self._rate_limit.limit:
             self._rate_limit = RateLimit(relay.config.max_requests)
         self._relay = relay
+        self._relay = relay
         self._fast_path = FastPath(relay)
         self.follow(frozenset())
 
@@ -64,9 +65,10 @@ class Pipeline:
         self._client_interfaces = self._relay.active_indexes
         self._fast_path.follow(indexes)
 
-    def meet_anew(self) -> None:
-        """Have each client that no rule names be a stranger again (`Requests.strangers`)."""
+    def pass_time(self, now: float) -> None:
+        """Have clients that no rule names be strangers again (`Requests.strangers`); forget what is old."""
         self._fast_path.meet_anew()
+        self._relay.pass_time(now)
 
     def decide(self, batch: Batch, now: float, aside: Collection[int], *, each_alone: bool) -> Decided:
         """Return what becomes of a batch at a monotonic time in seconds; its messages are patched.

@@ -38,6 +38,9 @@ _BROADCAST = b"\0"
 MAX_MESSAGE_SIZE = 57
 """2 octets: the largest message, IP and UDP headers with it, that a client takes (RFC 2132, 9.10)."""
 
+LEAST_MAX_MESSAGE_SIZE = 576
+"""What every client takes, whatever less it says (RFC 2132, 9.10)."""
+
 LONGEST_TEXT = 64
 """Octets of a circuit or remote id; what a template makes beyond that is cut off."""
 
@@ -57,6 +60,7 @@ class AgentInfoSetting:
     link_selection: bool = False
     server_override: bool = False
     relay_id: bytes | None = None
+    required: bool = False
     trusted: Names = Names()  # noqa: RUF009  # it is frozen
 
     @property
@@ -133,21 +137,25 @@ def sub_options(value: bytes) -> dict[int, bytes] | None:
     return found
 
 
-def added(facts: Facts, option: bytes, mtu: int) -> bytes | None:
-    """Return a message with an option 82 last before END; None if that would be too large.
+def has_room(facts: Facts, option: bytes, mtu: int) -> bool:
+    """Whether a message may grow by an option 82; its options area must end somewhere.
 
-    Its options area must end somewhere. The limits are the MTU and, as RFC 3046, 2.1 wants, what the client
-    says it takes.
+    The limits are the MTU and, as RFC 3046, 2.1 wants, what the client says it takes.
     """
-    message, place = facts.message, facts.end
-    assert place is not None  # noqa: S101  # else nobody would find the option
-    tail = message[place.end :] if place.has_end else bytes((packet.END,))
-    whole = bytes(message[: place.end]) + option + bytes(tail)
     limits = [mtu]
     wanted = facts.options.get(MAX_MESSAGE_SIZE, b"")
     if len(wanted) == 2:
-        limits.append(int.from_bytes(wanted, "big"))
-    return whole if len(whole) + _HEADERS <= min(limits) else None
+        limits.append(max(int.from_bytes(wanted, "big"), LEAST_MAX_MESSAGE_SIZE))
+    more = len(option) + (facts.end is None or not facts.end.has_end)
+    return len(facts.message) + more + _HEADERS <= min(limits)
+
+
+def added(facts: Facts, option: bytes) -> bytes:
+    """Return a message with an option 82 last before END; its options area must end somewhere."""
+    message, place = facts.message, facts.end
+    assert place is not None  # noqa: S101  # else nobody would find the option
+    tail = message[place.end :] if place.has_end else bytes((packet.END,))
+    return bytes(message[: place.end]) + option + bytes(tail)
 
 
 def removed(message: Message, info: Found) -> bytes:

@@ -48,6 +48,9 @@ def number(octets: bytes) -> int:
     return int.from_bytes(octets, sys.byteorder)
 
 
+_SERVER_PORT = number(packet.SERVER_PORT.to_bytes(2, "big"))
+
+
 class Room:
     """Slots in memory of `room_size` octets, and behind them all what does not fit into these.
 
@@ -103,7 +106,8 @@ class Batch:
 
     `sources` are the senders' addresses as numbers, `indexes` the interfaces; `locals` are our addresses that
     they were delivered to and `destinations` those that they were sent to, which differ for broadcasts.
-    `waited` returns for how many seconds the one at a position has waited to be read.
+    `ports` are the senders' ports, as numbers too. `waited` returns for how many seconds the one at a
+    position has waited to be read.
     """
 
     __slots__ = (
@@ -114,6 +118,7 @@ class Batch:
         "indexes",
         "locals",
         "messages",
+        "ports",
         "sizes",
         "sources",
         "waited",
@@ -127,12 +132,14 @@ class Batch:
         indexes: list[int],
         locals_: list[int],
         destinations: list[int],
+        ports: list[int] | None = None,
         waited: Callable[[int], float] = lambda _: 0.0,
     ) -> None:
         self._room = room
         self.sizes, self.sources, self.indexes = sizes, sources, indexes
         self.locals, self.destinations = locals_, destinations
         self.messages = room.messages(sizes)
+        self.ports = [_SERVER_PORT] * len(sizes) if ports is None else ports
         self.waited = waited
         self.ignored: tuple[int, ...] = ()
         self._clients: list[bytes] | None = None
@@ -182,6 +189,10 @@ class Batch:
             self.sources[at].to_bytes(4, sys.byteorder),
             self.locals[at] == self.destinations[at],
         )
+
+    def port(self, at: int) -> int:
+        """Return the port that one was sent from."""
+        return int.from_bytes(self.ports[at].to_bytes(2, sys.byteorder), "big")
 
     def asker(self, at: int, client: bytes) -> tuple[int, Asker]:
         """Return where a request was heard, and what its client is told apart by there.

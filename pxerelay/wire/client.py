@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pxerelay.wire import packet
 from pxerelay.wire.facts import Facts
+from pxerelay.wire.mac import MAC_OCTETS
 
 
 class Client:
     """A client as one of its messages shows it.
 
-    `chaddr` is its Ethernet address, None where it has none that a rule could name. `interface` is the
-    client interface it was heard on, None where a router relayed the request. Options are read when first
-    asked for: most clients are settled by their MAC.
+    `chaddr` is its Ethernet address, None where it has none that a rule could name; `claimed` are the 6
+    octets that stand where it would. `interface` is the client interface it was heard on, None where a
+    router relayed the request. Options are read when first asked for: most clients are settled by their MAC.
     """
 
     __slots__ = ("chaddr", "facts", "interface")
@@ -20,6 +21,11 @@ class Client:
         self.chaddr = packet.ethernet_chaddr(facts.message)
         self.facts = facts
         self.interface = interface
+
+    @property
+    def claimed(self) -> bytes:
+        """The first 6 octets of chaddr, whatever kind of address it is."""
+        return bytes(self.facts.message[packet.CHADDR_START : packet.CHADDR_START + MAC_OCTETS])
 
     @property
     def vendor_class(self) -> bytes:

@@ -169,6 +169,14 @@ class Facts:
         return self.kind in (packet.DHCPDISCOVER, None)
 
     @property
+    def named_server(self) -> bytes | None:
+        """The 4 octets of the server whose offer a REQUEST takes, option 54 (RFC 2131, 4.3.2); else None."""
+        if self.kind != packet.DHCPREQUEST:
+            return None
+        named = self._read.legible.get(packet.SERVER_IDENTIFIER, b"")
+        return named if len(named) == len(packet.UNSET) else None
+
+    @property
     def end(self) -> Place | None:
         """Where the options area ends; None if there is none, or it is damaged."""
         return self._read.end

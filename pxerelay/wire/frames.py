@@ -1,19 +1,17 @@
 """Frames for replies that go out by link layer, with all headers.
 
 A client that is being offered an address can't answer ARP for it, so its replies are sent to its
-hardware address by a packet socket, and the headers are ours to make (RFC 2131, 4.1). In front of
-each frame stands what the kernel is to do with it, a `struct virtio_net_hdr` (packet(7), PACKET_VNET_HDR).
+hardware address by a packet socket, and the headers are ours to make (RFC 2131, 4.1).
 
-    virtio_net_hdr, 10 octets, in the host's order       Ethernet (RFC 894), 14 octets
-    flags type header length(2) segment size(2)          destination(6) source(6) type(2)
-    checksum from(2) checksum into(2)
+    Ethernet (RFC 894), 14 octets
+    destination(6) source(6) type(2)
 
     IPv4 (RFC 791, 3.1), 20 octets                       UDP (RFC 768), 8 octets
     ver/ihl tos len(2) id(2) flags/frag(2) ttl proto     source port(2) destination port(2)
     checksum(2) source(4) destination(4)                 length(2) checksum(2)
 
-A whole datagram leaves with the sum of its pseudo header in the checksum field, and the kernel or the
-device adds the rest, as for all that a host sends. Fragments carry a checksum that is complete.
+Checksums are complete, whatever the link could finish (rule 40): a client that reads frames from a raw
+socket, and knows nothing of offload, takes no other.
 """
 
 from __future__ import annotations
@@ -26,24 +24,17 @@ from typing import NamedTuple
 from pxerelay.wire.batch import number
 from pxerelay.wire.packet import CLIENT_PORT, SERVER_PORT, Message
 
-TASK = struct.Struct("=BBHHHH")
 ETHERNET = struct.Struct("!6s6sH")
 IP_HEADER = struct.Struct("!BBHHHBBH4s4s")
 UDP_HEADER = struct.Struct("!HHHH")
-_HEADERS = struct.Struct("=10s6s12sH4sH4sI6sH")
-"""All four in a row, with what is the same in all replies of one size taken together.
+_HEADERS = struct.Struct("=6s12sH4sH4sI6sH")
+"""All three in a row, with what is the same in all replies of one size taken together.
 
 Sums, and the address that goes into them, are numbers in the host's order: a sum of swapped octets is the
 swapped sum (RFC 1071, 2).
 """
 
 HEADERS_SIZE = _HEADERS.size
-
-_NEEDS_CHECKSUM = 1
-"""VIRTIO_NET_HDR_F_NEEDS_CSUM: add up from one offset to the end, put the result into another."""
-
-_ADD_UP = TASK.pack(_NEEDS_CHECKSUM, 0, 0, 0, ETHERNET.size + IP_HEADER.size, 6)
-_AS_IT_IS = TASK.pack(0, 0, 0, 0, 0, 0)
 
 _TYPE_IPV4 = 0x0800
 _PROTOCOL_UDP = 17
@@ -78,7 +69,7 @@ class _Form(NamedTuple):
     from_source_to_length: bytes
     ports_and_length: bytes
     ip_sum: int
-    pseudo_sum: int
+    udp_sum: int
 
 
 _CACHE_LINE = 64
@@ -116,15 +107,16 @@ class Framing:
         no calls in it: these are the octets of a storm.
         """
         bounds, forms, own = [], self._forms, self._address
+        from_bytes, order = int.from_bytes, sys.byteorder
         start += -start % _CACHE_LINE
         for identification, (message, address, hardware) in enumerate(replies, first):
             payload = len(message)
-            before, ports, ip_sum, pseudo_sum = forms.get(payload) or self._form(payload)
+            before, ports, ip_sum, udp_sum = forms.get(payload) or self._form(payload)
             identification &= 0xFFFF
+            octets = message if payload % 2 == 0 else bytes(message) + b"\0"
             _HEADERS.pack_into(
                 room,
                 start,
-                _ADD_UP,
                 hardware,
                 before,
                 identification,
@@ -133,7 +125,7 @@ class Framing:
                 own,
                 address,
                 ports,
-                (pseudo_sum + address) % 0xFFFF,
+                0xFFFF - (udp_sum + address + from_bytes(octets, order)) % 0xFFFF,
             )
             end = start + HEADERS_SIZE + payload
             room[end - payload : end] = message
@@ -146,11 +138,12 @@ class Framing:
         fields = _VERSION_AND_LENGTH, 0, IP_HEADER.size + size
         header = IP_HEADER.pack(*fields, 0, 0, _TTL, _PROTOCOL_UDP, 0, self._address, bytes(4))
         pseudo = self._address + struct.pack("!HH", _PROTOCOL_UDP, size)
+        ports = struct.pack("!HHH", SERVER_PORT, CLIENT_PORT, size)
         found = self._forms[payload] = _Form(
             self._hardware + struct.pack("!HBBH", _TYPE_IPV4, *fields),
-            struct.pack("!HHH", SERVER_PORT, CLIENT_PORT, size),
+            ports,
             number(header) % 0xFFFF,
-            number(pseudo) % 0xFFFF,
+            number(pseudo + ports) % 0xFFFF,
         )
         return found
 
@@ -159,7 +152,7 @@ class Framing:
 
         16 bits of `identification` tell the fragments of one packet from those of others (RFC 791, 2.3).
         """
-        link = _AS_IT_IS + ETHERNET.pack(reply.hardware, self._hardware, _TYPE_IPV4)
+        link = ETHERNET.pack(reply.hardware, self._hardware, _TYPE_IPV4)
         return [link + packet for packet in self.packets(reply, identification)]
 
     def packets(self, reply: Reply, identification: int) -> list[bytes]:

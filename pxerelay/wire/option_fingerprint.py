@@ -8,6 +8,9 @@ is one operation on a large number, ten times as fast as reading options one by 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+
 from pxerelay.wire import packet
 from pxerelay.wire.facts import Facts
 
@@ -35,9 +38,13 @@ class Fingerprint:
 
 
 class Fingerprints:
-    """The fingerprints met so far, of messages that come in one Ethernet frame."""
+    """The fingerprints met so far, of messages that come in one Ethernet frame.
 
-    def __init__(self) -> None:
+    `telling` are options whose values they have in common, beyond 60 and 93.
+    """
+
+    def __init__(self, telling: Iterable[int] = ()) -> None:
+        self._telling = _TELLING.union(telling)
         self._of_length: dict[int, list[Fingerprint]] = {}
         self._count = 0
 
@@ -61,7 +68,7 @@ class Fingerprints:
         found = self.known(message)
         if found is not None or len(message) > _LARGEST:
             return found
-        looked_at = _looked_at(facts)
+        looked_at = _looked_at(facts, self._telling)
         if looked_at is None:
             return None
         mask = int.from_bytes(looked_at, "little")
@@ -78,8 +85,8 @@ class Fingerprints:
         return found
 
 
-def _looked_at(facts: Facts) -> bytes | None:
-    """Return 0xff for each octet behind the fixed header that a reader of options 60 and 93 looks at.
+def _looked_at(facts: Facts, telling: AbstractSet[int]) -> bytes | None:
+    """Return 0xff for each octet behind the fixed header that a reader of the telling options looks at.
 
     0 stands for the others. None where more than these octets decides what the options say.
     """
@@ -92,7 +99,7 @@ def _looked_at(facts: Facts) -> bytes | None:
     for code, begin, end in facts.spans:
         if code == packet.OVERLOAD:
             return None
-        head = start + (end if code in _TELLING or code == packet.END else begin + 2)
+        head = start + (end if code in telling or code == packet.END else begin + 2)
         looked_at[read:head] = b"\xff" * (head - read)
         read = start + end
     if not facts.end.has_end:

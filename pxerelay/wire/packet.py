@@ -75,6 +75,9 @@ CLIENT_IDENTIFIER = 61
 MESSAGE_TYPE = 53
 """One octet (RFC 2132, 9.6)."""
 
+SERVER_IDENTIFIER = 54
+"""The server that a message is from, or that a client has chosen (RFC 2132, 9.7)."""
+
 VENDOR_CLASS = 60
 """Vendor class identifier, a text (RFC 2132, 9.13)."""
 
@@ -86,6 +89,9 @@ CLIENT_ARCH = 93
 
 DHCPDISCOVER = 1
 """The message type of a client that looks for servers (RFC 2132, 9.6)."""
+
+DHCPREQUEST = 3
+"""The message type of a client that takes an offer, or extends its lease (RFC 2132, 9.6)."""
 
 DHCPNAK = 6
 """The message type of a refusal (RFC 2132, 9.6)."""

@@ -48,6 +48,23 @@ class Offer(NamedTuple):
     boot_file: str
 
 
+def sound(chaddr: bytes, xid: bytes) -> bytearray:
+    """Return a message that is for nobody, told by these 6 octets of an address and 4 of an xid.
+
+    A reply without an option, giaddr and address: neither a server nor a client nor a relay agent has
+    anything to do for it. Whoever listens for it knows that it was heard.
+    """
+    message = bytearray(packet.HEADER_SIZE)
+    message[packet.OP], message[packet.HTYPE], message[packet.HLEN] = (
+        packet.BOOTREPLY,
+        packet.HTYPE_ETHERNET,
+        MAC_OCTETS,
+    )
+    message[packet.XID] = xid
+    message[packet.CHADDR_START : packet.CHADDR_START + MAC_OCTETS] = chaddr
+    return (message + packet.MAGIC_COOKIE + bytes((packet.END,))).ljust(_SHORTEST, b"\0")
+
+
 def discover(chaddr: bytes, xid: bytes, vendor_class: bytes, architectures: Sequence[int]) -> bytearray:
     """Return a DISCOVER of a client with these 6 octets of an address, options 60 and 93.
 

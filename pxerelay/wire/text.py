@@ -1,12 +1,42 @@
-"""Text that comes from elsewhere, for a terminal."""
+"""Text that comes from elsewhere, for a terminal or a log.
+
+What clients, servers, files and their authors say is printed by way of this: it may hold what moves a
+terminal's cursor, colours or hides text, or turns its direction around.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 
 def printable(text: str, keep: str = "") -> str:
-    """Return a text that neither moves a terminal's cursor nor breaks a line; `keep` stays as it is."""
+    r"""Return a text that neither moves a terminal's cursor nor breaks a line; `keep` stays as it is.
+
+    Escapes are those of Python and JSON: what is JSON with no control characters stays JSON.
+    """
     if text.isprintable():
         return text
-    return "".join(
-        one if one.isprintable() or one in keep else one.encode("unicode_escape").decode() for one in text
-    )
+    return "".join(one if one.isprintable() or one in keep else _escape(one) for one in text)
+
+
+def printable_lines(text: str) -> str:
+    """Return a text of several lines, made of parts that are printable each, with nothing else left in it."""
+    return printable(text, keep="\n\t")
+
+
+def printable_all(value: Any) -> Any:
+    """Return plain data, as JSON has it, with every text in it printable."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, list):
+        return [printable_all(one) for one in value]
+    if isinstance(value, dict):
+        return {printable(str(key)): printable_all(one) for key, one in value.items()}
+    return value
+
+
+def _escape(character: str) -> str:
+    if character < "\x7f":
+        return character.encode("unicode_escape").decode()
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))

@@ -20,9 +20,9 @@ from pxerelay.relay.relay import Relay
 from pxerelay.wire import packet
 from pxerelay.wire.batch import number
 from pxerelay.wire.facts import Facts
-from pxerelay.wire.frames import ETHERNET, IP_HEADER, TASK, UDP_HEADER, Framing, Reply
+from pxerelay.wire.frames import ETHERNET, IP_HEADER, UDP_HEADER, Framing, Reply
 from tests.unit.batches import Arrival, outcomes
-from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, bare, relay
+from tests.unit.configs import CORE, LEASELESS, LINKS, STANDARD, VLAN10, VLAN20, bare, relay
 from tests.unit.messages import ip, reply, request
 
 VLAN30 = 30
@@ -43,7 +43,7 @@ _BARE = "option82: {link_selection: true, server_override: true}\nsource_address
 
 _CONFIGS = (
     (STANDARD, LINKS),
-    (STANDARD + _SELECTIVE, LINKS),
+    (LEASELESS + _SELECTIVE, LINKS),
     (
         STANDARD.replace("vlan10: {}", "vlan10: {giaddr: 10.20.0.1}").replace(
             "default: altiris}", "default: altiris, giaddr: 10.20.0.1}"
@@ -52,7 +52,7 @@ _CONFIGS = (
         LINKS,
     ),
     (
-        STANDARD.replace("ris: 10.20.0.10", "ris: wds.example.net").replace(
+        LEASELESS.replace("addresses: 10.20.0.10,", "addresses: wds.example.net,").replace(
             "vlan10: {}", "vlan10: {}\n  vlan30: {}"
         )
         + _BARE,
@@ -62,11 +62,14 @@ _CONFIGS = (
 RELAYS = tuple(relay(text, links) for text, links in _CONFIGS)
 """Without option 82; with ids; for VLANs that share a giaddr; without ids, and a server not resolved yet."""
 
-_ALTIRIS = "[10.20.0.20, 10.20.0.21]"
-POOLED = tuple(
-    relay(text.replace(_ALTIRIS, f"{{addresses: {_ALTIRIS}, strategy: hash}}"), links)
-    for text, links in _CONFIGS
-)
+
+def _pooled(text: str) -> str:
+    """Return a configuration in which each client has one of the servers of altiris."""
+    pool = "{addresses: [10.20.0.20, 10.20.0.21], strategy: hash, leases: false}"
+    return re.sub(r"altiris: (\[.*\]|\{.*\})$", f"altiris: {pool}", text, count=1, flags=re.MULTILINE)
+
+
+POOLED = tuple(relay(_pooled(text), links) for text, links in _CONFIGS)
 """The same, but each client has one of two servers."""
 
 _WITH_IDS, _SHARING, _UNRESOLVED = 1, 2, 3
@@ -106,7 +109,7 @@ def check(octets: bytes) -> Decision | None:
     index, sender = ARRIVALS[octets[0] // len(RELAYS) % len(ARRIVALS)]
     pooled = bool(octets[0] & _POOLED)
     one, before = (POOLED if pooled else RELAYS)[which], octets[1:]
-    one._asked.clear()
+    one._askers.clear()
     one.sticky = _booting() if pooled else None
     message = bytearray(before)
     unicast = octets[0] >= _UNICAST
@@ -159,7 +162,7 @@ def _check_shortcuts(one: Relay, arrival: Arrival, decision: Decision, patched: 
     short = FastPath(one)
     outcomes(short, _OTHERS)
     for _ in range(2):
-        one._asked.clear()  # whom a reply without our circuit id is for is another matter
+        one._askers.clear()  # whom a reply without our circuit id is for is another matter
         ((found, octets),), _ = outcomes(short, [arrival])
         assert (found, octets) == (bare(decision), patched)
 
@@ -182,7 +185,7 @@ def recipients(which: int, request_: bytes, index: int) -> set[str]:
     ris, altiris, dhcp = {"10.20.0.10"}, {"10.20.0.20", "10.20.0.21"}, {"10.20.0.2"}
     if which == _UNRESOLVED:
         ris = set()
-    if mac == "deadbeef0001":
+    if request_[28:34].hex() == "deadbeef0001":  # whatever it says of its hardware address
         return set()
     if mac == "001122334455" or mac.startswith("008064") or re.match("525400123.", mac):
         chosen = altiris
@@ -273,7 +276,8 @@ def _check_agent_info(
     whole = after[: place.end] + option + (after[place.end :] if place.has_end else b"\xff")
     room = int.from_bytes(Facts(before).options.get(57, b"")[:2], "big")
     takes = Facts(before).options.get(57, b"")
-    fits = len(whole) + _IP_AND_UDP <= 1500 and (len(takes) != 2 or len(whole) + _IP_AND_UDP <= room)
+    most = 1500 if len(takes) != 2 else min(1500, max(room, 576))
+    fits = len(whole) + _IP_AND_UDP <= most
     assert decision.too_large is not fits
     assert decision.message == (whole if fits else None), "one option, last before END, and nothing else"
 
@@ -353,7 +357,7 @@ def _check_packets(message: bytes, source: bytes, destination: bytes) -> None:
         parts = [bytes(room[start:end]) for start, end in framing.write(room, 0, [reply], 1)]
     else:
         parts = framing.fragments(reply, 1)
-    parts = [part[TASK.size + ETHERNET.size :] for part in parts]
+    parts = [part[ETHERNET.size :] for part in parts]
     assert all(len(part) <= _MTU for part in parts)
     assert all(part[12:20] == source + destination for part in parts)
     assert b"".join(part[IP_HEADER.size :] for part in parts)[UDP_HEADER.size :] == message

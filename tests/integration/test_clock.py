@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -84,3 +86,39 @@ def test_without_an_end_there_is_no_timer(start: Start) -> None:
     assert daemon.status()["config"]["next_end"] == "2999-12-31"
     daemon.reload(BASE)
     assert not has_timer(daemon)
+
+
+def write_zone(etc: Path, west: int) -> None:
+    """Exchange /etc/localtime as timedatectl(1) does, for a zone so many seconds west (TZif, RFC 8536)."""
+    file = etc / f"zone{west}"
+    head = b"TZif2" + bytes(15) + struct.pack("!6l", 0, 0, 0, 0, 1, 4)
+    file.write_bytes((head + struct.pack("!lbb", -west, 0, 0) + b"LAB\0") * 2 + b"\n\n")
+    link = etc / "localtime.new"
+    link.symlink_to(f"/etc/{file.name}")
+    link.replace(etc / "localtime")
+
+
+def test_a_rule_ends_by_the_midnight_of_a_time_zone_that_was_set_meanwhile(
+    start: Start, station: Station, server: FakeServer, altiris: FakeServer, tmp_path: Path
+) -> None:
+    """Midnight was a long way off, and by the new zone it is at the next full minute but one."""
+    etc = tmp_path / "etc"
+    shutil.copytree("/etc", etc, symlinks=True, ignore_dangling_symlinks=True)
+    now = int(time.time())
+    midnight = now // 60 * 60 + 120 if now % 60 > 60 - 2 * SOON else now // 60 * 60 + 60
+    west = midnight % DAY - (DAY if midnight % DAY > DAY // 2 else 0)
+    today = time.strftime("%Y-%m-%d", time.gmtime(midnight - west - 1))
+    write_zone(etc, west + 6 * 3600)
+    inside = 'mount --bind "$0" /etc && exec "$@"'
+    command = ("env", "-u", "TZ", "unshare", "--mount", "sh", "-c", inside, str(etc), *PXERELAY)
+    daemon = start(
+        BASE + f'  "02:00:00:10:00:02": {{server: altiris, until: {today}}}\n', command=command, options=()
+    )
+    write_zone(etc, west)
+    assert daemon.status()["config"]["ended"] == 0
+    assert goes_to_altiris(station, "02:00:00:10:00:02", server, altiris)
+    assert time.time() < midnight, "this machine is too slow for the test"
+    daemon.wait_for(lambda: daemon.status()["config"]["ended"] == 1, midnight - time.time() + 3)
+    assert time.time() >= midnight
+    assert not goes_to_altiris(station, "02:00:00:10:00:02", server, altiris)
+    assert f"<6>1 rule ended with {today}\n" in daemon.log

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from pxerelay import __version__
+from pxerelay.daemon import loader
 from pxerelay.linux.control_client import NoDaemonError
 from tests.integration.conftest import BASE
 from tests.lab.daemon import Daemon
@@ -205,15 +206,41 @@ def test_a_loader_that_crashes_changes_nothing(
     assert daemon.stop() == 0
 
 
+def test_a_loader_that_hangs_is_given_up(start: Start) -> None:
+    """It may have closed its streams, too: to wait for its end must hold nobody up."""
+    assert loader.LIMIT == 30
+    impatient = "from pxerelay.daemon import loader\nloader.LIMIT = 2\nsys.exit"
+    daemon = start(command=(sys.executable, "-c", LOADER.replace("sys.exit", impatient)))
+    folder = daemon.config.parent
+    for way in ("", "import os\nos.close(1)\nos.close(2)\n"):
+        (folder / "way.py").write_text(f"{way}import time\ntime.sleep(600)\n")
+        answers: list[dict[str, object]] = []
+        asking = threading.Thread(target=lambda found=answers: found.append(daemon.reload(BASE)))
+        asking.start()
+        longest = 0.0
+        while asking.is_alive():
+            begun = time.monotonic()
+            daemon.status()
+            longest = max(longest, time.monotonic() - begun)
+        reason = "loading took longer than 2 s, and was given up"
+        assert answers == [{"error": reason}]
+        assert daemon.status()["config"]["last_error"] == reason
+        assert longest < 1.5
+        daemon.wait_for(lambda: not children(daemon.process.pid))
+    (folder / "way.py").unlink()
+    assert daemon.reload(BASE)["rules"] == 4
+    assert daemon.status()["config"]["last_error"] is None
+
+
 def test_a_sighup_for_the_whole_service_does_not_end_its_loader(start: Start) -> None:
     daemon = start(command=COMMAND)
     daemon.config.with_name("way.py").write_text("import time\ntime.sleep(0.5)\n")
     daemon.config.write_text(BASE + "  02:00:00:00:00:01: drop\n")
     daemon.process.send_signal(signal.SIGHUP)
     daemon.wait_for(lambda: bool(children(daemon.process.pid)))
-    loader = children(daemon.process.pid)[0]
-    daemon.wait_for(lambda: ignores(loader, signal.SIGHUP))
-    os.kill(int(loader), signal.SIGHUP)
+    child = children(daemon.process.pid)[0]
+    daemon.wait_for(lambda: ignores(child, signal.SIGHUP))
+    os.kill(int(child), signal.SIGHUP)
     daemon.wait_for(lambda: daemon.status()["config"]["rules"] == 5)
     assert daemon.status()["config"]["last_error"] is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -12,7 +13,7 @@ from pxerelay.wire.facts import Facts
 from tests.integration.conftest import BASE
 from tests.lab import Host
 from tests.lab.daemon import Daemon
-from tests.lab.frames import ALL_STATIONS, Checksum
+from tests.lab.frames import ALL_STATIONS, Checksum, internet_sum
 from tests.lab.topology import Network
 from tests.lab.wire import FakeServer, Station
 from tests.unit.messages import ACK, NAK, ip, mac, option, reply, request
@@ -181,6 +182,36 @@ def test_rule_19_a_client_is_never_asked_for_by_arp(
     start()
     server.send(reply(ACK, ciaddr=ciaddr), "10.10.10.1")
     assert station.arp_requests_for(address, 0.5) == 0
+
+
+def test_rule_39_requests_leave_without_df(start: Start, network: Network, station: Station) -> None:
+    """So that a router on the way may fragment them: with ICMP filtered nobody would tell us to."""
+    start()
+    with closing(Station(network.ris.host)) as wire:
+        station.send(request().ljust(900, b"\0"))
+        frames = [one.octets for one in wire.arriving(1.0) if one.octets[12:14] == b"\x08\0"]
+    relayed = [frame for frame in frames if frame[23] == 17 and frame[36:38] == b"\0\x43"]
+    assert relayed
+    assert all(not frame[20] & 0x40 for frame in relayed)
+
+
+@pytest.mark.parametrize("flags", [0, 0x8000])
+def test_rule_40_every_frame_to_a_client_has_its_checksum(
+    start: Start, server: FakeServer, station: Station, flags: int
+) -> None:
+    """Also on a veth, where the kernel would leave it out: some clients read frames and know no offload."""
+    start()
+    for extra in (b"", option(12, b"a"), option(12, b"ab")):  # odd and even lengths
+        answer = reply(ACK, flags=flags, extra=extra)
+        server.send(answer, "10.10.10.1")
+        found = [
+            one for one in station.arriving(0.5) if one.octets[12:14] == b"\x08\0" and one.octets[23] == 17
+        ]
+        (frame,) = [one for one in found if one.octets[36:38] == b"\0\x44"]
+        assert not frame.offloaded
+        udp = frame.octets[34:]
+        assert udp[6:8] != b"\0\0"
+        assert internet_sum(frame.octets[26:34] + struct.pack("!HH", 17, len(udp)) + udp) == 0xFFFF
 
 
 def test_rule_22_a_reply_larger_than_the_mtu_comes_in_fragments(

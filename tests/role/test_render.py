@@ -72,6 +72,39 @@ def test_the_daemon_accepts_what_is_rendered(inventory: Path, tmp_path: Path) ->
         assert (check.returncode, check.stdout + check.stderr) == (0, check.stdout + check.stderr)
 
 
+@pytest.mark.parametrize("relative", [False, True])
+def test_a_rule_file_that_is_a_link_out_of_the_repository_stops_the_play(
+    relative: bool, tmp_path: Path
+) -> None:
+    """The role would send the control machine's file to the hosts, and print it as findings."""
+    (tmp_path / "key.yml").write_text("secret: 1\n")
+    repository = tmp_path / "repository"
+    (repository / "rules").mkdir(parents=True)
+    (repository / "rules" / "good.yml").write_text("rules: {}\n")
+    (repository / "rules" / "linked.yml").symlink_to("good.yml")
+    name = "rules/more.yml" if relative else str(repository / "rules" / "more.yml")
+    (repository / "hosts.yml").write_text("pxerelay: {hosts: {relay1: {}}}\n")
+    (repository / "group_vars").mkdir()
+    (repository / "group_vars" / "pxerelay.yml").write_text(
+        f"pxerelay_default: drop\npxerelay_rule_files: [rules/linked.yml, {name}]\n"
+    )
+    subprocess.run(["git", "init", "--quiet", repository], check=True)
+    (repository / "rules" / "more.yml").symlink_to("good.yml")
+    assert _render(repository / "hosts.yml", repository).returncode == 0
+    (repository / "rules" / "more.yml").unlink()
+    (repository / "rules" / "more.yml").symlink_to(tmp_path / "key.yml")
+    (repository / "relay1.json").unlink()
+    play = _render(repository / "hosts.yml", repository)
+    assert play.returncode != 0
+    said = " ".join((play.stdout + play.stderr).split())
+    assert (
+        f"rules/more.yml is a link out of the repository {repository}; put the file itself in its place"
+        in said
+    )
+    assert "secret" not in said
+    assert not (repository / "relay1.json").exists()
+
+
 def test_an_unquoted_mac_in_an_inventory_stops_the_play(tmp_path: Path) -> None:
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "hosts.yml").write_text("pxerelay: {hosts: {relay1: {}}}\n")

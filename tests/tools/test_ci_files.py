@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,8 @@ def _git(folder: Path, *argv: str) -> str:
 def _github() -> str:
     workflow: dict[str, Any] = yaml.safe_load((CI / "github.yml").read_text())
     steps = workflow["jobs"]["mapping"]["steps"]
-    return "\n".join(step["run"] for step in steps if step.get("run", "").startswith(("pxerelay", "code=")))
+    starts = ("pxerelay", "code=", "gh ")
+    return "\n".join(step["run"] for step in steps if step.get("run", "").startswith(starts))
 
 
 def _gitlab() -> str:
@@ -43,6 +45,8 @@ def test_a_workflow_checks_and_compares(script: str, change: str, tmp_path: Path
     _git(tmp_path, "commit", "--quiet", "--message=base")
     base = _git(tmp_path, "rev-parse", "HEAD")
     file.write_text(CONFIG + change)
+    if change:  # which would hide it, if the file were taken for the revision
+        (tmp_path / f"{base}:pxerelay.yml").write_text(CONFIG + change)
     tools = tmp_path / "tools"
     tools.mkdir()
     (tools / "gh").write_text('#!/bin/sh\necho "gh $*" >>told\n')
@@ -53,7 +57,6 @@ def test_a_workflow_checks_and_compares(script: str, change: str, tmp_path: Path
         "BASE": base,
         "NUMBER": "7",
         "CI_MERGE_REQUEST_DIFF_BASE_SHA": base,
-        "PXERELAY_TOKEN": "",
         "GITHUB_STEP_SUMMARY": "summary.md",
     }
     done = subprocess.run(
@@ -67,3 +70,58 @@ def test_a_workflow_checks_and_compares(script: str, change: str, tmp_path: Path
     assert done.returncode == 0, done.stdout + done.stderr
     comment = (tmp_path / "comment.md").read_text()
     assert ("00:80:64" in comment) == bool(change)
+
+
+PAGES = [
+    *(CI.parent.parent / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile")),
+    *(path for path in CI.parent.rglob("*") if path.suffix in (".md", ".yml")),
+    *(path for path in (CI.parent.parent / "ansible").rglob("*.md") if "collections" not in path.parts),
+    *(CI.parent.parent / "pxerelay").rglob("*.py"),
+]
+
+OTHERS = {"pytz", "packaging", "scapy>=2.6.1", "ansible-core", "pip>=25.1"}
+"""Packages of others that a page has installed, by the names that they have on the public index."""
+
+
+def test_no_page_installs_a_package_of_our_name_from_an_index() -> None:
+    """Until it is there, the name is anybody's."""
+    found = {
+        (path.name, word.strip("`'\"),;"))
+        for path in PAGES
+        for line in re.findall(r"pip install ([^#\n`|]*)", path.read_text("utf-8"))
+        for word in re.findall(r"'[^']*'|\"[^\"]*\"|\S+", line)
+    }
+    named = {word for _, word in found if re.match(r"[A-Za-z]", word)} - {"and", "into", "the", "on", "what"}
+    assert len(found) > 4
+    assert named <= OTHERS | {"dev", "bench", "fuzz"}, named
+
+
+def test_actions_are_pinned_by_commit() -> None:
+    steps = yaml.safe_load((CI / "github.yml").read_text())["jobs"]["mapping"]["steps"]
+    actions = [step["uses"] for step in steps if "uses" in step]
+    assert actions
+    assert all(re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", action) for action in actions)
+
+
+@pytest.mark.parametrize("name", ["github.yml", "gitlab.yml"])
+def test_pip_takes_the_wheel_of_one_hash_and_no_other(name: str) -> None:
+    text = (CI / name).read_text()
+    (wheel,) = re.findall(r"^ *PXERELAY: (.*)$", text, re.MULTILINE)
+    assert re.fullmatch(r"https://\S+\.whl#sha256=\S+", wheel)
+    assert re.findall(r"pip install (?:--quiet )?(.*)$", text, re.MULTILINE) == ['"$PXERELAY"']
+
+
+def test_secrets_are_near_nothing_that_was_proposed() -> None:
+    """No token but in the step that posts, no token at all with GitLab, no inventory, no work for forks."""
+    text = (CI / "gitlab.yml").read_text()
+    job = yaml.safe_load(text)["pxerelay"]
+    assert "TOKEN" not in text
+    assert not any("--inventory" in line for line in job["script"])
+    workflow = yaml.safe_load((CI / "github.yml").read_text())
+    assert list(workflow["on"]) == ["pull_request"]
+    steps = workflow["jobs"]["mapping"]["steps"]
+    assert steps[0]["with"]["persist-credentials"] is False
+    for step in steps:
+        assert "--inventory" not in step.get("run", "")
+        assert ("GH_TOKEN" in step.get("env", {})) == step.get("run", "").startswith("gh pr comment")
+        assert "secrets." not in str(step)

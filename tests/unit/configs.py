@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from textwrap import dedent
 
 from pxerelay.config import config, document
@@ -30,11 +30,30 @@ rules:
   de:ad:be:ef:00:01: drop
 """
 
+LEASELESS = STANDARD.replace("ris: 10.20.0.10", "ris: {addresses: 10.20.0.10, leases: false}").replace(
+    "[10.20.0.20, 10.20.0.21]", "{addresses: [10.20.0.20, 10.20.0.21], leases: false}"
+)
+"""The same, with boot servers that give no addresses: so it may have server override (rule 43)."""
+
 LINKS = (
     Link(1, "lo", up=True, mtu=65536, addresses=(IPv4Address("127.0.0.1"),)),
     Link(2, "core", up=True, mtu=1500, addresses=(IPv4Address("10.20.0.1"),)),
-    Link(10, "vlan10", up=True, mtu=1500, addresses=(IPv4Address("10.10.10.1"), IPv4Address("10.10.10.2"))),
-    Link(20, "vlan20", up=True, mtu=1500, addresses=(IPv4Address("10.10.20.1"),)),
+    Link(
+        10,
+        "vlan10",
+        up=True,
+        mtu=1500,
+        addresses=(IPv4Address("10.10.10.1"), IPv4Address("10.10.10.2")),
+        subnets=(IPv4Network("10.10.10.0/24"),),
+    ),
+    Link(
+        20,
+        "vlan20",
+        up=True,
+        mtu=1500,
+        addresses=(IPv4Address("10.10.20.1"),),
+        subnets=(IPv4Network("10.10.20.0/24"),),
+    ),
 )
 """The relay host's interfaces; clients on vlan10 and vlan20, servers behind core."""
 

@@ -30,8 +30,11 @@ ACTING = frozenset(
     {
         "tools.diff.inventory",
         "tools.diff.git_source",
+        "tools.diff.listing",
+        "tools.diff.sandbox",
         "tools.simulate.captures",
         "config.load",
+        "config.paths",
         "config.source",
     }
 )

@@ -7,10 +7,13 @@ import os
 import posixpath
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pxerelay.config.source import Source
+from pxerelay.config.budget import Budget
+from pxerelay.config.paths import Entry, Folders, find
+from pxerelay.config.source import MOST_OCTETS, Source
+from pxerelay.tools.diff.listing import Listing
 from pxerelay.wire.globs import is_glob
 
 _LINK = "120000"
@@ -32,14 +35,21 @@ def split(text: str) -> tuple[str, str] | None:
 
 def git(arguments: Sequence[str], folder: Path | None = None) -> bytes:
     """Run git in a folder and return what it printed; RevisionError with what it complained of."""
+    return _run(arguments, folder).stdout
+
+
+def _run(arguments: Sequence[str], folder: Path | None) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "LC_ALL": "C"}
     try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
+        done = subprocess.run(
+            ["git", *arguments], cwd=folder, env=environment, capture_output=True, check=False
+        )
     except FileNotFoundError:
         raise RevisionError("git is not installed, and REV:PATH is read by it") from None
     if done.returncode:
         complaint = done.stderr.decode("utf-8", "replace").strip()
         raise RevisionError(complaint.removeprefix("fatal: ") or f"git {arguments[0]} failed")
-    return done.stdout
+    return done
 
 
 def root_of(folder: Path) -> Path:
@@ -53,17 +63,32 @@ def root_of(folder: Path) -> Path:
 
 
 def commit_of(revision: str, folder: Path) -> str:
-    """Return the name of the commit that a revision means; RevisionError if there is none."""
-    arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"]
+    """Return the name of the commit that a revision means; RevisionError if there is none, or more than one.
+
+    Of a branch and a tag of one name, or a branch that is called like the beginning of a commit's name, git
+    takes one and warns: whoever may push a tag could have it looked at in the branch's place.
+    """
+    warned = ["-c", "core.warnAmbiguousRefs=true"]
+    arguments = [*warned, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}"]
     try:
-        return git(arguments, folder).decode().strip()
+        done = _run(arguments, folder)
     except RevisionError:
         raise RevisionError(
             f"git knows no revision '{revision}'; name a branch, tag or commit (a shallow clone has few)"
         ) from None
+    if b"is ambiguous" in done.stderr and not _WHOLE_NAME.fullmatch(revision):
+        raise RevisionError(
+            f"'{revision}' is the name of more than one branch, tag or commit; write which one is meant, "
+            f"as in refs/heads/{revision}"
+        )
+    return done.stdout.decode().strip()
 
 
-class Revision(Source):
+_WHOLE_NAME = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+"""A commit's whole name, which git prefers to a branch or tag that is called so."""
+
+
+class Revision(Source, Folders):
     """The files of one commit. Paths begin at the repository's root, as git spells them."""
 
     def __init__(self, revision: str, folder: Path) -> None:
@@ -71,12 +96,14 @@ class Revision(Source):
         self._root = root_of(folder)
         self._folder = folder
         self._blobs: dict[str, tuple[str, str]] = {}
+        self._targets: dict[str, str] = {}
         for entry in git(["ls-tree", "-r", "-z", commit_of(revision, folder)], self._root).split(b"\0"):
             if entry:
                 facts, _, path = entry.partition(b"\t")
                 mode, kind, blob = facts.decode().split()
                 if kind == "blob":
                     self._blobs[os.fsdecode(path)] = mode, blob
+        self._listing = Listing(self._blobs)
 
     def path(self, text: str) -> Path:
         """Return what a user's path means: from the root, or with ./ or ../ from the folder we are in."""
@@ -85,89 +112,110 @@ class Revision(Source):
             return Path(posixpath.normpath(here / text))
         return Path(posixpath.normpath(text))
 
-    def read(self, path: Path) -> bytes:
+    def read(self, path: Path, most: int = MOST_OCTETS) -> bytes:
         """Return a file's octets."""
-        _, blob = self._blobs[self._resolved(path)]
-        return self._content(blob)
+        _, blob = self._blobs[self._file(path)]
+        size = self._git(["cat-file", "-s", blob])
+        if int(size) > most:
+            raise OSError(errno.EFBIG, f"it has {int(size)} octets, more than may be read", str(path))
+        return self._git(["cat-file", "blob", blob])
 
-    def matches(self, place: Path, pattern: str) -> list[Path]:
+    def read_included(self, path: Path, main: Path, most: int) -> bytes:  # noqa: ARG002  # as any other
+        """Return a file's octets."""
+        return self.read(path, most)
+
+    def why_unquoted(self, path: Path, main: Path, place: Path) -> str:  # noqa: ARG002
+        """Return nothing: whoever may read the main file may read all of its revision."""
+        return ""
+
+    def matches(self, place: Path, pattern: str, budget: Budget) -> list[Path]:
         """Return the files that a path or glob stands for in this commit."""
         if pattern.startswith("/"):
             raise ValueError("it begins at the root of the disk, which no revision holds")
-        whole = posixpath.normpath(posixpath.join(place.parent, pattern))
         if not is_glob(pattern):
-            return [Path(whole)]
-        fits = re.compile(_expression(whole))
-        return sorted(
-            Path(path)
-            for path in (*self._blobs, *self._through_links())
-            if fits.fullmatch(path) and not posixpath.basename(path).startswith(".")
-        )
+            budget.spend()
+            return [Path(posixpath.normpath(posixpath.join(place.parent, pattern)))]
+        try:
+            found = find(self, place.parent, pattern, budget)
+        except FileNotFoundError:  # a folder that git does not keep, for there is nothing in it
+            return []
+        return sorted({Path(posixpath.normpath(path)) for path in found})
+
+    def entries(self, folder: Path) -> Iterator[Entry]:
+        """Return what is in a folder; FileNotFoundError if there is no such one."""
+        here = self._resolved(folder)
+        return self._entries(here, self._listing.names(here))
+
+    def _entries(self, here: str, names: Mapping[str, bool]) -> Iterator[Entry]:
+        for name, is_folder in names.items():
+            path = f"{here}/{name}" if here else name
+            is_link = not is_folder and self._blobs[path][0] == _LINK
+            yield Entry(name, is_folder or (is_link and self._leads_to_folder(path)), is_link)
+
+    def _leads_to_folder(self, path: str) -> bool:
+        try:
+            return self._resolved(Path(path)) in self._listing
+        except OSError:
+            return False
+
+    def exists(self, path: Path) -> bool:
+        """Whether a path leads to anything in this commit."""
+        try:
+            here = self._resolved(path)
+        except OSError:
+            return False
+        return here in self._blobs or here in self._listing
 
     def same(self, one: Path, other: Path) -> bool:
         """Whether two paths lead to one file."""
-        return self._resolved(one) == self._resolved(other)
+        return self._file(one) == self._file(other)
 
     def name(self, path: Path) -> str:
         """Return REV:PATH."""
         return f"{self._revision}:{path}"
 
-    def _through_links(self) -> Iterator[str]:
-        """Yield the paths of files that lead through a link to a folder."""
-        for link, (mode, blob) in self._blobs.items():
-            if mode == _LINK:
-                target = os.fsdecode(self._content(blob))
-                folder = posixpath.normpath(posixpath.join(posixpath.dirname(link), target)) + "/"
-                for path in self._blobs:
-                    if path.startswith(folder):
-                        yield f"{link}/{path.removeprefix(folder)}"
-
-    def _content(self, blob: str) -> bytes:
+    def _git(self, arguments: Sequence[str]) -> bytes:
         try:
-            return git(["cat-file", "blob", blob], self._root)
+            return git(arguments, self._root)
         except RevisionError as error:
             raise OSError(errno.EIO, str(error)) from None
 
+    def _target(self, path: str) -> str:
+        """Return where a link leads."""
+        if path not in self._targets:
+            octets = self._git(["cat-file", "blob", self._blobs[path][1]])
+            self._targets[path] = os.fsdecode(octets)
+        return self._targets[path]
+
+    def _file(self, path: Path) -> str:
+        here = self._resolved(path)
+        if here not in self._blobs:
+            raise FileNotFoundError(errno.ENOENT, "that revision has no such file", str(path))
+        return here
+
     def _resolved(self, path: Path) -> str:
-        """Return the path of the file that links lead to, folders that are links too; OSError if none."""
-        here = posixpath.normpath(path)
-        for _ in range(_MOST_LINKS):
-            parts = here.split("/")
-            for end in range(1, len(parts) + 1):
-                mode, blob = self._blobs.get("/".join(parts[:end]), ("", ""))
-                if mode == _LINK:
-                    target = os.fsdecode(self._content(blob))
-                    here = posixpath.normpath(posixpath.join(*parts[: end - 1], target, *parts[end:]))
-                    break
-            else:
-                if here in self._blobs:
-                    return here
-                break
-        raise FileNotFoundError(errno.ENOENT, "that revision has no such file")
-
-
-def _expression(pattern: str) -> str:
-    """Return a glob as a regular expression for whole paths, ** for any folders."""
-    expression = ""
-    for part in pattern.split("/"):
-        if part == "**":
-            expression += "(?:[^/]+/)*"
-        else:
-            expression += _name_expression(part) + "/"
-    return expression.removesuffix("/")
-
-
-def _name_expression(part: str) -> str:
-    found, at = "", 0
-    while at < len(part):
-        end = part.find("]", at + 2 + (part[at + 1 : at + 2] == "!")) if part[at] == "[" else -1
-        if end > 0:
-            inside = part[at + 1 : end]
-            negated = inside.startswith("!")
-            inside = re.sub(r"([\\\[\]^&~|])", r"\\\1", inside.removeprefix("!"))
-            found += f"(?!/)[{'^' if negated else ''}{inside}]"
-            at = end
-        else:
-            found += {"*": "[^/]*", "?": "[^/]"}.get(part[at], re.escape(part[at]))
-        at += 1
-    return found
+        """Return the path that links lead to, there or not; OSError for one out of the repository."""
+        left, links = str(path).split("/")[::-1], 0
+        here: list[str] = []
+        while left:
+            part = left.pop()
+            if part in ("", "."):
+                continue
+            if part == "..":
+                if not here:
+                    raise OSError(errno.EXDEV, "it leads out of the repository", str(path))
+                here.pop()
+                continue
+            here.append(part)
+            whole = "/".join(here)
+            if self._blobs.get(whole, ("", ""))[0] == _LINK:
+                links += 1
+                target = self._target(whole)
+                if target.startswith("/"):
+                    message = f"it is a link out of the repository, to {target}; put the file in its place"
+                    raise OSError(errno.EXDEV, message, str(path))
+                if links > _MOST_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+                here.pop()
+                left.extend(target.split("/")[::-1])
+        return "/".join(here)

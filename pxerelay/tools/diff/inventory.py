@@ -1,7 +1,8 @@
 """The configurations that the Ansible role renders for each host of an inventory, now or at a revision.
 
 Ansible itself renders them, on this machine: nothing connects to a host. A revision is checked out in a
-folder of its own meanwhile, so that the inventory, the role and the rule files are all of that revision.
+folder of its own meanwhile, so that the inventory, the role and the rule files are all of that revision. They
+run in a `sandbox`, and what they leave behind is read as what a stranger wrote.
 """
 
 from __future__ import annotations
@@ -9,10 +10,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,8 +20,10 @@ from types import FrameType
 
 from pxerelay.config.load import load
 from pxerelay.config.loaded import Loaded
-from pxerelay.config.source import Disk
+from pxerelay.config.source import read_regular
+from pxerelay.tools.diff import sandbox
 from pxerelay.tools.diff.git_source import RevisionError, commit_of, git, root_of
+from pxerelay.tools.diff.listing import TextFiles
 
 PLAYBOOK = """\
 - hosts: pxerelay
@@ -45,9 +46,6 @@ _VARIABLES = {
     "ansible_python_interpreter": "{{ ansible_playbook_python }}",
 }
 
-_COLLECTIONS = Path("ansible", "playbooks", "collections")
-"""Where a checkout of this repository is a collection."""
-
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -63,23 +61,19 @@ class Rendered:
 
     def load(self, called: str) -> Loaded:
         """Load the configuration; messages name files by their path on the host, after `called`."""
-        with tempfile.TemporaryDirectory(prefix="pxerelay-diff-") as folder:
-            root = Path(folder)
-            for path, content in self.files:
-                written = root / path.lstrip("/")
-                written.parent.mkdir(parents=True, exist_ok=True)
-                written.write_text(content, "utf-8")
-            return load(root / self.files[0][0].lstrip("/"), source=Disk(root, called))
+        return load(Path(self.files[0][0]), source=TextFiles(dict(self.files), called))
 
 
-def rendered(inventory: Path, revision: str | None) -> dict[str, Rendered]:
+def rendered(inventory: Path, revision: str | None, *, trusted: bool) -> dict[str, Rendered]:
     """Return what the role renders for each host of an inventory, with None as it is now.
+
+    What is `trusted` runs as the user does, with network, home and environment; else in a sandbox.
 
     Raises RenderError if Ansible can't, RevisionError if git does not have the revision.
     """
     with _ending_by_exception(), tempfile.TemporaryDirectory(prefix="pxerelay-diff-") as folder:
         if revision is None:
-            return _rendered(inventory.resolve(), _root(inventory), Path(folder))
+            return _rendered(inventory.resolve(), _root(inventory), Path(folder), trusted=trusted)
         root = root_of(Path.cwd())
         if not inventory.resolve().is_relative_to(root.resolve()):
             raise RenderError(f"{inventory} is not in the repository {root}, where the revisions are")
@@ -87,7 +81,7 @@ def rendered(inventory: Path, revision: str | None) -> dict[str, Rendered]:
             there = tree / inventory.resolve().relative_to(root.resolve())
             if not there.exists():
                 raise RenderError(f"{revision} has no {inventory}")
-            return _rendered(there, tree, Path(folder))
+            return _rendered(there, tree, Path(folder), trusted=trusted)
 
 
 def _root(inventory: Path) -> Path:
@@ -98,7 +92,10 @@ def _root(inventory: Path) -> Path:
 @contextlib.contextmanager
 def _checked_out(revision: str, root: Path, tree: Path) -> Iterator[Path]:
     commit = commit_of(revision, root)
-    quiet = ["-c", "core.hooksPath=/dev/null", "worktree"]
+    lfs = ["filter.lfs.smudge=", "filter.lfs.process=", "filter.lfs.required=false"]  # which asks a server
+    quiet = [part for setting in ("core.hooksPath=/dev/null", *lfs) for part in ("-c", setting)] + [
+        "worktree"
+    ]
     try:
         with _undisturbed():
             git([*quiet, "add", "--quiet", "--detach", str(tree), commit], root)
@@ -133,34 +130,69 @@ def _ending_by_exception() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _rendered(inventory: Path, root: Path, folder: Path) -> dict[str, Rendered]:
+def _rendered(inventory: Path, root: Path, folder: Path, *, trusted: bool) -> dict[str, Rendered]:
+    root, folder = root.resolve(), folder.resolve()
     playbook, hosts = folder / "render.yml", folder / "hosts"
     playbook.write_text(PLAYBOOK, "utf-8")
     hosts.mkdir()
     variables = json.dumps({**_VARIABLES, "pxerelay_diff_folder": str(hosts)})
-    _play(["-i", str(inventory), str(playbook), "--extra-vars", variables], root)
-    found = {}
-    for path in sorted(hosts.glob("*.json")):
-        one = json.loads(path.read_text("utf-8"))
-        found[path.name.removesuffix(".json")] = Rendered(
-            tuple(zip(one["paths"], one["contents"], strict=True))
-        )
+    arguments = ["-i", str(inventory), str(playbook), "--extra-vars", variables]
+    program = sandbox.find_program("ansible-playbook")
+    if program is None:
+        raise RenderError("ansible-playbook is not here, and the role renders by it; install ansible-core")
+    if trusted:
+        _play([program, *arguments], root, _environment(root))
+    else:
+        try:
+            command = sandbox.play(sandbox.ansible(program), arguments, root, [playbook], hosts)
+        except sandbox.SandboxError as error:
+            raise RenderError(f"{error}; {_WHY}, {_TRUST}") from None
+        try:
+            _play(command, root, dict(os.environ))
+        except RenderError as error:
+            raise RenderError(
+                f"{error}\n(this had no network, home or environment: {_WHY}, {_TRUST})"
+            ) from None
+    found = {path.name.removesuffix(".json"): _result(path) for path in sorted(hosts.glob("*.json"))}
     if not found:
         raise RenderError(f"{inventory} has no host in the group pxerelay")
     return found
 
 
-def _play(arguments: list[str], root: Path) -> None:
-    """Run ansible-playbook in the top folder of a repository, whose ansible.cfg it reads."""
-    beside = Path(sys.executable).with_name("ansible-playbook")
-    program = shutil.which("ansible-playbook") or (str(beside) if beside.exists() else None)
-    if program is None:
-        raise RenderError("ansible-playbook is not here, and the role renders by it; install ansible-core")
+_WHY = "a revision's inventory, plugins and lookups are programs, which would run as you"
+
+_TRUST = "as they do with --trusted: say that if you would run all that these revisions have in them"
+
+
+def _result(path: Path) -> Rendered:
+    """Read the files of one host; RenderError for what the role does not write: other code may have run."""
+    strange = RenderError(
+        f"what was rendered for {path.name.removesuffix('.json')} is not as the role writes it"
+    )
+    try:
+        one = json.loads(read_regular(path))
+        files = tuple(zip(one["paths"], one["contents"], strict=True))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise strange from None
+    texts = [text for file in files for text in file]
+    if not files or not all(isinstance(text, str) for text in texts):
+        raise strange
+    if not all(name.startswith("/") and os.path.normpath(name) == name for name, _ in files):
+        raise strange
+    return Rendered(files)
+
+
+def _environment(root: Path) -> dict[str, str]:
     environment = dict(os.environ)
-    if (root / _COLLECTIONS).is_dir() and not (root / "ansible.cfg").exists():
-        environment["ANSIBLE_COLLECTIONS_PATH"] = str(root / _COLLECTIONS)
+    if (root / sandbox.OURS).is_dir() and not (root / "ansible.cfg").exists():
+        environment["ANSIBLE_COLLECTIONS_PATH"] = str(root / sandbox.OURS)
+    return environment
+
+
+def _play(command: list[str], root: Path, environment: dict[str, str]) -> None:
+    """Run ansible-playbook in the top folder of a repository, whose ansible.cfg it reads."""
     play = subprocess.Popen(
-        [program, *arguments],
+        command,
         cwd=root,
         env=environment,
         stdin=subprocess.DEVNULL,

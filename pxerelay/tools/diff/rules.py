@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from pxerelay.config.budget import Budget
 from pxerelay.config.data import Document, Map
 from pxerelay.config.places import RulePlace, RulePlaces, rules_of
 from pxerelay.policy.rules import Choice, PatternRule, RuleTable
@@ -23,6 +24,12 @@ _ALL = (1 << 8 * MAC_OCTETS) - 1
 
 FALLBACK = "class or default"
 """The label of what decides where no rule does."""
+
+MOST_OVERLAPS = 1_000_000
+"""Pairs of wildcards that overlap and are looked at, some ten seconds' worth."""
+
+MOST_COUNTED = 200_000_000
+"""Listed addresses, for each kind of wildcard that moves, that are looked at: a million for 200 kinds."""
 
 REMARKS = ("owner", "until", "note")
 """What a rule says besides where to send."""
@@ -163,7 +170,9 @@ class _Comparison:
                 self._moved[pattern] = move
             else:
                 self._note(text, before.choice if before else None, after.choice if after else None)
+        budget = Budget(MOST_OVERLAPS, "more wildcards overlap than can be compared; change fewer at a time")
         for one, other in self._crossing(changed):
+            budget.spend()
             self._overlap(one, other)
 
     def _overlap(self, one: Pattern, other: Pattern) -> None:
@@ -187,7 +196,11 @@ class _Comparison:
         for pattern in (*self._old.patterns(), *self._new.patterns()):
             everything[pattern.mask].add(pattern.value)
         indexes: dict[tuple[int, int], dict[int, list[int]]] = {}
-        for one in changed:
+        shape = 0
+        for one in sorted(changed, key=lambda pattern: (pattern.mask, pattern.value)):
+            if one.mask != shape:  # what one shape crosses is not kept for the next
+                shape = one.mask
+                indexes.clear()
             for mask, values in everything.items():
                 common = mask & one.mask
                 if common in (mask, one.mask):
@@ -232,7 +245,11 @@ class _Comparison:
         """Yield the moves of wildcards and blocks, with the listed addresses that have to do with them."""
         kept: dict[int, Counter[int]] = {}
         numbers = [int.from_bytes(octets, "big") for octets in self._new.exact] if self._moved else []
+        budget = Budget(
+            MOST_COUNTED, "more kinds of wildcards move than can be counted; change fewer at a time"
+        )
         for mask in {pattern.mask for pattern in self._moved}:
+            budget.spend(len(numbers))
             kept[mask] = Counter(number & mask for number in numbers)
         for pattern, move in sorted(self._moved.items(), key=lambda item: (item[0].value, item[0].mask)):
             caught = tuple(self._caught.get(pattern, ()))

@@ -49,13 +49,15 @@ def servers(old: Whole, new: Whole) -> Iterator[ServerChange]:
     before, after = old.config.servers, new.config.servers
     used: dict[int, Counter[str]] = {}
     gone = [name for name in before if name not in after]
-    fresh = [name for name in after if name not in before]
+    fresh = dict.fromkeys(name for name in after if name not in before)
+    twins: dict[frozenset[object], list[str]] = {}
+    for name in reversed(fresh):
+        twins.setdefault(_set(after[name]), []).append(name)
     renamed: dict[str, str] = {}
     for name in gone:
-        twin = next((one for one in fresh if _set(after[one]) == _set(before[name])), None)
-        if twin is not None:
-            renamed[name] = twin
-            fresh.remove(twin)
+        if same := twins.get(_set(before[name])):
+            renamed[name] = same.pop()
+            del fresh[renamed[name]]
     for name in (*before, *fresh):
         if name in after and name in before and _same(before[name], after[name]):
             continue

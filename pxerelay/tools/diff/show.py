@@ -48,7 +48,8 @@ def as_text(parts: Sequence[Part], *, everything: bool = False) -> str:
 
 
 def _text_lines(part: Part, *, everything: bool) -> list[str]:
-    lines = [f"{', '.join(part.hosts)}: {part.first_line}" if part.hosts else part.first_line]
+    hosts = printable(", ".join(part.hosts))
+    lines = [f"{hosts}: {part.first_line}" if hosts else part.first_line]
     for section in sections(part.difference):
         lines += ["", printable(section.title)]
         shown, left = _cut(section, None if everything else FEW)

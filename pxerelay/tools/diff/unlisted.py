@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from pxerelay.config.budget import Budget
 from pxerelay.policy.model import Config, InterfaceSetting
 from pxerelay.policy.rules import Choice, Default
 from pxerelay.policy.servers import Target
@@ -31,6 +32,12 @@ _NOBODY = bytes(6)
 _FILLING = "~"
 """What stands for * and ? in the name of an interface that is meant by a glob and by no name."""
 
+
+MOST_KINDS = 60_000_000
+"""Kinds of clients, times interfaces and classes, that are tried: half a minute's worth.
+
+Who writes a hundred classes with an option 60 and an option 93 of their own each makes millions of kinds.
+"""
 
 _FEW = 3
 """Interfaces whose defaults are told where somebody fell to them."""
@@ -50,6 +57,12 @@ class Unlisted:
     def __init__(self, old: Config, new: Config) -> None:
         self._old, self._new = old, new
         self._found: dict[tuple[Outcome, Outcome], dict[str | None, None]] = {}
+        self._moves: dict[tuple[Servers | None, Servers | None], bool] = {}
+        message = (
+            "the classes of these two configurations tell more kinds of clients apart than can be tried; "
+            "compare configurations with fewer classes, or fewer `vendor_class` and `arch` in them"
+        )
+        self._budget = Budget(MOST_KINDS, message)
         self._compare()
         self._pairs = {
             (frozenset(before.choice.servers), frozenset(after.choice.servers))
@@ -60,6 +73,11 @@ class Unlisted:
         """Whether some client goes elsewhere; None stands for one that no rule names."""
         if before is not None and after is not None:
             return before != after
+        if (before, after) not in self._moves:
+            self._moves[before, after] = self._some_move(before, after)
+        return self._moves[before, after]
+
+    def _some_move(self, before: Servers | None, after: Servers | None) -> bool:
         return any(
             (old if before is None else before) != (new if after is None else after)
             for old, new in self._pairs
@@ -80,12 +98,17 @@ class Unlisted:
         return _defaults(self._old), _defaults(self._new)
 
     def _compare(self) -> None:
-        kinds = list(self._kinds())
+        classes = len(self._old.policy.classes) + len(self._new.policy.classes)
+        kinds = []
+        for kind in self._kinds():
+            self._budget.spend(1 + classes)
+            kinds.append(kind)
         alike: dict[object, list[tuple[str | None, str | None]]] = {}
         for shown, name in self._interfaces():
             alike.setdefault(self._treatment(name), []).append((shown, name))
         for some in alike.values():
             _, name = some[0]
+            self._budget.spend(len(kinds) * (1 + classes))
             where = dict.fromkeys(shown for shown, _ in some)
             before, after = _default_on(self._old, name), _default_on(self._new, name)
             for vendor_class, architectures in kinds:
@@ -95,6 +118,9 @@ class Unlisted:
 
     def _treatment(self, name: str | None) -> object:
         """Return something that is equal for interfaces that are treated alike."""
+        for config in (self._old, self._new):
+            for one in config.policy.classes:
+                self._budget.spend(1 if one.interfaces is None else 1 + len(one.interfaces.texts))
         return tuple(
             (
                 _default_on(config, name).choice,
@@ -107,9 +133,9 @@ class Unlisted:
         classes = (*self._old.policy.classes, *self._new.policy.classes)
         beginnings = {b"", *(one.vendor_class for one in classes if one.vendor_class is not None)}
         named = [one.architectures for one in classes if one.architectures is not None]
-        by_use = {
-            tuple(number in some for some in named): number for number in sorted(set[int]().union(*named))
-        }
+        all_numbers = sorted(set[int]().union(*named))
+        self._budget.spend(len(all_numbers) * len(named))
+        by_use = {tuple(number in some for some in named): number for number in all_numbers}
         numbers = list(by_use.values())
         for vendor_class in sorted(beginnings):
             yield vendor_class, ()

@@ -13,9 +13,10 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from pxerelay.daemon import survey
+from pxerelay.daemon import hearing, survey
+from pxerelay.daemon.hearing import Sound
 from pxerelay.linux import control_client, sockets
 from pxerelay.linux.inbox import Inbox
 from pxerelay.linux.listener import Listener, Taken
@@ -25,6 +26,7 @@ from pxerelay.relay.decision import ToServers
 from pxerelay.relay.questions import Questions, heard
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.survey_request import MOST, Survey, SurveyError
+from pxerelay.tools.doctor.firewall import Hear
 from pxerelay.wire import bootserver, packet
 from pxerelay.wire.batch import NOWHERE
 from pxerelay.wire.bootserver import Service
@@ -40,11 +42,18 @@ Ask = Callable[[Survey], Awaitable[list[dict[str, Any]]]]
 
 
 class AskError(Exception):
-    """Servers can't be asked; the message says why."""
+    """Servers can't be asked, or nothing be listened for; the message says why."""
 
 
-def by_daemon(path: Path) -> Ask:
-    """Return what has the daemon ask."""
+class Asker(NamedTuple):
+    """What asks servers, and what listens for a message; either raises AskError if it can't."""
+
+    ask: Ask
+    hear: Hear
+
+
+def by_daemon(path: Path) -> Asker:
+    """Return what has the daemon ask and listen."""
 
     async def ask(asked: Survey) -> list[dict[str, Any]]:
         try:
@@ -56,7 +65,16 @@ def by_daemon(path: Path) -> Ask:
         found: list[dict[str, Any]] = answer["asked"]
         return found
 
-    return ask
+    async def hear(sound: Sound) -> Sequence[str]:
+        try:
+            answer = await asyncio.to_thread(control_client.ask, path, "hear", **sound.plain())
+        except control_client.NoDaemonError as error:
+            raise AskError(str(error)) from None
+        if "error" in answer:
+            raise AskError(f"the daemon refuses: {answer['error']}")
+        return [str(name) for name in answer["heard"]]
+
+    return Asker(ask, hear)
 
 
 class _OwnWay:
@@ -98,8 +116,8 @@ class _OwnWay:
 
 
 @contextlib.asynccontextmanager
-async def by_ourselves(relay: Relay, vrfs: Mapping[int, str]) -> AsyncIterator[Ask]:
-    """Open port 67 for the block, and yield what asks; AskError if that can't be done."""
+async def by_ourselves(relay: Relay, vrfs: Mapping[int, str]) -> AsyncIterator[Asker]:
+    """Open port 67 for the block, and yield what asks and listens; AskError if that can't be done."""
     try:
         udp = sockets.open_udp()
     except OSError as error:
@@ -121,7 +139,15 @@ async def by_ourselves(relay: Relay, vrfs: Mapping[int, str]) -> AsyncIterator[A
             except SurveyError as error:
                 raise AskError(str(error)) from None
 
-        yield ask
+        names = {port.index: port.name for port in relay.ports}
+
+        async def hear(sound: Sound) -> Sequence[str]:
+            try:
+                return await hearing.listen(way.questions, lambda index: names.get(index, ""), sound)
+            except hearing.HearingError as error:
+                raise AskError(str(error)) from None
+
+        yield Asker(ask, hear)
 
 
 _WHY_NOT = {

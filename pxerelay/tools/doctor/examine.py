@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from pxerelay.config.loaded import Loaded
-from pxerelay.linux import netlink, routes
+from pxerelay.linux import control_client, netlink, routes
 from pxerelay.policy.ports import vrfs_to_hear
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.survey_request import ServerQuery, Survey
-from pxerelay.tools.doctor import answers, asking, gather, host, kernel, network, plan
+from pxerelay.tools.doctor import answers, asking, firewall, gather, host, kernel, network, plan
 from pxerelay.tools.doctor.facts import Arrival, Asked, Facts, ServerAnswer, ServerRoute, Service, Sighting
 from pxerelay.tools.doctor.verdict import Code, Finding, note, warning
 from pxerelay.tools.doctor.wire import Frame, Wire
@@ -36,7 +36,10 @@ _MOST_SERVICES = 16
 
 @dataclass(frozen=True)
 class Wish:
-    """What is to be examined: only an interface or some servers, by name; in whose name, how long to wait."""
+    """What is to be examined: only an interface or some servers, by name; in whose name.
+
+    `seconds` are how long to wait for servers, `timeout` for a daemon that does not answer.
+    """
 
     interface: str | None = None
     servers: tuple[str, ...] = ()
@@ -44,6 +47,7 @@ class Wish:
     everywhere: bool = False
     chaddr: bytes = CHADDR
     seconds: float = 4.0
+    timeout: float = control_client.TIMEOUT
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Examined:
 
 async def examine(loaded: Loaded, path: Path, socket_path: Path, wish: Wish) -> Examined:
     """Examine this host; gather.ElsewhereError or plan.UnknownNameError if that can't be done so."""
-    facts = await gather.facts(loaded, path, socket_path, wish.servers, wish.interface)
+    facts = await gather.facts(loaded, path, socket_path, wish.servers, wish.interface, timeout=wish.timeout)
     servers = tuple(dict.fromkeys(way.server for way in facts.ways))
     found = [*host.findings(facts), *network.findings(facts, servers, wish.interface)]
     asked: tuple[Asked, ...] = ()
@@ -92,17 +96,33 @@ async def _probe(
             found.append(note(Code.NOT_CHECKED, "wire", message, "run this as root"))
         async with contextlib.AsyncExitStack() as ours:
             if facts.running:
-                ask = asking.by_daemon(socket_path)
+                asker = asking.by_daemon(socket_path)
             else:
                 relay = Relay(facts.config, facts.ports, facts.links, facts.answers)
                 hear = vrfs_to_hear(facts.config, facts.ports, facts.links)
-                ask = await ours.enter_async_context(asking.by_ourselves(relay, hear))
-            rounds = _Rounds(facts, ask, wire)
+                asker = await ours.enter_async_context(asking.by_ourselves(relay, hear))
+            found += await _unheard(facts, asker.hear, wish)
+            rounds = _Rounds(facts, asker.ask, wire)
             for kind in _KINDS:
                 pending = tuple(one for one in errands if not rounds.is_done(one))
                 if pending:
                     await rounds.go(Survey(wish.chaddr, kind[0], kind[1], wish.seconds, pending))
         return tuple([await _with_services(facts, one, wish) for one in rounds.results()])
+
+
+async def _unheard(facts: Facts, hear: firewall.Hear, wish: Wish) -> list[Finding]:
+    """Return what is wrong with the way from client interfaces to the relay's socket."""
+    names = [
+        port.name for port in facts.active if not port.vrf and wish.interface in (None, port.name)
+    ]  # in a VRF such a frame does not come back
+    try:
+        return list(network.closed(await firewall.unheard(hear, CHADDR, names), firewall.managers()))
+    except OSError as error:
+        message = f"whether a firewall of this host drops what clients send: {error.strerror}"
+        advice = ("run this as root",) if isinstance(error, PermissionError) else ()
+    except asking.AskError as error:
+        message, advice = f"whether a firewall of this host drops what clients send: {error}", ()
+    return [note(Code.NOT_CHECKED, "firewall", message, *advice)]
 
 
 def _ways(facts: Facts, server: IPv4Address) -> list[ServerRoute]:

@@ -25,14 +25,22 @@ class ElsewhereError(Exception):
 
 
 async def facts(
-    loaded: Loaded, path: Path, socket_path: Path, servers: Sequence[str], interface: str | None
+    loaded: Loaded,
+    path: Path,
+    socket_path: Path,
+    servers: Sequence[str],
+    interface: str | None,
+    *,
+    timeout: float = control_client.TIMEOUT,
 ) -> Facts:
     """Return what is known of this host; routes only to some servers, if these are given.
+
+    A daemon that does not answer is waited for `timeout` seconds.
 
     Raises ElsewhereError if the daemon that answers is in another network namespace, and
     plan.UnknownNameError if there is no such server, or client interface.
     """
-    running, no_daemon, status = _running(socket_path)
+    running, no_daemon, status = _running(socket_path, timeout)
     if running and processes.same_network(running.pid) is False:
         raise ElsewhereError(
             f"the daemon (process {running.pid}) is in another network namespace than this command; type: "
@@ -79,10 +87,10 @@ async def facts(
     )
 
 
-def _running(path: Path) -> tuple[Running | None, str, dict[str, Any]]:
+def _running(path: Path, timeout: float) -> tuple[Running | None, str, dict[str, Any]]:
     """Return the daemon, or why there is none that answers, and its status."""
     try:
-        status = control_client.ask(path, "status")
+        status = control_client.ask(path, "status", timeout)
     except control_client.NoDaemonError as error:
         return None, str(error), {}
     pid = processes.peer(path) or 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from ipaddress import IPv4Address
 
 from pxerelay.policy.model import LOOPBACK, InterfaceSetting
@@ -283,6 +283,30 @@ def _filtered(facts: Facts, only: str | None) -> Iterator[Finding]:
     for arrival in facts.refused_replies:
         if is_filtered(facts, arrival.interface, arrival.back):
             yield filtered(arrival)
+
+
+def closed(interfaces: Iterable[str], managers: Collection[str]) -> Iterator[Finding]:
+    """Yield client interfaces from which nothing gets to port 67, given who manages this host's firewall."""
+    for name in interfaces:
+        yield error(
+            Code.INPUT_CLOSED,
+            name,
+            "a frame to UDP port 67 that came in there did not get to the relay: this host's firewall drops "
+            "it, and so what clients send",
+            *(advice for manager, advice in _OPENED.items() if manager in managers),
+            *(() if managers else _OPENED_BY_HAND),
+        )
+
+
+_OPENED = {
+    "firewalld": "firewall-cmd --permanent --zone=ZONE --add-port=67/udp, for each ZONE that firewall-cmd "
+    "--get-active-zones tells; then: firewall-cmd --reload",
+    "ufw": "ufw allow 67/udp",
+}
+_OPENED_BY_HAND = (
+    "in each chain with `hook input` (nft list ruleset): nft insert rule inet filter input udp dport 67 "
+    "accept, or iptables -I INPUT -p udp --dport 67 -j ACCEPT; and in the file that is loaded at boot",
+)
 
 
 def filtered(arrival: Arrival) -> Finding:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
+from pxerelay.linux import control_client
 from pxerelay.tools.doctor.facts import Holder
 from pxerelay.wire.packet import SERVER_PORT
 
@@ -23,7 +24,7 @@ def peer(path: Path) -> int | None:
     """Return the process that listens at a control socket, None if none does."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
-            sock.connect(str(path))
+            control_client.connect(sock, path)
             octets = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
     except OSError:
         return None

@@ -47,6 +47,7 @@ class Code(Enum):
     ROUTE_INTO_CLIENT_VLAN = "route-into-client-vlan"
     ROUTE_LEAVES_VRF = "route-leaves-vrf"
     RP_FILTER = "rp-filter"
+    INPUT_CLOSED = "input-closed"
     NOT_SENT = "not-sent"
     SERVER_SILENT = "server-silent"
     NEXT_HOP_SILENT = "next-hop-silent"

@@ -16,8 +16,7 @@ from typing import IO, Any
 from pxerelay.wire.dissect import LINK_TYPES, Frame
 
 _INSTALL = (
-    "reading captures needs scapy; install it: "
-    f"{shlex.quote(sys.executable)} -m pip install 'pxerelay[captures]'"
+    f"reading captures needs scapy; install it: {shlex.quote(sys.executable)} -m pip install 'scapy>=2.6.1'"
 )
 
 _LINKS = "what can be read is Ethernet, Linux cooked (tcpdump -i any) and raw IP"
@@ -81,7 +80,7 @@ def frames(path: Path) -> Iterator[Frame]:
 
 def _frame(number: int, reader: Any, octets: bytes, told: Any) -> Frame:
     """Return a packet that scapy read; pcapng has link type and time scale for each, pcap for all."""
-    link = getattr(told, "linktype", None) or reader.linktype
+    link = told.linktype if hasattr(told, "linktype") else reader.linktype
     heard_on = getattr(told, "ifname", None)
     if hasattr(told, "tsresol"):
         ticks = (told.tshigh or 0) << 32 | (told.tslow or 0)

@@ -20,6 +20,7 @@ from pxerelay.relay.relay import recipients
 from pxerelay.relay.words import target_text
 from pxerelay.wire.client import DescribedClient
 from pxerelay.wire.mac import format_mac
+from pxerelay.wire.text import printable
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ class Origins:
         if match.reason is Reason.DEFAULT:
             return self._place(self._main.mark_of(("default",), key=True))
         place = self._rules.of_text(match.rule)
-        return f"{place.document.name}:{place.mark.line}"
+        return f"{printable(place.document.name)}:{place.mark.line}"
 
     def entry(self, match: Match) -> Map:
         """Return the mapping that a rule is, an empty one for what is none."""
@@ -207,7 +208,7 @@ class Origins:
         return value if isinstance(value, Map) else Map()
 
     def _place(self, mark: Mark) -> str:
-        return f"{self._main.name}:{mark.line}"
+        return f"{printable(self._main.name)}:{mark.line}"
 
 
 def as_text(explanation: Explanation, about: str = "") -> str:
@@ -220,7 +221,7 @@ def as_text(explanation: Explanation, about: str = "") -> str:
     for fate, one in zip(fates, candidates, strict=True):
         lines.append(f"  {fate:{first}}  {one.reason:{second}}  {one.rule}: {one.label}  ({one.source})")
         lines.extend(
-            f"  {'':{first}}  {'':{second}}  {name}: {text}"
+            f"  {'':{first}}  {'':{second}}  {name}: {printable(text)}"
             for name, text in (("owner", one.owner), ("until", one.until), ("note", one.note))
             if text is not None
         )

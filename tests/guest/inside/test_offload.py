@@ -73,7 +73,7 @@ def wire(request: pytest.FixtureRequest, network: Network) -> Iterator[tuple[str
             relay.detach(name.removesuffix(".30"))
 
 
-def test_rule_26_checksums_are_on_the_wire(
+def test_rule_26_40_checksums_are_on_the_wire(
     daemon: Daemon, ris: FakeServer, wire: tuple[str, Station]
 ) -> None:
     name, station = wire
@@ -113,14 +113,13 @@ def datagrams(station: Station, vlan: int | None) -> Iterator[tuple[list[Raw], b
 
 
 def joined(parts: Iterable[Raw]) -> bytes:
-    """Put the fragments of a datagram together, and check its UDP checksum unless it is not there yet."""
+    """Put the fragments of a datagram together, and check its UDP checksum, which has to be there."""
     octets = b""
-    offloaded = False
     for part in parts:
         packet = part.octets[14 : 14 + struct.unpack("!H", part.octets[16:18])[0]]
         assert (struct.unpack("!H", packet[6:8])[0] & 0x1FFF) * 8 == len(octets), "fragments in order"
         octets += packet[20:]
-        offloaded |= part.offloaded
+        assert not part.offloaded, "rule 40: nothing is left to the device"
     assert octets[6:8] != b"\0\0", "rule 21: never without a checksum"
-    assert offloaded or internet_sum(packet[12:20] + struct.pack("!HH", 17, len(octets)) + octets) == 0xFFFF
+    assert internet_sum(packet[12:20] + struct.pack("!HH", 17, len(octets)) + octets) == 0xFFFF
     return octets

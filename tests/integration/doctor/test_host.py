@@ -23,7 +23,7 @@ def test_a_healthy_host_has_no_findings(start: Start, doctor: Doctor, network: N
     daemon = start(CONFIG)
     with closing(Station(client)) as station:
         report = doctor.of(daemon).report("--every-interface")
-        assert station.datagrams(0.3) == []
+        assert [one for one in station.datagrams(0.3) if one.port == 68] == []
     assert report["findings"] == []
     assert {one["server"]: one["interface"] for one in report["servers"]} == {
         f"ris {RIS}": "vlan10",
@@ -76,7 +76,7 @@ def test_without_a_daemon_it_asks_itself_and_relays_nothing(
     doctor.config.write_text(CONFIG)
     with closing(Station(client)) as station:
         report = doctor.report()
-        assert station.datagrams(0.3) == []
+        assert [one for one in station.datagrams(0.3) if one.port == 68] == []
     assert [finding["code"] for finding in report["findings"]] == ["no-daemon"]
     assert all(len(one["answers"]) == 1 for one in report["servers"])
     assert ":0043" not in network.relay.run(["cat", "/proc/net/udp"]).stdout

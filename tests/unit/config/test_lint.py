@@ -227,3 +227,32 @@ default: [a, b, c, d, e]
     lone, unseen = (2, 38, "lone-server"), (3, 50, "unseen-servers")
     assert [(f.line, f.column, f.code) for f in warnings(text + routers)] == [lone, unseen]
     assert [(f.line, f.column, f.code) for f in warnings(text + routers + vlans)] == [lone]
+
+
+def codes(text: str) -> list[str]:
+    """Return `LINE:COLUMN CODE` of each warning about a main file."""
+    return [f"{one.line}:{one.column} {one.code}" for one in warnings(text)]
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ("accept_relayed_from: [10.0.0.0/8, 10.0.0.0/7]", ["2:35 wide-network"]),
+        ("accept_replies_from: [0.0.0.0/0]", ["2:23 wide-network"]),
+        ("accept_replies_from: [10.0.0.0/8]", []),
+        ("max_requests: 0", ["2:15 unbounded-requests"]),
+        ("max_requests: 1", []),
+        ("pxe_only: true", ["2:11 no-dhcp-servers"]),
+        ("pxe_only: true\ndhcp_servers: 10.0.0.2", []),
+        ("interfaces: {vlan10: {pxe_only: true}}", ["2:33 no-dhcp-servers"]),
+        ("interfaces: {'*': {}}", ["2:14 every-interface"]),
+        ("interfaces: {'?*': {}, 'vlan*': {}, '[ev]*': {}}", ["2:14 every-interface"]),
+    ],
+)
+def test_what_believes_too_much_is_told(more: str, found: list[str], tmp_path: Path) -> None:
+    text = f"default: 10.0.0.1\n{more}\n"
+    assert codes(text) == found
+    path = tmp_path / "pxerelay.yml"
+    path.write_text(text)
+    assert main(["check", "--strict", str(path)]) == bool(found)
+    assert main(["check", str(path)]) == 0

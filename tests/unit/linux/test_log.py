@@ -92,3 +92,12 @@ def test_a_limiter_takes_bounded_memory() -> None:
         limiter.allow(number, 1.0)
     assert len(limiter._next) <= Limiter.KINDS
     assert len(limiter._active) <= Limiter.KINDS
+
+
+def test_log_lines_are_text_alone() -> None:
+    """What a configuration or a client says moves no cursor, and begins no line of its own."""
+    hostile = logging.LogRecord(
+        "pxerelay", logging.INFO, "", 0, "class %s\nnext", ("\x1b[2J\r<0>\u202e",), None
+    )
+    shown = _Formatter(journal=True).format(hostile)
+    assert shown == "<6>class \\x1b[2J\\r<0>\\u202e\n<6>next"

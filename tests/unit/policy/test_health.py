@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from pxerelay.policy.health import Health
+from pxerelay.policy.health import HURRIED_EVERY, Health
 from pxerelay.policy.pools import ALL_UP, Standing
 from pxerelay.policy.resolved import ResolvedName, ResolvedNames
 from pxerelay.policy.servers import Pool, Probing, Strategy
@@ -58,7 +58,7 @@ class Scene:
     @property
     def told(self) -> list[str]:
         """What is new since the last look."""
-        told = [text.removeprefix("server altiris ") for _, text in self.health.news]
+        told = [one.text.removeprefix("server altiris ") for one in self.health.news]
         self.health.news.clear()
         return told
 
@@ -172,17 +172,37 @@ def test_a_probed_server_is_down_after_two_questions_in_a_row(failures: int) -> 
     assert scene.at(111.0).doubtful == {A}, "one that fails is no two in a row"
 
 
-def test_with_a_probe_clients_requests_are_a_reason_to_ask_at_once() -> None:
+def intervals(scene: Scene) -> list[float]:
+    """Return after how many seconds each server is asked again."""
+    return [seconds for _, _, seconds in scene.health.to_ask()]
+
+
+def test_with_a_probe_clients_requests_are_a_reason_to_ask_at_once_and_no_more() -> None:
+    """However many they are: anybody can invent them."""
     scene = Scene(PROBED)
-    assert list(scene.health.to_ask()) == [(PROBED, address, False) for address in ADDRESSES]
+    assert intervals(scene) == [10.0, 10.0]
     for number in range(100):
         scene.asked(A, float(number))
-    assert scene.at(100.0) == Standing(doubtful=frozenset({A})), "however many, it is not down for that"
-    assert list(scene.health.to_ask()) == [(PROBED, ADDRESSES[0], True), (PROBED, ADDRESSES[1], False)]
+        assert scene.at(float(number)) == ALL_UP
+    assert scene.at(100.0) == ALL_UP
+    assert scene.told == []
+    assert intervals(scene) == [HURRIED_EVERY, 10.0]
     scene.answered(A, 100.1)
     scene.health.asked(ADDRESSES[0], 100.1, answered=True)
     assert scene.at(100.5) == ALL_UP
+    assert intervals(scene) == [10.0, 10.0]
     assert list(scene.health.to_try()) == []
+
+
+def test_a_probe_without_an_answer_is_a_doubt_and_the_next_one_goes_at_once() -> None:
+    scene = Scene(PROBED)
+    scene.health.asked(ADDRESSES[0], 2.0, answered=False)
+    assert scene.at(2.0) == Standing(doubtful=frozenset({A}))
+    assert intervals(scene) == [0.0, 10.0]
+    assert scene.told == ["10.20.0.20 does not answer: the next one gets a copy"]
+    scene.health.asked(ADDRESSES[0], 4.0, answered=False)
+    assert scene.at(4.0) == Standing(down=frozenset({A}))
+    assert intervals(scene) == [10.0, 10.0]
 
 
 def test_with_a_probe_a_reply_to_a_client_does_not_end_a_fall() -> None:

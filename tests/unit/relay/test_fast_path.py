@@ -111,7 +111,9 @@ def _request(chance: random.Random) -> Arrival:
         pad=chance.choice([0, 300, 300, 300, 1472, 1500, 2100]),
     )
     index = chance.choice([VLAN10, VLAN20, VLAN10, VLAN20, CORE, 3, 99])
-    source = chance.choice(["0.0.0.0", "0.0.0.0", "10.30.0.1", "10.30.0.2", "192.0.2.1"])
+    others = ["10.30.0.2", "192.0.2.1", "10.10.10.9", "10.10.20.9", "10.10.10.1"]
+    sources = ["0.0.0.0"] * 20 + ["10.30.0.1"] * 10 + others
+    source = chance.choice(sources)
     return octets, index, ip(source), chance.random() < 0.3
 
 
@@ -154,7 +156,7 @@ def test_shortcuts_decide_as_the_relay_does(name: str, links: str) -> None:
     """Thousands of messages, many of which are like one that went before."""
     chance = random.Random(f"{name} {links}")
     known = 0
-    for _ in range(12):
+    for _ in range(16):
         plain, one = (relay(CONFIGS[name], NETWORKS[links]) for _ in range(2))
         short = FastPath(one)
         met = arrivals(chance, MOST // 2)
@@ -201,13 +203,13 @@ def test_replies_of_a_server_that_was_met_are_not_judged_again(monkeypatch: pyte
 def test_memory_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pxerelay.relay.fast_path._CLIENTS", 10)
     monkeypatch.setattr("pxerelay.relay.fast_path._ROUTES", 10)
-    monkeypatch.setattr("pxerelay.relay.fast_path._ROUTERS", 10)
+    monkeypatch.setattr("pxerelay.relay.fast_path._SOURCES", 10)
     short = FastPath(relay())
     for last in range(100):
         asking = request(chaddr=f"02:00:00:00:00:{last:02x}", giaddr=f"10.30.0.{last}")
         answer = reply(giaddr="10.10.20.1" if last % 2 else "10.10.10.1")
         outcomes(short, [(asking, CORE, ip(f"10.30.0.{last}"), True), (answer, 100 + last, ip(RIS), True)])
-        sizes = len(short._rules), len(short._routes), len(short._exits), len(short._routers)
+        sizes = len(short._rules), len(short._routes), len(short._exits), len(short._places)
         assert max(sizes) <= 10
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import random
+from copy import deepcopy
 from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
 
 from pxerelay.policy.ports import Link, PortTable
+from pxerelay.relay.askers import Askers
 from pxerelay.relay.pipeline import Pipeline
 from pxerelay.relay.relay import Relay
-from pxerelay.wire.packet import Transaction
 from tests.unit.configs import LINKS, build
 from tests.unit.relay.test_fast_path import CONFIGS, arrivals
 from tests.unit.relay.test_pipeline import MOST, became
@@ -59,9 +60,9 @@ def changes(chance: random.Random, links: dict[int, Link]) -> dict[int, Link | N
 @pytest.mark.parametrize("name", [name for name in CONFIGS if "shared" not in name])
 def test_a_relay_that_followed_decides_as_a_fresh_one(name: str) -> None:
     chance, config = random.Random(name), build(CONFIGS[name] + "\nmax_requests: 0\n")
-    links, asked = {link.index: link for link in LINKS}, dict[Transaction, str]()
+    links, askers = {link.index: link for link in LINKS}, Askers()
     table = PortTable(config, links.values(), "h")
-    old, followed = Relay(config, table.ports, links.values(), asked=asked), Pipeline(MOST)
+    old, followed = Relay(config, table.ports, links.values(), askers=askers), Pipeline(MOST)
     followed.obey(old)
     for step in range(60):
         change = table.update(changes(chance, links))
@@ -69,7 +70,7 @@ def test_a_relay_that_followed_decides_as_a_fresh_one(name: str) -> None:
             old.follow(table.ports, change)
             followed.follow(change.indexes)
         ports = PortTable(config, links.values(), "h").ports
-        relay, fresh = Relay(config, ports, links.values(), asked=asked.copy()), Pipeline(MOST)
+        relay, fresh = Relay(config, ports, links.values(), askers=deepcopy(askers)), Pipeline(MOST)
         fresh.obey(relay)
         assert (old.ports, old.vrfs, old.own_addresses) == (relay.ports, relay.vrfs, relay.own_addresses)
         coming = arrivals(chance, MOST)

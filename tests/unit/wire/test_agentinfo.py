@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay.policy.ports import assign
+from pxerelay.policy.ports import Link, assign
+from pxerelay.policy.ways import Way
+from pxerelay.relay.askers import Askers
 from pxerelay.relay.decision import Drop, ToClient, ToServers
 from pxerelay.relay.relay import Relay
 from pxerelay.wire import agentinfo
 from pxerelay.wire.agentinfo import AgentInfoSetting, info_for
 from pxerelay.wire.facts import Facts
-from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, build, relay, why
+from tests.unit.configs import CORE, LEASELESS, LINKS, STANDARD, VLAN10, VLAN20, build, relay, why
 from tests.unit.messages import ip, message, option, reply, request
 
 NOBODY, RIS, ROUTER = ip("0.0.0.0"), ip("10.20.0.10"), ip("10.30.0.1")
@@ -133,16 +135,55 @@ def test_rule_11_the_mtu_is_that_of_the_links_there_are(mtu: int, there: bool) -
     assert (decision.message is not None, decision.too_large) == (there, not there)
 
 
-@pytest.mark.parametrize(("limit", "there"), [(300 + 28 + 19, True), (300 + 28 + 18, False)])
+@pytest.mark.parametrize(("limit", "there"), [(600 + 28 + 19, True), (600 + 28 + 18, False)])
 def test_rule_11_a_client_that_takes_less_goes_without(limit: int, there: bool) -> None:
-    small = message(options=option(57, limit.to_bytes(2, "big")) + b"\xff")
+    small = message(options=option(57, limit.to_bytes(2, "big")) + b"\xff", pad=600)
     decision = relay(BOTH).decide(small, VLAN10, NOBODY)
     assert isinstance(decision, ToServers)
     assert (decision.message is not None, decision.too_large) == (there, not there)
 
 
+@pytest.mark.parametrize("limit", [0, 300, 575])
+@pytest.mark.parametrize(("size", "there"), [(576 - 28 - 19, True), (576 - 28 - 18, False)])
+def test_rule_37_a_client_takes_576_octets_whatever_less_it_says(limit: int, size: int, there: bool) -> None:
+    one = message(options=option(57, limit.to_bytes(2, "big")) + b"\xff", pad=size)
+    decision = relay(BOTH).decide(one, VLAN10, NOBODY)
+    assert isinstance(decision, ToServers)
+    assert (decision.message is not None, decision.too_large) == (there, not there)
+
+
+def test_rule_37_where_option_82_is_required_a_request_without_room_is_dropped_and_not_patched() -> None:
+    text = BOTH.replace("{circuit_id", "{required: true, circuit_id")
+    for odd in (message(pad=1500), message(options=option(60, b"PXEClient")[:-3], pad=0)):
+        before = bytes(odd)
+        assert why(relay(text).decide(odd, VLAN10, NOBODY)) is Drop.NO_ROOM_FOR_OPTION82
+        assert odd == before
+    fine = relay(text).decide(request(), VLAN10, NOBODY)
+    assert isinstance(fine, ToServers)
+    assert fine.message
+
+
+def test_rule_38_the_room_is_what_the_way_to_the_server_carries() -> None:
+    """Not what some other link does; of several servers the one with the least counts."""
+    narrow = (*LINKS, Link(7, "ifb0", up=True, mtu=576, addresses=(IPv4Address("10.66.0.1"),)))
+    mtus = {RIS: 1500, ip("10.20.0.20"): 1500, ip("10.20.0.21"): 700}
+    asked: list[tuple[bytes, int]] = []
+
+    def way_to(server: bytes, vrf: int) -> Way | None:
+        asked.append((server, vrf))
+        return Way(CORE, mtus[server])
+
+    built = build(BOTH)
+    one = Relay(built, assign(built, narrow), narrow, way_to=way_to)
+    for index, there in ((VLAN10, True), (VLAN20, False)):
+        decision = one.decide(message(pad=690), index, NOBODY)
+        assert isinstance(decision, ToServers)
+        assert (decision.message is not None) is there
+    assert asked[0] == (RIS, 0)
+
+
 def test_rule_12_all_sub_options() -> None:
-    text = f"""{STANDARD}
+    text = f"""{LEASELESS}
 option82:
   circuit_id: "{{interface}}@{{giaddr}}"
   remote_id: "{{hostname}}"
@@ -196,7 +237,7 @@ def test_rule_18_the_circuit_id_tells_interfaces_with_one_giaddr_apart(name: str
     ("extra", "size"),
     [
         (option(82, option(1, b"switch port 3")), 300),
-        (option(57, b"\1\x2c"), 300),
+        (option(57, b"\2\x40"), 560),
         (b"", 1460),
         (bytes((43, 200)), 300),
     ],
@@ -226,8 +267,8 @@ def test_rule_18_a_reply_without_our_circuit_id_goes_where_the_request_came_from
 def test_rule_18_who_asked_where_is_known_to_the_next_relay_too() -> None:
     """One is built whenever a server is thought of otherwise, while replies are on their way."""
     built = build(SHARED.replace("{circuit_id:", "{trusted: [vlan10, vlan20], circuit_id:"))
-    asked: dict[tuple[bytes, bytes], str] = {}
-    one, other = (Relay(built, assign(built, LINKS), LINKS, asked=asked) for _ in range(2))
+    askers = Askers()
+    one, other = (Relay(built, assign(built, LINKS), LINKS, askers=askers) for _ in range(2))
     one.decide(message(options=option(53, b"\1") + option(82, option(1, b"x")) + b"\xff"), VLAN20, NOBODY)
     back = other.decide(reply(giaddr="10.20.0.1", extra=option(82, option(1, b"x"))), CORE, RIS)
     assert isinstance(back, ToClient)
@@ -242,11 +283,31 @@ def test_rule_18_interfaces_whose_circuit_ids_are_cut_off_alike_share_no_giaddr(
 
 
 def test_what_is_remembered_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pxerelay.relay.relay._ASKED", 10)
+    monkeypatch.setattr("pxerelay.relay.askers._MOST", 10)
     one = relay(SHARED)
     for last in range(100):
         one.decide(request(chaddr=f"02:00:00:00:00:{last:02x}"), VLAN10, NOBODY)
-        assert len(one._asked) <= 10
+        assert len(one._askers._now) + len(one._askers._before) <= 20
+
+
+def test_a_later_stranger_does_not_win_the_replies_of_who_asked_first() -> None:
+    """Its own xid and MAC, sent on another VLAN that shares the giaddr; a client that moves later may."""
+    one = relay(SHARED.replace("{circuit_id:", "{trusted: [vlan10, vlan20], circuit_id:"))
+    marked = option(82, option(1, b"switch port 3"))
+    asking, answer = request(extra=marked), reply(giaddr="10.20.0.1", extra=marked)
+    for step in range(5):
+        one.pass_time(100.0 + step)
+        one.decide(bytearray(asking), VLAN10, NOBODY)
+        one.decide(bytearray(asking), VLAN20, NOBODY)
+        back = one.decide(bytearray(answer), CORE, RIS)
+        assert isinstance(back, ToClient)
+        assert back.port.index == VLAN10
+    for moment in (200.0, 300.0):
+        one.pass_time(moment)
+    one.decide(bytearray(asking), VLAN20, NOBODY)
+    back = one.decide(bytearray(answer), CORE, RIS)
+    assert isinstance(back, ToClient)
+    assert back.port.index == VLAN20
 
 
 @pytest.mark.parametrize(

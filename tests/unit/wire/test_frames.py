@@ -82,7 +82,7 @@ def test_rule_41_without_an_ethernet_address_there_are_ip_packets_alone(
     a_reply = frames.Reply(payload, int.from_bytes(destination, sys.byteorder), HARDWARE)
     packets = bare.packets(a_reply, 9)
     assert max(map(len, packets)) <= mtu
-    assert packets == [frame[24:] for frame in framed.fragments(a_reply, 9)]
+    assert packets == [frame[frames.ETHERNET.size :] for frame in framed.fragments(a_reply, 9)]
     assert len(packets) == 1 or len(payload) > mtu - 28
     udp = b"".join(packet[20:] for packet in packets)
     assert internet_sum(SOURCE + destination + struct.pack("!HH", 17, len(udp)) + udp) == 0xFFFF

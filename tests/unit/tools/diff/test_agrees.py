@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, product
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from pxerelay.config import config, document
+from pxerelay.config.budget import TooMuchError
 from pxerelay.config.data import Document
 from pxerelay.config.findings import ConfigError
 from pxerelay.policy.model import Config
@@ -218,3 +221,16 @@ def _generic(pattern: Pattern, exact: set[bytes]) -> bytes | None:
         if mac not in exact and not any(one.matches(mac) for one in narrower):
             return mac
     return None
+
+
+def test_classes_by_the_hundred_are_compared_soon_or_not_at_all() -> None:
+    """Each has a beginning and a number of its own: that makes 200 * 20,000 kinds of clients."""
+    classes = "".join(
+        f"  - {{name: c{at}, vendor_class: v{at}, arch: {at}, server: drop}}\n" for at in range(200)
+    )
+    text = f"default: drop\ninterfaces: {{vlan10: {{}}}}\nclasses:\n{classes}"
+    one = document.parse("one.yml", text)
+    begun = time.monotonic()
+    with pytest.raises(TooMuchError, match="tell more kinds of clients apart than can be tried"):
+        compare(config.build(one), [one], config.build(one), [one], 0)
+    assert time.monotonic() - begun < 20

@@ -244,3 +244,18 @@ def test_the_setting_of_an_interface_with_a_dot_in_its_name() -> None:
     given = replace(given, refused_clients=(Arrival(RIS, GIADDR, "eth0.40", "core"),))
     (finding,) = network.findings(given, ())
     assert finding.advice[0].startswith("sysctl -w net.ipv4.conf.eth0/40.rp_filter=2")
+
+
+@pytest.mark.parametrize(
+    ("managers", "advice"),
+    [
+        (("firewalld",), ["firewall-cmd --permanent"]),
+        (("ufw",), ["ufw allow 67/udp"]),
+        (("firewalld", "ufw"), ["firewall-cmd --permanent", "ufw allow 67/udp"]),
+        ((), ["in each chain with `hook input`"]),
+    ],
+)
+def test_how_to_open_a_firewall_goes_by_who_manages_it(managers: tuple[str, ...], advice: list[str]) -> None:
+    (found,) = network.closed(["vlan10"], managers)
+    assert (found.code, found.subject, len(found.advice)) == (Code.INPUT_CLOSED, "vlan10", len(advice))
+    assert all(map(str.startswith, found.advice, advice))

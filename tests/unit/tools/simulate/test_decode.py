@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pxerelay.tools.simulate import decode
 from tests.lab import pcap
 from tests.lab.command import REPOSITORY
-from tests.unit.configs import STANDARD, VLAN10, relay
+from tests.unit.configs import LEASELESS, VLAN10, relay
 from tests.unit.messages import ip, message, option, reply, request
 
 CAPTURES = sorted((REPOSITORY / "tests" / "captures").glob("*.pcap"))
@@ -74,7 +74,7 @@ def test_what_the_relay_changes_is_marked() -> None:
 
 def test_option_82_is_new_with_all_that_it_holds() -> None:
     one = relay(
-        f'{STANDARD}option82: {{circuit_id: "{{interface}}", remote_id: here, link_selection: true, '
+        f'{LEASELESS}option82: {{circuit_id: "{{interface}}", remote_id: here, link_selection: true, '
         'server_override: true, relay_id: "00:01"}\n'
     )
     before = request()
