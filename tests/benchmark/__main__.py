@@ -27,11 +27,12 @@ from tests.benchmark.live import quiet_part, reload_part
 from tests.benchmark.loading import loading_part
 from tests.benchmark.rules import rules_part
 from tests.benchmark.sizing import sizing_part
-from tests.benchmark.steady import replies_part, requests_part
+from tests.benchmark.steady import batches_part, replies_part, requests_part
 from tests.lab.command import CACHE
 
 PARTS = {
     "requests": requests_part,
+    "batches": batches_part,
     "replies": replies_part,
     "burst": burst_part,
     "hostile": hostile_part,
