@@ -8,6 +8,7 @@ import signal
 from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_command, add_config, add_socket, fail
 from pxerelay.daemon import loader_process
 from pxerelay.daemon.loader_process import SIGNALS, LoadError, Loading
+from pxerelay.linux import streams
 
 
 def add(commands: Commands) -> None:
@@ -24,6 +25,7 @@ def add(commands: Commands) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    streams.open_closed_ones()
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until the daemon is there to heed them
     try:
         first = loader_process.start(arguments.config, documents=arguments.debug)

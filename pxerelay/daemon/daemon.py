@@ -114,6 +114,10 @@ class Daemon:
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> AsyncGenerator[Changes, None]:
         """Begin to relay, leaving to `stack` how to end it, and return the states of the network to come."""
+        states = watch()
+        listing = asyncio.ensure_future(anext(states))  # while the child loads
+        stack.push_async_callback(states.aclose)
+        stack.push_async_callback(end, (listing,))
         try:
             held = await self._load()
         except (LoadError, OSError) as error:
@@ -129,8 +133,7 @@ class Daemon:
         self._healthcheck = HealthCheck(self._traffic, self._apply_again)
         stack.callback(self._healthcheck.close)
         stack.push_async_callback(self._export.serve, None)
-        states = watch()
-        self._links = (await anext(states)).links
+        self._links = (await listing).links
         self._apply(held, self._answers.renewed(dict.fromkeys(held.loaded.config.dns_names, names.NOT_YET)))
         stack.callback(Listener(udp, self._traffic.readable).close)
         self._naming = asyncio.get_running_loop().create_task(self._renew_names())
@@ -253,11 +256,9 @@ class Daemon:
         """Put a configuration or new answers into force: build, then swap."""
         held, healthcheck = held.on(clock.today()), self._healthcheck
         config = held.config
-        table = PortTable(config, self._links.values(), socket.gethostname())
-        sticky, links = healthcheck.sticky(config), self._links.values()
-        relay = Relay(
-            config, table.ports, links, answers, healthcheck.standing, sticky, self._askers, self._ways.to
-        )
+        links, thought = self._links.values(), (healthcheck.standing, healthcheck.sticky(config))
+        table = PortTable(config, links, socket.gethostname())
+        relay = Relay(config, table.ports, links, answers, *thought, self._askers, self._ways.to)
         if held.dated:
             self._alarm.set(None if held.next_end is None else held.next_end + 1)
         else:
@@ -276,10 +277,10 @@ class Daemon:
 
     def _follow_network(self, change: Change) -> None:
         """Patch what depends on links and their addresses, where these changed."""
-        relay, held = self._relay_now, self._active
+        relay, described = self._relay_now, self._active.described(self._config_path)
         relay.follow(self._table.ports, change)
         self._traffic.follow(relay, change.indexes)
-        self._traffic.ledger.watches.obey(relay, self._table.names, held.described(self._config_path))
+        self._traffic.ledger.watches.obey(relay, self._table.names, described)
         self._hear_vrfs()
         self._port_log.tell(change.fresh)
         notify.notify(self._status_text())
@@ -290,7 +291,7 @@ class Daemon:
         self._traffic.elsewhere = frozenset(link.index for link in links if link.vrf in heard)
 
     def _apply_again(self) -> None:
-        """Build the relay again with the same configuration, for something else that it needs has changed."""
+        """Build the relay again with the same configuration: something else has changed."""
         self._apply(self._active, self._answers)
 
     async def _follow(self, states: AsyncGenerator[Changes, None]) -> None:

@@ -28,7 +28,7 @@ from pxerelay.relay.decision import SUSPICIOUS, Drop
 _MOST_ZEROS = 4000
 """Series of one metric that are there before they count; where there would be more, none is."""
 
-WATCHED = SUSPICIOUS | {Drop.NOT_RESOLVED, Drop.NO_INTERFACE}
+WATCHED = SUSPICIOUS | {Drop.NOT_RESOLVED, Drop.NO_INTERFACE, Drop.NO_ROOM_FOR_OPTION82}
 """Drops that are there for each client interface before they count: those that alerts are for."""
 
 _COUNTERS = {

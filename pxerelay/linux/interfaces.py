@@ -5,7 +5,8 @@ is asked by another. Where much changed all is listed anew, and so it is where t
 the socket holds (ENOBUFS), which says that some were lost. So nothing depends on hearing every event.
 
 The kernel tells of many links that lose their carrier together 50 at a time in a second (linkwatch), while
-a list has them all at once. So in a burst there is one more list.
+a list has them all at once. So in a burst there is one more list. Of a link that is down it does not tell
+that it has another alternative name: that is seen when it comes up.
 """
 
 from __future__ import annotations
@@ -54,6 +55,9 @@ _RETRY = 1.0
 _TRIES = 5
 """Listings that may be disturbed by changes, one after the other, until such a one is taken as it is."""
 
+_COMPARED = 64
+"""Links that are compared with what was known before packets have their turn."""
+
 _FEW = 16
 """Links that are asked for one by one in any case; beyond that it depends on how many there are."""
 
@@ -90,9 +94,26 @@ class LinkTable:
         self._members: dict[int, set[int]] = {}
         self.links: dict[int, Link] = {}
 
-    def replace(self, entries: Mapping[int, Entry]) -> dict[int, Link | None]:
-        """Take all that there are; return what that changed."""
-        return self.update({**dict.fromkeys(self.links.keys() - entries.keys()), **entries})
+    async def replace(self, entries: Mapping[int, Entry]) -> dict[int, Link | None]:
+        """Take all that there are; return what that changed. Packets have their turn meanwhile."""
+        others: dict[int, Entry | None] = dict.fromkeys(self.links.keys() - entries.keys())
+        for at, (index, entry) in enumerate(entries.items()):
+            if at % _COMPARED == 0:
+                await asyncio.sleep(0)
+            if self._differs(entry):
+                others[index] = entry
+        return self.update(others)
+
+    def _differs(self, entry: Entry) -> bool:
+        """Whether a link is another than it was, or another's part; a VRF that begins or ends is."""
+        index, master = entry.info.ifindex, entry.info.master
+        known = self.links.get(index)
+        if known is None or self._masters.get(index, 0) != master:
+            return True
+        link = _link(entry)
+        if not link.vrf and master in self._vrfs:
+            link = replace(link, vrf=master)
+        return link != known
 
     def update(self, entries: Mapping[int, Entry | None]) -> dict[int, Link | None]:
         """Take what was found of some links, None of one that is gone; return what that changed."""
@@ -251,7 +272,7 @@ class _Watch:
     async def all(self) -> Changes:
         """List all links."""
         self.wants_all = False
-        return Changes(self._table.links, self._table.replace(await _listed()))
+        return Changes(self._table.links, await self._table.replace(await _listed()))
 
     async def some(self, indexes: Iterable[int]) -> Changes:
         """Ask for some links; for all where the kernel can't be asked so, or one changes meanwhile."""
@@ -316,7 +337,7 @@ async def watch() -> AsyncGenerator[Changes, None]:
 async def listed() -> tuple[Link, ...]:
     """Return the interfaces that there are."""
     table = LinkTable()
-    table.replace(await _listed())
+    await table.replace(await _listed())
     return tuple(table.links.values())
 
 

@@ -14,11 +14,10 @@ import os
 import select
 
 from pxerelay.linux import journal
+from pxerelay.linux.streams import STDERR
 from pxerelay.wire.text import printable_lines
 
 LOGGER = logging.getLogger("pxerelay")
-
-_STDERR = 2
 
 _LONGEST = 16384
 """Characters of one message; of a longer one the rest is not told."""
@@ -90,23 +89,13 @@ class PatientHandler(logging.Handler):
 
 def set_up(*, debug: bool) -> None:
     """Log to stderr; with `debug` each decision too."""
-    _open_standard_streams()
-    handler: logging.Handler = PatientHandler(_STDERR)
-    handler.setFormatter(_Formatter(journal=not os.isatty(_STDERR)))
-    if journal.is_journal(_STDERR):
+    handler: logging.Handler = PatientHandler(STDERR)
+    handler.setFormatter(_Formatter(journal=not os.isatty(STDERR)))
+    if journal.is_journal(STDERR):
         handler = journal.JournalHandler(handler)
         handler.setFormatter(_Formatter(journal=False))
     logging.getLogger().addHandler(handler)  # so that what asyncio has to say does not wait for stderr either
     LOGGER.setLevel(logging.DEBUG if debug else logging.INFO)
-
-
-def _open_standard_streams() -> None:
-    """Point streams that were closed at /dev/null, lest a socket of ours becomes one of them."""
-    for descriptor in range(_STDERR + 1):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
 
 
 class Limiter:

@@ -7,7 +7,10 @@ import socket
 import time
 
 _PATIENCE = 1.0
-"""Seconds that packets may wait for a manager whose queue is full."""
+"""Seconds that packets may wait for a manager whose queue is full, where it waits for what it is told."""
+
+_FOR_PEOPLE = "STATUS="
+"""How what is only shown begins: packets do not wait for that."""
 
 
 def notify(*assignments: str) -> None:
@@ -18,7 +21,8 @@ def notify(*assignments: str) -> None:
     address = "\0" + path[1:] if path.startswith("@") else path
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-            sock.settimeout(_PATIENCE)
+            only_shown = all(one.startswith(_FOR_PEOPLE) for one in assignments)
+            sock.settimeout(0 if only_shown else _PATIENCE)
             sock.sendto("\n".join(assignments).encode(), address)
     except OSError:
         return  # a manager that went away is no reason to stop relaying

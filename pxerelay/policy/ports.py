@@ -193,6 +193,8 @@ class PortTable:
 
     def _dependent(self, link: Link) -> set[int]:
         """Return the links whose giaddr is an address of this one, or that are in this VRF."""
+        if link.vrf != link.index and not self._elsewhere:
+            return set()
         found = self._members.get(link.index, set()) if link.vrf == link.index else set()
         return set(found).union(*(self._elsewhere.get(address, ()) for address in link.addresses))
 

@@ -382,4 +382,7 @@ def _masks(networks: Sequence[IPv4Network]) -> tuple[tuple[int, int], ...]:
 
 def _within(address: bytes, networks: tuple[tuple[int, int], ...]) -> bool:
     number = int.from_bytes(address, "big")
-    return any(number & mask == network for mask, network in networks)
+    for mask, network in networks:  # noqa: SIM110  # twice as fast as `any`, and asked for each new router
+        if number & mask == network:
+            return True
+    return False

@@ -23,15 +23,17 @@ from tests.benchmark.burst import burst_part
 from tests.benchmark.counting import counting_part
 from tests.benchmark.footprint import footprint_part
 from tests.benchmark.hostile import hostile_part
+from tests.benchmark.links import links_part
 from tests.benchmark.live import quiet_part, reload_part
 from tests.benchmark.loading import loading_part
 from tests.benchmark.rules import rules_part
 from tests.benchmark.sizing import sizing_part
-from tests.benchmark.steady import replies_part, requests_part
+from tests.benchmark.steady import batches_part, replies_part, requests_part
 from tests.lab.command import CACHE
 
 PARTS = {
     "requests": requests_part,
+    "batches": batches_part,
     "replies": replies_part,
     "burst": burst_part,
     "hostile": hostile_part,
@@ -42,6 +44,7 @@ PARTS = {
     "quiet": quiet_part,
     "sizing": sizing_part,
     "footprint": footprint_part,
+    "links": links_part,
 }
 
 

@@ -59,6 +59,17 @@ def requests(clients: Sequence[bytes], count: int, chance: random.Random) -> lis
     return found
 
 
+def sized(clients: Sequence[bytes], count: int, sizes: Sequence[int]) -> list[bytes]:
+    """Return requests of clients in turn, as UEFI firmware sends them, of some sizes in turn."""
+    pattern = next(one for one in _recorded(_BOOTREQUEST) if b"PXEClient:Arch:00007" in one)
+    found = []
+    for number in range(count):
+        message = bytearray(pattern.ljust(sizes[number % len(sizes)], b"\0"))
+        message[_CHADDR : _CHADDR + 6] = clients[number % len(clients)]
+        found.append(bytes(message))
+    return found
+
+
 def replies(clients: Sequence[bytes], count: int, chance: random.Random) -> list[bytes]:
     """Return replies to clients in turn, each of which is being given an address of its own."""
     patterns = [message for message in _recorded(_BOOTREPLY) if message[_YIADDR : _YIADDR + 4] != bytes(4)]

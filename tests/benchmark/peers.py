@@ -65,3 +65,17 @@ class Mapped(Pxerelay):
         yield "  02:80:64: altiris"
         yield "  52:54:00:12:3?:*: altiris"
         yield from map(rule, macs(CLIENTS)[::3])
+
+
+class Thousand(Pxerelay):
+    """pxerelay with a thousand rules, and a default for everybody else."""
+
+    kind = "pxerelay"
+
+    def command(self) -> list[str]:
+        """Write the configuration and return the command."""
+        command = super().command()
+        rules = "\n".join(f"  {mac.hex(':')}: {ALTIRIS}" for mac in macs(3 * 1_000)[::3])
+        with self.path("yml").open("a") as file:
+            file.write(f"rules:\n{rules}\n")
+        return command

@@ -113,9 +113,9 @@ class Rig:
             before = spent
             time.sleep(_QUIET_SECONDS)
 
-    def requests(self, frames: Path, rate: int, count: int) -> Run:
-        """Have clients send so many requests, so many a second (0: as fast as it goes)."""
-        return self._run(self._client, ["udp"], frames, rate, count)
+    def requests(self, frames: Path, rate: int, count: int, at_once: int = 1) -> Run:
+        """Have clients send so many requests, so many a second (0: as fast as it goes), and in a call."""
+        return self._run(self._client, ["udp"], frames, rate, count, at_once)
 
     def replies(self, frames: Path, rate: int, count: int) -> Run:
         """Have a server send so many replies."""
@@ -128,11 +128,14 @@ class Rig:
             answered = pool.submit(self.replies, replies, rate, count)
             return asked.result(), answered.result()
 
-    def _run(self, sender: Host, sink: Sequence[str], frames: Path, rate: int, count: int) -> Run:
+    def _run(
+        self, sender: Host, sink: Sequence[str], frames: Path, rate: int, count: int, at_once: int = 1
+    ) -> Run:
         with self._sink(self.network.ris.host if sender is self._client else self._client, sink) as taker:
             before = self.cpu_seconds()
             start = time.monotonic()
-            load = [*self._on_their_cpu(), str(program("load")), "eth0", str(frames), str(rate), str(count)]
+            numbers = [str(rate), str(count), str(at_once)]
+            load = [*self._on_their_cpu(), str(program("load")), "eth0", str(frames), *numbers]
             told = json.loads(sender.run(load, timeout=600).stdout)
             seconds = time.monotonic() - start
             self.rest()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from tests.benchmark.messages import CLIENTS, macs, replies, requests
-from tests.benchmark.peers import DhcpHelper, Floor, Mapped
+from tests.benchmark.messages import CLIENTS, macs, replies, requests, sized
+from tests.benchmark.peers import DhcpHelper, Floor, Mapped, Thousand
 from tests.benchmark.results import Bound, Result, Say, Table, middle
 from tests.benchmark.rig import Rig, Run, rig
 from tests.lab.relays import DnsmasqRelay, IscDhcrelay, RelayAgent
@@ -20,29 +21,39 @@ MESSAGES = 20_000
 
 @dataclass(frozen=True)
 class Load:
-    """What is sent: so many a second, from so many clients; requests, or replies to them."""
+    """What is sent: so many a second, from so many clients; requests, or replies to them.
+
+    Requests of `sizes` in turn are sent `at_once` in a system call; without sizes they are as recorded.
+    """
 
     rate: int
     clients: int = CLIENTS
     messages: int = MESSAGES
     replies: bool = False
+    sizes: tuple[int, ...] = ()
+    at_once: int = 1
 
     def frames(self, one: Rig) -> Path:
         """Write what is sent."""
         chance, who = random.Random(1), macs(self.clients)
         if self.replies:
             return one.reply_file("replies", replies(who, self.messages, chance))
+        if self.sizes:
+            return one.request_file("sized", sized(who, self.messages, self.sizes))
         return one.request_file("requests", requests(who, self.messages, chance))
 
     def run(self, one: Rig, frames: Path | None = None) -> Run:
         """Send for a second to warm up, then measure. Frames that were written before are not made again."""
-        frames, go = frames or self.frames(one), one.replies if self.replies else one.requests
+        frames = frames or self.frames(one)
+        go = one.replies if self.replies else partial(one.requests, at_once=self.at_once)
         go(frames, self.rate, self.rate)
         return go(frames, self.rate, self.rate * SECONDS)
 
 
 REQUESTS = Load(50_000)
 STRANGERS = replace(REQUESTS, clients=50_000 * (SECONDS + 1), messages=50_000 * (SECONDS + 1))
+BATCHES = Load(50_000, sizes=(412, 476, 548), at_once=64)
+BATCHED_STRANGERS = replace(BATCHES, clients=STRANGERS.clients, messages=STRANGERS.messages)
 REPLIES = Load(40_000, clients=500, replies=True)
 
 _Case = tuple[str, type[RelayAgent], Load]
@@ -54,6 +65,12 @@ REQUEST_CASES: Sequence[_Case] = (
     ("dnsmasq", DnsmasqRelay, REQUESTS),
     ("dhcp-helper", DhcpHelper, REQUESTS),
     ("pxerelay, each request from a client never met before", Mapped, STRANGERS),
+)
+BATCH_CASES: Sequence[_Case] = (
+    ("pxerelay", Thousand, BATCHES),
+    ("C floor", Floor, BATCHES),
+    ("ISC dhcrelay", IscDhcrelay, BATCHES),
+    ("pxerelay, each request from a client never met before", Thousand, BATCHED_STRANGERS),
 )
 REPLY_CASES: Sequence[_Case] = (
     ("pxerelay", Mapped, REPLIES),
@@ -72,6 +89,23 @@ def requests_part(rounds: int, say: Say) -> Result:
         [
             Bound("CPU per request, of ISC dhcrelay's", costs["pxerelay"] / costs["ISC dhcrelay"], 0.45),
             Bound("CPU per request, of the C floor's", costs["pxerelay"] / costs["C floor"], 1.0),
+        ],
+        _plain(runs),
+    )
+
+
+def batches_part(rounds: int, say: Say) -> Result:
+    """Measure requests of three sizes in turn, 64 in a call, with a thousand rules."""
+    runs = _in_turn(BATCH_CASES, rounds, say)
+    costs = _costs(runs)
+    isc, strangers = costs["ISC dhcrelay"], costs[BATCH_CASES[-1][0]]
+    return Result(
+        "batches",
+        [_table("Requests, 50,000 a second, 64 in a call, of three sizes in turn", runs, costs)],
+        [
+            Bound("CPU per request in batches, of ISC dhcrelay's", costs["pxerelay"] / isc, 0.42),
+            Bound("CPU per request in batches, of the C floor's", costs["pxerelay"] / costs["C floor"], 1.1),
+            Bound("CPU per request of clients never met, of ISC dhcrelay's", strangers / isc, 0.5),
         ],
         _plain(runs),
     )

@@ -9,7 +9,7 @@ from tests.differential.cases import CLIENT, OTHER_VLAN_ADDRESS, ROUTER, Case, D
 from tests.differential.outline import without_agent_info
 from tests.lab.frames import EVERYONE
 from tests.lab.relays import GIADDR, MAX_HOPS
-from tests.lab.topology import RELAY_CORE, RIS
+from tests.lab.topology import CLIENT_VLANS, RELAY_CORE, RIS
 from tests.unit.messages import COOKIE, NAK, option
 
 _UNSET = "0.0.0.0"
@@ -21,6 +21,7 @@ _AREAS = {b"\1": ((108, 236),), b"\2": ((44, 108),), b"\3": ((108, 236), (44, 10
 _ADDED = len(option(82, option(1, b"vlan10")))
 _MOST_HOPS = 16
 """No relay agent may let more pass (RFC 1542, 4.1.1)."""
+_SUBNET = CLIENT_VLANS["vlan10"]
 _OTHERS = (RELAY_CORE, OTHER_VLAN_ADDRESS, "127.0.0.1")
 
 _OF_DELIVERY: dict[str, Callable[[Delivery], bool]] = {
@@ -32,6 +33,9 @@ _OF_DELIVERY: dict[str, Callable[[Delivery], bool]] = {
     "from no address": lambda it: it.source == _UNSET,
     "to less than everyone": lambda it: it.destination != EVERYONE,
     "in transit": lambda it: it.in_transit,
+    "from another subnet": lambda it: it.source != _UNSET and IPv4Address(it.source) not in _SUBNET,
+    "from port 67": lambda it: it.ports[0] == 67,
+    "from another port": lambda it: it.ports[0] != 67,
 }
 _OF_MESSAGE: dict[str, Callable[[bytes], bool]] = {
     "op 1": lambda it: it[0] == 1,
@@ -90,7 +94,7 @@ def features(case: Case) -> frozenset[str]:
 def _takes(message: bytes) -> int:
     """Return how many octets of a message the link and the client (option 57) take."""
     said = _option(message, 57) or b""
-    return min(LARGEST, int.from_bytes(said, "big") - 28 if len(said) == 2 else LARGEST)
+    return min(LARGEST, max(int.from_bytes(said, "big"), 576) - 28 if len(said) == 2 else LARGEST)
 
 
 def _is_nak(message: bytes) -> bool:

@@ -9,9 +9,14 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
+from statistics import median
 
 import pytest
 
+from tests.benchmark.asking import Asking
+from tests.benchmark.messages import request_frames, write_frames
+from tests.benchmark.programs import program
 from tests.integration.conftest import BASE
 from tests.lab import Host
 from tests.lab.daemon import Daemon
@@ -187,6 +192,28 @@ def test_rule_34_35_messages_made_to_be_slow_pass_or_drop_and_others_go_on(
         pass
     assert one is not None
     assert time.monotonic() - begun < 1.5
+
+
+def test_rule_36_a_vlan_at_line_rate_has_others_neither_lose_nor_wait(
+    start: Start, client: Host, attacker_host: Host, network: Network, tmp_path: Path, text: str
+) -> None:
+    """Three seconds of invented clients, as many as can be sent. `make bench ARGS=hostile` has the p95."""
+    daemon = start(text.replace("max_requests: 0", "max_requests: 50"), options=())
+    invented = (
+        request(chaddr=f"06:00:00:{n >> 16:02x}:{n >> 8 & 255:02x}:{n & 255:02x}") for n in range(20_000)
+    )
+    flood = write_frames(tmp_path / "flood", request_frames(map(bytes, invented)))
+    with Asking(client, network.ris.host) as asking:
+        process = attacker_host.popen([str(program("load")), "eth0", str(flood), "90000", "270000"])
+        while process.poll() is None:
+            asking.until(time.monotonic() + 0.5)
+        asking.until(time.monotonic() + 0.5)
+        time.sleep(1.0)
+    took = [asking.took(number) for number in asking.asked]
+    assert len(took) >= 20
+    assert max(took) < float("inf"), "each of its requests is relayed"
+    assert median(took) <= 0.25
+    assert dropped(daemon, "more-than-its-share") > 0
 
 
 @pytest.mark.parametrize("odd", [{"hlen": 16}, {"htype": 32}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from contextlib import closing
 from ipaddress import IPv4Address
 
@@ -22,14 +23,9 @@ from tests.unit.messages import request
 GIADDR = "10.10.10.1"
 
 
-def test_a_batch_that_meets_a_fault_takes_no_other_along(
-    network: Network,
-    station: Station,
-    server: FakeServer,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """What was to be sent of it is forgotten: its memory has other messages by then."""
+@pytest.fixture
+def relaying(network: Network) -> Iterator[tuple[Traffic, socket.socket]]:
+    """Relay in this process on the relay host's sockets; return what does, and the socket that hears."""
     with inside(network.relay):
         udp, link = sockets.open_udp(), sockets.open_link()
         index = socket.if_nametoindex("vlan10")
@@ -38,16 +34,28 @@ def test_a_batch_that_meets_a_fault_takes_no_other_along(
     with closing(udp), closing(link):
         traffic = Traffic(udp, link)
         traffic.obey(Relay(built, assign(built, links), links), {index: "vlan10"})
-        lost, relayed = request(chaddr="02:00:00:30:00:01"), request(chaddr="02:00:00:30:00:02")
-        with monkeypatch.context() as patch:
-            patch.setattr(FastPath, "decide", _fail)
-            station.send(lost)
-            assert traffic.readable(udp).datagrams == 1
-        assert "a fault of pxerelay: up to 1 messages were lost" in caplog.text
-        assert "this one" in caplog.text
-        station.send(relayed)
-        assert traffic.readable(udp).datagrams == 1
+        yield traffic, udp
         traffic.close()
+
+
+def test_a_batch_that_meets_a_fault_takes_no_other_along(
+    relaying: tuple[Traffic, socket.socket],
+    station: Station,
+    server: FakeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What was to be sent of it is forgotten: its memory has other messages by then."""
+    traffic, udp = relaying
+    lost, relayed = request(chaddr="02:00:00:30:00:01"), request(chaddr="02:00:00:30:00:02")
+    with monkeypatch.context() as patch:
+        patch.setattr(FastPath, "decide", _fail)
+        station.send(lost)
+        assert traffic.readable(udp).datagrams == 1
+    assert "a fault of pxerelay: up to 1 messages were lost" in caplog.text
+    assert "this one" in caplog.text
+    station.send(relayed)
+    assert traffic.readable(udp).datagrams == 1
     heard = server.receive()
     assert heard
     assert heard[0][28:34] == relayed[28:34]
@@ -55,26 +63,18 @@ def test_a_batch_that_meets_a_fault_takes_no_other_along(
 
 
 def test_a_fault_in_the_bookkeeping_loses_no_message(
-    network: Network,
+    relaying: tuple[Traffic, socket.socket],
     station: Station,
     server: FakeServer,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Where memory is short it is for want of some to count in; what was decided is sent before that."""
-    with inside(network.relay):
-        udp, link = sockets.open_udp(), sockets.open_link()
-        index = socket.if_nametoindex("vlan10")
-    built = config.build(document.parse("pxerelay.yml", BASE))
-    links = (Link(index, "vlan10", up=True, mtu=1500, addresses=(IPv4Address(GIADDR),)),)
-    with closing(udp), closing(link):
-        traffic = Traffic(udp, link)
-        traffic.obey(Relay(built, assign(built, links), links), {index: "vlan10"})
-        monkeypatch.setattr(traffic.ledger, "enter", _no_memory)
-        asked = request(chaddr="02:00:00:30:00:03")
-        station.send(asked)
-        assert traffic.readable(udp).datagrams == 1
-        traffic.close()
+    traffic, udp = relaying
+    monkeypatch.setattr(traffic.ledger, "enter", _no_memory)
+    asked = request(chaddr="02:00:00:30:00:03")
+    station.send(asked)
+    assert traffic.readable(udp).datagrams == 1
     heard = server.receive()
     assert heard
     assert heard[0][28:34] == asked[28:34]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -179,6 +182,23 @@ def test_rule_24_an_interface_made_anew_has_another_index_and_works(start: Start
     lan.attach()
     assert lan.relay.run(["cat", "/sys/class/net/lan0/ifindex"]).stdout != index
     daemon.wait_for(lambda: works(daemon) and lan.giaddr() == ip(ADDRESS))
+
+
+def test_a_service_manager_that_reads_nothing_holds_up_no_packets(
+    start: Start, lan: Lan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each change of a client interface is told to it, and its queue is full after ten or so."""
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        daemon = start(with_interfaces("lan0: {}"))
+        for number in range(20):
+            lan.relay.ip(f"link set lan0 mtu {1400 + number}")
+            told = number + 2
+            daemon.wait_for(lambda: daemon.log.count("interface lan0 active") == told)  # noqa: B023
+            begun = time.monotonic()
+            assert lan.giaddr() == ip(ADDRESS)
+            assert time.monotonic() - begun < 0.4
 
 
 def overflowed(lan: Lan) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -123,6 +124,29 @@ def test_rule_11_a_request_too_large_for_option_82_goes_without_and_is_counted(
         assert arrived is not None
         assert (82 in Facts(arrived[0]).options) is (size == 300)
     assert daemon.status()["counters"]["without_option82"] == 1
+
+
+def test_rule_38_a_narrow_link_elsewhere_costs_nobody_option_82(
+    start: Start, network: Network, station: Station, server: FakeServer
+) -> None:
+    """Of 576 octets, with an address, and not on the way to any server; a narrow way to the server counts."""
+    network.relay.ip(
+        "link add narrow type veth peer name other-end",
+        "link set narrow mtu 576 up",
+        "link set other-end up",
+        "address add 10.66.0.1/24 dev narrow",
+    )
+    try:
+        start(OPTION82)
+        for mtu, there in ((1500, True), (576, False)):
+            network.relay.ip(f"route replace 10.20.0.10/32 dev core mtu {mtu}")
+            time.sleep(1.2)  # what is known of a way holds for a second
+            station.send(request().ljust(570, b"\0"))
+            arrived = server.receive()
+            assert arrived is not None
+            assert (82 in Facts(arrived[0]).options) is there
+    finally:
+        network.relay.ip("link delete narrow", "route delete 10.20.0.10/32 dev core")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 REPOSITORY = Path(__file__).parents[2]
 ROLE = REPOSITORY / "ansible" / "roles" / "pxerelay"
@@ -76,3 +77,15 @@ def test_systemd_counts_it_as_little_exposed(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_mapping_is_for_root_and_the_services_group() -> None:
+    """Each file and folder that the role makes for it; nobody else may read which clients there are."""
+    tasks = yaml.safe_load((ROLE / "tasks" / "configure.yml").read_text())
+    made = [task.get("ansible.builtin.copy") or task.get("ansible.builtin.file") for task in tasks]
+    kept = [one for one in made if one and one.get("state") != "absent"]
+    assert len(kept) == 3
+    for one in kept:
+        assert one["owner"] == "root"
+        assert one["group"] == "{{ pxerelay_group }}"
+        assert one["mode"] == ("0750" if one.get("state") == "directory" else "0640")

@@ -29,6 +29,7 @@ KEYS = (
     "accept_relayed_from",
     "accept_replies_from",
     "source_address",
+    "source_ports",
     "rules",
     "classes",
     "max_hops",

@@ -53,13 +53,7 @@ def findings(facts: Facts, asked: Asked, everyone: Sequence[Asked] = ()) -> Iter
         )
     for answer in asked.answers:
         if answer not in taken and answer not in strangers:
-            yield error(
-                Code.ANSWER_DROPPED,
-                subject,
-                f"its answer was dropped: {MEANING[Drop(answer.dropped)]} (giaddr {answer.giaddr})",
-                "the server must leave giaddr, and option 82, as they are in the request (RFC 2131, 4.1; "
-                "RFC 3046, 2.2)",
-            )
+            yield _dropped(facts, asked, answer, subject)
     if not asked.answers:
         others = _who_answer_instead(facts, asked, everyone)
         for finding in _silent(facts, asked, subject):
@@ -67,6 +61,36 @@ def findings(facts: Facts, asked: Asked, everyone: Sequence[Asked] = ()) -> Iter
     yield from _odd(facts, asked, subject)
     for answer in taken[:1]:
         yield from _fine(asked, answer, subject)
+
+
+def _dropped(facts: Facts, asked: Asked, answer: ServerAnswer, subject: str) -> Finding:
+    if answer.dropped == Drop.NOT_FROM_PORT_67.value:
+        return error(
+            Code.ANSWER_FROM_OTHER_PORT,
+            subject,
+            f"its answer came from another port than {packet.SERVER_PORT}, and such answers are dropped",
+            "where NAT is on the way: have it leave port 67 as it is, or these answers untranslated; else, "
+            "if every user of that host is trusted: source_ports: any",
+        )
+    if answer.dropped == Drop.SERVER_ON_CLIENT_INTERFACE.value:
+        port = next((port for port in facts.ports if port.name == asked.interface), None)
+        way = facts.way(answer.source, port.vrf if port else 0)
+        out = f"leaves by {way.interface}" if way and not way.refused else "is not known here"
+        return error(
+            Code.ANSWER_BY_CLIENT_VLAN,
+            subject,
+            f"its answer came in on the client interface {answer.interface}, and the way to {answer.source} "
+            f"{out}: such answers are dropped, for any client there could send them",
+            f"have it answer by the way that requests take: ip route get {asked.giaddr}, on the server",
+            f"or, if it is on {answer.interface}: ip route add {answer.source}/32 dev {answer.interface}",
+        )
+    return error(
+        Code.ANSWER_DROPPED,
+        subject,
+        f"its answer was dropped: {MEANING[Drop(answer.dropped)]} (giaddr {answer.giaddr})",
+        "the server must leave giaddr, and option 82, as they are in the request (RFC 2131, 4.1; "
+        "RFC 3046, 2.2)",
+    )
 
 
 def _is_taken(asked: Asked, answer: ServerAnswer) -> bool:
@@ -163,7 +187,8 @@ def _perhaps_filtered(facts: Facts, asked: Asked, subject: str) -> Iterator[Find
 def _lost_here(facts: Facts, subject: str, arrived: list[Sighting]) -> Finding:
     for sight in arrived:
         if sight.refused and is_filtered(facts, sight.interface, sight.back):
-            return filtered(Arrival(sight.source, sight.destination, sight.interface, sight.back))
+            arrival = Arrival(sight.source, sight.destination, sight.interface, sight.back)
+            return filtered(facts, arrival)
     last = arrived[-1]
     if last.fragmented:
         return error(

@@ -111,7 +111,8 @@ class _OwnWay:
             if interface == NOWHERE or len(message) < packet.HEADER_SIZE:
                 continue
             if message[packet.OP] == packet.BOOTREPLY:
-                self.questions.take(heard(batch, at, self._relay.decide(message, interface, source)))
+                decision = self._relay.decide(message, interface, source, source_port=batch.port(at))
+                self.questions.take(heard(batch, at, decision))
         return Taken(len(batch))
 
 

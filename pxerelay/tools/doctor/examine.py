@@ -12,6 +12,7 @@ from typing import Any
 
 from pxerelay.config.loaded import Loaded
 from pxerelay.linux import control_client, netlink, routes
+from pxerelay.linux.ways import Ways
 from pxerelay.policy.ports import vrfs_to_hear
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.survey_request import ServerQuery, Survey
@@ -98,7 +99,8 @@ async def _probe(
             if facts.running:
                 asker = asking.by_daemon(socket_path)
             else:
-                relay = Relay(facts.config, facts.ports, facts.links, facts.answers)
+                way_to = stack.enter_context(contextlib.closing(Ways())).to
+                relay = Relay(facts.config, facts.ports, facts.links, facts.answers, way_to=way_to)
                 hear = vrfs_to_hear(facts.config, facts.ports, facts.links)
                 asker = await ours.enter_async_context(asking.by_ourselves(relay, hear))
             found += await _unheard(facts, asker.hear, wish)

@@ -68,7 +68,10 @@ class Running:
 
 @dataclass(frozen=True)
 class ServerRoute:
-    """The way to a server from a VRF, given by its index, or why there is none."""
+    """The way to a server from a VRF, given by its index, or why there is none.
+
+    `mtu` is the octets of the largest packet that it is known to carry, 0 if that is not known.
+    """
 
     server: IPv4Address
     vrf: int
@@ -77,6 +80,7 @@ class ServerRoute:
     source: IPv4Address | None = None
     local: bool = False
     refused: str = ""
+    mtu: int = 0
 
 
 @dataclass(frozen=True)

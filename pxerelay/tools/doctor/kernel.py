@@ -53,7 +53,7 @@ async def ways(
     In the default VRF that is also so where routers relay to us, or no interface is active.
     """
     links = tuple(links)
-    names = {link.index: link.name for link in links}
+    by_index = {link.index: link for link in links}
     ours = {address for link in links for address in link.addresses}
     active = [port for port in ports if not port.waiting]
     vrfs = {port.vrf: port.giaddr for port in reversed(active)}
@@ -72,17 +72,19 @@ async def ways(
                 found.append(ServerRoute(server, vrf, refused=str(error)))
                 continue
             broadcast = way.kind == rtnetlink.BROADCAST
+            link = by_index.get(way.interface)
             found.append(
                 ServerRoute(
                     server,
                     vrf,
-                    names.get(way.interface, ""),
+                    link.name if link else "",
                     way.gateway,
                     way.source or source,
                     local=way.kind == rtnetlink.LOCAL,
                     refused="it is a broadcast address here, and requests go to one host"
                     if broadcast
                     else "",
+                    mtu=way.mtu or (link.mtu if link else 0),
                 )
             )
     return tuple(found)

@@ -15,6 +15,12 @@ from pxerelay.tools.doctor.verdict import Code, Finding, error, note, warning
 _HOST_BITS = 31
 """Prefix lengths from this on leave no room for clients beside the relay."""
 
+_FIRMWARE = 548
+"""Octets of a DISCOVER as PXE firmware sends it: as many as every host takes (RFC 2131, 2)."""
+
+_HEADERS = 28
+"""Octets of an IP and a UDP header (RFC 791, 3.1; RFC 768)."""
+
 _STRICT = 1
 """The value of rp_filter that wants the way back to be the same (RFC 3704, 2.2)."""
 
@@ -190,6 +196,13 @@ def _source(facts: Facts) -> Iterator[Finding]:
             f"source_address {fixed} is no address of this host, so no request can be sent",
             f"ip address add {fixed}/32 dev lo; or take it out, and the route picks the address",
         )
+    if facts.config.any_source_port:
+        yield warning(
+            Code.ANY_SOURCE_PORT,
+            "configuration",
+            "with `source_ports: any` every user of a server's host may answer in its place, from any port",
+            "where no server is behind NAT: take `source_ports` out",
+        )
 
 
 def _names(facts: Facts) -> Iterator[Finding]:
@@ -250,6 +263,7 @@ def _way(facts: Facts, way: ServerRoute, subject: str, only: str | None) -> Iter
             f"ip route add {way.server}/32 via ROUTER vrf {vrf}; or give the interfaces a `giaddr:` in "
             "the server's VRF",
         )
+    yield from _room(facts, way, subject)
     port = next((port for port in facts.ports if port.name == way.interface), None)
     if port is None or only not in (None, port.name):
         return
@@ -270,6 +284,23 @@ def _way(facts: Facts, way: ServerRoute, subject: str, only: str | None) -> Iter
         )
 
 
+def _room(facts: Facts, way: ServerRoute, subject: str) -> Iterator[Finding]:
+    """Yield that requests have no room for an option 82 that they must have (rules 37 and 38)."""
+    infos = [port.info for port in facts.active if port.vrf == way.vrf and port.info]
+    longest = max((len(option) for info in infos for option in (info.broadcast, info.unicast)), default=0)
+    wanted = _HEADERS + _FIRMWARE + longest
+    required = facts.config.option82 is not None and facts.config.option82.required
+    if required and longest and 0 < way.mtu < wanted:
+        yield warning(
+            Code.NO_ROOM_FOR_OPTION82,
+            subject,
+            f"the way there carries packets of {way.mtu} octets: a DISCOVER of {_FIRMWARE}, as firmware "
+            "sends it, has no room there for option 82, which is `required`, and is dropped",
+            f"raise the MTU of the way to {wanted} (ip link show {way.interface}; ip route get {way.server})",
+            "or take `required` out of `option82:`, and such requests go without",
+        )
+
+
 def _filtered(facts: Facts, only: str | None) -> Iterator[Finding]:
     for arrival in facts.refused_clients:
         if only in (None, arrival.interface) and is_filtered(facts, arrival.interface, arrival.back):
@@ -282,7 +313,7 @@ def _filtered(facts: Facts, only: str | None) -> Iterator[Finding]:
             )
     for arrival in facts.refused_replies:
         if is_filtered(facts, arrival.interface, arrival.back):
-            yield filtered(arrival)
+            yield filtered(facts, arrival)
 
 
 def closed(interfaces: Iterable[str], managers: Collection[str]) -> Iterator[Finding]:
@@ -309,16 +340,20 @@ _OPENED_BY_HAND = (
 )
 
 
-def filtered(arrival: Arrival) -> Finding:
-    """Return the finding that answers of a server are dropped where they come in."""
+def filtered(facts: Facts, arrival: Arrival) -> Finding:
+    """Return the finding that answers of a server are dropped where they come in.
+
+    On a client interface the relay would drop them too (rule 28), so there only another way helps.
+    """
+    clients = any(port.name == arrival.interface for port in facts.ports)
     return error(
         Code.RP_FILTER,
         arrival.interface,
         f"rp_filter is strict there, and {way_back(arrival.source, arrival.back)}: its answers to giaddr "
         f"{arrival.destination} that come in by {arrival.interface} are dropped",
-        _loosened(arrival.interface),
-        f"or have them come in where the route to {arrival.source} leaves, by the servers' route to "
-        f"{arrival.destination}",
+        *(() if clients else (_loosened(arrival.interface),)),
+        f"{'' if clients else 'or '}have them come in where the route to {arrival.source} leaves, by the "
+        f"servers' route to {arrival.destination}",
     )
 
 

@@ -80,7 +80,7 @@ def frames(path: Path) -> Iterator[Frame]:
 
 def _frame(number: int, reader: Any, octets: bytes, told: Any) -> Frame:
     """Return a packet that scapy read; pcapng has link type and time scale for each, pcap for all."""
-    link = getattr(told, "linktype", None) or reader.linktype
+    link = told.linktype if hasattr(told, "linktype") else reader.linktype
     heard_on = getattr(told, "ifname", None)
     if hasattr(told, "tsresol"):
         ticks = (told.tshigh or 0) << 32 | (told.tslow or 0)

@@ -1,9 +1,9 @@
 /* Sends frames at a steady rate, as they come from a file.
 
-   load INTERFACE FILE RATE COUNT
+   load INTERFACE FILE RATE COUNT [ATONCE]
 
    FILE holds frames, each behind its length in two octets, the host's order; they are sent in turn, COUNT in
-   all, RATE a second (0: as fast as it goes). Each becomes unmistakable: its xid is its number, counted from 0,
+   all, RATE a second (0: as fast as it goes), ATONCE in a call (at most 64) or as many as are due. Each becomes unmistakable: its xid is its number, counted from 0,
    and the first eight octets of sname are the time it was sent, nanoseconds of CLOCK_REALTIME. So the UDP
    checksum must be 0. Prints what it did as JSON.                                                              */
 
@@ -70,20 +70,21 @@ int main(int argc, char **argv)
     struct iovec parts[BATCH];
     size_t size, at = 0;
 
-    if (argc != 5) {
-        fprintf(stderr, "usage: load INTERFACE FILE RATE COUNT\n");
+    if (argc < 5 || argc > 6) {
+        fprintf(stderr, "usage: load INTERFACE FILE RATE COUNT [ATONCE]\n");
         return 2;
     }
     int sock = open_wire(argv[1]);
     unsigned char *frames = read_all(argv[2], &size);
     int64_t rate = atoll(argv[3]), count = atoll(argv[4]), sent = 0, refused = 0;
+    int64_t at_once = argc == 6 ? atoll(argv[5]) : 1;
     prctl(PR_SET_TIMERSLACK, 1);
     int64_t start = now(CLOCK_MONOTONIC), tick = start;
     while (sent < count) {
         int64_t due = rate ? (now(CLOCK_MONOTONIC) - start) * rate / 1000000000LL + 1 : count;
         if (due > count)
             due = count;
-        while (sent < due) {
+        while (sent < due && (due - sent >= at_once || due == count)) {
             int ready = 0, done = 0;
             int64_t stamp = now(CLOCK_REALTIME);
             for (; ready < BATCH && sent + ready < due; ready++) {

@@ -299,3 +299,17 @@ def test_rule_27_two_capabilities_are_enough_for_all_that(daemon: Daemon) -> Non
     status = Path(f"/proc/{daemon.process.pid}/status").read_text()
     (held,) = [line.split()[1] for line in status.splitlines() if line.startswith("CapEff")]
     assert int(held, 16) == 1 << 10 | 1 << 13, "CAP_NET_BIND_SERVICE and CAP_NET_RAW"
+
+
+def test_rule_27_28_a_client_can_not_speak_for_a_server_of_its_vrf_or_of_another(
+    inside_red: Vrf, relay: Relay, station: Station, bystander: Station, ris: FakeServer
+) -> None:
+    """By the VRF's routes, and by those of the VLAN that it sits on; the server itself is heard."""
+    forged = reply(ACK, flags=0x8000)
+    for attacker, interface in ((station, "vlan10"), (bystander, "vlan20")):
+        text = inside_red.network.relay.run(["cat", f"/sys/class/net/{interface}/address"]).stdout
+        hardware = bytes.fromhex(text.strip().replace(":", ""))
+        attacker.send(forged, source=RIS, destination=GIADDR, ports=(67, 67), hardware=hardware)
+    assert [one for one in station.datagrams(0.5) if one.port == 68] == []
+    assert "server-on-client-interface" in relay.dropped
+    assert_served(station, ris, inside_red.core)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from tests.lab import Dnsmasq, Host
 from tests.lab.network import Segment
 from tests.lab.odd import OddServer, offer
 from tests.lab.topology import ALTIRIS, RIS, Network
+from tests.lab.wire import FakeServer
 
 # Answers
 
@@ -30,18 +31,74 @@ def test_answers_that_rp_filter_drops(
     host.attach(Segment("vlan10", network.lab.namespace("net")), "leg", addresses=["10.10.10.5/24"])
     doctor.of(start(ODD))
     try:
-        assert doctor.finds() == []
+        assert doctor.finds() == [("error", "answer-by-client-vlan", f"odd {ALTIRIS}")]
         network.relay.sysctl("net.ipv4.conf.vlan10.rp_filter", 1)
         report = doctor.report()
         (found,) = report["findings"]
         assert (found["severity"], found["code"], found["subject"]) == ("error", "rp-filter", "vlan10")
         assert f"the way back to {ALTIRIS} leaves by core" in found["message"]
-        assert "sysctl -w net.ipv4.conf.vlan10.rp_filter=2" in found["advice"][0]
-        network.relay.sysctl("net.ipv4.conf.vlan10.rp_filter", 2)
-        assert doctor.finds() == []
+        assert [advice.partition(",")[0] for advice in found["advice"]] == [
+            f"have them come in where the route to {ALTIRIS} leaves"
+        ]
     finally:
         network.relay.sysctl("net.ipv4.conf.vlan10.rp_filter", 0)
         host.detach("leg")
+
+
+@pytest.mark.parametrize("by_daemon", [True, False])
+def test_rule_28_answers_that_take_a_way_through_a_client_vlan(
+    start: Start, doctor: Doctor, network: Network, odd: Callable[..., OddServer], by_daemon: bool
+) -> None:
+    """The relay drops them, whatever rp_filter thinks; with the route that is advised it takes them."""
+    odd(lambda self, request: self.send(offer(request, ALTIRIS), "10.10.10.1", source=ALTIRIS))
+    host = network.altiris.host
+    host.attach(Segment("vlan10", network.lab.namespace("net")), "leg", addresses=["10.10.10.5/24"])
+    if by_daemon:
+        doctor.of(start(ODD))
+    else:
+        doctor.config.write_text(ODD)
+    try:
+        report = doctor.report()
+        (found,) = (one for one in report["findings"] if one["code"] != "no-daemon")
+        assert (found["severity"], found["code"]) == ("error", "answer-by-client-vlan")
+        assert f"the way to {ALTIRIS} leaves by core" in found["message"]
+        advice = found["advice"][1].removeprefix("or, if it is on vlan10: ip ")
+        with changed(network.relay, [advice], [advice.replace(" add ", " del ")]):
+            time.sleep(1.1)  # for as long an answer about a route holds
+            assert {code for _, code, _ in doctor.finds()} - {"no-daemon"} == {"route-into-client-vlan"}
+    finally:
+        host.detach("leg")
+
+
+@pytest.mark.parametrize("by_daemon", [True, False])
+def test_rule_29_answers_from_another_port(
+    start: Start, doctor: Doctor, network: Network, odd: Callable[..., OddServer], by_daemon: bool
+) -> None:
+    """As NAT makes them; with what is advised they are taken, and `doctor` goes on warning of that."""
+    with closing(FakeServer(network.altiris.host, port=50067)) as other:
+        odd(lambda _, request: other.send(offer(request, ALTIRIS), "10.10.10.1"))
+        daemon = start(ODD) if by_daemon else None
+        found = []
+        for text in (ODD, f"{ODD}source_ports: any\n"):
+            if daemon:
+                daemon.reload(text)
+                doctor.of(daemon)
+            else:
+                doctor.config.write_text(text)
+            found.append([(severity, code) for severity, code, _ in doctor.finds() if code != "no-daemon"])
+    assert found == [[("error", "answer-from-other-port")], [("warning", "any-source-port")]]
+
+
+def test_rule_38_a_way_without_room_for_an_option_82_that_is_required(
+    start: Start, doctor: Doctor, network: Network
+) -> None:
+    text = f'{CONFIG}option82: {{circuit_id: "{{interface}}", required: true}}\n'
+    daemon = start(text)
+    assert doctor.of(daemon).finds() == []
+    with changed(
+        network.relay, [f"route add {RIS}/32 dev core mtu 576"], [f"route del {RIS}/32 dev core mtu 576"]
+    ):
+        assert ("warning", "no-room-for-option82", f"ris {RIS}") in doctor.finds()
 
 
 def test_silence(start: Start, doctor: Doctor, odd: Callable[..., OddServer]) -> None:

@@ -9,13 +9,30 @@ from pxerelay.cli import COMMANDS
 from pxerelay.linux.fields import Fields
 from pxerelay.relay.decision import MEANING
 
-PAGE = (Path(__file__).parents[3] / "docs" / "troubleshooting.md").read_text()
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "troubleshooting.md").read_text("utf-8")
 
 
 def test_every_reason_stands_there_with_its_meaning() -> None:
     table = PAGE.partition("## Why messages are dropped")[2]
-    rows = dict(re.findall(r"^\| `([a-z0-9-]+)` \| (.+) \|$", table, re.MULTILINE))
-    assert rows == {reason.value: meaning for reason, meaning in MEANING.items()}
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| (.+) \| (.+) \|$", table, re.MULTILINE)
+    assert {name: meaning for name, meaning, _ in rows} == {one.value: text for one, text in MEANING.items()}
+    assert all(advice.strip() for _, _, advice in rows)
+
+
+def test_the_sections_that_it_leads_to_are_there() -> None:
+    headings = {
+        page: set(re.findall(r"^#+ (.*)$", (DOCS / page).read_text("utf-8"), re.MULTILINE))
+        for page in ("troubleshooting.md", "doctor.md")
+    }
+    anchors = {page: {_anchor(one) for one in found} for page, found in headings.items()}
+    links = re.findall(r"\]\((troubleshooting\.md|doctor\.md|)#([a-z0-9-]+)\)", PAGE)
+    assert len(links) > 8
+    assert [(page, one) for page, one in links if one not in anchors[page or "troubleshooting.md"]] == []
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
 
 
 def test_every_field_stands_there() -> None:

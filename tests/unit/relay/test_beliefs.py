@@ -11,9 +11,12 @@ from pxerelay.policy.ports import assign
 from pxerelay.policy.ways import Way, WayTo
 from pxerelay.relay.decision import Drop, ToClient, ToServers
 from pxerelay.relay.fast_path import FastPath
+from pxerelay.relay.ledger import Ledger
+from pxerelay.relay.pipeline import Decided, Pipeline
 from pxerelay.relay.relay import Relay
 from pxerelay.wire import packet
-from tests.unit.batches import Arrival, outcomes
+from pxerelay.wire.batch import Batch
+from tests.unit.batches import Arrival, batch_of, outcomes
 from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, build, relay, why
 from tests.unit.messages import DISCOVER, REQUEST, ip, option, reply, request
 
@@ -86,6 +89,31 @@ def test_rule_30_what_this_host_sent_is_neither_a_request_nor_a_reply(own: str) 
     outcomes(short, others)
     found, _ = outcomes(short, [*others, *coming[:4]])
     assert [why(decision) for decision, _ in found] == [None, None, *[Drop.FROM_THIS_HOST] * 4]
+
+
+def test_rule_28_a_forged_reply_proves_no_server_alive() -> None:
+    one = pipeline_of(knowing(STANDARD, lambda *_: Way(CORE, 1500)))
+    ledger = Ledger()
+    ledger.obey(one._relay, {})
+    ledger.enter(*entered(one, [(request(), VLAN10, NOBODY, False)], 7.0))
+    record = ledger.transactions.record(RIS)
+    assert record
+    for forged, index in ((reply(), VLAN20), (reply(), VLAN10)):
+        ledger.enter(*entered(one, [(forged, index, RIS, True)], 7.1))
+        assert record.last_reply is None
+    ledger.enter(*entered(one, [(reply(), CORE, RIS, True)], 7.2))
+    assert record.last_reply == 7.2
+
+
+def pipeline_of(one: Relay) -> Pipeline:
+    made = Pipeline(40)
+    made.obey(one)
+    return made
+
+
+def entered(one: Pipeline, coming: list[Arrival], now: float) -> tuple[Batch, Decided, float]:
+    batch = batch_of(coming)
+    return batch, one.decide(batch, now, (), each_alone=False), now
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,20 @@ def test_rule_36_a_reply_that_is_too_old_answers_nobody() -> None:
 
 
 @pytest.mark.parametrize("each_alone", [False, True])
+def test_rule_36_a_server_that_floods_has_no_client_wait(each_alone: bool) -> None:
+    """Nor another server's replies."""
+    one = pipeline("max_requests: 0\n" + STANDARD)
+    flood: Arrival = reply(), CORE, ip("10.20.0.10"), True
+    quiet: list[Arrival] = [(request(), VLAN10, NOBODY, False), (reply(), CORE, ip("10.20.0.20"), True)]
+    for step in range(5):
+        batch = waiting([*[flood] * (MOST - 2), *quiet], 0.16)
+        found = one.decide(batch, 7.0 + step / 10, (), each_alone=each_alone)
+        dropped = {at for each in found.outcomes if isinstance(each, Lost) for at in each.positions}
+        assert dropped.isdisjoint({MOST - 2, MOST - 1})
+        assert lost(found.outcomes, Drop.MORE_THAN_ITS_SHARE) == len(dropped) >= MOST - 2 - 8
+
+
+@pytest.mark.parametrize("each_alone", [False, True])
 def test_rule_36_a_vlan_that_floods_has_others_wait_no_longer(each_alone: bool) -> None:
     one = pipeline("max_requests: 0\n" + STANDARD)
     flood: Arrival = request(), VLAN20, NOBODY, False

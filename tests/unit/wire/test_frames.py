@@ -70,3 +70,23 @@ def test_rule_22_a_reply_larger_than_the_mtu_is_fragmented(size: int, mtu: int) 
         whole += packet[20:]
     assert whole[8:] == payload
     assert internet_sum(SOURCE + CLIENT + struct.pack("!HH", 17, len(whole)) + whole) == 0xFFFF
+
+
+@given(st.binary(min_size=1, max_size=1600), addresses, st.integers(68, 1500))
+def test_rule_41_without_an_ethernet_address_there_are_ip_packets_alone(
+    payload: bytes, destination: bytes, mtu: int
+) -> None:
+    """They are just those that would be in the frames, with checksums that nobody has to finish."""
+    bare, framed = (frames.Framing(SOURCE, hardware, mtu) for hardware in (b"", OWN_HARDWARE))
+    assert (bare.has_frames, framed.has_frames) == (False, True)
+    a_reply = frames.Reply(payload, int.from_bytes(destination, sys.byteorder), HARDWARE)
+    packets = bare.packets(a_reply, 9)
+    assert max(map(len, packets)) <= mtu
+    assert packets == [frame[frames.ETHERNET.size :] for frame in framed.fragments(a_reply, 9)]
+    assert len(packets) == 1 or len(payload) > mtu - 28
+    udp = b"".join(packet[20:] for packet in packets)
+    assert internet_sum(SOURCE + destination + struct.pack("!HH", 17, len(udp)) + udp) == 0xFFFF
+    for packet in packets:
+        assert packet[0] >> 4 == 4
+        assert internet_sum(packet[:20]) == 0xFFFF
+        assert packet[12:20] == SOURCE + destination

@@ -75,6 +75,8 @@ EVERYONE = IPv4Address("255.255.255.255")
         (asked(answer(dropped="not-our-giaddr")), ["error answer-dropped"]),
         (asked(answer(dropped="not-our-giaddr"), interface=None), []),
         (asked(answer(dropped="no-interface")), ["error answer-dropped"]),
+        (asked(answer(dropped="not-from-port-67")), ["error answer-from-other-port"]),
+        (asked(answer(dropped="server-on-client-interface")), ["error answer-by-client-vlan"]),
         (asked(answer(milliseconds=2500.0)), ["warning server-slow"]),
         (asked(answer(octets=1472)), []),
         (asked(answer(octets=1473), mtu=9000), ["error answer-too-large"]),

@@ -154,6 +154,8 @@ def test_how_to_end_another_relay(holder: Holder, advice: str) -> None:
             ["error vlan20 giaddr-shared"],
         ),
         (facts(f"{CONFIG}source_address: 10.9.9.9\n"), ["error configuration source-not-ours"]),
+        (facts(f"{CONFIG}source_ports: any\n"), ["warning configuration any-source-port"]),
+        (facts(f"{CONFIG}source_ports: server\n"), []),
         (
             facts(running=replace(RUNNING, waiting={"vlan10": "it sleeps"})),
             ["error vlan10 interface-waits"],
@@ -220,6 +222,33 @@ def test_only_one_interface_is_of_interest() -> None:
 def test_routes(ways: list[ServerRoute], found: list[str]) -> None:
     nics = (*NICS, nic(30, "dead", carrier=False), nic(5, "red"), nic(6, "red-core"))
     assert of_network(facts(nics=nics, vrfs={5: 5, 6: 5}, ways=tuple(ways))) == found
+
+
+@pytest.mark.parametrize(
+    ("option82", "mtu", "found"),
+    [
+        ("{circuit_id: abcd, required: true}", 583, ["warning ris 10.20.0.10 no-room-for-option82"]),
+        ("{circuit_id: abcd, required: true}", 584, []),
+        ("{circuit_id: abcd, required: true}", 0, []),
+        ("{circuit_id: abcd}", 576, []),
+        ("false", 576, []),
+    ],
+)
+def test_rule_38_firmwares_requests_have_room_for_an_option_82_that_is_required(
+    option82: str, mtu: int, found: list[str]
+) -> None:
+    """2 octets for option 82, 2 for the circuit id, 4 that this has, 548 of the message, 28 of headers."""
+    assert of_network(facts(f"{CONFIG}option82: {option82}\n", ways=(way(mtu=mtu),))) == found
+
+
+def test_where_clients_are_a_looser_rp_filter_does_not_help() -> None:
+    """Answers that come in there are dropped by the relay (rule 28)."""
+    nics = (*changed("vlan10", rp_filter=1), nic(30, "up", rp_filter=1))
+    for interface, advices in (("vlan10", 1), ("up", 2)):
+        arrival = Arrival(RIS, GIADDR, interface, "core")
+        (finding,) = network.findings(facts(nics=nics, refused_replies=(arrival,)), ())
+        assert len(finding.advice) == advices
+        assert ("sysctl" in finding.advice[0]) == (interface == "up")
 
 
 @pytest.mark.parametrize(
