@@ -221,8 +221,8 @@ def mapping_of(relay: Relay, pattern: Pattern, place: str | None) -> list[Event]
     """Return what the mapping says of a client that boots from the network, by where it is heard.
 
     Nothing for a pattern of many addresses. Places where the same entry chooses are one item, `where` has
-    their names; None stands for behind a router. `lost` are the entries that would have chosen if that one did not,
-    at all of these places.
+    their names; None stands for behind a router. `lost` are the entries that would have chosen if that one
+    did not, at all of these places.
     """
     if not pattern.exact:
         return []
