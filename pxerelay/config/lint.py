@@ -20,7 +20,7 @@ from pxerelay.policy.days import FOREVER, day_text
 from pxerelay.policy.model import LOOPBACK, Config
 from pxerelay.policy.rules import Choice, PatternRule, RuleTable
 from pxerelay.policy.servers import Target
-from pxerelay.wire.mac import MAC_OCTETS, Pattern, format_mac
+from pxerelay.wire.mac import Pattern, format_mac
 
 SOON = 14
 """Days ahead for which `check` warns of a rule that ends."""
@@ -31,9 +31,7 @@ ENOUGH = 8
 _WIDEST = 8
 """Bits of the shortest prefix that a network of routers or servers may be thought to have."""
 
-_ALL = (1 << 8 * MAC_OCTETS) - 1
 _OUI_BITS = 24
-_OUI_MASK = _ALL >> _OUI_BITS << _OUI_BITS
 
 
 class Kind(Enum):
@@ -188,10 +186,10 @@ class _Lint:
 
     def _shadowed_addresses(self) -> Iterator[Finding]:
         for address, choice in self._rules.exact():
-            number = int.from_bytes(address, "big")
-            wider = next(self._rules.patterns_for(number), None)
+            pattern = Pattern.of(address)
+            wider = next(self._rules.patterns_for(pattern.value), None)
             if wider is not None and _same(wider.choice, choice):
-                yield self._shadowed(Pattern(_ALL, number), choice, wider)
+                yield self._shadowed(pattern, choice, wider)
 
     def _shadowed_patterns(self) -> Iterator[Finding]:
         for rule in self._rules.patterns():
@@ -222,13 +220,12 @@ class _Lint:
             common = choices[oui]
             if common is None or common.until != FOREVER or len(addresses) < ENOUGH:
                 continue
-            pattern = Pattern(_OUI_MASK, int.from_bytes(oui.ljust(MAC_OCTETS, b"\0"), "big"))
+            pattern = Pattern.of(oui)
             if self._shapes.are_free(pattern, frozenset(common.servers)):
                 yield self._covers(oui, addresses, common)
 
     def _covers(self, oui: bytes, addresses: Iterable[bytes], choice: Choice) -> Finding:
-        patterns = (Pattern(_ALL, int.from_bytes(address, "big")) for address in addresses)
-        places = [self._places.of(pattern) for pattern in patterns]
+        places = [self._places.of(Pattern.of(address)) for address in addresses]
         first = min(places, key=lambda place: (self._order[place.document.name], place.mark))
         message = (
             f"{len(places)} addresses that begin with {format_mac(oui)}, '{first.key}' the first of them, "

@@ -14,7 +14,7 @@ from pxerelay.config.resolve import Resolver
 from pxerelay.policy.days import FOREVER, parse_day
 from pxerelay.policy.rules import Choice, PatternRule, RuleTable
 from pxerelay.policy.servers import Target
-from pxerelay.wire.mac import MAC_OCTETS, MacError, Pattern, parse_pattern
+from pxerelay.wire.mac import MacError, Pattern, parse_pattern
 
 
 def last_day(value: Any) -> int:
@@ -64,7 +64,7 @@ class RuleReader:
                 self._resolver.fault(document, ("rules", key), str(error), key=True)
                 continue
             if pattern.exact:
-                chaddr = pattern.value.to_bytes(MAC_OCTETS, "big")
+                chaddr = pattern.chaddr
                 if chaddr in self._exact:
                     self._report_double(document, key, pattern)
                 else:
@@ -162,9 +162,9 @@ class RuleReader:
 
     def _settled(self, rule: PatternRule, rival: PatternRule, settling: Iterable[int]) -> bool:
         """Whether a more specific rule decides about all that both match, for as long as both apply."""
-        both = _overlap(rule, rival)
+        both = rule.pattern.common(rival.pattern)
         end = min(rule.choice.until, rival.choice.until)
-        exact = self._exact.get(both.value.to_bytes(MAC_OCTETS, "big")) if both.exact else None
+        exact = self._exact.get(both.chaddr) if both.exact else None
         if exact is not None and exact.until >= end:
             return True
         wild = (self._patterns.get(Pattern(mask, both.value & mask)) for mask in settling)
@@ -174,7 +174,7 @@ class RuleReader:
         places = [(self._places.of(entry.pattern), entry) for entry in (rule, rival)]
         places.sort(key=lambda item: (self._order[item[0].document.name], item[0].mark))
         (first, one), (second, two) = places
-        both = _overlap(one, two)
+        both = one.pattern.common(two.pattern)
         self._resolver.note(
             second.document.finding(
                 second.mark,
@@ -183,8 +183,3 @@ class RuleReader:
                 f"add a rule for {both} or fix more digits in one of them",
             )
         )
-
-
-def _overlap(one: PatternRule, other: PatternRule) -> Pattern:
-    """Return what both match, where they overlap."""
-    return Pattern(one.pattern.mask | other.pattern.mask, one.pattern.value | other.pattern.value)

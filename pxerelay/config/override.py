@@ -14,9 +14,7 @@ from pxerelay.config.places import RulePlaces
 from pxerelay.policy.model import Config
 from pxerelay.policy.rules import Choice
 from pxerelay.policy.servers import Target
-from pxerelay.wire.mac import MAC_OCTETS, Pattern
-
-_ALL = (1 << 8 * MAC_OCTETS) - 1
+from pxerelay.wire.mac import Pattern
 
 
 class Clash(NamedTuple):
@@ -79,7 +77,7 @@ def _choices(main: Document, config: Config) -> Iterator[tuple[Choice, _Path | P
     for octets, choice in rules.exact():
         if id(choice) not in seen:
             seen.add(id(choice))
-            yield choice, Pattern(_ALL, int.from_bytes(octets, "big"))
+            yield choice, Pattern.of(octets)
     for rule in rules.patterns():
         if id(rule.choice) not in seen:
             seen.add(id(rule.choice))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from pxerelay.policy.health import News
+from pxerelay.relay.health import News
 
 _BURST, _EVERY = 6, 20.0
 """Lines about one server at once, as many as two falls have, and seconds until one more may follow."""

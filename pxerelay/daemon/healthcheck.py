@@ -18,13 +18,13 @@ from pxerelay.daemon.health_log import HealthLog
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux import sockets
 from pxerelay.linux.log import LOGGER
-from pxerelay.policy.health import Health
 from pxerelay.policy.model import Config
 from pxerelay.policy.pools import ALL_UP, Standing
 from pxerelay.policy.ports import Port
 from pxerelay.policy.servers import Pool, Probing
 from pxerelay.policy.sticky import Sample, StickyClients
 from pxerelay.relay.decision import Drop, Dropped, ToServers
+from pxerelay.relay.health import Health
 from pxerelay.relay.questions import ReceivedReply
 from pxerelay.relay.relay import Relay
 from pxerelay.wire import packet, probe

@@ -16,7 +16,7 @@ from pxerelay.policy.ports import Port
 from pxerelay.relay.decision import MEANING, Dropped, ToClient, ToServers
 from pxerelay.relay.questions import ReceivedReply
 from pxerelay.relay.relay import Relay
-from pxerelay.relay.words import server_names, server_text
+from pxerelay.relay.words import named_server, server_names
 from pxerelay.wire import packet, probe
 from pxerelay.wire.mac import MacError, format_mac, parse_mac
 
@@ -98,7 +98,7 @@ async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]
     if isinstance(decision, Dropped):
         return {**found, "dropped": MEANING[decision.reason]}
     assert isinstance(decision, ToServers)  # noqa: S101  # a request is for no client
-    found["servers"] = [server_text(relay, server) for server in decision.servers]
+    found["servers"] = [str(named_server(relay, server)) for server in decision.servers]
     loop = asyncio.get_running_loop()
     start, missing, complete = loop.time(), set(decision.servers), asyncio.Event()
 

@@ -12,8 +12,7 @@ import os
 import struct
 import time
 from collections.abc import Callable
-
-from pxerelay.policy.days import day_number, parts
+from datetime import date
 
 _CLOCK_REALTIME = 0
 _TFD_NONBLOCK, _TFD_CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC
@@ -34,10 +33,9 @@ _libc.timerfd_settime.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_char_p, c
 
 
 def today() -> int:
-    """Return the number of the day (`days`) in the system's time zone, as it is set now."""
+    """Return the number of the day (`policy.days`) in the system's time zone, as it is set now."""
     time.tzset()
-    now = time.localtime()
-    return day_number(now.tm_year, now.tm_mon, now.tm_mday)
+    return date.today().toordinal()  # in the system's zone is what it should be
 
 
 def beginning(day: int) -> float:
@@ -45,9 +43,9 @@ def beginning(day: int) -> float:
 
     Where summer time begins at midnight there is no midnight, and a quarter of an hour later is looked for.
     """
-    year, month, number = parts(day)
-    at = time.mktime((year, month, number, 0, 0, 0, 0, 0, -1))
-    while time.localtime(at)[:3] < (year, month, number):
+    wanted = date.fromordinal(day)
+    at = time.mktime(wanted.timetuple())
+    while date.fromtimestamp(at) < wanted:
         at += _QUARTER_OF_AN_HOUR
     return at
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
 
 from pxerelay.policy.rules import Default, Policy
-from pxerelay.policy.servers import Host, Pool, Target
+from pxerelay.policy.servers import Host, NamedServer, Pool, Target
 from pxerelay.wire import globs
 from pxerelay.wire.agentinfo import AgentInfoSetting
 
@@ -112,6 +112,12 @@ class Config:
             for target in targets
             if isinstance(target, Pool)
         }
+
+    def named(self, target: Target) -> NamedServer:
+        """Return a target with the first name that stands for it."""
+        return NamedServer(
+            next((name for name, targets in self.servers.items() if target in targets), ""), str(target)
+        )
 
     @property
     def dns_names(self) -> frozenset[str]:

@@ -6,11 +6,14 @@ can't be resolved keeps the addresses it had, and its error is told until it is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
-from pxerelay.policy.servers import Pool, Target
+from pxerelay.policy.servers import NamedServer, Pool, Target
+
+Servers = Mapping[str, Sequence[Target]]
+"""What is behind each name, as in `model.Config.servers`."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,16 @@ class ResolvedNames:
         if isinstance(target, Pool):
             return tuple(dict.fromkeys(address for host in target.hosts for address in self.of(host)))
         return self.by_name.get(target, ResolvedName()).addresses
+
+    def names(self, servers: Servers, address: IPv4Address) -> list[str]:
+        """Return all names under `servers:` that an address goes by."""
+        return [
+            name for name, targets in servers.items() if any(address in self.of(target) for target in targets)
+        ]
+
+    def named(self, servers: Servers, address: IPv4Address) -> NamedServer:
+        """Return an address with the first of these names."""
+        return NamedServer(next(iter(self.names(servers, address)), ""), str(address))
 
     def renewed(self, fresh: Mapping[str, ResolvedName]) -> ResolvedNames:
         """Return the answers to other questions, keeping old addresses where the new question failed."""

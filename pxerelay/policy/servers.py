@@ -50,6 +50,21 @@ Target = Host | Pool
 """Who gets requests: a server, or one of several."""
 
 
+@dataclass(frozen=True)
+class NamedServer:
+    """A server as people and programs are told of it.
+
+    `name` is what `servers:` calls it, empty if nothing; `address` its address, DNS name or pool, as text.
+    """
+
+    name: str
+    address: str
+
+    def __str__(self) -> str:
+        """Spell it as `name address`."""
+        return f"{self.name} {self.address}".lstrip()
+
+
 def can_be_server(address: IPv4Address) -> bool:
     """Whether requests may go to an address: it is one host's, and not this one's own."""
     return not (address.is_unspecified or address.is_multicast or address.is_reserved or address.is_loopback)

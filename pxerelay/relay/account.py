@@ -8,26 +8,15 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from pxerelay.policy.rules import RULES, Match, Reason
+from pxerelay.policy.servers import NamedServer
 from pxerelay.relay.decision import MEANING, Decision, Drop, Dropped, ToClient, ToServers
 from pxerelay.relay.relay import Relay
-from pxerelay.relay.words import client_kind, client_mac, entry_text, message_name, server_names, target_of
+from pxerelay.relay.words import client_kind, client_mac, entry_text, message_name, named_server, target_of
 from pxerelay.wire import packet
 from pxerelay.wire.facts import Facts
 
 _LONGEST = 400
 """Characters that are kept of what a message says of its client or boot file: more than either needs."""
-
-
-@dataclass(frozen=True)
-class NamedServer:
-    """A server by its address, and the name that the configuration has for it, empty if none."""
-
-    name: str
-    address: str
-
-    def __str__(self) -> str:
-        """Spell it as `name address`."""
-        return f"{self.name} {self.address}".lstrip()
 
 
 @dataclass(frozen=True)
@@ -172,7 +161,7 @@ class Narrator:
         told["router"] = "" if decision.port else giaddr
         told |= {"reason": match.reason.value, "rule": match.rule, "choice": match.choice.label}
         if isinstance(decision, ToServers):
-            told["servers"] = tuple(map(self.server, decision.servers))
+            told["servers"] = tuple(named_server(self._relay, address) for address in decision.servers)
             told["vrf"] = self._relay.vrfs[decision.vrf] if decision.vrf else ""
             told["note"] = self._note(match, decision)
         return told
@@ -189,7 +178,7 @@ class Narrator:
     def _reply(self, facts: Facts, source: bytes, decision: Decision) -> dict[str, Any]:
         message = facts.message
         told: dict[str, Any] = {
-            "server": self.server(source),
+            "server": named_server(self._relay, source),
             "address": _address(message, packet.YIADDR),
             "next_server": _address(message, packet.SIADDR),
             "boot_file": packet.boot_file(message, facts.options)[:_LONGEST],
@@ -197,10 +186,6 @@ class Narrator:
         if isinstance(decision, ToClient):
             told |= {"sent_to": target_of(decision), "out": decision.port.name}
         return told
-
-    def server(self, address: bytes) -> NamedServer:
-        """Return a server by its 4 octets."""
-        return NamedServer(next(iter(server_names(self._relay, address)), ""), str(IPv4Address(address)))
 
 
 def _address(message: packet.Message, field: slice) -> str:

@@ -17,7 +17,7 @@ from pxerelay.policy.rules import Match
 from pxerelay.relay.account import Account, Narrator
 from pxerelay.relay.decision import MEANING, Decision, Drop
 from pxerelay.relay.relay import Relay, recipients
-from pxerelay.relay.words import port_text
+from pxerelay.relay.words import named_server, port_text
 from pxerelay.wire import packet
 from pxerelay.wire.batch import NOWHERE, Batch
 from pxerelay.wire.client import DescribedClient
@@ -226,7 +226,7 @@ def mapping_of(relay: Relay, pattern: Pattern, place: str | None) -> list[Event]
     """
     if not pattern.exact:
         return []
-    chaddr = pattern.value.to_bytes(MAC_OCTETS, "big")
+    chaddr = pattern.chaddr
     ports: list[Port | None] = [port for port in relay.ports if place in (None, port.name)]
     if relay.config.accept_relayed_from and (place is None or not ports):
         ports.append(None)
@@ -246,13 +246,12 @@ def _verdict(relay: Relay, chaddr: bytes, port: Port | None) -> Event:
     winner, *losers = config.policy.candidates(client, port.setting.default if port else None)
     pxe_only = port.setting.pxe_only if port else config.pxe_only
     sent = recipients(config, client, winner.choice, pxe_only=pxe_only)
-    narrator = Narrator(relay)
     addresses = () if isinstance(sent, Drop) else relay.now_for(sent, chaddr)
     dropped = sent if isinstance(sent, Drop) else None if addresses else Drop.NOT_RESOLVED
     return {
         "where": [],
         **_entry(winner),
-        "servers": [str(narrator.server(address)) for address in addresses],
+        "servers": [str(named_server(relay, address)) for address in addresses],
         "dropped": MEANING[dropped] if dropped else "",
         "lost": list(map(_entry, losers)),
     }

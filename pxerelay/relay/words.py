@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
-from pxerelay.policy.model import Config
 from pxerelay.policy.ports import Port
 from pxerelay.policy.rules import Match, Reason
-from pxerelay.policy.servers import Target
+from pxerelay.policy.servers import NamedServer
 from pxerelay.relay.decision import BROADCAST, ToClient
 from pxerelay.relay.relay import Relay
 from pxerelay.wire import packet
@@ -55,25 +54,14 @@ def message_name(kind: int | None) -> str:
     return packet.MESSAGE_NAMES.get(kind, f"message of type {kind}")
 
 
-def server_text(relay: Relay, address: bytes) -> str:
-    """Spell a server, given by its 4 octets, as `name address`, or only its address where it has no name."""
-    return " ".join([*server_names(relay, address)[:1], str(IPv4Address(address))])
-
-
 def server_names(relay: Relay, address: bytes) -> list[str]:
     """Return all names that the configuration has for a server's 4 octets."""
-    ip = IPv4Address(address)
-    return [
-        name
-        for name, targets in relay.config.servers.items()
-        if any(ip in relay.answers.of(target) for target in targets)
-    ]
+    return relay.answers.names(relay.config.servers, IPv4Address(address))
 
 
-def target_text(config: Config, target: Target) -> str:
-    """Spell a server as the configuration names it: `name address`."""
-    name = next((name for name, targets in config.servers.items() if target in targets), None)
-    return f"{name} {target}" if name else str(target)
+def named_server(relay: Relay, address: bytes) -> NamedServer:
+    """Return a server by its 4 octets, with the first of its names."""
+    return relay.answers.named(relay.config.servers, IPv4Address(address))
 
 
 def port_text(port: Port) -> str:

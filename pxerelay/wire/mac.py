@@ -46,6 +46,12 @@ class Pattern(NamedTuple):
     mask: int
     value: int
 
+    @classmethod
+    def of(cls, octets: bytes) -> Pattern:
+        """Return the pattern of all addresses that begin with these octets; with 6, of one address."""
+        free = 8 * (MAC_OCTETS - len(octets))
+        return cls(_ALL >> free << free, int.from_bytes(octets, "big") << free)
+
     @property
     def exact(self) -> bool:
         """Whether only one address matches."""
@@ -56,9 +62,18 @@ class Pattern(NamedTuple):
         """Hex digits that must agree: 12 for an address, 6 for an OUI. More digits win."""
         return self.mask.bit_count() // 4
 
+    @property
+    def chaddr(self) -> bytes:
+        """The 6 octets of an exact pattern's address."""
+        return self.value.to_bytes(MAC_OCTETS, "big")
+
     def overlaps(self, other: Pattern) -> bool:
         """Whether some address matches both."""
         return not (self.value ^ other.value) & self.mask & other.mask
+
+    def common(self, other: Pattern) -> Pattern:
+        """Return the pattern of what both match, which must overlap."""
+        return Pattern(self.mask | other.mask, self.value | other.value)
 
     def matches(self, chaddr: bytes) -> bool:
         """Whether the 6 octets of `chaddr` match."""
@@ -91,7 +106,7 @@ def parse_mac(text: str) -> bytes:
     pattern = parse_pattern(text)
     if not pattern.exact:
         raise MacError(f"'{text}' is not one address; write all six groups, as in 00:11:22:33:44:55")
-    return pattern.value.to_bytes(MAC_OCTETS, "big")
+    return pattern.chaddr
 
 
 def parse_pattern(text: str) -> Pattern:

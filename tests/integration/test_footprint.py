@@ -40,11 +40,11 @@ linux linux.burst_meter linux.clock linux.control_client linux.fields linux.inbo
 linux.journal linux.lean linux.listener linux.localsocket linux.log linux.memory linux.mmsg linux.names
 linux.netlink linux.notify linux.outbox linux.peers linux.rtnetlink linux.sockets linux.streams linux.tasks
 linux.vrfs linux.ways
-policy policy.days policy.health policy.mac_table policy.model policy.pools policy.ports policy.resolved
+policy policy.days policy.mac_table policy.model policy.pools policy.ports policy.resolved
 policy.rules policy.servers policy.sticky policy.ways
 relay relay.account relay.askers relay.client_groups relay.counters relay.decision relay.fair_share
-relay.fast_path relay.ledger relay.network relay.outcome relay.pipeline relay.questions relay.rate_limit
-relay.relay relay.survey_request relay.trace relay.transactions relay.unknown relay.words
+relay.fast_path relay.health relay.ledger relay.network relay.outcome relay.pipeline relay.questions
+relay.rate_limit relay.relay relay.survey_request relay.trace relay.transactions relay.unknown relay.words
 wire wire.agentinfo wire.arch wire.batch wire.bootserver wire.client wire.facts wire.frames wire.globs
 wire.mac wire.option_fingerprint wire.packet wire.probe wire.text
 """

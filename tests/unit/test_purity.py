@@ -45,7 +45,10 @@ PURE_MODULES = frozenset(
 )
 """Such modules of a package that has others too."""
 
-FORBIDDEN = frozenset({"socket", "os", "time", "logging", "asyncio", "subprocess", "pathlib", "datetime"})
+FORBIDDEN = frozenset({"socket", "os", "time", "logging", "asyncio", "subprocess", "pathlib"})
+
+CLOCKS = frozenset({"now", "today", "utcnow"})
+"""Methods of datetime's classes that read the clock; what these classes compute is free to use."""
 
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
@@ -74,6 +77,16 @@ def imports(module: str) -> set[str]:
             found.update(f"{node.module}.{alias.name}" for alias in node.names)
             found.add(node.module)
     return found
+
+
+def reads_of_clock(source: str) -> list[str]:
+    """Return where a module that imports `datetime` names a method that reads the clock."""
+    nodes = list(ast.walk(ast.parse(source)))
+    named = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    named |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    if "datetime" not in named:
+        return []
+    return [ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute) and node.attr in CLOCKS]
 
 
 def own_imports(module: str) -> set[str]:
@@ -105,6 +118,22 @@ def test_a_package_imports_from_those_below_it(module: str) -> None:
 def test_pure_modules_do_not_act(module: str) -> None:
     assert {name.split(".")[0] for name in imports(module)}.isdisjoint(FORBIDDEN)
     assert all(map(is_pure, own_imports(module) - {"doctor"}))
+    assert not reads_of_clock(MODULES[module].read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("source", "reads"),
+    [
+        ("import datetime\ndatetime.datetime.now()", ["datetime.datetime.now"]),
+        ("import datetime as dt\ndt.date.today()", ["dt.date.today"]),
+        ("from datetime import date as Day\nclock = Day.today", ["Day.today"]),
+        ("from datetime import datetime\ndatetime.utcnow()", ["datetime.utcnow"]),
+        ("from datetime import date\nclass Day(date): ...\nDay.today()", ["Day.today"]),
+        ("from datetime import date\ndate(2027, 1, 31).toordinal()", []),
+    ],
+)
+def test_a_read_of_the_clock_is_found(source: str, reads: list[str]) -> None:
+    assert reads_of_clock(source) == reads
 
 
 def test_no_module_is_imported_by_one_it_imports() -> None:

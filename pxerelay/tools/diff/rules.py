@@ -18,9 +18,7 @@ from pxerelay.policy.rules import Choice, PatternRule, RuleTable
 from pxerelay.policy.servers import Target
 from pxerelay.tools.diff.unlisted import Servers, Unlisted, server_texts
 from pxerelay.tools.diff.values import Move, RuleChange, Side
-from pxerelay.wire.mac import MAC_OCTETS, Pattern, format_mac, parse_pattern, rule_kind
-
-_ALL = (1 << 8 * MAC_OCTETS) - 1
+from pxerelay.wire.mac import Pattern, format_mac, parse_pattern, rule_kind
 
 FALLBACK = "class or default"
 """The label of what decides where no rule does."""
@@ -140,7 +138,7 @@ class _Comparison:
             if before is not None and after is not None and _same(before, after):
                 alike.add(pair)
                 continue
-            pattern = Pattern(_ALL, int.from_bytes(octets, "big"))
+            pattern = Pattern.of(octets)
             wide = [
                 side.widest(pattern) if choice is None else None
                 for side, choice in ((old, before), (new, after))
@@ -177,8 +175,8 @@ class _Comparison:
 
     def _overlap(self, one: Pattern, other: Pattern) -> None:
         old, new = self._old, self._new
-        both = Pattern(one.mask | other.mask, one.value | other.value)
-        octets = both.value.to_bytes(MAC_OCTETS, "big")
+        both = one.common(other)
+        octets = both.chaddr
         listed = both.exact and (octets in old.exact or octets in new.exact)
         if listed or both in self._moved or old.get(both) or new.get(both):
             return

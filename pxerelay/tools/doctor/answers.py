@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 
 from pxerelay.relay.decision import MEANING, Drop
 from pxerelay.tools.doctor.facts import Arrival, Asked, Facts, ServerAnswer, Sighting
-from pxerelay.tools.doctor.network import filtered, is_filtered, server_text
+from pxerelay.tools.doctor.network import filtered, is_filtered
 from pxerelay.tools.doctor.plan import stand_ins
 from pxerelay.tools.doctor.verdict import Code, Finding, Severity, error, note, warning
 from pxerelay.wire import packet
@@ -35,7 +35,7 @@ _SILENCE = frozenset({Code.SERVER_SILENT, Code.NEXT_HOP_SILENT})
 
 def findings(facts: Facts, asked: Asked, everyone: Sequence[Asked] = ()) -> Iterator[Finding]:
     """Yield what is wrong with what became of the requests to one server; `everyone` is who was asked."""
-    subject = server_text(facts, asked.server)
+    subject = str(facts.named(asked.server))
     if asked.error:
         yield note(Code.NOT_CHECKED, subject, f"it was not asked: {asked.error}")
         return

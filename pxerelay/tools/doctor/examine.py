@@ -84,7 +84,7 @@ async def _probe(
     errands = tuple(plan.errands(facts, routed, wish.interface, everywhere=wish.everywhere))
     left = sorted(set(routed) - {errand.server for errand in errands})
     if left:
-        names = ", ".join(network.server_text(facts, server) for server in left)
+        names = ", ".join(str(facts.named(server)) for server in left)
         found.append(
             note(Code.NOT_CHECKED, "servers", f"not asked, for want of an active interface: {names}")
         )

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from pxerelay.policy.model import Config
 from pxerelay.policy.ports import Link, Port
 from pxerelay.policy.resolved import ResolvedNames
-from pxerelay.policy.servers import Target
+from pxerelay.policy.servers import NamedServer, Target
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,10 @@ class Facts:
     def ours(self) -> frozenset[IPv4Address]:
         """The addresses of this host."""
         return frozenset(address for link in self.links for address in link.addresses)
+
+    def named(self, server: IPv4Address) -> NamedServer:
+        """Return a server with the name that the configuration has for it."""
+        return self.answers.named(self.config.servers, server)
 
     @cached_property
     def choices(self) -> frozenset[tuple[Target, ...]]:

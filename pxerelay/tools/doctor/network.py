@@ -220,7 +220,7 @@ def _names(facts: Facts) -> Iterator[Finding]:
 
 
 def _server(facts: Facts, server: IPv4Address, only: str | None) -> Iterator[Finding]:
-    subject = server_text(facts, server)
+    subject = str(facts.named(server))
     ways = [way for way in facts.ways if way.server == server]
     if any(way.local for way in ways):
         yield error(
@@ -375,14 +375,6 @@ def way_back(source: IPv4Address, back: str) -> str:
 def _loosened(interface: str) -> str:
     key = f"net.ipv4.conf.{interface.replace('.', '/')}.rp_filter"
     return f"sysctl -w {key}=2, and the same in /etc/sysctl.d/"
-
-
-def server_text(facts: Facts, server: IPv4Address) -> str:
-    """Spell a server as `name address`."""
-    for name, targets in facts.config.servers.items():
-        if any(server in facts.answers.of(target) for target in targets):
-            return f"{name} {server}"
-    return str(server)
 
 
 def vrf_name(facts: Facts, vrf: int) -> str:

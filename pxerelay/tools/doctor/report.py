@@ -9,7 +9,6 @@ from typing import Any
 
 from pxerelay.relay.decision import Drop
 from pxerelay.tools.doctor.facts import Asked, Facts
-from pxerelay.tools.doctor.network import server_text
 from pxerelay.tools.doctor.verdict import Finding, Severity
 
 _ORDER = tuple(Severity)
@@ -38,7 +37,7 @@ def _answered(facts: Facts, asked: Asked) -> Iterable[str]:
         states = [f"{service.address} {service.state}" for service in asked.services]
         more = f"port 4011: {', '.join(states)}" if states else "port 4011 not needed"
         yield (
-            f"{server_text(facts, asked.server)}: from {place} answered after {answer.milliseconds} ms: "
+            f"{facts.named(asked.server)}: from {place} answered after {answer.milliseconds} ms: "
             f"address {answer.address or 'none'}, boot file {answer.boot_file or 'none'}; {more}"
         )
 
@@ -84,7 +83,7 @@ def as_json(facts: Facts, asked: Sequence[Asked], found: Sequence[Finding]) -> s
 
 def _server(facts: Facts, asked: Asked) -> dict[str, Any]:
     return {
-        "server": server_text(facts, asked.server),
+        "server": str(facts.named(asked.server)),
         "address": str(asked.server),
         "interface": asked.interface,
         "giaddr": str(asked.giaddr) if asked.giaddr else None,

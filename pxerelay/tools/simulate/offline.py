@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 from itertools import chain
-from typing import NamedTuple
 
 from pxerelay.policy.model import Config
 from pxerelay.policy.ports import Link, Port, assign
 from pxerelay.policy.resolved import ResolvedName, ResolvedNames
-from pxerelay.relay import words
+from pxerelay.policy.servers import NamedServer
 from pxerelay.relay.relay import Relay
+from pxerelay.relay.words import named_server
 from pxerelay.wire import packet
 from pxerelay.wire.dissect import Datagram
 
@@ -111,16 +111,6 @@ UNKNOWN_GIADDR = "?"
 """In the place of a placeholder."""
 
 
-class OfflineServer(NamedTuple):
-    """A server: what the configuration calls it, empty if it has no name, and its address or DNS name."""
-
-    name: str
-    address: str
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.address}" if self.name else self.address
-
-
 class Offline:
     """A relay with made-up interfaces. `guessed` are those whose giaddr is a placeholder."""
 
@@ -156,14 +146,14 @@ class Offline:
         found = [name for name, port in self.ports.items() if port.giaddr and port.giaddr.packed == giaddr]
         return found[0] if len(found) == 1 and found[0] not in self.guessed else None
 
-    def server(self, address: bytes) -> OfflineServer:
-        """Return a server by its 4 octets."""
+    def server(self, address: bytes) -> NamedServer:
+        """Return a server by its 4 octets; one that the configuration has by DNS name with that."""
         ip = IPv4Address(address)
         looked_up = next(
             (name for name, answer in self.relay.answers.by_name.items() if ip in answer.addresses), None
         )
-        names = words.server_names(self.relay, address)
-        return OfflineServer(names[0] if names else "", looked_up or str(ip))
+        named = named_server(self.relay, address)
+        return replace(named, address=looked_up) if looked_up else named
 
     def giaddr_text(self, port: Port) -> str:
         """Spell a port's giaddr, `?` if it is not known."""

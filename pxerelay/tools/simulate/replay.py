@@ -15,9 +15,10 @@ from typing import NamedTuple
 from pxerelay.config.data import Document
 from pxerelay.policy.model import Config
 from pxerelay.policy.rules import Match
+from pxerelay.policy.servers import NamedServer
 from pxerelay.relay import words
 from pxerelay.relay.decision import BROADCAST, MEANING, Decision, Drop, Dropped, ToClient
-from pxerelay.tools.simulate.offline import SERVER_SIDE, Hints, Offline, OfflineServer, Whereabouts, learnt
+from pxerelay.tools.simulate.offline import SERVER_SIDE, Hints, Offline, Whereabouts, learnt
 from pxerelay.tools.simulate.review import Origins
 from pxerelay.wire import packet
 from pxerelay.wire.dissect import Datagram
@@ -76,7 +77,7 @@ class Verdict:
     drop: Drop | None = None
     match: Match | None = None
     source: str = ""
-    servers: tuple[OfflineServer, ...] = ()
+    servers: tuple[NamedServer, ...] = ()
     giaddr: str = ""
     target: str = ""
     sent: bytes | None = None

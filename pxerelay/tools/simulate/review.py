@@ -17,7 +17,6 @@ from pxerelay.policy.rules import RULES, Choice, Match, Reason
 from pxerelay.policy.servers import Pool, Strategy, Target
 from pxerelay.relay.decision import MEANING, Drop
 from pxerelay.relay.relay import recipients
-from pxerelay.relay.words import target_text
 from pxerelay.wire.client import DescribedClient
 from pxerelay.wire.mac import format_mac
 from pxerelay.wire.text import printable
@@ -132,7 +131,7 @@ def explain(
         candidates=tuple(_candidate(match, origins, today, chaddr) for match in matches),
         sent_to=tuple(dict.fromkeys(text for target in targets for text in _first(target, chaddr))),
         sent_to_names=tuple(
-            _member(target, chaddr).text if isinstance(target, Pool) else target_text(config, target)
+            _member(target, chaddr).text if isinstance(target, Pool) else str(config.named(target))
             for target in targets
         ),
         note=_note(sent, choice),

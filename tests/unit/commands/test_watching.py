@@ -6,7 +6,8 @@ from typing import Any
 
 from pxerelay.commands.watching import Silence, event_text, message_text, nowhere, start_text, state_text
 from pxerelay.policy.rules import Reason
-from pxerelay.relay.account import Account, NamedServer
+from pxerelay.policy.servers import NamedServer
+from pxerelay.relay.account import Account
 
 START: dict[str, Any] = {
     "watching": "02:00:00:00:00:01",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 
 from pxerelay.daemon.health_log import HealthLog
-from pxerelay.policy.health import News
+from pxerelay.relay.health import News
 
 A, B = IPv4Address("10.20.0.20"), IPv4Address("10.20.0.21")
 

@@ -9,8 +9,9 @@ import pytest
 
 from pxerelay.daemon.warnings import fields_of
 from pxerelay.policy.ports import Link
+from pxerelay.policy.servers import NamedServer
 from pxerelay.relay import trace
-from pxerelay.relay.account import Account, NamedServer
+from pxerelay.relay.account import Account
 from pxerelay.relay.trace import TraceError, Watch, Watches
 from pxerelay.wire import packet
 from pxerelay.wire.facts import Facts

@@ -114,3 +114,18 @@ def test_any_text_is_a_pattern_or_a_mac_error(text: str) -> None:
         return
     assert pattern.value & ~pattern.mask == 0
     assert editor_accepts, "the schema that editors use must accept what the parser accepts"
+
+
+@given(patterns, patterns, st.binary(min_size=6, max_size=6))
+def test_what_patterns_have_in_common_is_what_both_match(one: Pattern, other: Pattern, mac: bytes) -> None:
+    if one.overlaps(other):
+        assert one.common(other).matches(mac) == (one.matches(mac) and other.matches(mac))
+        assert one.common(other).matches(one.common(other).chaddr)
+
+
+@given(st.binary(max_size=6), st.binary(min_size=6, max_size=6))
+def test_a_pattern_of_octets_matches_what_begins_with_them(octets: bytes, mac: bytes) -> None:
+    pattern = Pattern.of(octets)
+    assert pattern.matches(octets + mac[len(octets) :])
+    assert pattern.matches(mac) == mac.startswith(octets)
+    assert pattern.exact == (len(octets) == 6)

@@ -1,6 +1,6 @@
 """What is thought of servers: which answer and which do not.
 
-Seen are clients' requests and the answers to them (`Seen`). What is thought follows at once where a server
+It is judged by clients' requests and the answers to them (`transactions.Record`): at once where a server
 answers, and with some patience where it does not:
 
 - it is doubtful when a client that boots from the network has had no answer for 3 seconds, and nobody else
@@ -19,11 +19,12 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from pxerelay.policy.pools import Standing
 from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.servers import Pool
+from pxerelay.relay.transactions import Record
 
 DOUBTED_AFTER = 3.0
 """Seconds without an answer after which a server is doubtful."""
@@ -46,21 +47,6 @@ SETTLING, _LONGEST_SETTLING = 30.0, 480.0
 
 _FORGIVEN_AFTER = 3600.0
 """Seconds after which a fall does not count any more."""
-
-
-class Seen(Protocol):
-    """What of the requests to one server was seen (`transactions.Record`). Times are monotonic seconds.
-
-    `silent` counts the DISCOVERs of network boot firmware since its last reply of any kind, which came at
-    `last_reply`; `silent_since` is when the first of these was sent.
-    """
-
-    @property
-    def last_reply(self) -> float | None: ...  # noqa: D102  # as above
-    @property
-    def silent(self) -> int: ...  # noqa: D102
-    @property
-    def silent_since(self) -> float | None: ...  # noqa: D102
 
 
 @dataclass
@@ -137,8 +123,8 @@ class Health:
         """Who is judged."""
         return self._servers.keys()
 
-    def judge(self, seen: Callable[[bytes], Seen | None], now: float) -> None:
-        """Think anew by what was seen of clients' requests."""
+    def judge(self, seen: Callable[[bytes], Record | None], now: float) -> None:
+        """Think anew by clients' requests; `seen` returns what is known of those to a server's 4 octets."""
         for address, server in self._servers.items():
             record, asked = seen(address.packed), address in self._asked
             if not server.up:

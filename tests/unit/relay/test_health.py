@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 import pytest
 
-from pxerelay.policy.health import HURRIED_EVERY, Health
 from pxerelay.policy.pools import ALL_UP, Standing
 from pxerelay.policy.resolved import ResolvedName, ResolvedNames
 from pxerelay.policy.servers import Pool, Probing, Strategy
+from pxerelay.relay.health import HURRIED_EVERY, Health
+from pxerelay.relay.transactions import Record
 from tests.unit.messages import ip
 
 A, B = ip("10.20.0.20"), ip("10.20.0.21")
@@ -19,22 +19,13 @@ POOL = Pool("altiris", Strategy.FAILOVER, ADDRESSES)
 PROBED = Pool("altiris", Strategy.FAILOVER, ADDRESSES, Probing(10, 2, bytes(6)))
 
 
-@dataclass
-class Seen:
-    """What `transactions.Record` has of a server."""
-
-    last_reply: float | None = None
-    silent: int = 0
-    silent_since: float | None = None
-
-
 class Scene:
     """A pool, what is seen of its servers, and a clock."""
 
     def __init__(self, pool: Pool = POOL) -> None:
         self.health = Health()
         self.follow(pool, 0.0)
-        self.seen = {A: Seen(), B: Seen()}
+        self.seen = {A: Record(), B: Record()}
 
     def follow(self, pool: Pool, now: float) -> None:
         """Have a pool followed."""
@@ -48,7 +39,8 @@ class Scene:
 
     def answered(self, server: bytes, now: float) -> None:
         """Have the server say something."""
-        self.seen[server] = Seen(now)
+        self.seen[server] = record = Record()
+        record.last_reply = now
 
     def at(self, now: float) -> Standing:
         """Return what is thought at a time."""
