@@ -20,9 +20,9 @@ OLDEST = 1.0
 _CALM = 0.05
 """Seconds of waiting up to which nothing is dropped."""
 
-_GRACE, _URGENT = 0.1, 0.15
-"""Seconds for which the wait may exceed `_CALM` before anything is dropped, for the queue may be shrinking
-already; and a wait in seconds from which on messages are dropped at once."""
+_GRACE = 0.1
+"""Seconds for which the wait may exceed `_CALM` before anything is dropped: the machine may have stood still
+for a moment, and what came meanwhile is read in a fraction of it."""
 
 _ALONE = 1.0
 """Seconds since two VLANs were last heard in one batch, after which the sender counts as the only one; and
@@ -42,9 +42,12 @@ class FairShare:
         self._behind: float | None = None
         self._shared = float("-inf")
 
-    def is_calm(self, waited: float) -> bool:
-        """Whether a batch that has waited for so many seconds needs no message dropped."""
-        if waited < _CALM:
+    def is_calm(self, waited: float, size: int) -> bool:
+        """Whether nothing of a batch of `size` messages, the first of which has waited so long, is dropped.
+
+        One that is not full is all there was in the queue.
+        """
+        if waited < _CALM or size < self._batch:
             self._behind = None
             return True
         return False
@@ -55,7 +58,7 @@ class FairShare:
         `places` are where they were heard, each VLAN or router another number; `waited` is how many seconds
         the first of them has waited.
         """
-        if self.is_calm(waited):
+        if self.is_calm(waited, len(places)):
             return []
         if self._behind is None:
             self._behind = now
@@ -65,7 +68,7 @@ class FairShare:
         behind = now - self._behind
         if now - self._shared > _ALONE and behind < _ALONE:
             return []
-        if behind < _GRACE and waited < _URGENT:
+        if behind < _GRACE:
             return []
         share = max(self._batch >> int(waited / _CALM), _LEAST)
         if max(counts.values()) <= share:

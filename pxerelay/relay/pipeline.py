@@ -80,7 +80,7 @@ class Pipeline:
         decided = Decided()
         rest: Iterable[int] = range(len(batch))
         waited = batch.waited(0) if batch.sizes else 0.0
-        if not self._fair_share.is_calm(waited):
+        if waited > OLDEST or not self._fair_share.is_calm(waited, len(batch)):
             self._shed(batch, waited, now, decided)
         decided.unheard.update(batch.ignored)
         if not each_alone:

@@ -29,6 +29,7 @@ def test_rule_36_while_nothing_waits_nothing_is_dropped() -> None:
 
 def test_rule_36_who_sends_little_loses_nothing() -> None:
     places = [FLOOD] * 100 + [QUIET] * 8 + [FLOOD] * 148
+    assert len(places) == BATCH
     for waited in (0.06, 0.1, 0.2, 0.5, 0.9):
         found = behind(waited, places)
         assert {places[at] for at in found} == {FLOOD}
@@ -43,12 +44,18 @@ def test_rule_36_the_longer_the_wait_the_smaller_the_share() -> None:
 
 
 def test_rule_36_a_wait_that_is_over_soon_costs_nobody_anything() -> None:
-    """A processor that was away for a moment leaves a queue that is gone a moment later."""
+    """A processor that was away for a moment, or for long, leaves a queue that is gone a moment later."""
     one = FairShare(BATCH)
-    assert one.excess([FLOOD] * 255 + [QUIET], 0.1, 7.0) == []
-    assert one.excess([FLOOD] * 255 + [QUIET], 0.08, 7.05) == []
-    assert one.is_calm(0.02)
+    assert one.excess([FLOOD] * 255 + [QUIET], 0.8, 7.0) == []
+    assert one.excess([FLOOD] * 255 + [QUIET], 0.78, 7.05) == []
+    assert one.is_calm(0.02, BATCH)
     assert one.excess([FLOOD] * 255 + [QUIET], 0.1, 7.2) == []
+
+
+def test_rule_36_a_queue_that_ends_here_costs_nobody_anything() -> None:
+    one = FairShare(BATCH)
+    for step in range(20):
+        assert one.excess([FLOOD] * 200 + [QUIET], 0.5, 7.0 + step / 10) == []
 
 
 def test_rule_36_a_burst_of_one_vlan_alone_is_relayed_whole() -> None:
@@ -65,9 +72,9 @@ def test_rule_36_vlans_that_send_alike_have_alike() -> None:
     assert found[FLOOD] == found[QUIET] == 64
 
 
-@given(st.lists(st.sampled_from([FLOOD, QUIET, THIRD]), max_size=BATCH), st.floats(0, 2))
+@given(st.lists(st.sampled_from([FLOOD, QUIET, THIRD]), min_size=1, max_size=BATCH), st.floats(0, 2))
 def test_rule_36_each_has_its_least(places: list[int], waited: float) -> None:
-    found = behind(waited, places, FairShare(BATCH)) if places else []
+    found = behind(waited, places, FairShare(len(places)))
     left = Counter(place for at, place in enumerate(places) if at not in set(found))
     for place, count in Counter(places).items():
         assert left[place] >= min(count, 8)

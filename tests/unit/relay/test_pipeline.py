@@ -149,7 +149,8 @@ def test_rule_36_a_server_that_floods_has_no_client_wait(each_alone: bool) -> No
         found = one.decide(batch, 7.0 + step / 10, (), each_alone=each_alone)
         dropped = {at for each in found.outcomes if isinstance(each, Lost) for at in each.positions}
         assert dropped.isdisjoint({MOST - 2, MOST - 1})
-        assert lost(found.outcomes, Drop.MORE_THAN_ITS_SHARE) == len(dropped) >= MOST - 2 - 8
+        assert lost(found.outcomes, Drop.MORE_THAN_ITS_SHARE) == len(dropped)
+        assert len(dropped) >= MOST - 2 - 8 or step < 2, "but for the first moment"
 
 
 @pytest.mark.parametrize("each_alone", [False, True])
@@ -162,4 +163,5 @@ def test_rule_36_a_vlan_that_floods_has_others_wait_no_longer(each_alone: bool) 
         found = one.decide(batch, 7.0 + step / 10, (), each_alone=each_alone)
         dropped = {at for each in found.outcomes if isinstance(each, Lost) for at in each.positions}
         assert MOST - 1 not in dropped
-        assert lost(found.outcomes, Drop.MORE_THAN_ITS_SHARE) == len(dropped) >= MOST - 1 - 8
+        assert lost(found.outcomes, Drop.MORE_THAN_ITS_SHARE) == len(dropped)
+        assert len(dropped) >= MOST - 1 - 8 or step < 2, "but for the first moment"
