@@ -20,7 +20,7 @@ Place = Callable[[Reason, str], str]
 
 
 def nowhere(_reason: Reason, _rule: str) -> str:
-    """Know of no entry where it stands."""
+    """Return no location: the `Place` to use where none is known."""
     return ""
 
 

@@ -1,7 +1,7 @@
 """The control socket: how commands talk to the running daemon.
 
-One request a connection: a line of JSON, `{"command": "status"}`, answered by a line of JSON. What else a
-command needs to know stands in the same object. An answer has `error` if the command could not be
+One request a connection: a line of JSON, `{"command": "status"}`, answered by a line of JSON. A command's
+arguments stand in the same object. An answer has `error` if the command could not be
 carried out. Some commands are answered by a line after another until the peer hangs up (`Stream`).
 """
 

@@ -291,7 +291,7 @@ class Daemon:
         self._traffic.elsewhere = frozenset(link.index for link in links if link.vrf in heard)
 
     def _apply_again(self) -> None:
-        """Put into force what is, where something else that it depends on has changed."""
+        """Build the relay again with the same configuration: something else has changed."""
         self._apply(self._active, self._answers)
 
     async def _follow(self, states: AsyncGenerator[Changes, None]) -> None:

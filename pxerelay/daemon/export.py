@@ -1,4 +1,4 @@
-"""Has metrics served where the configuration wants them, and what serves them loaded only then."""
+"""Serves metrics where the configuration says so; `exporter` is imported only then."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Export:
 
     @property
     def error(self) -> str | None:
-        """Why there are none where there should be."""
+        """Why metrics that are configured are not served; None if they are, or if none are configured."""
         return self._exporter.error if self._exporter else self._no_exporter
 
     async def serve(self, at: str | None) -> None:

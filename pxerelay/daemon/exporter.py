@@ -230,18 +230,18 @@ class _Http(WSGIServer):
 
 
 class _Memory:
-    """What wsgiref takes for a connection."""
+    """A connection in memory: gives wsgiref the request, and keeps the response that it writes."""
 
     def __init__(self, asked: bytes) -> None:
         self._asked = asked
         self.answer = bytearray()
 
     def makefile(self, *_: object) -> io.BytesIO:
-        """Return what is read from."""
+        """Return the file that wsgiref reads the request from."""
         return io.BytesIO(self._asked)
 
     def sendall(self, octets: bytes) -> None:
-        """Take a part of the answer."""
+        """Keep a part of the response."""
         self.answer += octets
 
 

@@ -1,7 +1,7 @@
-"""What is logged of servers' states, at a bounded rate for each server.
+"""Log lines about servers' states, at a bounded rate for each server.
 
-Clients that a server has no answer for can have it doubted again and again. What is told last is the state
-that holds, however many changes before it were not told.
+Clients that a server has no answer for can make it doubtful again and again. Changes beyond the rate are not
+logged, but the last line about a server always is its present state.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Lines:
 
 
 class HealthLog:
-    """Lets lines through. Times are monotonic seconds."""
+    """Bounds the rate of lines. Times are monotonic seconds."""
 
     def __init__(self) -> None:
         self._servers: dict[IPv4Address, _Lines] = {}

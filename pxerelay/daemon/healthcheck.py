@@ -1,20 +1,21 @@
-"""Looks after the servers of pools: keeps what is thought of them, asks them, and has the relay know.
+"""Health checks of the servers of pools: asks and judges them (`relay.health`), and has the relay know.
 
-Wakes up only where there are pools. What it sends goes out as the relay's own requests do. A server that is
-down is tried with a real client's DISCOVER, for some servers answer known clients only: a copy with an xid of
-its own, so that the answer is told from the client's, and goes to nobody.
+It runs only while there are pools. A server that is down is tried with a copy of a real client's DISCOVER,
+for some servers answer known clients only. The copy has an xid of its own, so that its answer is not taken
+for the client's, and is relayed to nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta, timezone
 from ipaddress import IPv4Address
 from typing import Any
 
 from pxerelay.daemon.health_log import HealthLog
+from pxerelay.daemon.own_requests import answers_to, happens
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux import sockets
 from pxerelay.linux.log import LOGGER
@@ -33,24 +34,21 @@ from pxerelay.wire.facts import Facts
 
 _ASKER = "healthcheck"
 
-_LATE = 10.0
-"""Seconds for which an answer that comes too late still goes to no client."""
-
 _ANSWERS_ALL_THE_SAME = frozenset({Drop.NOT_OUR_GIADDR, Drop.NO_INTERFACE})
-"""What would become of answers to an address of ours that no clients are behind, or several interfaces'."""
+"""Drops of replies that answer us all the same: their giaddr is of no client interface, or of several."""
 
 _LOOKS_EVERY = 0.5
-"""Seconds."""
+"""Seconds from one look at the servers to the next."""
 
 _TRIES_EVERY, _TRY_TAKES = 10.0, 4.0
-"""Seconds from one try of a server that is down to the next, and for which its answer is told apart."""
+"""Seconds from one try of a server that is down to the next, and for which its answer is waited for."""
 
 _VENDOR_CLASS = b"PXEClient:Arch:00000:UNDI:002001"
 """What the client says of itself in whose name servers are asked: a PC with a BIOS (RFC 4578, 2)."""
 
 
 class HealthCheck:
-    """What the relay is built with, `standing` and `sticky`, kept; `renew` has it built anew."""
+    """Keeps what a relay is built with, `standing` and `sticky`; `renew` builds it again."""
 
     def __init__(self, traffic: Traffic, renew: Callable[[], None]) -> None:
         self.standing: Standing = ALL_UP
@@ -63,6 +61,7 @@ class HealthCheck:
         self._timer: asyncio.TimerHandle | None = None
         self._asked_at: dict[IPv4Address, float] = {}
         self._asking: set[IPv4Address] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._tried_at: dict[IPv4Address, float] = {}
 
     def sticky(self, config: Config) -> StickyClients | None:
@@ -70,7 +69,7 @@ class HealthCheck:
         return self._sticky if config.pools else None
 
     def follow(self, relay: Relay) -> None:
-        """Look after the servers of a relay from now on; what is known of them stays."""
+        """Check the servers of a relay's pools from now on; what is known of them stays."""
         loop = asyncio.get_running_loop()
         self._relay = relay
         self._health.follow(relay.config.pools, relay.answers, loop.time())
@@ -85,7 +84,7 @@ class HealthCheck:
             self._timer = loop.call_later(_LOOKS_EVERY, self._look)
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -120,7 +119,7 @@ class HealthCheck:
         self._ask(now)
 
     def _judge(self) -> None:
-        """Think anew of the servers, and have the relay know."""
+        """Judge the servers, and build the relay again if any server's state changed."""
         if self._timer is None:
             return  # closed
         now = asyncio.get_running_loop().time()
@@ -151,76 +150,70 @@ class HealthCheck:
                     wanted.add(pool)
                 else:
                     self._tried_at[address] = now
-                    self._send_sample(address, sample)
+                    self._begin(self._send_sample(address, sample))
         self._sticky.wanted = wanted
         self._sticky.samples.clear()
 
-    def _send_sample(self, address: IPv4Address, sample: Sample) -> None:
+    async def _send_sample(self, address: IPv4Address, sample: Sample) -> None:
         message = bytearray(sample.message)
         message[packet.XID] = os.urandom(4)
         message[packet.FLAGS] |= packet.BROADCAST_FLAG
         decision = ToServers((address.packed,), sample.source, vrf=sample.vrf)
+        if await self._is_answered(message, decision, _TRY_TAKES):
+            self._note_reply(address)
 
-        def tell(answered: bool) -> None:
-            """Count for the server that was asked, also if it answers from another address."""
-            if answered:
-                now = asyncio.get_running_loop().time()
-                self._traffic.ledger.transactions.heard(number(address.packed), now)
-
-        self._send(message, decision, _TRY_TAKES, tell)
+    def _note_reply(self, address: IPv4Address) -> None:
+        """Count a reply for the server that was asked, also if it answers from another address."""
+        now = asyncio.get_running_loop().time()
+        self._traffic.ledger.transactions.heard(number(address.packed), now)
 
     def _ask(self, now: float) -> None:
-        """Ask the servers that are due, those that are in doubt at once."""
+        """Ask the servers that are due; doubtful ones at once."""
         for pool, address, seconds in self._health.to_ask():
             probing = pool.probing
             if probing is None or address in self._asking:
                 continue
             if now - self._asked_at.get(address, -seconds) >= seconds:
                 self._asked_at[address] = now
-                self._ask_one(pool, address, probing)
+                self._asking.add(address)
+                self._begin(self._ask_one(pool, address, probing))
 
-    def _ask_one(self, pool: Pool, address: IPv4Address, probing: Probing) -> None:
-        loop = asyncio.get_running_loop()
+    def _begin(self, asking: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(asking)
+        self._tasks.add(task)  # asyncio itself may forget it
+        task.add_done_callback(self._tasks.discard)
 
-        def tell(answered: bool) -> None:
-            self._asking.discard(address)
-            if answered:  # perhaps from another address than it was asked at
-                self._traffic.ledger.transactions.heard(number(address.packed), loop.time())
-            self._health.asked(address, loop.time(), answered=answered)
-            self._tell_news()
-            if not answered:
-                loop.call_soon(self._judge)  # clients that ask again now are in time for the next server
-
-        self._asking.add(address)
+    async def _ask_one(self, pool: Pool, address: IPv4Address, probing: Probing) -> None:
+        loop, answered = asyncio.get_running_loop(), False
         try:
-            message, decision = _question(self._relay, pool, address, probing.chaddr)
-        except OSError:
-            tell(False)  # there is no route to it
-        else:
-            self._send(message, decision, probing.timeout, tell)
+            try:
+                message, decision = _question(self._relay, pool, address, probing.chaddr)
+            except OSError:
+                pass  # there is no route to it
+            else:
+                answered = await self._is_answered(message, decision, probing.timeout)
+        finally:
+            self._asking.discard(address)
+        if answered:
+            self._note_reply(address)
+        self._health.asked(address, loop.time(), answered=answered)
+        self._tell_news()
+        if not answered:
+            self._judge()  # clients that ask again now are in time for the next server
 
-    def _send(
-        self, message: bytearray, decision: ToServers, seconds: float, tell: Callable[[bool], None]
-    ) -> None:
-        """Send a message and tell whether an answer came in time."""
-        transaction, questions = packet.transaction(message), self._traffic.questions
+    async def _is_answered(self, message: bytearray, decision: ToServers, seconds: float) -> bool:
+        """Send a message, and return whether an answer came in time."""
+        complete = asyncio.Event()
 
         def take(reply: ReceivedReply) -> bool:
             if isinstance(reply.decision, Dropped) and reply.decision.reason not in _ANSWERS_ALL_THE_SAME:
                 return False
-            if questions.end(transaction):
-                tell(True)
+            complete.set()
             return True
 
-        def give_up() -> None:
-            if questions.end(transaction):
-                tell(False)
-            loop.call_later(_LATE, questions.forget, transaction)
-
-        loop = asyncio.get_running_loop()
-        questions.begin(transaction, _ASKER, take)
-        self._traffic.send(message, decision)
-        loop.call_later(seconds, give_up)
+        with answers_to(self._traffic.questions, _ASKER, {packet.transaction(message): take}):
+            self._traffic.send(message, decision)
+            return await happens(complete, seconds)
 
 
 def _question(relay: Relay, pool: Pool, address: IPv4Address, chaddr: bytes) -> tuple[bytearray, ToServers]:
@@ -230,12 +223,12 @@ def _question(relay: Relay, pool: Pool, address: IPv4Address, chaddr: bytes) -> 
     address on the way to the server; OSError if there is no way.
     """
     message = probe.discover(chaddr, os.urandom(4), _VENDOR_CLASS, (0,))
-    message[packet.HOPS] = 1
     port = _port(relay, pool, lambda vrf: _is_reached(address, vrf))
     if port is None or port.giaddr is None:
         fixed = relay.config.source_address
         source = fixed.packed if isinstance(fixed, IPv4Address) else sockets.route_source(str(address))
         message[packet.GIADDR] = source
+        message[packet.HOPS] = 1
         return message, ToServers((address.packed,), source)
     decision = relay.addressed(Facts(message), port, (address.packed,))
     return bytearray(decision.message or message), decision._replace(message=None)

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pxerelay.daemon.own_requests import answers_to, happens
 from pxerelay.relay.questions import Questions, ReceivedReply
 from pxerelay.wire import packet
 from pxerelay.wire.mac import MAC_OCTETS
 
 _LONGEST = 10.0
-"""Seconds that somebody may have us listen."""
+"""Seconds that we listen at most."""
 
 _AT_ONCE = 2
 _ASKER = "hearing"
@@ -77,17 +78,6 @@ async def listen(questions: Questions, name: Callable[[int], str], sound: Sound)
     message = bytearray(packet.HEADER_SIZE)
     message[packet.XID] = sound.xid
     message[packet.CHADDR_START : packet.CHADDR_START + MAC_OCTETS] = sound.chaddr
-    transaction = packet.transaction(message)
-    questions.begin(transaction, _ASKER, take)
-    try:
-        await asyncio.wait_for(complete.wait(), sound.seconds)
-    except asyncio.TimeoutError:
-        pass
-    finally:
-        questions.end(transaction)
-        asyncio.get_running_loop().call_later(_LATE, questions.forget, transaction)
+    with answers_to(questions, _ASKER, {packet.transaction(message): take}):
+        await happens(complete, sound.seconds)
     return list(heard)
-
-
-_LATE = 2.0
-"""Seconds for which a message that comes late is still nobody's."""

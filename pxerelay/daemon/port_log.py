@@ -1,4 +1,4 @@
-"""Logs what becomes of client interfaces."""
+"""Logs changes of client interfaces: active, waiting, gone."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _MOST = 200
 
 
 class PortLog:
-    """Knows what was told of each, by its name."""
+    """Remembers by name what was logged last of each interface."""
 
     def __init__(self) -> None:
         self._told: dict[str, Port] = {}
 
     def tell_all(self, ports: Iterable[Port]) -> None:
-        """Tell what differs from what was told; these are all that there are."""
+        """Log what differs from what was logged last; these are all client interfaces there are."""
         before, self._told = self._told, {port.name: port for port in ports}
         self._log([port for name, port in self._told.items() if before.get(name) != port])
 
     def tell(self, ports: Iterable[Port]) -> None:
-        """Tell of some that are others now."""
+        """Log the new states of some client interfaces that changed."""
         fresh = {port.name: port for port in ports}
         self._told.update(fresh)
         self._log(list(fresh.values()))

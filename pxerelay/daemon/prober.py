@@ -1,4 +1,4 @@
-"""Asks servers in the name of a client that is not there, through the relay as it runs."""
+"""Answers `pxerelay probe`: sends a made-up client's DISCOVER by the mapping, and collects the answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from pxerelay.config.findings import did_you_mean
-from pxerelay.daemon.traffic import Traffic
+from pxerelay.daemon.own_requests import Sender, answers_to, happens
 from pxerelay.policy.ports import Port
 from pxerelay.relay.decision import MEANING, Dropped, ToClient, ToServers
 from pxerelay.relay.questions import ReceivedReply
@@ -21,17 +21,14 @@ from pxerelay.wire import packet, probe
 from pxerelay.wire.mac import MacError, format_mac, parse_mac
 
 _LONGEST = 30.0
-"""Seconds that somebody may have us wait for answers."""
+"""Seconds that a probe waits for answers at most."""
 
 
 _AT_ONCE = 4
-"""Probes at the same time, each of which takes one of the control socket's places (control.py)."""
+"""Probes at the same time; each holds a slot of the control socket (`control`)."""
 
 
 _ASKER = "probe"
-
-_LATE = 10.0
-"""Seconds for which an answer that comes too late still goes to no client."""
 
 
 class ProbeError(Exception):
@@ -76,13 +73,13 @@ def _bounded(seconds: float) -> float:
     return min(max(seconds, 0.0), _LONGEST)
 
 
-async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]:
+async def ask(way: Sender, relay: Relay, asked: Question) -> dict[str, Any]:
     """Send a DISCOVER to the servers that the client belongs to, and return who answered what in time.
 
     Ends as soon as each server has answered. Raises ProbeError if there is no such client interface, or it
     waits, and if no server goes by the expected one's name.
     """
-    if traffic.questions.of(_ASKER) >= _AT_ONCE:
+    if way.questions.of(_ASKER) >= _AT_ONCE:
         raise ProbeError("others are asking already; try again in a moment")
     _check_name(relay, asked.expected)
     port = _port(relay, asked.interface)
@@ -112,17 +109,10 @@ async def ask(traffic: Traffic, relay: Relay, asked: Question) -> dict[str, Any]
             complete.set()
         return True
 
-    transaction = packet.transaction(message)
-    traffic.questions.begin(transaction, _ASKER, take)
-    try:
-        found["failures"] = traffic.send(message, decision)
+    with answers_to(way.questions, _ASKER, {packet.transaction(message): take}):
+        found["failures"] = way.send(message, decision)
         if len(found["failures"]) < len(decision.servers):
-            await asyncio.wait_for(complete.wait(), asked.seconds)
-    except asyncio.TimeoutError:
-        pass
-    finally:
-        traffic.questions.end(transaction)
-        loop.call_later(_LATE if missing else 0, traffic.questions.forget, transaction)
+            await happens(complete, asked.seconds)
     return found
 
 

@@ -1,7 +1,6 @@
-"""Lines to a peer of the control socket for as long as it listens.
+"""Lines to a peer of the control socket until it hangs up.
 
-Whoever puts lines in never waits: what a slow peer does not take in time is lost, and it is told how many
-lines that were.
+`put` never waits: lines that a slow peer does not read in time are lost, and a line tells it how many.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Asks named servers, whatever the mapping says, and tells what became of it: what `doctor` wants to know.
+"""Answers `pxerelay doctor`: sends a DISCOVER to each of the given servers, and collects the answers.
 
-Each server gets a request of its own, so that an answer is known to be one to it, whoever it comes from.
+The mapping is not consulted. Each request has an xid of its own: so an answer belongs to the server that was
+asked, whatever address it comes from.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ import asyncio
 import os
 from functools import partial
 from ipaddress import IPv4Address
-from typing import Any, Protocol
+from typing import Any
 
+from pxerelay.daemon.own_requests import Sender, answers_to, happens
 from pxerelay.relay.decision import Drop, Dropped, ToServers
-from pxerelay.relay.questions import Questions, ReceivedReply
+from pxerelay.relay.questions import ReceivedReply
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.survey_request import MOST, ServerQuery, Survey, SurveyError
 from pxerelay.wire import bootserver, packet, probe
@@ -20,30 +22,19 @@ from pxerelay.wire.facts import Facts
 
 _ASKER = "survey"
 
-_LATE = 10.0
-"""Seconds for which an answer that comes too late still goes to no client."""
-
 _MOST_ANSWERS = 8
-"""Answers that are told of each server."""
+"""Answers that are returned of each server at most."""
 
 _AT_ONCE = 2 * MOST
 """Requests of surveys that may be on their way at a time."""
 
 
-class Sender(Protocol):
-    """What sends requests as the relay does, and tells whoever watches of the replies."""
-
-    questions: Questions
-
-    def send(self, message: packet.Message, decision: ToServers) -> list[str]:
-        """Send a request of our own, and return what failed."""
-
-
 class _Asked:
-    """One request, and what came of it."""
+    """One request, and what came of it. `sent` is when it was, in monotonic seconds."""
 
     def __init__(self, errand: ServerQuery, xid: bytes) -> None:
         self.answered = False
+        self.sent = 0.0
         self.told: dict[str, Any] = {
             "server": str(errand.server),
             "interface": errand.interface,
@@ -64,15 +55,15 @@ async def ask(way: Sender, relay: Relay, survey: Survey) -> list[dict[str, Any]]
         raise SurveyError("others are asking already; try again in a moment")
     loop = asyncio.get_running_loop()
     complete, asked = asyncio.Event(), []
-    mine: dict[packet.Transaction, _Asked] = {}
+    requests: list[tuple[_Asked, bytearray, ToServers]] = []
 
-    def take(one: _Asked, start: float, reply: ReceivedReply) -> bool:
+    def take(one: _Asked, reply: ReceivedReply) -> bool:
         if len(one.told["answers"]) < _MOST_ANSWERS:
-            one.told["answers"].append(_plain(reply, (loop.time() - start) * 1000))
+            one.told["answers"].append(_plain(reply, (loop.time() - one.sent) * 1000))
         dropped = reply.decision.reason if isinstance(reply.decision, Dropped) else None
         through_us = one.told["interface"] is not None
         one.answered |= dropped is None or (dropped is Drop.NOT_OUR_GIADDR and not through_us)
-        if all(other.answered for other in mine.values()):
+        if all(other.answered for other, *_ in requests):
             complete.set()
         return True
 
@@ -86,20 +77,15 @@ async def ask(way: Sender, relay: Relay, survey: Survey) -> list[dict[str, Any]]
             one.told["error"] = decision
             continue
         one.told["giaddr"] = str(IPv4Address(bytes(message[packet.GIADDR])))
-        transaction = packet.transaction(message)
-        way.questions.begin(transaction, _ASKER, partial(take, one, loop.time()))
-        mine[transaction] = one
-        one.told["failures"] = way.send(message, decision)
-        one.answered = bool(one.told["failures"])  # nothing to wait for
-    try:
-        if not all(one.answered for one in mine.values()):
-            await asyncio.wait_for(complete.wait(), survey.seconds)
-    except asyncio.TimeoutError:
-        pass
-    finally:
-        for transaction in mine:
-            way.questions.end(transaction)
-            loop.call_later(_LATE, way.questions.forget, transaction)
+        requests.append((one, message, decision))
+    takers = {packet.transaction(message): partial(take, one) for one, message, _ in requests}
+    with answers_to(way.questions, _ASKER, takers):
+        for one, message, decision in requests:
+            one.sent = loop.time()
+            one.told["failures"] = way.send(message, decision)
+            one.answered = bool(one.told["failures"])  # nothing to wait for
+        if not all(one.answered for one, *_ in requests):
+            await happens(complete, survey.seconds)
     return [one.told for one in asked]
 
 
@@ -117,7 +103,6 @@ def _addressed(relay: Relay, errand: ServerQuery, message: bytearray) -> ToServe
         return f"{errand.interface} is no client interface of the configuration in force"
     if port.waiting:
         return f"interface {port.name} waits: {port.waiting}"
-    message[packet.HOPS] = 1
     return relay.addressed(Facts(message), port, servers)
 
 

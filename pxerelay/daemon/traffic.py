@@ -36,10 +36,10 @@ _STORM_WINDOW, _STORM = 0.1, 1000
 """Seconds, and datagrams within these that are a storm: more than 10,000 a second, for a while."""
 
 _NOBODY: Mapping[int, Sequence[Watch]] = {}
-"""What of a batch is to be told where nobody follows a client."""
+"""The positions to trace in a batch, and for whom, while nobody traces a client."""
 
 _CROWD = 16
-"""Datagrams at once from which on it pays to look whether the kernel had no room for more."""
+"""Datagrams read in one go above which the socket's count of overflows is read."""
 
 
 class Traffic:
@@ -96,7 +96,7 @@ class Traffic:
         _ = self.ledger.counters
 
     def totals(self) -> dict[str, Any]:
-        """Return what was counted since the start; `dropped` has every reason, also those not met yet."""
+        """Return the counters since the start; `dropped` has every reason, also those at 0."""
         self._notice_overflow(self._udp)
         counters = self.ledger.counters
         totals = counters.totals()
@@ -138,9 +138,9 @@ class Traffic:
         return Taken(total, more)
 
     def _relay(self, batch: Batch) -> None:
-        """Have a batch decided on, send what goes somewhere, then keep the books.
+        """Decide on a batch, send what is to be sent, then count and log it.
 
-        Whatever one message did, the next batch is relayed; and what was sent stays sent.
+        A fault of ours in one batch does not stop the next, and a fault while counting undoes nothing sent.
         """
         now, watches = time.monotonic(), self.ledger.watches
         self._storm = self._storms.busy(len(batch), now)

@@ -32,7 +32,7 @@ _WORD, _LONG = 4, struct.calcsize("@l")
 
 
 class Inbox:
-    """Room for one batch, received from sockets that tell of datagrams what `sockets.open_udp` asks for."""
+    """Room for one batch, from sockets of `sockets.open_udp`: these tell when, where and to whom it came."""
 
     def __init__(self) -> None:
         data = mmsg.Buffer(room_size(BATCH))

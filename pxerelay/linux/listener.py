@@ -1,8 +1,8 @@
-"""When sockets are read: at once, or in a moment when that gathers more.
+"""When sockets are read: at once, or two milliseconds later if many datagrams are coming.
 
-A datagram that comes alone is relayed at once. When they come in crowds the next ones are left to gather
-for two milliseconds: a batch then costs one round through the kernel and the event loop, not many. Where more
-are waiting already than were taken, there is nothing to wait for.
+A datagram that comes alone is relayed at once. When many come together, the next ones gather for
+two milliseconds, so that one round through the kernel and the event loop serves all of them. If more were
+waiting than one read could take, the socket is read again at once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PAUSE = 0.002
 """Seconds; firmware waits four seconds for an answer (PXE 2.1, 2.2.3)."""
 
 _CROWD = 16
-"""Datagrams within such a time that are a crowd: 8000 a second."""
+"""Datagrams within `_PAUSE` from which on the next ones gather: 8000 a second."""
 
 
 class Taken(NamedTuple):

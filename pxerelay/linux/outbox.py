@@ -1,4 +1,4 @@
-"""Datagrams to the kernel, as few system calls as there can be.
+"""Datagrams to the kernel, in as few system calls as possible.
 
 `UdpOutbox` groups what goes to one address at one length, whoever it is from. In a storm such a group is one
 call and passes the kernel's stack once, cut into datagrams at its end (UDP_SEGMENT, udp(7)). Where the
@@ -7,6 +7,9 @@ kernel or the device won't have that, each datagram goes by itself.
 Only in a storm: programs that hear the wire beside the kernel (packet(7): some DHCP servers, tcpdump) see
 such a group as one large datagram, and lose it, if they sit on the other end of a veth pair. That is not to
 happen to fifty clients that are switched on together, nor after the machine stood still for a moment.
+
+What goes to a server that does not answer ARP fills the send buffer of the socket, and nothing could be sent
+to others meanwhile. So a server for which the buffer was full gets a socket of its own, a lane.
 
 `LinkOutbox` sends replies by link layer from a packet socket (packet(7)), a batch of frames per call; headers
 are made by `frames`. Links that have no Ethernet frames (tun, ppp, wireguard, gre, IPoIB) get IP packets from
@@ -57,7 +60,7 @@ Group = tuple[bytes, bytes, int]
 """A server's address, control message, octets of each datagram."""
 
 _MOST_LANES = 64
-"""Servers with a lane: more than are dark at a time and asked that much; each is a descriptor."""
+"""Most servers with a send socket of their own; each costs a descriptor."""
 
 _LEFT_TO_ROUTE = sockets.packet_info(UNSET)
 """The control message of a datagram whose address is that of the interface that it leaves by."""
@@ -77,7 +80,7 @@ class UdpOutbox:
         self._lanes.clear()
 
     def keep_lanes(self, servers: AbstractSet[bytes]) -> None:
-        """Close the lanes of all but these servers."""
+        """Close the sockets of servers other than these."""
         for address in self._lanes.keys() - servers:
             self._lanes.pop(address).close()
 
@@ -104,7 +107,7 @@ class UdpOutbox:
     def _send_beside(
         self, main: socket.socket, group: Group, failures: list[Failure], *, storm: bool
     ) -> list[Failure]:
-        """Send in a lane what found the buffer full, and return what failed for good."""
+        """Send by a new lane what found the buffer full; return what failed even so."""
         full = [message for one in failures if one.errno == errno.EAGAIN for message in one.messages]
         if not full or len(self._lanes) == _MOST_LANES:
             return failures
@@ -229,7 +232,7 @@ class LinkOutbox:
         return _FRAMES - len(self._waiting)
 
     def _add(self, replies: Sequence[Reply], bounds: Sequence[tuple[int, int]], index: int) -> None:
-        """Take note of frames that were written, from the next one that is free on."""
+        """Point the next free headers at frames that were written to the arena, at `bounds` in it."""
         at, places, base = len(self._waiting), self._places, self._arena.address
         self._waiting.extend(replies)
         for number, (start, end) in enumerate(bounds, at):

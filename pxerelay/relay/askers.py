@@ -10,10 +10,10 @@ from __future__ import annotations
 from pxerelay.wire.packet import Transaction
 
 TURN = 60.0
-"""Seconds after which what was asked is what was asked before; after another such time it is forgotten."""
+"""Seconds that a generation of entries grows; then the one before it is forgotten, and the next begins."""
 
 _MOST = 1 << 15
-"""Transactions that are remembered between two turns; when there are more, it is turned early."""
+"""Entries of one generation; with more, the next one begins early."""
 
 
 class Askers:
@@ -25,12 +25,12 @@ class Askers:
         self._turned = 0.0
 
     def pass_time(self, now: float) -> None:
-        """Forget what is too old."""
+        """Begin the next generation if it is time, at a monotonic time in seconds."""
         if now - self._turned >= TURN:
             self._before, self._now, self._turned = self._now, {}, now
 
     def note(self, transaction: Transaction, interface: str) -> None:
-        """Note that somebody asked on an interface."""
+        """Note the interface that a transaction was heard on, unless it is known already."""
         self._now.setdefault(transaction, self._before.get(transaction, interface))
         if len(self._now) >= _MOST:
             self._before, self._now = self._now, {}

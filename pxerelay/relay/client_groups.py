@@ -1,6 +1,6 @@
-"""Which clients go the same ways: by what the rules say of them, and which servers of a hash are theirs.
+"""Which clients are sent to the same servers: by the rule that matches, and by what hash pools choose.
 
-What a server's hash says of a client is asked once, when the client is met; after that it costs nothing.
+The hash of a client is computed once, when its first request comes.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from pxerelay.policy.servers import Pool, Strategy
 from pxerelay.relay.relay import Relay
 
 _MOST = 1 << 14
-"""Numbers of clients whose servers are chosen by hash: as many as choices, times combinations of servers."""
+"""Groups of clients whose servers are chosen by hash: one for each choice and combination of servers."""
 
 _NO_RULE = 1
-"""The number that stands for no rule and no hash. Those above it stand for what rules say, and of what kind
-they are; negative ones for that and for servers of hashes."""
+"""The group of clients with no rule and no hash pool. Higher numbers are groups by choice and kind of rule;
+negative ones are groups by these and by the servers that hash pools choose."""
 
 Kind = tuple[int, Reason]
-"""What a rule says, by its identity, and what kind of rule it is."""
+"""The `id` of a rule's choice, and the kind of the rule."""
 
 
 class ClientGroups:
-    """The numbers of one `Relay`; `no_rule` are those of clients that no rule names."""
+    """Numbers groups of clients for one `Relay`; `no_rule` has the groups of clients that no rule names."""
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
@@ -40,16 +40,16 @@ class ClientGroups:
 
     @property
     def full(self) -> bool:
-        """Whether there are so many that it is time to begin anew."""
+        """Whether there are so many groups that the caller should `clear` them."""
         return len(self._numbers) >= _MOST
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Forget all groups of hash pools; their numbers are given out again."""
         self._numbers.clear()
         self.no_rule = {_NO_RULE}
 
     def number(self, rule: Choice | PatternRule | None, chaddr: bytes) -> int:
-        """Return a number that is equal for clients that go the same ways, if they say the same.
+        """Return the number of a client's group: like requests of its clients go to the same servers.
 
         `rule` is what the table says of the client first (`RuleTable.first`).
         """
@@ -65,7 +65,7 @@ class ClientGroups:
         return _NO_RULE if choice is None else self._kinds.setdefault(kind, _NO_RULE + 1 + len(self._kinds))
 
     def _pools_of(self, choice: Choice | None) -> frozenset[Pool]:
-        """Return the hashes that have a say about clients of a choice, or of those that no rule names."""
+        """Return the hash pools among the servers of a choice; with None, of clients that no rule names."""
         found = self._of.get(id(choice))
         if found is None:
             found = self._else if choice is None else _hashes(choice.servers) | self._always

@@ -1,12 +1,12 @@
-"""What of a batch is dropped unread while more comes than is relayed, so that no VLAN delays another.
+"""Which messages are dropped unread while more come than can be relayed: no VLAN may delay another.
 
 All VLANs' messages wait in one queue of the kernel, in the order in which they came. While it is short
-nothing is dropped, whoever sends how much. When what is read has waited for long, and goes on to, each VLAN
-gets a share of each batch; the longer the wait, the smaller the share. To drop a message unread costs a
-fifth of relaying it, so the queue gets short again, and who sends little loses nothing (rule 36).
+nothing is dropped. When messages have waited for long in several batches in a row, each VLAN gets a share of
+each batch; the longer the wait, the smaller the share. To drop a message unread costs a fifth of relaying
+it, so the queue gets short again, and a VLAN that sends little loses nothing (rule 36).
 
-Where nobody else sends, there is nobody to be kept waiting: then a burst is relayed whole, as far as it is
-younger than a second.
+While only one VLAN sends, nobody else is kept waiting: its burst is relayed whole, but for messages that
+have waited more than a second.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _CALM = 0.05
 """Seconds of waiting up to which nothing is dropped."""
 
 _GRACE = 0.1
-"""Seconds for which the queue may be longer than that: the machine may have stood still for a moment, and
-what came meanwhile is read in a fraction of it."""
+"""Seconds for which the wait may exceed `_CALM` before anything is dropped: the machine may have stood still
+for a moment, and the queue may be shrinking already."""
 
 _ALONE = 1.0
-"""Seconds after which a place that was heard does not count as another any more; and for which one that is
-alone may have the queue long."""
+"""Seconds since two VLANs were last heard in one batch, after which the sender counts as the only one; and
+for which an only sender may keep the queue long."""
 
 _LEAST = 8
-"""Messages of a batch that each place has at least."""
+"""Messages of each batch that a VLAN or router is always allowed."""
 
 
 class FairShare:
@@ -43,7 +43,7 @@ class FairShare:
         self._shared = float("-inf")
 
     def is_calm(self, waited: float, size: int) -> bool:
-        """Whether a batch of this size, the first of which has waited so long, is no reason to drop anything.
+        """Whether a batch of `size` messages, whose first has waited for so many seconds, needs none dropped.
 
         One that is not full is all there was in the queue.
         """

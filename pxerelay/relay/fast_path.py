@@ -1,4 +1,4 @@
-"""Messages whose way is known already.
+"""Messages that are decided on by a decision remembered from an earlier message.
 
 What decides about a client's request is where it is heard, what the rules say of its MAC, and options 60 and
 93. `FastPath` remembers what `Relay` decided for these three, so that it need not be asked about other
@@ -30,7 +30,7 @@ from pxerelay.wire.mac import MAC_OCTETS
 from pxerelay.wire.option_fingerprint import Fingerprint, Fingerprints
 
 _CLIENTS = 1 << 14
-"""Clients whose rule is remembered; when there are more, it starts anew."""
+"""Clients whose rule is remembered; with more, all are forgotten."""
 
 _SIFTED = 1 << 14
 """Clients that are gone through to forget some, in a millisecond or two; of more, all are forgotten."""
@@ -67,7 +67,7 @@ _NAMES_A_SERVER = (packet.MESSAGE_TYPE, packet.SERVER_IDENTIFIER)
 _SERVER_PORT = number(packet.SERVER_PORT.to_bytes(2, "big"))
 
 _OF_THE_MAPPING = frozenset({Drop.MAPPED_TO_DROP, Drop.NOT_PXE, Drop.NOT_RESOLVED})
-"""Drops of requests that we had business with: their client counts as met."""
+"""Drops that the mapping decided on: their client counts as met."""
 
 Place = int
 """Where a request was heard: the index of an interface, or `~index` if a router relayed it to us."""

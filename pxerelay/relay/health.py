@@ -1,16 +1,17 @@
-"""What is thought of servers: which answer and which do not.
+"""Which servers answer and which do not.
 
 It is judged by clients' requests and the answers to them (`transactions.Record`): at once where a server
 answers, and with some patience where it does not:
 
-- it is doubtful when a client that boots from the network has had no answer for 3 seconds, and nobody else
-  has; the next one's copy is then there before firmware asks again, after 4 seconds (PXE 2.1, 2.2.3);
-- it is down when the second try of such a client has waited as long, or so many clients have;
-- it is up when it says anything at all, and returns to its clients once it has stayed so for a while.
+- a server is doubtful when a client that boots from the network has waited 3 seconds for it, and no other
+  client got an answer meanwhile; the next server then gets a copy before firmware asks again, after 4
+  seconds (PXE 2.1, 2.2.3);
+- it is down when the second try of such a client has waited as long, or 8 requests have;
+- it is up when it sends anything at all, and its clients return to it once it has stayed up for a while.
 
-Of a server that is asked on purpose only the answer to that says whether it is up: it is doubtful after one
-question without an answer, and down after two in a row. Clients without an answer are a reason to ask at
-once, at a bounded rate, and no more: anybody can invent clients that a server has no answer for.
+A server of a pool with `probe:` is judged by the answers to our own questions alone: it is doubtful after
+one question without an answer, and down after two in a row. Clients without an answer only make us ask at
+once, at a bounded rate: anybody can invent clients that a server has no answer for.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class _Server:
 
 @dataclass(frozen=True)
 class Told:
-    """What somebody may want to know of a server's state: since when, in monotonic seconds, and what else."""
+    """A server's state: `since` in monotonic seconds, `returns_in` seconds until its clients return."""
 
     up: bool
     since: float
@@ -106,7 +107,7 @@ class Health:
         self.news: list[News] = []
 
     def follow(self, pools: Mapping[str, Pool], answers: ResolvedNames, now: float) -> None:
-        """Judge the servers of these pools from now on; what was thought of them before stays."""
+        """Judge the servers of these pools from now on; servers that were judged before keep their state."""
         self._pools = {name: (pool, answers.of(pool)) for name, pool in pools.items()}
         named = {address: name for name, (_, all_) in self._pools.items() for address in all_}
         self._servers = {
@@ -120,11 +121,11 @@ class Health:
 
     @property
     def addresses(self) -> AbstractSet[IPv4Address]:
-        """Who is judged."""
+        """The servers that are judged."""
         return self._servers.keys()
 
     def judge(self, seen: Callable[[bytes], Record | None], now: float) -> None:
-        """Think anew by clients' requests; `seen` returns what is known of those to a server's 4 octets."""
+        """Judge all servers by clients' requests; `seen` returns the record of a server's 4 octets."""
         for address, server in self._servers.items():
             record, asked = seen(address.packed), address in self._asked
             if not server.up:
@@ -155,7 +156,7 @@ class Health:
             self._fall(address, server, now, f"{server.failures} questions in a row, no answer")
 
     def standing(self, now: float) -> Standing:
-        """Return what is thought."""
+        """Return which servers are down, doubtful or returning."""
         servers = self._servers.items()
         return Standing(
             down=frozenset(address.packed for address, one in servers if not one.up),

@@ -1,7 +1,7 @@
-"""The one place that hears what became of messages, and tells those who keep count of it.
+"""The one place that takes in outcomes, and passes them to all that record them.
 
-Counters, transactions, clients that fell to a default, and who follows a client: each outcome is told here
-once, whether it is one message's or a group's.
+Counters, transactions, clients that fell to a default, and traces: each outcome is entered here once, whether
+it is that of one message or of a group.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pxerelay.wire import packet
 from pxerelay.wire.batch import Batch, number
 
 _ROUTES = 1 << 14
-"""Routes whose requests wait to be counted by name."""
+"""Routes whose requests are summed up before they are counted by name; with more, they are counted early."""
 
 
 class Ledger:
@@ -37,7 +37,7 @@ class Ledger:
         self._replies: Counter[tuple[int, int]] = Counter()
 
     def obey(self, relay: Relay, names: Mapping[int, str]) -> None:
-        """Tell of this relay's decisions from now on; `names` has the names of interfaces by index."""
+        """Take this relay's outcomes from now on; `names` has the names of interfaces by index."""
         self.rename(relay, names)
         self.transactions.servers = frozenset(map(number, relay.repliers))
         self.unknown.obey(relay)

@@ -1,4 +1,4 @@
-"""What the rules ask of the relay's side of the network, in tables that are kept up as it changes."""
+"""Interfaces, addresses and VRFs of the relay host, in tables that the rules look up and changes patch."""
 
 from __future__ import annotations
 

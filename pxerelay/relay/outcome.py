@@ -1,7 +1,6 @@
 """What becomes of messages of a batch: of a group that has one decision, or of one message alone.
 
-The fast path and the relay tell what they found in the same words, so that sending, counting and telling know
-one way only.
+The fast path and the relay return the same types, so that what sends, counts and logs has one case only.
 """
 
 from __future__ import annotations

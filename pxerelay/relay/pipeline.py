@@ -1,7 +1,8 @@
 """From a batch of messages to what becomes of each: the way that every message goes.
 
-1. What waited too long, or would have others wait, is dropped unread (`fair_share`).
-2. What is known is taken in groups (`fast_path`); of these what a client asks too much (`rate_limit`).
+1. Messages that waited too long, or that would keep other VLANs waiting, are dropped unread (`fair_share`).
+2. Messages with a remembered decision are taken in groups (`fast_path`); of these, requests of a client
+   beyond its bound are dropped (`rate_limit`).
 3. Everything else is decided on by `Relay`, one message at a time, within the same bound.
 4. Replies to questions of our own go to whoever asked (`questions`).
 
@@ -93,7 +94,7 @@ class Pipeline:
         return decided
 
     def _shed(self, batch: Batch, waited: float, now: float, decided: Decided) -> None:
-        """Drop what waited too long, or would have others wait."""
+        """Drop messages that waited too long, or that would keep other VLANs waiting."""
         old = {at for at in range(len(batch)) if batch.waited(at) > OLDEST} if waited > OLDEST else set[int]()
         too_much = self._fair_share.excess(batch.places(self._client_interfaces), waited, now)
         for reason, positions in ((Drop.TOO_OLD, old), (Drop.MORE_THAN_ITS_SHARE, set(too_much) - old)):
@@ -104,7 +105,7 @@ class Pipeline:
             decided.unheard |= positions
 
     def _bound(self, batch: Batch, known: Iterable[Outcome], now: float, decided: Decided) -> None:
-        """Take out of groups what their clients ask too much."""
+        """Drop requests of groups beyond what their clients may ask in a second."""
         by_place: dict[int, list[Requests]] = {}
         for outcome in known:
             if isinstance(outcome, Requests):

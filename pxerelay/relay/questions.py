@@ -1,4 +1,4 @@
-"""Questions of our own to servers: who is told of the replies, which go to no client."""
+"""Questions of our own to servers, as probes ask them: replies go to whoever asked, not to clients."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pxerelay.wire.batch import Batch, number
 
 
 class ReceivedReply(NamedTuple):
-    """A reply, valid only while it is told.
+    """A reply to a question, valid only during the call that passes it on: its memory is used again.
 
-    It has the 4 octets of who sent it and of whom the datagram was for, the interface it came in on, and
-    what would become of it if nobody had asked.
+    `source` and `destination` are the 4 octets of the datagram's addresses, `interface` is the index of the
+    one it came in on, `decision` what the relay would do with it if nobody had asked.
     """
 
     message: packet.Message
@@ -26,11 +26,11 @@ class ReceivedReply(NamedTuple):
 
 
 TakeReply = Callable[[ReceivedReply], bool]
-"""Is told of a reply, and tells whether it takes it; one that it does not take is treated as any other."""
+"""Is called with a reply, and returns whether it takes it; a reply that it does not take is relayed."""
 
 
 def heard(batch: Batch, at: int, decision: Decision) -> ReceivedReply | None:
-    """Return one message of a batch as it is told; None if it is no reply."""
+    """Return a message of a batch as a `ReceivedReply`; None if it is no BOOTREPLY."""
     message, interface, source, _ = batch.arrival(at)
     if len(message) < packet.HEADER_SIZE or message[packet.OP] != packet.BOOTREPLY:
         return None
@@ -45,7 +45,10 @@ class _Question(NamedTuple):
 
 
 class Questions:
-    """Those that are on their way, and those that are over and may still be answered."""
+    """Questions that wait for replies, and ended ones that may still be answered late.
+
+    A question is known by its transaction: the request's xid and client hardware address.
+    """
 
     def __init__(self) -> None:
         self._asked: dict[packet.Transaction, _Question] = {}
@@ -53,23 +56,23 @@ class Questions:
         self._xids: frozenset[int] = frozenset()
 
     def __bool__(self) -> bool:
-        """Whether there are any, those that are over too."""
+        """Whether any are kept, waiting or ended."""
         return bool(self._asked or self._over)
 
     def begin(self, transaction: packet.Transaction, asker: str, tell: TakeReply) -> None:
-        """Have somebody told of the replies in a transaction."""
+        """Pass replies in a transaction to `tell`; `asker` is a name to count questions by (`of`)."""
         self._asked[transaction] = _Question(asker, tell)
         self._count()
 
     def end(self, transaction: packet.Transaction) -> bool:
-        """Tell nobody any more, and whether somebody was; replies go nowhere until they are forgotten."""
+        """Stop delivering replies; return whether anyone was waiting. They are discarded until `forget`."""
         if self._asked.pop(transaction, None) is None:
             return False
         self._over.add(transaction)
         return True
 
     def forget(self, transaction: packet.Transaction) -> None:
-        """Treat replies in a transaction as those to clients."""
+        """Relay replies in a transaction to clients from now on, as any others."""
         self._asked.pop(transaction, None)
         self._over.discard(transaction)
         self._count()
@@ -85,11 +88,11 @@ class Questions:
         self._xids = frozenset(number(xid) for xid, _ in (*self._asked, *self._over))
 
     def of(self, asker: str) -> int:
-        """Return how many somebody has on their way."""
+        """Return how many questions of an asker wait for replies."""
         return sum(question.asker == asker for question in self._asked.values())
 
     def take(self, reply: ReceivedReply | None) -> bool:
-        """Tell whoever asked; whether the reply is taken."""
+        """Pass a reply to whoever asked; return whether it was taken, and so is not to be relayed."""
         if reply is None:
             return False
         transaction = packet.transaction(reply.message)

@@ -1,4 +1,4 @@
-"""A bound on what one client may ask in a second, so that a mad one does not bury the servers.
+"""A bound on what one client may ask in a second, so that a faulty one does not flood the servers.
 
 Firmware asks every few seconds (PXE 2.1, 2.2.3), an operating system a handful of times at once. A client is
 counted where it is heard, by interface or router and hardware address, and with all that it asks, also what

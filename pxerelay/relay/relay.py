@@ -168,10 +168,13 @@ class Relay:
         return ToServers(servers, sender, whole, too_large, port.vrf, True, pools, match, port, client)
 
     def addressed(self, facts: Facts, port: Port, servers: tuple[bytes, ...]) -> ToServers:
-        """Return how a request of our own goes to servers, as if it had been heard on an active port.
+        """Return how a request of our own goes to servers, as if a client had sent it on an active port.
 
-        giaddr is patched, and it gets our option 82 where it is configured.
+        giaddr and hops are patched, and it gets our option 82 where it is configured.
         """
+        message = facts.message
+        assert not isinstance(message, bytes)  # noqa: S101  # it is patched where it lies
+        message[packet.HOPS] = 1
         source, option = self._leave(facts, port), self._option_for(facts, port, servers)
         return ToServers(servers, source, agentinfo.added(facts, option) if option else None, vrf=port.vrf)
 

@@ -23,7 +23,7 @@ class SurveyError(Exception):
 
 @dataclass(frozen=True)
 class ServerQuery:
-    """Whom to ask, and from where: a client interface, or, where there is none, an address of ours."""
+    """A server to ask, and from where: a client interface, or, with none, an address of ours (`giaddr`)."""
 
     server: IPv4Address
     interface: str | None
@@ -32,7 +32,7 @@ class ServerQuery:
 
 @dataclass(frozen=True)
 class Survey:
-    """In whose name to ask, how long to wait, and whom."""
+    """The client in whose name to ask, how many seconds to wait, and the servers to ask (`errands`)."""
 
     chaddr: bytes
     vendor_class: bytes

@@ -34,7 +34,7 @@ Those beyond it are relayed as if nobody watched, and counted for who would have
 """
 
 _ASKED = 256
-"""Requests of one watch that wait for their replies; of more the oldest are forgotten."""
+"""Requests of one watch that wait for replies; beyond that the oldest are forgotten."""
 
 _FIRMWARE = b"PXEClient"
 """Option 60 of the client that the mapping is asked about before it was heard (RFC 4578, 2.1)."""
@@ -116,7 +116,7 @@ class Watch:
 
 
 class Watches:
-    """All that is followed. False where nothing is, which is all that packets are asked then."""
+    """All watches. False if there are none, so that packets cost nothing more then."""
 
     def __init__(self) -> None:
         self.config: dict[str, Any] = {}
@@ -220,9 +220,9 @@ class Watches:
 def mapping_of(relay: Relay, pattern: Pattern, place: str | None) -> list[Event]:
     """Return what the mapping says of a client that boots from the network, by where it is heard.
 
-    Nothing for a pattern of many. Places where the same entry chooses are one item, `where` has their names;
-    a client behind a router is nowhere of ours, which is the name None. `lost` are the entries that would
-    have chosen if that one did not, at all of these places.
+    Nothing for a pattern of many addresses. Places where the same entry chooses are one item, `where` has
+    their names; None stands for behind a router. `lost` are the entries that would have chosen if that one
+    did not, at all of these places.
     """
     if not pattern.exact:
         return []

@@ -1,9 +1,8 @@
 """Which requests were answered, by which server, how fast.
 
 A DISCOVER that went to servers is followed until each of them has answered it or firmware would ask again.
-At ordinary loads all of them are followed, in a storm a sample: what that costs and what it remembers is
-bounded, whatever comes. It is told of a reply by its xid (RFC 2131, 2), which is what tells transactions
-apart at the speed of a batch.
+At ordinary loads all of them are followed, in a storm a sample, so that time and memory are bounded. Replies
+are matched by xid alone (RFC 2131, 2): that is fast enough for a whole batch.
 
 Not every DISCOVER wants an answer: a server for network boot alone is silent to all other clients. So one
 of a client that does not boot from the network is followed, but counts as unanswered only once a server has
@@ -27,10 +26,10 @@ PATIENCE = 4.0
 """Seconds after which firmware asks again (PXE 2.1, 2.2.3): an answer after that is too late."""
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, PATIENCE)
-"""Upper bounds, in seconds, of the classes that times to answer are counted in."""
+"""Upper bounds, in seconds, of the buckets of a histogram of the time to answer."""
 
 _SOON = 3.0
-"""Seconds within which a client that asks the same again is only impatient."""
+"""Seconds within which the same DISCOVER again is a repetition, and does not begin anew."""
 
 _MOST = 4096
 """Requests that are followed at the same time."""

@@ -36,7 +36,7 @@ _LONGEST_VENDOR_CLASS, _MOST_ARCHITECTURES = 255, 8
 """What is kept of options 60 and 93: one option's octets (RFC 2132, 9.13), and more than firmware names."""
 
 _LOOKS = 1024
-"""Looks that clients share; there are as many as VLANs and kinds of firmware make."""
+"""`_Looks` that clients share: one for each VLAN and kind of firmware."""
 
 _LONGEST_SHOWN = 48
 """Characters of a vendor class or vendor that are shown in a comment."""

@@ -56,7 +56,7 @@ def ones_complement_sum(octets: bytes) -> int:
 
 
 class Reply(NamedTuple):
-    """A reply on its last way, to a client's address (`batch.number` of it) and its Ethernet address."""
+    """A reply on its last hop, to a client's address (`batch.number` of it) and its Ethernet address."""
 
     message: Message
     address: int

@@ -34,8 +34,9 @@ cli
 commands commands.common commands.run
 config config.data config.findings config.loaded config.places
 daemon daemon.active_config daemon.control daemon.daemon daemon.export daemon.handlers daemon.health_log
-daemon.healthcheck daemon.hearing daemon.loader daemon.loader_process daemon.port_log daemon.prober
-daemon.slots daemon.stats daemon.stream daemon.survey daemon.trace_stream daemon.traffic daemon.warnings
+daemon.healthcheck daemon.hearing daemon.loader daemon.loader_process daemon.own_requests daemon.port_log
+daemon.prober daemon.slots daemon.stats daemon.stream daemon.survey daemon.trace_stream
+daemon.traffic daemon.warnings
 linux linux.burst_meter linux.clock linux.control_client linux.fields linux.inbox linux.interfaces
 linux.journal linux.lean linux.listener linux.localsocket linux.log linux.memory linux.mmsg linux.names
 linux.netlink linux.notify linux.outbox linux.peers linux.rtnetlink linux.sockets linux.streams linux.tasks
