@@ -22,7 +22,7 @@ _CALM = 0.05
 
 _GRACE = 0.1
 """Seconds for which the wait may exceed `_CALM` before anything is dropped: the machine may have stood still
-for a moment, and what came meanwhile is read in a fraction of it."""
+for a moment, and the queue may be shrinking already."""
 
 _ALONE = 1.0
 """Seconds since two VLANs were last heard in one batch, after which the sender counts as the only one; and
@@ -43,7 +43,7 @@ class FairShare:
         self._shared = float("-inf")
 
     def is_calm(self, waited: float, size: int) -> bool:
-        """Whether nothing of a batch of `size` messages, the first of which has waited so long, is dropped.
+        """Whether a batch of `size` messages, whose first has waited for so many seconds, needs none dropped.
 
         One that is not full is all there was in the queue.
         """
