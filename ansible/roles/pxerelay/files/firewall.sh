@@ -8,6 +8,7 @@
 # anything, a rule is put in front; pxerelay-firewall.service does it again after nftables.service has loaded the files.
 # Chains that iptables made are left alone: nobody says what loads them at boot.
 set -eu
+exec </dev/null
 verb=$1
 rule='udp dport 67 accept comment "pxerelay"'
 
