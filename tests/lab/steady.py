@@ -35,19 +35,26 @@ _spaces = itertools.count(1)
 
 @final
 class Steady:
-    """Asks from a host's `eth0` during its `with` block, once at least: DISCOVERs of a few clients in turn.
+    """Asks from a host's `eth0` during its block, `least` times or more: DISCOVERs of a few clients in turn.
 
     `prefix` is the first five octets of the clients' addresses. Each question is counted. Answers are waited
     for at the end of the block, and what came of it is to be read then.
     """
 
     def __init__(
-        self, host: Host, *, prefix: str = "02:00:00:aa:00", every: float = EVERY, clients: int = CLIENTS
+        self,
+        host: Host,
+        *,
+        prefix: str = "02:00:00:aa:00",
+        every: float = EVERY,
+        clients: int = CLIENTS,
+        least: int = 1,
     ) -> None:
         self._host = host
         self._prefix = prefix
         self._every = every
         self._clients = clients
+        self._least = least
         self._first = next(_spaces) * _SPACE
         self._sent: dict[bytes, float] = {}
         self._took: dict[bytes, float] = {}
@@ -71,7 +78,7 @@ class Steady:
     def _ask(self) -> None:
         with closing(Station(self._host)) as station:
             start = time.monotonic()
-            while not (self._sent and self._ended.is_set()):
+            while not (len(self._sent) >= self._least and self._ended.is_set()):
                 number = len(self._sent)
                 message = request(chaddr=f"{self._prefix}:{number % self._clients:02x}")
                 xid = (self._first + number).to_bytes(4, "big")
