@@ -57,7 +57,6 @@ class Pipeline:
         if relay.config.max_requests != self._rate_limit.limit:
             self._rate_limit = RateLimit(relay.config.max_requests)
         self._relay = relay
-        self._relay = relay
         self._fast_path = FastPath(relay)
         self.follow(frozenset())
 
