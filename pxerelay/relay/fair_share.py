@@ -24,6 +24,9 @@ _GRACE = 0.1
 """Seconds for which the wait may exceed `_CALM` before anything is dropped: the machine may have stood still
 for a moment, and the queue may be shrinking already."""
 
+_AGAIN = 1.0
+"""Seconds since messages were dropped for which a wait has no grace: it is the same flood."""
+
 _ALONE = 1.0
 """Seconds since two VLANs were last heard in one batch, after which the sender counts as the only one; and
 for which an only sender may keep the queue long."""
@@ -35,12 +38,12 @@ _LEAST = 8
 class FairShare:
     """Decides for batches of at most `batch` messages. Times are monotonic seconds."""
 
-    __slots__ = ("_batch", "_behind", "_shared")
+    __slots__ = ("_batch", "_behind", "_dropped", "_shared")
 
     def __init__(self, batch: int) -> None:
         self._batch = batch
         self._behind: float | None = None
-        self._shared = float("-inf")
+        self._shared = self._dropped = float("-inf")
 
     def is_calm(self, waited: float, size: int) -> bool:
         """Whether a batch of `size` messages, whose first has waited for so many seconds, needs none dropped.
@@ -68,11 +71,12 @@ class FairShare:
         behind = now - self._behind
         if now - self._shared > _ALONE and behind < _ALONE:
             return []
-        if behind < _GRACE:
+        if behind < _GRACE and now - self._dropped > _AGAIN:
             return []
         share = max(self._batch >> int(waited / _CALM), _LEAST)
         if max(counts.values()) <= share:
             return []
+        self._dropped = now
         found, seen = [], dict.fromkeys(counts, 0)
         for at, place in enumerate(places):
             seen[place] += 1

@@ -52,6 +52,15 @@ def test_rule_36_a_wait_that_is_over_soon_costs_nobody_anything() -> None:
     assert one.excess([FLOOD] * 255 + [QUIET], 0.1, 7.2) == []
 
 
+def test_rule_36_a_flood_that_goes_on_has_its_grace_once() -> None:
+    one = FairShare(BATCH)
+    assert behind(0.06, [FLOOD] * 255 + [QUIET], one)
+    assert one.is_calm(0.02, BATCH)
+    assert one.excess([FLOOD] * 255 + [QUIET], 0.06, 7.6)
+    assert one.is_calm(0.02, BATCH)
+    assert one.excess([FLOOD] * 255 + [QUIET], 0.06, 9.0) == [], "a second later it is another"
+
+
 def test_rule_36_a_queue_that_ends_here_costs_nobody_anything() -> None:
     one = FairShare(BATCH)
     for step in range(20):
