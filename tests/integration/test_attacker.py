@@ -198,7 +198,7 @@ def test_rule_36_a_vlan_at_line_rate_has_others_neither_lose_nor_wait(
     start: Start, client: Host, attacker_host: Host, network: Network, tmp_path: Path, text: str
 ) -> None:
     """Three seconds of invented clients, as many as can be sent. `make bench ARGS=hostile` has the p95."""
-    daemon = start(text.replace("max_requests: 0", "max_requests: 50"), options=())
+    start(text.replace("max_requests: 0", "max_requests: 50"), options=())
     invented = (
         request(chaddr=f"06:00:00:{n >> 16:02x}:{n >> 8 & 255:02x}:{n & 255:02x}") for n in range(20_000)
     )
