@@ -197,10 +197,18 @@ def test_rule_34_35_messages_made_to_be_slow_pass_or_drop_and_others_go_on(
 def test_rule_36_a_vlan_at_line_rate_has_others_neither_lose_nor_wait(
     start: Start, client: Host, attacker_host: Host, network: Network, tmp_path: Path, text: str
 ) -> None:
-    """Three seconds of invented clients, as many as can be sent. `make bench ARGS=hostile` has the p95."""
-    start(text.replace("max_requests: 0", "max_requests: 50"), options=())
+    """Three seconds of invented clients, each with a vendor class of its own: nothing is known of any.
+
+    They are more than can be relayed, so some are dropped. `make bench ARGS=hostile` has the p95.
+    """
+    classes = "classes: [{name: http, vendor_class: HTTP, server: ris}]\n"
+    daemon = start(text.replace("max_requests: 0", "max_requests: 50") + classes, options=())
     invented = (
-        request(chaddr=f"06:00:00:{n >> 16:02x}:{n >> 8 & 255:02x}:{n & 255:02x}") for n in range(20_000)
+        request(
+            chaddr=f"06:00:00:{n >> 16:02x}:{n >> 8 & 255:02x}:{n & 255:02x}",
+            vendor=b"PXEClient:Arch:00000:UNDI:%06d" % n,
+        )
+        for n in range(20_000)
     )
     flood = write_frames(tmp_path / "flood", request_frames(map(bytes, invented)))
     with Asking(client, network.ris.host) as asking:
@@ -210,10 +218,18 @@ def test_rule_36_a_vlan_at_line_rate_has_others_neither_lose_nor_wait(
         asking.until(time.monotonic() + 0.5)
         time.sleep(1.0)
     took = [asking.took(number) for number in asking.asked]
+    print(
+        "XX",
+        max(took),
+        median(took),
+        {k: v for k, v in daemon.status()["counters"]["dropped"].items() if v},
+        daemon.status()["counters"]["requests"],
+    )
+    assert process.returncode == 0
     assert len(took) >= 20
     assert max(took) < float("inf"), "each of its requests is relayed"
     assert median(took) <= 0.25
-    assert process.returncode == 0, "all of the flood was sent; whether any is dropped depends on the machine"
+    assert dropped(daemon, "more-than-its-share") > 0
 
 
 @pytest.mark.parametrize("odd", [{"hlen": 16}, {"htype": 32}])
