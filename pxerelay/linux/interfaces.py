@@ -25,7 +25,7 @@ from pxerelay.linux import rtnetlink
 from pxerelay.linux.log import LOGGER, Limiter
 from pxerelay.linux.netlink import DisturbedError, Lister, messages, open_socket
 from pxerelay.linux.rtnetlink import AddressInfo, LinkInfo
-from pxerelay.policy.ports import Link
+from pxerelay.policy.links import Link
 from pxerelay.wire.mac import MAC_OCTETS
 
 EVENT_BUFFER = 1 << 20

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from pxerelay.policy.ports import Change, Link, Port
+from pxerelay.policy.links import Link
+from pxerelay.policy.ports import Change, Port
 
 _LARGEST_PACKET = 65535
 """Octets of the largest IPv4 packet (RFC 791, 3.1)."""

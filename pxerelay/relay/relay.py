@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 
+from pxerelay.policy.links import Link
 from pxerelay.policy.model import GIADDR, Config
 from pxerelay.policy.pools import ALL_UP, Standing, chosen
-from pxerelay.policy.ports import Change, Link, Port
+from pxerelay.policy.ports import Change, Port
 from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.rules import Choice
 from pxerelay.policy.servers import Pool, Target
