@@ -27,9 +27,9 @@ class Port6:
 
     `index`, `link_address` and `link_local` are None while it waits, and `waiting` says what for. Replies
     come from `link_local`, to global peers from `address`, a global address of the interface itself, if it
-    has one. `interface_id` and `remote_id` are the texts of options 18 and 37, None where they are not sent. `vrf` is
-    the VRF of the link-address, where servers are asked; `hardware` is the interface's Ethernet address,
-    empty if it has none.
+    has one. `interface_id` and `remote_id` are the texts of options 18 and 37, None where they are not sent.
+    `vrf` is the VRF of the link-address, where servers are asked; `hardware` is the interface's Ethernet
+    address, empty if it has none.
     """
 
     name: str
