@@ -21,8 +21,8 @@ TWO = "default: 2001:db8:20::10\ndhcpv6: true\ninterfaces: {vlan10: {}, vlan20: 
 VLAN10, VLAN20 = 10, 20
 
 
-def of(text: str, **flags: object) -> Address6:
-    return Address6(IPv6Address(text))._replace(**flags)
+def of(text: str, prefix: int = 64, **flags: bool) -> Address6:
+    return Address6(IPv6Address(text), prefix, **flags)
 
 
 FE80 = of("fe80::1")
@@ -72,8 +72,9 @@ def test_without_dhcpv6_no_interface_serves_it() -> None:
 
 def test_rule_110_tentative_duplicate_and_temporary_addresses_never_stand_for_an_interface() -> None:
     for flag in ("tentative", "duplicate", "temporary"):
-        assert link_address([GUA._replace(**{flag: True}), ULA]) == ULA.address
-        assert link_address([GUA._replace(**{flag: True})]) is None
+        bad = of("2001:db8:10::2", **{flag: True})
+        assert link_address([bad, ULA]) == ULA.address
+        assert link_address([bad]) is None
 
 
 def test_rule_110_deprecated_ones_and_those_of_no_link_come_last() -> None:
@@ -146,7 +147,8 @@ def test_rule_112_the_interface_id_is_the_interfaces_name_as_the_configuration_h
 def test_rule_112_texts_are_filled_in_and_cut_off() -> None:
     text = TWO.replace(
         "dhcpv6: true",
-        'dhcpv6: {interface_id: "{link_address} {interface} {hostname}", remote_id: "{hostname}", enterprise: 9}',
+        'dhcpv6: {interface_id: "{link_address} {interface} {hostname}", remote_id: "{hostname}", '
+        "enterprise: 32473}",
     )
     (first, _) = assign(build(text), DUAL, "h" * 80)
     assert first.interface_id == b"2001:db8:10::2 vlan10 ".ljust(64, b"h")
