@@ -233,7 +233,7 @@ class Daemon:
                 for port in self._relay_now.ports
             },
             "dns": {
-                name: {"addresses": list(map(str, answer.addresses)), "error": answer.error or None}
+                name: {"addresses": list(map(str, answer.both)), "error": answer.trouble or None}
                 for name, answer in self._answers.by_name.items()
             },
             "metrics": {
@@ -327,7 +327,7 @@ class Daemon:
             self._apply(self._active, answers)
 
     async def _ask_names(self, config: Config) -> ResolvedNames:
-        fresh = self._answers.renewed(await self._questioner.resolve(config.dns_names))
+        fresh = self._answers.renewed(await self._questioner.resolve_for(config))
         self._teller.tell(fresh, self._answers)
         return fresh
 
