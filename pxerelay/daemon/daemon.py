@@ -208,7 +208,7 @@ class Daemon:
                 "last_error": self._last_error,
             },
             "interfaces": stats.interfaces(relay.ports, flow6.relay.ports if flow6 else ()),
-            "dns": stats.dns(self._names.answers, ipv6=flow6 is not None),
+            "dns": stats.dns(self._names.answers),
             "metrics": {
                 "at": self._active.config.metrics,
                 "error": self._export.error,

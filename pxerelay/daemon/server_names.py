@@ -62,7 +62,7 @@ class ServerNames:
 
     async def ask(self, config: Config) -> ResolvedNames:
         """Return what the names of a configuration stand for now."""
-        fresh = self.answers.renewed(await self._client.resolve(config.dns_names))
+        fresh = self.answers.renewed(await self._client.resolve_for(config))
         self._log.tell(fresh, self.answers)
         return fresh
 

@@ -43,13 +43,10 @@ def interfaces(ports: Iterable[Port], ports6: Iterable[Port6]) -> dict[str, Any]
     return found
 
 
-def dns(answers: ResolvedNames, *, ipv6: bool) -> dict[str, Any]:
-    """Return what DNS names stand for, with their IPv6 addresses where these were asked for."""
+def dns(answers: ResolvedNames) -> dict[str, Any]:
+    """Return what DNS names stand for."""
     return {
-        name: {
-            "addresses": [*map(str, answer.addresses), *(map(str, answer.addresses6) if ipv6 else ())],
-            "error": answer.error or None,
-        }
+        name: {"addresses": list(map(str, answer.both)), "error": answer.trouble or None}
         for name, answer in answers.by_name.items()
     }
 

@@ -7,7 +7,7 @@ can't be resolved keeps the addresses it had, and its error is told until it is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
 
 from pxerelay.policy.servers import Address, NamedServer, Pool, Target
@@ -18,15 +18,26 @@ Servers = Mapping[str, Sequence[Target]]
 
 @dataclass(frozen=True)
 class ResolvedName:
-    """What a name stands for; `error` tells why the last question failed, empty if it did not.
+    """What a name stands for: the addresses of its A and, where DHCPv6 is on, of its AAAA records.
 
-    `addresses` are those of A records, `addresses6` of AAAA records. That a name has none of one family, and
-    some of the other, is no error.
+    `error` and `error6` tell why the last question for either failed, empty if it did not. That a name has
+    none of one family, and some of the other, is no error.
     """
 
     addresses: tuple[IPv4Address, ...] = ()
     error: str = ""
     addresses6: tuple[IPv6Address, ...] = ()
+    error6: str = ""
+
+    @property
+    def both(self) -> tuple[Address, ...]:
+        """The addresses of both families."""
+        return (*self.addresses, *self.addresses6)
+
+    @property
+    def trouble(self) -> str:
+        """What went wrong in either family, once if it is the same; empty if nothing did."""
+        return "; ".join(dict.fromkeys(filter(None, (self.error, self.error6))))
 
 
 @dataclass(frozen=True)
@@ -52,9 +63,9 @@ class ResolvedNames:
         return self.by_name.get(target, ResolvedName()).addresses6 if isinstance(target, str) else ()
 
     def is_known(self, name: str) -> bool:
-        """Whether a name was resolved, be it that it has no address of some family."""
+        """Whether the IPv6 addresses of a name are known, be it that there are none."""
         answer = self.by_name.get(name)
-        return answer is not None and bool(not answer.error or answer.addresses or answer.addresses6)
+        return answer is not None and bool(answer.addresses6 or not answer.trouble)
 
     def names(self, servers: Servers, address: Address) -> list[str]:
         """Return all names under `servers:` that an address goes by."""
@@ -78,4 +89,8 @@ class ResolvedNames:
         return ResolvedNames({**self.by_name, name: self._kept(name, answer)})
 
     def _kept(self, name: str, answer: ResolvedName) -> ResolvedName:
-        return ResolvedName(self.of(name), answer.error, self.of6(name)) if answer.error else answer
+        return replace(
+            answer,
+            addresses=self.of(name) if answer.error else answer.addresses,
+            addresses6=self.of6(name) if answer.error6 else answer.addresses6,
+        )
