@@ -52,10 +52,11 @@ def dhclient6(
 
     With neither `arch` nor `vendor_class` the client asks as an operating system does, yet for a boot URL.
     """
-    lines = ["send dhcp6.client-arch-type " + f"{arch};"] if arch is not None else []
+    lines = ["option dhcp6.vendor-class code 16 = string;", "also request dhcp6.bootfile-url;"]
+    if arch is not None:
+        lines.append(f"send dhcp6.client-arch-type {arch};")
     if vendor_class is not None:
         lines.append(f"send dhcp6.vendor-class {as_option(vendor_class).hex(':')};")
-    lines.append("also request dhcp6.bootfile-url;")
     settled(host, ifname)
     with tempfile.TemporaryDirectory(prefix="pxr-dhclient-") as directory:
         folder = Path(directory)
