@@ -192,7 +192,7 @@ class _Builder:
             yield InterfaceSetting(name, pxe_only is True, default, giaddr)
 
     def _host_address(self, text: str, path: Sequence[str | int]) -> IPv4Address | None:
-        if not schema.pattern_of("address").search(text):
+        if not schema.pattern_of("address4").search(text):
             return None
         address = IPv4Address(text)
         if address.is_unspecified or address.is_multicast or address.is_reserved:
@@ -208,7 +208,7 @@ class _Builder:
         value = self.data.get(key)
         found = []
         for at, item in enumerate(value if isinstance(value, List) else ()):
-            if isinstance(item, str) and schema.pattern_of("network").search(item):
+            if isinstance(item, str) and schema.pattern_of("network4").search(item):
                 network = IPv4Network(item, strict=False)
                 if str(network.network_address) != item.split("/")[0]:
                     self.fault((key, at), f"{item} has bits set past its prefix; write {network}")

@@ -112,7 +112,7 @@ class Resolver:
     def _address(self, document: Document, item: Any, path: Sequence[str | int]) -> IPv4Address | None:
         if not isinstance(item, str):
             return None
-        if not schema.pattern_of("address").search(item):
+        if not schema.pattern_of("address4").search(item):
             if path[0] != "servers":
                 self.fault(document, path, f"'{item}' is not an IPv4 address such as 10.20.0.10")
             return None

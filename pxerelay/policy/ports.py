@@ -12,10 +12,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
+from typing import NamedTuple
 
 from pxerelay.policy.model import LOOPBACK, Config, InterfaceSetting
 from pxerelay.wire.agentinfo import AgentInfo, info_for
+
+
+class Address6(NamedTuple):
+    """An IPv6 address of an interface, with the bits of its prefix, as the kernel tells of it (RFC 4862).
+
+    It is `tentative` while duplicate address detection runs, `duplicate` if that failed. A `deprecated` or
+    `temporary` (RFC 8981) one is passed over where there is another; `static` is one of unlimited lifetime,
+    so not from a router's advertisement.
+    """
+
+    address: IPv6Address
+    prefix: int = 64
+    tentative: bool = False
+    duplicate: bool = False
+    deprecated: bool = False
+    temporary: bool = False
+    static: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +44,8 @@ class Link:
     `narrow` are those of them that may not: their scope is less than global (rtnetlink(7)). `vrf` is the
     index of the VRF device that it is enslaved to, its own index if it is such a device, and 0 in the
     default VRF. `hardware` is its Ethernet address; it is empty where frames are no Ethernet frames.
-    `altnames` are further names, `subnets` the networks that its addresses are in.
+    `altnames` are further names, `subnets` the networks that its addresses are in. `addresses6` are its IPv6
+    addresses, link-local ones too, where anybody asked for them; `has_ipv6` is False where IPv6 is disabled.
     """
 
     index: int
@@ -40,6 +59,8 @@ class Link:
     altnames: tuple[str, ...] = ()
     loopback: bool = False
     subnets: tuple[IPv4Network, ...] = ()
+    addresses6: tuple[Address6, ...] = ()
+    has_ipv6: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
-from pxerelay.policy.servers import NamedServer, Pool, Target
+from pxerelay.policy.servers import Address, NamedServer, Pool, Target
 
 Servers = Mapping[str, Sequence[Target]]
 """What is behind each name, as in `model.Config.servers`."""
@@ -18,10 +18,15 @@ Servers = Mapping[str, Sequence[Target]]
 
 @dataclass(frozen=True)
 class ResolvedName:
-    """What a name stands for; `error` tells why the last question failed, empty if it did not."""
+    """What a name stands for; `error` tells why the last question failed, empty if it did not.
+
+    `addresses` are those of A records, `addresses6` of AAAA records. That a name has none of one family, and
+    some of the other, is no error.
+    """
 
     addresses: tuple[IPv4Address, ...] = ()
     error: str = ""
+    addresses6: tuple[IPv6Address, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -31,20 +36,31 @@ class ResolvedNames:
     by_name: Mapping[str, ResolvedName] = field(default_factory=dict)
 
     def of(self, target: Target) -> tuple[IPv4Address, ...]:
-        """Return the addresses of a target, of a pool all; none for a name that was never resolved."""
+        """Return the IPv4 addresses of a target, of a pool all; none for a name that was never resolved."""
         if isinstance(target, IPv4Address):
             return (target,)
         if isinstance(target, Pool):
             return tuple(dict.fromkeys(address for host in target.hosts for address in self.of(host)))
-        return self.by_name.get(target, ResolvedName()).addresses
+        return self.by_name.get(target, ResolvedName()).addresses if isinstance(target, str) else ()
 
-    def names(self, servers: Servers, address: IPv4Address) -> list[str]:
+    def of6(self, target: Target) -> tuple[IPv6Address, ...]:
+        """Return the IPv6 addresses of a target, of a pool all; none for a name that was never resolved."""
+        if isinstance(target, IPv6Address):
+            return (target,)
+        if isinstance(target, Pool):
+            return tuple(dict.fromkeys(address for host in target.hosts for address in self.of6(host)))
+        return self.by_name.get(target, ResolvedName()).addresses6 if isinstance(target, str) else ()
+
+    def names(self, servers: Servers, address: Address) -> list[str]:
         """Return all names under `servers:` that an address goes by."""
+        addresses = self.of if isinstance(address, IPv4Address) else self.of6
         return [
-            name for name, targets in servers.items() if any(address in self.of(target) for target in targets)
+            name
+            for name, targets in servers.items()
+            if any(address in addresses(target) for target in targets)
         ]
 
-    def named(self, servers: Servers, address: IPv4Address) -> NamedServer:
+    def named(self, servers: Servers, address: Address) -> NamedServer:
         """Return an address with the first of these names."""
         return NamedServer(next(iter(self.names(servers, address)), ""), str(address))
 
@@ -57,4 +73,4 @@ class ResolvedNames:
         return ResolvedNames({**self.by_name, name: self._kept(name, answer)})
 
     def _kept(self, name: str, answer: ResolvedName) -> ResolvedName:
-        return ResolvedName(self.of(name), answer.error) if answer.error else answer
+        return ResolvedName(self.of(name), answer.error, self.of6(name)) if answer.error else answer

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
-Host = IPv4Address | str
+Address = IPv4Address | IPv6Address
+"""A server's address; its family is that of the requests that it gets."""
+
+Host = Address | str
 """A server as the configuration names it: an address or a DNS name."""
 
 

@@ -38,8 +38,8 @@ daemon.healthcheck daemon.hearing daemon.loader daemon.loader_process daemon.own
 daemon.prober daemon.slots daemon.stats daemon.stream daemon.survey daemon.trace_stream
 daemon.traffic daemon.warnings
 linux linux.acceptor linux.burst_meter linux.clock linux.control_client linux.fields linux.inbox
-linux.interfaces linux.journal linux.lean linux.listener linux.localsocket linux.log linux.memory linux.mmsg
-linux.names
+linux.interfaces linux.journal linux.lean linux.link_table linux.listener linux.localsocket linux.log
+linux.memory linux.mmsg linux.names
 linux.netlink linux.notify linux.outbox linux.peers linux.rtnetlink linux.sockets linux.streams linux.tasks
 linux.vrfs linux.ways
 policy policy.days policy.mac_table policy.model policy.pools policy.ports policy.resolved
