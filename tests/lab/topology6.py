@@ -73,8 +73,8 @@ class Network6:
 class Radvd(Server):
     """Debian's radvd on a router: tells clients of a link that there is DHCPv6, and by whom they leave.
 
-    `managed` is the flag M (RFC 4861, 4.2): addresses by DHCPv6; `other` is O: all else by DHCPv6. No prefix
-    is for addresses that clients make themselves.
+    `managed` is the flag M (RFC 4861, 4.2): addresses by DHCPv6; `other` is O: all else by DHCPv6. Clients
+    make addresses of their own where there is no M.
     """
 
     kind = "radvd"
@@ -91,7 +91,7 @@ class Radvd(Server):
         flags = f"AdvManagedFlag {_on(self.managed)}; AdvOtherConfigFlag {_on(self.other)};"
         text = "".join(
             f"interface {interface} {{ AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 5; {flags}\n"
-            f"  prefix {subnet} {{ AdvOnLink on; AdvAutonomous off; }}; }};\n"
+            f"  prefix {subnet} {{ AdvOnLink on; AdvAutonomous {_on(not self.managed)}; }}; }};\n"
             for interface, subnet in self.links.items()
         )
         self.path("conf").write_text(text)
