@@ -27,7 +27,6 @@ from pxerelay.daemon.loader_process import LoadError, Loading
 from pxerelay.daemon.port_log import PortLog
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux import clock, memory, names, notify, sockets
-from pxerelay.linux.clock import Alarm
 from pxerelay.linux.interfaces import Changes, watch
 from pxerelay.linux.listener import Listener
 from pxerelay.linux.localsocket import TakenError
@@ -35,8 +34,9 @@ from pxerelay.linux.log import LOGGER
 from pxerelay.linux.tasks import end
 from pxerelay.linux.vrfs import VrfSockets
 from pxerelay.linux.ways import Ways
+from pxerelay.policy.links import Link
 from pxerelay.policy.model import Config
-from pxerelay.policy.ports import Change, Link, PortTable, vrfs_to_hear
+from pxerelay.policy.ports import Change, PortTable, vrfs_to_hear
 from pxerelay.policy.resolved import ResolvedName, ResolvedNames
 from pxerelay.relay.account import Narrator
 from pxerelay.relay.askers import Askers
@@ -73,7 +73,7 @@ class Daemon:
         self._askers = Askers()
         self._last_error: str | None = None
         self._last_reload_at: datetime | None = None  # there was none since the start
-        self._alarm = Alarm(self._follow_clock)
+        self._alarm = clock.Alarm(self._follow_clock)
         self._answers = ResolvedNames()
         self._has_names = asyncio.Event()
         self._naming: asyncio.Task[None]

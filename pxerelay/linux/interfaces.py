@@ -26,7 +26,8 @@ from pxerelay.linux.link_table import Entry, LinkTable
 from pxerelay.linux.log import LOGGER, Limiter
 from pxerelay.linux.netlink import SOL_NETLINK, DisturbedError, Lister, messages, open_socket, request
 from pxerelay.linux.rtnetlink import AddressInfo
-from pxerelay.policy.ports import Address6, Link
+from pxerelay.policy.addresses6 import Address6
+from pxerelay.policy.links import Link
 
 EVENT_BUFFER = 1 << 20
 """Octets of events that may wait, within net.core.rmem_max: some hundred of them."""

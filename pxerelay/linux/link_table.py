@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from pxerelay.linux import rtnetlink
 from pxerelay.linux.rtnetlink import AddressInfo, LinkInfo
-from pxerelay.policy.ports import Address6, Link
+from pxerelay.policy.addresses6 import Address6
+from pxerelay.policy.links import Link
 from pxerelay.wire.mac import MAC_OCTETS
 
 _UP = rtnetlink.UP | rtnetlink.LOWER_UP

@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from socket import AF_INET, AF_INET6
 from typing import NamedTuple
 
-from pxerelay.policy.ports import Address6
+from pxerelay.policy.addresses6 import Address6
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22

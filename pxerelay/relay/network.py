@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Network, IPv6Network
 
-from pxerelay.policy.ports import Change, Link, Port
+from pxerelay.policy.links import Link
+from pxerelay.policy.ports import Change, Port
 
 _LARGEST_PACKET = 65535
 """Octets of the largest IPv4 packet (RFC 791, 3.1)."""
@@ -143,3 +145,21 @@ class Network:
 
 def _bounds_packets(link: Link) -> bool:
     return link.up and bool(link.addresses) and not link.addresses[0].is_loopback
+
+
+Masks = tuple[tuple[int, int], ...]
+"""Networks as numbers: what of an address counts, and what that must be."""
+
+
+def masks(networks: Sequence[IPv4Network] | Sequence[IPv6Network]) -> Masks:
+    """Return networks of one family as numbers."""
+    return tuple((int(network.netmask), int(network.network_address)) for network in networks)
+
+
+def within(address: bytes, networks: Masks) -> bool:
+    """Whether an address lies in one of some networks of its family."""
+    number = int.from_bytes(address, "big")
+    for mask, network in networks:  # noqa: SIM110  # twice as fast as `any`, and asked for each new router
+        if number & mask == network:
+            return True
+    return False

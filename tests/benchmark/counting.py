@@ -17,7 +17,8 @@ from textwrap import dedent
 from pxerelay.config import config, document
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux import sockets
-from pxerelay.policy.ports import Link, assign
+from pxerelay.policy.links import Link
+from pxerelay.policy.ports import assign
 from pxerelay.relay.counters import Counters
 from pxerelay.relay.decision import ToServers
 from pxerelay.relay.relay import Relay

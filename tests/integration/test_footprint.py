@@ -44,7 +44,8 @@ linux.netlink linux.notify linux.outbox linux.peers linux.rtnetlink linux.socket
 linux.vrfs linux.ways
 policy policy.days policy.mac_table policy.model policy.pools policy.ports policy.resolved
 policy.rules policy.servers policy.sticky policy.ways
-relay relay.account relay.askers relay.client_groups relay.counters relay.decision relay.fair_share
+relay relay.account relay.askers relay.choosing relay.client_groups relay.counters relay.decision
+relay.fair_share
 relay.fast_path relay.health relay.ledger relay.network relay.outcome relay.pipeline relay.questions
 relay.rate_limit relay.relay relay.survey_request relay.trace relay.transactions relay.unknown relay.words
 wire wire.agentinfo wire.arch wire.batch wire.bootserver wire.client wire.facts wire.frames wire.globs

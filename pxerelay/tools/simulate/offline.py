@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 from itertools import chain
 
+from pxerelay.policy.links import Link
 from pxerelay.policy.model import Config
-from pxerelay.policy.ports import Link, Port, assign
+from pxerelay.policy.ports import Port, assign
 from pxerelay.policy.resolved import ResolvedName, ResolvedNames
 from pxerelay.policy.servers import NamedServer
 from pxerelay.relay.relay import Relay
