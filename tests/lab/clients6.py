@@ -25,7 +25,7 @@ exit 0
 """
 """What a client calls in the place of its script: writes down what it was told, and does nothing."""
 
-SECONDS = 15.0
+SECONDS = 30.0
 
 
 @dataclass(frozen=True)

@@ -148,14 +148,6 @@ class Kea6(DhcpServer6):
                 }
                 for number, pool in enumerate(self.pools, 1)
             ],
-            "client-classes": [
-                {
-                    "name": f"arch{arch}",
-                    "test": f"option[61].hex == 0x{arch:04x}",
-                    "option-data": [_boot(url)],
-                }
-                for arch, url in self.boot_urls.items()
-            ],
             "loggers": [
                 {
                     "name": "kea-dhcp6",
@@ -165,6 +157,15 @@ class Kea6(DhcpServer6):
                 }
             ],
         }
+        if self.boot_urls:
+            serving["client-classes"] = [
+                {
+                    "name": f"arch{arch}",
+                    "test": f"option[61].hex == 0x{arch:04x}",
+                    "option-data": [_boot(url)],
+                }
+                for arch, url in self.boot_urls.items()
+            ]
         if self.boot_url:
             serving["option-data"] = [_boot(self.boot_url)]
         for line in self.extra:

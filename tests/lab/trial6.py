@@ -51,7 +51,7 @@ class Outcome6:
         return BOOT_URLS[self.wanted] if self.wanted else "nothing"
 
 
-def boot6(network: Network6, clients: Sequence[Client], seconds: float = 15.0) -> list[Outcome6]:
+def boot6(network: Network6, clients: Sequence[Client], seconds: float = 30.0) -> list[Outcome6]:
     """Let the clients ask, all at once, and tell what each got; those for nobody give up after 5 seconds."""
     before = {server.address: len(server.log) for server in network.servers}
 
