@@ -28,6 +28,10 @@ class AnyPort(Protocol):
         """The entry that means it."""
 
     @property
+    def index(self) -> int | None:
+        """The index of its interface, None while it waits."""
+
+    @property
     def waiting(self) -> str:
         """What it waits for; empty if for nothing."""
 

@@ -51,6 +51,11 @@ class ResolvedNames:
             return tuple(dict.fromkeys(address for host in target.hosts for address in self.of6(host)))
         return self.by_name.get(target, ResolvedName()).addresses6 if isinstance(target, str) else ()
 
+    def is_known(self, name: str) -> bool:
+        """Whether a name was resolved, be it that it has no address of some family."""
+        answer = self.by_name.get(name)
+        return answer is not None and bool(not answer.error or answer.addresses or answer.addresses6)
+
     def names(self, servers: Servers, address: Address) -> list[str]:
         """Return all names under `servers:` that an address goes by."""
         addresses = self.of if isinstance(address, IPv4Address) else self.of6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from pxerelay.wire import packet6
 from pxerelay.wire.facts6 import Facts6
 
 _NO_MAC = bytes(6)
@@ -45,10 +46,9 @@ class Client6:
     def claimed(self) -> None:
         """A client of another kind of hardware claims no Ethernet address here."""
 
-    @property
-    def vendor_classes(self) -> tuple[bytes, ...]:
-        """The strings of option 16."""
-        return self.facts.vendor_classes
+    def says_class(self, prefix: bytes) -> bool:
+        """Whether one of the strings of option 16 begins with some octets."""
+        return any(one.startswith(prefix) for one in self.facts.vendor_classes)
 
     @property
     def architectures(self) -> tuple[int, ...]:
@@ -61,11 +61,20 @@ class Client6:
         return self.facts.boots
 
     @property
-    def octets(self) -> bytes:
+    def client_octets(self) -> bytes:
         """What tells it from others: its MAC, else its DUID, else its address (rule 125)."""
         return self.chaddr or self.facts.duid or self.peer
 
     @property
-    def key(self) -> bytes:
+    def client_key(self) -> bytes:
         """What tables have it by: octets, of a MAC these, for others something longer (rule 35)."""
         return self.chaddr or _NO_MAC + (b"\1" + self.facts.duid if self.facts.duid else b"\2" + self.peer)
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether its message looks for servers: a SOLICIT, or an INFORMATION-REQUEST."""
+        return self.facts.kind in (packet6.SOLICIT, packet6.INFORMATION_REQUEST)
+
+    @property
+    def named_server(self) -> None:
+        """Servers are named by their DUIDs, which tell no address."""

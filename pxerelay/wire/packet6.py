@@ -166,6 +166,11 @@ def header_size(kind: int) -> int:
     return RELAY_HEADER_SIZE if is_relayed(kind) else HEADER_SIZE
 
 
+def is_multicast(address: bytes) -> bool:
+    """Whether 16 octets are the address of a group, ff00::/8 (RFC 4291, 2.7)."""
+    return address[0] == 0xFF
+
+
 def is_link_local(address: bytes) -> bool:
     """Whether 16 octets are a link-local address, fe80::/10 (RFC 4291, 2.5.6)."""
     return address[0] == 0xFE and address[1] & 0xC0 == 0x80
@@ -182,4 +187,4 @@ def is_one_host(address: bytes) -> bool:
 
     Unspecified, loopback, multicast and IPv4-mapped addresses are none (RFC 4291, 2.5 and 2.7).
     """
-    return not (address[0] == 0xFF or address in (UNSET, _LOOPBACK) or address.startswith(_V4_MAPPED))
+    return not (is_multicast(address) or address in (UNSET, _LOOPBACK) or address.startswith(_V4_MAPPED))

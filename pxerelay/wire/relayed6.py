@@ -70,8 +70,13 @@ def source_port(port: int) -> bytes:
     return option(RELAY_SOURCE_PORT, _PORT.pack(port))
 
 
-def header(hops: int, link_address: bytes, peer_address: bytes, options: bytes, size: int) -> bytes:
-    """Return all that stands in front of a message of `size` octets in a RELAY-FORW."""
+def header(hops: int, link_address: bytes, peer_address: bytes, options: bytes, size: int) -> bytes | None:
+    """Return all that stands in front of a message of `size` octets in a RELAY-FORW.
+
+    None if the whole would be no UDP datagram any more.
+    """
+    if _HEADER.size + len(options) + OPTION_HEADER.size + size > packet6.LONGEST_PAYLOAD:
+        return None
     head = _HEADER.pack(packet6.RELAY_FORW, hops, link_address, peer_address)
     return head + options + OPTION_HEADER.pack(RELAY_MESSAGE, size)
 
