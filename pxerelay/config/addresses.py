@@ -32,8 +32,8 @@ def not_one(text: str) -> str:
     return f"'{text}' is not an {example}{schema.remedy(text)}"
 
 
-def why_no_server(address: Address) -> str:
-    """Tell why requests can't go to an address, and what would be right; empty if they can."""
+def why_no_server(text: str, address: Address) -> str:
+    """Tell why requests can't go to an address, spelled so, and what would be right; empty if they can."""
     if can_be_server(address):
         return ""
     why = "write the unicast address of one"
@@ -46,7 +46,7 @@ def why_no_server(address: Address) -> str:
             why = f"it stands for an IPv4 address; write {mapped}"
         else:
             why = "write a global one (2000::/3) or a unique local one (fc00::/7)"
-    return f"{address} can't be a server; {why}"
+    return f"{text} can't be a server; {why}"
 
 
 def _ipv4_in(address: IPv6Address) -> IPv4Address | None:

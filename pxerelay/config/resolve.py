@@ -120,7 +120,7 @@ class Resolver:
             if path[0] != "servers":
                 self.fault(document, path, addresses.not_one(item))
             return None
-        why = addresses.why_no_server(address)
+        why = addresses.why_no_server(item, address)
         if why:
             self.fault(document, path, why)
             return None

@@ -192,7 +192,7 @@ def _split_address(value: Any) -> str:
 _AROUND_ADDRESS = (
     (re.compile(r"%[^%]*\Z"), "without the zone"),
     (re.compile(r"^\[|\](:[0-9]*)?\Z"), "without brackets, and without a port"),
-    (re.compile(r"/[0-9]{1,3}\Z"), "without the prefix length"),
+    (re.compile(r"/(12[0-8]|1[01][0-9]|[1-9]?[0-9])\Z"), "without the prefix length"),
 )
 """What people write around IPv6 addresses elsewhere, and how to do without."""
 
