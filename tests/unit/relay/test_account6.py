@@ -56,7 +56,8 @@ def account(arrival: Arrival6, text: str = STANDARD6) -> Account6:
         ),
         (
             heard(plain()),
-            f"02:00:00:00:00:01 on vlan10: SOLICIT (not booting from the network; {FRAMED}), the default says ris; sent to dhcp 2001:db8:20::2 with link-address 2001:db8:10::1 "
+            f"02:00:00:00:00:01 on vlan10: SOLICIT (not booting from the network; {FRAMED}), the "
+            "default says ris; sent to dhcp 2001:db8:20::2 with link-address 2001:db8:10::1 "
             "(pxe_only: this client reaches the DHCP servers alone)",
         ),
         (
@@ -67,7 +68,8 @@ def account(arrival: Arrival6, text: str = STANDARD6) -> Account6:
         ),
         (
             heard(release()),
-            f"02:00:00:00:00:01 on vlan10: RELEASE (it does not say whether it boots; {FRAMED}), the default says ris; sent to ris 2001:db8:20::10, dhcp 2001:db8:20::2 with link-address "
+            f"02:00:00:00:00:01 on vlan10: RELEASE (it does not say whether it boots; {FRAMED}), the "
+            "default says ris; sent to ris 2001:db8:20::10, dhcp 2001:db8:20::2 with link-address "
             "2001:db8:10::1 (to all that it may have asked)",
         ),
         (
@@ -78,8 +80,8 @@ def account(arrival: Arrival6, text: str = STANDARD6) -> Account6:
         ),
         (
             routed(relayed(boot(), peer="fe80::1")),
-            f"{DUID_LL} on vlan10 from 2001:db8:30::1: SOLICIT (PXEClient, x64 UEFI; MAC unknown), the default "
-            "says ris; sent to ris 2001:db8:20::10 with link-address ::",
+            f"{DUID_LL} on vlan10 from 2001:db8:30::1: SOLICIT (PXEClient, x64 UEFI; MAC unknown), the "
+            "default says ris; sent to ris 2001:db8:20::10 with link-address ::",
         ),
         (
             heard(boot(), mac=bytes.fromhex("deadbeef0001")),
