@@ -5,14 +5,50 @@ Addresses are texts, times that have passed are seconds ago, times that took are
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pxerelay.policy.ports import Port
+from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.relay.counters import Counters
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.transactions import BOUNDS, Followed, Record, Transactions
 from pxerelay.wire.mac import format_mac
+
+if TYPE_CHECKING:
+    from pxerelay.policy.ports6 import Port6
+
+
+def interfaces(ports: Iterable[Port], ports6: Iterable[Port6]) -> dict[str, Any]:
+    """Return by name what client interfaces are in DHCPv4, and under `ipv6` what in DHCPv6.
+
+    One that is for DHCPv6 alone is `off` in the other.
+    """
+    found: dict[str, Any] = {
+        port.name: {
+            "state": port.state,
+            "giaddr": str(port.giaddr) if port.giaddr else None,
+            "waiting": port.waiting or None,
+        }
+        for port in ports
+    }
+    for port6 in ports6:
+        found.setdefault(port6.name, {"state": "off", "giaddr": None, "waiting": None})["ipv6"] = {
+            "state": port6.state,
+            "link_address": str(port6.link_address) if port6.link_address else None,
+            "link_local": str(port6.link_local) if port6.link_local else None,
+            "waiting": port6.waiting or None,
+        }
+    return found
+
+
+def dns(answers: ResolvedNames) -> dict[str, Any]:
+    """Return what DNS names stand for."""
+    return {
+        name: {"addresses": list(map(str, answer.both)), "error": answer.trouble or None}
+        for name, answer in answers.by_name.items()
+    }
 
 
 def traffic(relay: Relay, counters: Counters) -> dict[str, Any]:

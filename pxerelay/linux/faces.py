@@ -14,6 +14,7 @@ want of room, nothing is known of whom those are that have none.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import socket
 import struct
@@ -195,9 +196,10 @@ class Faces:
 def _open() -> socket.socket:
     """Return the packet socket; OSError EPERM without CAP_NET_RAW.
 
-    It is bound only once it has its filter, so that it never has a frame which that would not pass.
+    It hears all interfaces from the first moment. What it has before it has its filter is thrown away.
     """
-    sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, 0)
+    kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
+    sock = socket.socket(socket.AF_PACKET, kind, socket.htons(_ETHERTYPE_IPV6))
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, sockets.SO_TIMESTAMPNS, 1)
@@ -206,7 +208,9 @@ def _open() -> socket.socket:
         kept = ctypes.create_string_buffer(program, len(program))
         pointer = struct.pack("@HP", len(program) // _INSTRUCTION.size, ctypes.addressof(kept))
         sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, pointer)
-        sock.bind(("", _ETHERTYPE_IPV6))
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                sock.recv(1)
     except OSError:
         sock.close()
         raise

@@ -192,7 +192,7 @@ class AnyReply(Protocol):
 class LinkOutbox:
     """Collects replies for a packet socket (`sockets.open_link`)."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket | None = None) -> None:
         self._socket = sock
         self._arena = mmsg.Buffer(_ARENA)
         self._names = mmsg.Buffer(_FRAMES * _LINK_NAME.size)
@@ -213,6 +213,11 @@ class LinkOutbox:
         self._number = 0
         self._failures: list[Failure] = []
         self._packets: list[tuple[Reply, Framing, int]] = []
+
+    def use(self, sock: socket.socket | None) -> None:
+        """Send by another socket from now on; without one nothing is sent."""
+        self.discard()
+        self._socket = sock
 
     def put(self, replies: Sequence[Reply], framing: Framing, index: int) -> None:
         """Add replies that leave by an interface, given by its index."""
@@ -298,8 +303,8 @@ class LinkOutbox:
 
     def _send(self) -> None:
         """Send what waits; a frame that the kernel refuses does not hold up those behind it."""
-        total, done = len(self._waiting), 0
-        descriptor = self._socket.fileno()
+        total, done = len(self._waiting) if self._socket else 0, 0
+        descriptor = self._socket.fileno() if self._socket else -1
         while done < total:
             headers = self._headers.address + done * mmsg.MMSGHDR.size
             try:

@@ -103,7 +103,7 @@ _OF_NEIGHBOURS = frozenset({_NDA_DST})
 _WITHOUT_STATISTICS = _ATTRIBUTE.pack(8, _IFLA_EXT_MASK) + _NUMBER.pack(1 << 3)
 """Has the kernel leave out counters (RTEXT_FILTER_SKIP_STATS, linux/rtnetlink.h)."""
 
-_BITS = 32
+_BITS, _BITS6 = 32, 128
 
 
 class LinkInfo(NamedTuple):
@@ -143,6 +143,8 @@ class AddressInfo(NamedTuple):
 
 class RouteInfo(NamedTuple):
     """A route: its kind, the interface that it leaves by, the router, if any, and our address on it.
+
+    Of IPv6 neither address is read.
 
     `mtu` is the largest packet that it is known to carry, 0 if that is the interface's.
     """
@@ -186,14 +188,19 @@ def ask_neighbours() -> bytes:
 
 
 def ask_route(
-    destination: IPv4Address, source: IPv4Address | None = None, *, arriving_on: int = 0, by: int = 0
+    destination: IPv4Address | IPv6Address,
+    source: IPv4Address | None = None,
+    *,
+    arriving_on: int = 0,
+    by: int = 0,
 ) -> bytes:
     """Return the body that asks which way a packet goes.
 
     From an address of ours, or of one that it comes from by the interface `arriving_on`; `by` is the index
     of a VRF, or of an interface that it is to leave by.
     """
-    body = _ROUTE.pack(AF_INET, _BITS, _BITS if source else 0, 0, 0, 0, 0, 0, 0)
+    family, bits = (AF_INET, _BITS) if destination.version == 4 else (AF_INET6, _BITS6)
+    body = _ROUTE.pack(family, bits, bits if source else 0, 0, 0, 0, 0, 0, 0)
     body += _attribute(_RTA_DST, destination.packed)
     if source:
         body += _attribute(_RTA_SRC, source.packed)

@@ -65,8 +65,10 @@ def drops(sock: socket.socket) -> int:
 class Checksums:
     """The kernel's count of wrong ones, kept open: it is asked for when much goes wrong."""
 
+    path = "/proc/thread-self/net/snmp"
+
     def __init__(self) -> None:
-        self._file = Path("/proc/thread-self/net/snmp").open("rb", buffering=0)  # noqa: SIM115  # see close
+        self._file = Path(self.path).open("rb", buffering=0)  # noqa: SIM115  # see close
 
     def close(self) -> None:
         """Close the file."""
@@ -75,7 +77,10 @@ class Checksums:
     def bad(self) -> int:
         """Return how many UDP datagrams with a wrong one came to this network namespace (RFC 4113)."""
         self._file.seek(0)
-        rows = [line.split() for line in self._file.read().splitlines() if line.startswith(b"Udp:")]
+        return self._of(self._file.read().splitlines())
+
+    def _of(self, lines: list[bytes]) -> int:
+        rows = [line.split() for line in lines if line.startswith(b"Udp:")]
         return int(dict(zip(*rows, strict=True))[b"InCsumErrors"]) if len(rows) == 2 else 0
 
 

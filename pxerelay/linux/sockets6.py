@@ -39,6 +39,16 @@ def packet_info(source: bytes, index: int = 0) -> bytes:
     return _PKTINFO.pack(source, index)
 
 
+class Checksums6(sockets.Checksums):
+    """As `Checksums`, of UDP over IPv6."""
+
+    path = "/proc/thread-self/net/snmp6"
+
+    def _of(self, lines: list[bytes]) -> int:
+        counts = dict(line.split(maxsplit=1) for line in lines)
+        return int(counts.get(b"Udp6InCsumErrors", 0))
+
+
 def open_udp() -> socket.socket:
     """Return a UDP socket on port 547 of every IPv6 address that tells each datagram's interface.
 

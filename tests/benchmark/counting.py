@@ -19,8 +19,7 @@ from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux import sockets
 from pxerelay.policy.links import Link
 from pxerelay.policy.ports import assign
-from pxerelay.relay.counters import Counters
-from pxerelay.relay.decision import ToServers
+from pxerelay.relay.counters import Counters, Sent
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.transactions import Transactions
 from pxerelay.wire import packet
@@ -54,7 +53,7 @@ class _Deaf(Transactions):
 class _Blind(Counters):
     """Counts nothing."""
 
-    def add_requests(self, index: int, decision: ToServers, count: int) -> None:
+    def add_requests(self, index: int, decision: Sent, count: int) -> None:
         pass
 
     def add_replies(self, index: int, source: bytes, count: int) -> None:
