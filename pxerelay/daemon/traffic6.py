@@ -34,6 +34,9 @@ _TURN = 0.005
 
 _RELAY_REPL = bytes([RELAY_REPL])
 
+_FAMILY = "6"
+"""What log lines about DHCPv6 are found by."""
+
 _CROWD = 16
 """Datagrams read in one go above which the socket's count of overflows is read."""
 
@@ -227,9 +230,8 @@ class Traffic6:
         def about() -> Fields:
             mac = format_mac(arrival.mac) if arrival.mac else ""
             servers = (sender,) if arrival.message[:1] == _RELAY_REPL else ()
-            return Fields(
-                mac, interface, servers, reason=reason.value, family="6", peer="" if servers else sender
-            )
+            peer = "" if servers else sender
+            return Fields(mac, interface, servers, reason=reason.value, family=_FAMILY, peer=peer)
 
         self._warnings.warn(
             reason, f"dropped a message from {sender} on {interface}: {MEANING6[reason]}", about
@@ -238,8 +240,8 @@ class Traffic6:
     def _tell(self, narrator: Narrator6, outcome: Outcome6, failures: Sequence[str]) -> None:
         """Log what became of a message."""
         arrival, decision, facts = outcome
-        name = self._name(arrival.interface)
-        account = narrator.account(arrival, facts or Facts6(arrival.message), name, decision)
+        facts = facts or Facts6(arrival.message)
+        account = narrator.account(arrival, facts, self._name(arrival.interface), decision)
         but = "".join(f"; BUT {failure}" for failure in failures)
         LOGGER.debug("%s%s", narrator.text(account), but, extra=_fields_of(account).extra)
 
@@ -250,14 +252,7 @@ class Traffic6:
 def _fields_of(account: Account6) -> Fields:
     """Return what a log line about a message is found by."""
     servers = (account.server,) if account.server else account.servers
-    spellings = (text for server in servers for text in (server.name, server.address) if text)
-    return Fields(
-        account.mac,
-        account.out or account.interface,
-        tuple(dict.fromkeys(spellings)),
-        account.rule,
-        account.dropped,
-        "6",
-        account.duid,
-        account.peer,
-    )
+    spellings = dict.fromkeys(text for server in servers for text in (server.name, server.address) if text)
+    duid = account.duid.rpartition(" ")[2]
+    about = account.mac, account.out or account.interface, tuple(spellings), account.rule, account.dropped
+    return Fields(*about, _FAMILY, duid, account.peer)

@@ -13,8 +13,8 @@ class Fields(NamedTuple):
     """Whom and what a log line is about, as far as that is known.
 
     `servers` has names and addresses, each of which finds the line. `rule` is the rule, class or default
-    that chose, as the file spells it, and `reason` the name of a drop's reason (`relay.Drop`). Lines on
-    DHCPv6 have `family` 6, and a client's identifier and address as well.
+    that chose, as the file spells it, and `reason` the name of a drop's reason (`relay.Drop`). `family` is 6
+    for DHCPv6, where a client has a `duid` and an address (`peer`) too.
     """
 
     mac: str = ""
