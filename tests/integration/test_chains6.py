@@ -108,7 +108,6 @@ def test_a_client_behind_a_router_boots_from_its_own_server(
     assert lease, daemon.log
     assert lease.boot_url == URL
     assert IPv6Address(lease.address) in LAN
-    assert "rule 02:80:64" in daemon.log
 
 
 def test_a_router_that_is_not_named_may_not_relay_to_us(
@@ -133,7 +132,7 @@ def test_rule_130_a_switch_with_rfc_6221_relays_on_a_trusted_interface(
     forward = dhcp6.relayed(dhcp6.RELAY_FORW, solicit, (dhcp6.INTERFACE_ID, b"port7"), peer=station6.address)
     with altiris(network6, Kea6, IPv6Network("2001:db8:10:10::/64")):
         station6.send(forward, ports=(547, 547))
-        (answer,) = station6.datagrams(5.0, stop_after=1)
+        answer = station6.answer()
     assert (answer.port, answer.destination) == (547, station6.address)
     outer = dhcp6.read_relayed(answer.payload)
     assert (outer.kind, outer.hops, outer.link, outer.peer) == (

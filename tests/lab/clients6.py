@@ -50,9 +50,11 @@ def dhclient6(
 ) -> Lease6 | None:
     """Ask for a lease and return it, or None if there was none within the time; the DUID is made of the MAC.
 
-    With neither `arch` nor `vendor_class` the client asks as an operating system does, yet for a boot URL.
+    With neither `arch` nor `vendor_class` the client asks as an operating system does, for no boot URL.
     """
-    lines = ["option dhcp6.vendor-class code 16 = string;", "also request dhcp6.bootfile-url;"]
+    lines = ["option dhcp6.vendor-class code 16 = string;"]
+    if arch is not None or vendor_class is not None:
+        lines.append("also request dhcp6.bootfile-url;")
     if arch is not None:
         lines.append(f"send dhcp6.client-arch-type {arch};")
     if vendor_class is not None:

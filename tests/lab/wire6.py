@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from collections.abc import Iterator
 from ipaddress import IPv6Address
 
-from tests.lab.frames import Checksum
+from tests.lab.frames import Checksum, Datagram
 from tests.lab.frames6 import ALL_AGENTS, Joiner6, frames6, link_local
 from tests.lab.network import Host, LabError
 from tests.lab.wire import Station, inside
@@ -62,6 +63,20 @@ class Station6(Station):
             hop_limit=hop_limit,
         ):
             self._put(frame[:12] + tag + frame[12:])
+
+    def answers(self, seconds: float = 5.0) -> Iterator[Datagram]:
+        """Yield what arrives for a client's port or a relay agent's own address within the time."""
+        for frame in self.arriving(seconds):
+            datagram = self._joiner.take(*frame)
+            if datagram and (datagram.port == 546 or datagram.destination == self.address):
+                yield datagram
+
+    def answer(self, seconds: float = 5.0) -> Datagram:
+        """Return the first such datagram; LabError if none comes."""
+        found = next(self.answers(seconds), None)
+        if found is None:
+            raise LabError(f"no answer within {seconds} s")
+        return found
 
 
 class FakeServer6:
