@@ -16,10 +16,12 @@ from pxerelay.linux.faces import Faces
 from pxerelay.linux.groups import Groups
 from pxerelay.linux.listener import Taken
 from pxerelay.policy.links import Link
-from pxerelay.policy.ports6 import Change6, Port6, PortTable6, vrfs_to_hear
+from pxerelay.policy.ports6 import Change6, PortTable6, vrfs_to_hear
 from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.ways import WayTo
+from pxerelay.relay.account6 import Narrator6
 from pxerelay.relay.relay6 import Relay6
+from pxerelay.relay.words6 import port_text
 from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS, SERVER_PORT
 
 Built6 = tuple[PortTable6, Relay6]
@@ -36,7 +38,7 @@ class Flow6(Flow):
 
     def __init__(self, again: Callable[[], object], way_to: WayTo) -> None:
         super().__init__(again)
-        self._log = PortLog(_port_text)
+        self._log = PortLog(port_text)
         self.traffic = Traffic6()
         self.relay: Relay6
         self._way_to = way_to
@@ -86,7 +88,7 @@ class Flow6(Flow):
         self._force = force
         self._table, self.relay = built
         self._join()
-        self.traffic.narrates = force.line_of is not None
+        self.traffic.narrator = Narrator6(self.relay, force.line_of) if force.line_of else None
         self.traffic.obey(self.relay, self._table.names)
         self._hear(force.links)
         self._log.tell_all(self.relay.ports)
@@ -126,10 +128,3 @@ class Flow6(Flow):
     def _hear(self, links: Mapping[int, Link]) -> None:
         vrfs = vrfs_to_hear(self._force.config, self.relay.ports, links.values())
         self.traffic.elsewhere = self._hear_vrfs(vrfs, links.values())
-
-
-def _port_text(port: Port6) -> str:
-    """Tell the state of a client interface."""
-    if port.waiting:
-        return f"{port.name} DHCPv6 waiting: {port.waiting}"
-    return f"{port.name} DHCPv6 active, link-address {port.link_address}"

@@ -16,13 +16,16 @@ from pxerelay.linux.faces import Faces
 from pxerelay.linux.fields import Fields
 from pxerelay.linux.inbox6 import BATCH, Datagram6, Inbox6
 from pxerelay.linux.listener import Taken
+from pxerelay.linux.log import LOGGER
 from pxerelay.linux.outbox import Failure, LinkOutbox
 from pxerelay.linux.outbox6 import UdpOutbox6
+from pxerelay.relay.account6 import Account6, Narrator6
 from pxerelay.relay.counters import Counters
 from pxerelay.relay.decision6 import MEANING6, SUSPICIOUS6, Arrival6, Drop6, Dropped6, ToPeer, ToServers6
 from pxerelay.relay.pipeline6 import Outcome6, Pipeline6
 from pxerelay.relay.relay6 import Relay6
 from pxerelay.wire import frames6
+from pxerelay.wire.facts6 import Facts6
 from pxerelay.wire.mac import format_mac
 from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS, RELAY_REPL
 
@@ -31,6 +34,9 @@ _TURN = 0.005
 
 _RELAY_REPL = bytes([RELAY_REPL])
 
+_FAMILY = "6"
+"""What log lines about DHCPv6 are found by."""
+
 _CROWD = 16
 """Datagrams read in one go above which the socket's count of overflows is read."""
 
@@ -38,7 +44,7 @@ _CROWD = 16
 class Traffic6:
     """Moves datagrams by the rules of a `Relay6`, which may be exchanged for another at any time.
 
-    As `Traffic`. A message is decided on as soon as it is known whose frame it came in. If it `narrates`,
+    As `Traffic`. A message is decided on as soon as it is known whose frame it came in. With a `narrator`
     each decision is logged. `by_kernel` counts replies that were not sent by link layer.
     """
 
@@ -57,7 +63,7 @@ class Traffic6:
         self._failed_requests = self._failed_replies = self._send_failures = 0
         self.names: Mapping[int, str] = {}
         self.elsewhere: AbstractSet[int] = frozenset()
-        self.narrates = False
+        self.narrator: Narrator6 | None = None
         self.counters = Counters(Drop6)
 
     def use(self, udp: socket.socket | None, link: socket.socket | None, faces: Faces | None) -> None:
@@ -213,10 +219,10 @@ class Traffic6:
                 self.counters.add_drops(arrival.interface, decision.reason)
                 if decision.reason in SUSPICIOUS6:
                     self._warn(arrival, decision.reason)
-            if self.narrates:
+            if self.narrator is not None:
                 sent = decision.message if isinstance(decision, ToPeer) else arrival.message
                 but = failure_texts([failed[id(sent)]]) if id(sent) in failed else []
-                self._tell(outcome, but)
+                self._tell(self.narrator, outcome, but)
 
     def _warn(self, arrival: Arrival6, reason: Drop6) -> None:
         sender, interface = str(IPv6Address(arrival.source)), self._name(arrival.interface)
@@ -224,14 +230,29 @@ class Traffic6:
         def about() -> Fields:
             mac = format_mac(arrival.mac) if arrival.mac else ""
             servers = (sender,) if arrival.message[:1] == _RELAY_REPL else ()
-            return Fields(mac, interface, servers, reason=reason.value)
+            peer = "" if servers else sender
+            return Fields(mac, interface, servers, reason=reason.value, family=_FAMILY, peer=peer)
 
         self._warnings.warn(
             reason, f"dropped a message from {sender} on {interface}: {MEANING6[reason]}", about
         )
 
-    def _tell(self, outcome: Outcome6, failures: Sequence[str]) -> None:
+    def _tell(self, narrator: Narrator6, outcome: Outcome6, failures: Sequence[str]) -> None:
         """Log what became of a message."""
+        arrival, decision, facts = outcome
+        facts = facts or Facts6(arrival.message)
+        account = narrator.account(arrival, facts, self._name(arrival.interface), decision)
+        but = "".join(f"; BUT {failure}" for failure in failures)
+        LOGGER.debug("%s%s", narrator.text(account), but, extra=_fields_of(account).extra)
 
     def _name(self, interface: int) -> str:
         return self.names.get(interface, str(interface))
+
+
+def _fields_of(account: Account6) -> Fields:
+    """Return what a log line about a message is found by."""
+    servers = (account.server,) if account.server else account.servers
+    spellings = dict.fromkeys(text for server in servers for text in (server.name, server.address) if text)
+    duid = account.duid.rpartition(" ")[2]
+    about = account.mac, account.out or account.interface, tuple(spellings), account.rule, account.dropped
+    return Fields(*about, _FAMILY, duid, account.peer)

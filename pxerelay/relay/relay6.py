@@ -75,6 +75,7 @@ class Relay6(Choosing):
         self._way_to = way_to
         self._behind = behind
         self._setting = config.dhcpv6 or Dhcpv6Setting()
+        self._asks_what_clients_are = config.asks_what_clients_are or bool(config.dhcp_servers)
         self._network = Network6(ports, links)
         self._options: dict[int, _Options] = {}
         self._relays = masks(config.accept_relayed_from6)
@@ -196,7 +197,7 @@ class Relay6(Choosing):
     ) -> ToServers6 | Dropped6:
         policy = self.config.policy
         match = policy.choose(client, port.setting.default if port else None)
-        silent = client.facts.is_silent
+        silent = self._asks_what_clients_are and client.facts.is_silent
         if silent:
             targets = self._any_recipients(client, match, port)
         else:

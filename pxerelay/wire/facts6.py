@@ -91,6 +91,8 @@ class Facts6:
     @property
     def layers(self) -> list[Layer]:
         """The RELAY-FORWs around the client's message, the outermost first; none if the client sent it."""
+        if packet6.message_type(self.message) != packet6.RELAY_FORW:
+            return []  # for which nothing need be read
         return self._read.layers
 
     @property

@@ -103,3 +103,15 @@ def unwrapped(message: Message) -> Unwrapped | None:
         octets[named.start : named.end] if named else None,
         int.from_bytes(port, "big") if len(port) == _PORT.size else 0,
     )
+
+
+def innermost(message: Message) -> Message:
+    """Return the client's message in a RELAY-REPL, or the message itself; as far as it can be read."""
+    for _ in range(packet6.MOST_LAYERS):
+        if packet6.message_type(message) != packet6.RELAY_REPL or len(message) < packet6.RELAY_HEADER_SIZE:
+            break
+        inside = unwrapped(message)
+        if inside is None:
+            break
+        message = inside.message
+    return message

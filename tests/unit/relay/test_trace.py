@@ -218,6 +218,9 @@ def test_an_account_goes_through_json() -> None:
         "servers": ("10.20.0.10",),
         "rule": "02:00:*",
         "reason": "flood",
+        "family": "",
+        "duid": "",
+        "peer": "",
     }
 
 
