@@ -76,8 +76,8 @@ def _status_text(answer: dict[str, Any]) -> str:
     lines.append(f"replies    {counters['replies']} relayed")
     if counters6 := answer.get("counters6"):
         lines.append(
-            f"DHCPv6     {counters6['requests']} requests relayed, {counters6['sent_to_servers']} copies sent to "
-            f"servers, {counters6['replies']} replies relayed"
+            f"DHCPv6     {counters6['requests']} requests relayed, {counters6['sent_to_servers']} copies "
+            f"sent to servers, {counters6['replies']} replies relayed"
         )
     for name, addresses in answer["servers"].items():
         lines.extend(f"answers    {name} {_server_text(address, row)}" for address, row in addresses.items())
