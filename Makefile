@@ -54,9 +54,10 @@ differential: $(VENV)/.stamp ## the same messages through ISC dhcrelay, dnsmasq 
 integration: $(VENV)/.stamp ## real sockets, servers and clients in network namespaces
 	$(BIN)/pytest --quiet $(AT_ONCE) 6 tests/integration
 
-fuzz: $(VENV)/.stamp ## coverage-guided fuzzing of the relay (SECONDS=20)
+fuzz: $(VENV)/.stamp ## coverage-guided fuzzing of the relay, each family (SECONDS=20)
 	$(BIN)/pip install --quiet --group fuzz
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),20)
+	$(BIN)/python -m tests.fuzz dhcpv6 $(or $(SECONDS),20)
 
 soak: $(VENV)/.stamp ## a million hostile datagrams at a running daemon while real clients boot (COUNT=1000000)
 	$(BIN)/python -m tests.soak $(or $(COUNT),1000000)

@@ -25,7 +25,7 @@ DUID_LLT, DUID_UUID = b"\0\1", b"\0\4"
 def test_uefi_boots_by_http_over_ipv6(stage6: Stage) -> None:
     """It tries HTTP over IPv4 for a minute first. Who asked for files, by TCP, is not looked at."""
     mapping = {HTTP6: "altiris", OTHER_HTTP6: "ris"}
-    boots = stage6().boot(mapping)
+    boots = stage6(http=True).boot(mapping)
     assert boots.booted == {"http6": ["altiris"], "other6": ["ris"]}, boots.story
     assert boots.heard == {"altiris": {HTTP6.mac}, "ris": {OTHER_HTTP6.mac}}, boots.story
     assert "HTTPClient" in boots.story
