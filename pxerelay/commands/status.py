@@ -75,9 +75,10 @@ def _status_text(answer: dict[str, Any]) -> str:
         lines.append(f"server     {name} is {', '.join(dns['addresses']) or 'unknown'}{error}")
     lines.append(f"replies    {counters['replies']} relayed")
     if counters6 := answer.get("counters6"):
+        copies, replies = counters6["sent_to_servers"], counters6["replies"]
         lines.append(
-            f"DHCPv6     {counters6['requests']} requests relayed, {counters6['sent_to_servers']} copies sent to "
-            f"servers, {counters6['replies']} replies relayed"
+            f"DHCPv6     {counters6['requests']} requests relayed, {copies} copies sent to servers, "
+            f"{replies} replies relayed"
         )
     for name, addresses in answer["servers"].items():
         lines.extend(f"answers    {name} {_server_text(address, row)}" for address, row in addresses.items())
