@@ -20,6 +20,7 @@ from tests.lab.daemon import Daemon
 from tests.lab.servers6 import DhcpServer6, Dnsmasq6, IscDhcpServer6, Kea6
 from tests.lab.topology import Network
 from tests.lab.topology6 import CLIENT_VLANS6, SERVER_NAMES6, Network6, Radvd
+from tests.lab.wire import finish_checksums
 
 BOOT_SECONDS = 180.0
 """Enough on a busy machine; idle, three machines take 31, of which iPXE spends 15 on IPv4."""
@@ -78,10 +79,19 @@ class Stage6:
     """The network: dnsmasq is ris, ISC dhcpd is altiris; let clients boot by a mapping.
 
     `managed` is whether clients get their addresses by DHCPv6, else they make them. `loader` is whether UEFI
-    loads iPXE first. With `http`, clients boot by HTTP too, and Kea is ris.
+    loads iPXE first. With `http`, clients boot by HTTP too, and Kea is ris. For recordings
+    to keep, all kernels finish the checksums of what they send.
     """
 
-    def __init__(self, lab: Lab, *, managed: bool = True, loader: bool = False, http: bool = False) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        *,
+        managed: bool = True,
+        loader: bool = False,
+        http: bool = False,
+        recording: bool = False,
+    ) -> None:
         self.lab = lab
         self.network = Network(lab).build()
         self.network6 = Network6(self.network).build()
@@ -89,12 +99,17 @@ class Stage6:
         self._servers: dict[str, DhcpServer6] = {}
         ris, altiris = self.network6.servers
         self._http = http
+        self._recording = recording
         self._serve(Kea6 if http else Dnsmasq6, ris, _dnsmasq_loader(ris.address) if loader else [])
         self._serve(IscDhcpServer6, altiris, _dhcpd_loader(altiris.address) if loader else [])
 
     def boot(self, mapping: Mapping[Card, str], more: str = "") -> Boots6:
         """Run the relay with a mapping, and let its clients boot at once; `more` is of its configuration."""
         relay = self.network.relay
+        if self._recording:
+            finish_checksums(relay, "vlan10")
+            for host, interface in ((relay, "core"), *((one.host, "eth0") for one in self._servers.values())):
+                finish_checksums(host, interface)
         segment = Segment("vlan10", self.lab.namespace("net"))
         with ExitStack() as stack:
             recordings = {name: Capture6(server.host, "eth0") for name, server in self._servers.items()}
