@@ -15,7 +15,7 @@ from pxerelay.config.mapping import last_day
 from pxerelay.config.places import rules_of
 from pxerelay.policy.model import Config
 from pxerelay.policy.rules import Choice
-from pxerelay.policy.servers import Address, Pool, Target
+from pxerelay.policy.servers import Address, Target, hosts_of
 
 _TOLD = 3
 """Places that are named; of the others only how many there are."""
@@ -53,13 +53,12 @@ def doubts(config: Config, documents: Sequence[Document], today: int) -> Iterato
 
 def reaches(targets: Sequence[Target], family: type[Address]) -> bool:
     """Whether some of the targets have an address of a family, or may: what DNS says is not known here."""
-    hosts = (host for one in targets for host in (one.hosts if isinstance(one, Pool) else (one,)))
-    return any(isinstance(host, (str, family)) for host in hosts)
+    return any(isinstance(host, (str, family)) for one in targets for host in hosts_of(one))
 
 
 def _unused(config: Config, main: Document) -> Iterator[Doubt]:
     for name, targets in config.servers.items():
-        hosts = [host for one in targets for host in (one.hosts if isinstance(one, Pool) else (one,))]
+        hosts = (host for one in targets for host in hosts_of(one))
         found = next((host for host in hosts if isinstance(host, IPv6Address)), None)
         if found is not None:
             message = (

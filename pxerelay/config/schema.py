@@ -65,7 +65,7 @@ def _only(whole: Mapping[str, Any], definition: str) -> dict[str, Any]:
 
 @cache
 def pattern_of(definition: str) -> re.Pattern[str]:
-    """Return a definition's `pattern`, compiled: `address`, `target` ..."""
+    """Return a definition's `pattern`, compiled: `address4`, `target` ..."""
     return re.compile(schema()["$defs"][definition]["pattern"])
 
 

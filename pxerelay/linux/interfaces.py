@@ -22,7 +22,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from pxerelay.linux import rtnetlink
-from pxerelay.linux.link_table import Entry, LinkTable
+from pxerelay.linux.link_table import Entry, LinkTable, parts
 from pxerelay.linux.log import LOGGER, Limiter
 from pxerelay.linux.netlink import SOL_NETLINK, DisturbedError, Lister, messages, open_socket, request
 from pxerelay.linux.rtnetlink import AddressInfo
@@ -60,7 +60,7 @@ _PART = 4
 """If more than one in so many links changed, all are listed."""
 
 _BURST, _BURST_SECONDS = 32, 2.0
-"""Changes within some seconds after which all are listed once more ..."""
+"""Links that changed within some seconds after which all are listed once more ..."""
 
 _EXTRA = 5.0
 """... but not more often than once in so many seconds."""
@@ -220,7 +220,7 @@ class _Watch:
     def __init__(self, families: Families) -> None:
         self._families = families
         self._table = LinkTable()
-        self._counted: list[tuple[float, int]] = []
+        self._counted: dict[int, float] = {}
         self._extra_at = 0.0
         self.wants_all = False
 
@@ -246,11 +246,11 @@ class _Watch:
         """Whether so many links are better listed than asked for one by one."""
         return count > _FEW and count * _PART > len(self._table.links)
 
-    def note(self, count: int, now: float) -> None:
-        """Note how many links changed; after a burst all are wanted once more."""
-        self._counted = [(at, many) for at, many in self._counted if at > now - _BURST_SECONDS]
-        self._counted.append((now, count))
-        if sum(many for _, many in self._counted) >= _BURST and now >= self._extra_at:
+    def note(self, indexes: Iterable[int], now: float) -> None:
+        """Note which links changed; after a burst, of many and not of one again and again, all are wanted."""
+        self._counted = {index: at for index, at in self._counted.items() if at > now - _BURST_SECONDS}
+        self._counted.update(dict.fromkeys(indexes, now))
+        if len(self._counted) >= _BURST and now >= self._extra_at:
             self._extra_at = now + _EXTRA
             self._counted.clear()
             self.wants_all = True
@@ -259,7 +259,8 @@ class _Watch:
 async def watch(families: Families | None = None) -> AsyncGenerator[Changes, None]:
     """Yield the interfaces that there are, and again after each burst of changes; never end.
 
-    Whatever fails is logged, at a bounded rate, and tried again.
+    What changed together may come in parts, so that packets have their turn between them. Whatever fails is
+    logged, at a bounded rate, and tried again.
     """
     families = families or Families()
     seen = _Watch(families)
@@ -275,10 +276,11 @@ async def watch(families: Families | None = None) -> AsyncGenerator[Changes, Non
                         changes = await seen.all()
                     else:
                         changes = await seen.some(indexes)
-                        seen.note(len(indexes), start)
-                    if changes.changed or first:
+                        seen.note(indexes, start)
+                    for some in (changes.changed,) if first else parts(changes.changed):
                         first = False
-                        yield changes
+                        yield Changes(changes.links, some)
+                        await asyncio.sleep(0)
                     end = time.monotonic()
                     if seen.wants_all:
                         indexes = None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
-from typing import NamedTuple
+from itertools import islice
+from typing import NamedTuple, TypeVar
 
 from pxerelay.linux import rtnetlink
 from pxerelay.linux.rtnetlink import AddressInfo, LinkInfo
@@ -20,8 +21,10 @@ _UP = rtnetlink.UP | rtnetlink.LOWER_UP
 _VRF = "vrf"
 """The kind of link that is a VRF."""
 
-_COMPARED = 64
-"""Links that are compared with what was known before packets have their turn."""
+_AT_ONCE = 64
+"""Links that are looked at, taken in or told before packets have their turn."""
+
+_T = TypeVar("_T")
 
 
 class Entry(NamedTuple):
@@ -46,11 +49,15 @@ class LinkTable:
         """Take all that there are; return what that changed. Packets have their turn meanwhile."""
         others: dict[int, Entry | None] = dict.fromkeys(self.links.keys() - entries.keys())
         for at, (index, entry) in enumerate(entries.items()):
-            if at % _COMPARED == 0:
+            if at % _AT_ONCE == 0:
                 await asyncio.sleep(0)
             if self._differs(entry):
                 others[index] = entry
-        return self.update(others)
+        changed: dict[int, Link | None] = {}
+        for some in parts(others):
+            changed |= self.update(some)
+            await asyncio.sleep(0)
+        return changed
 
     def _differs(self, entry: Entry) -> bool:
         """Whether a link is another than it was, or another's part; a VRF that begins or ends is."""
@@ -91,6 +98,13 @@ class LinkTable:
                 else:
                     self.links[index] = link
         return changed
+
+
+def parts(whole: Mapping[int, _T]) -> Iterator[Mapping[int, _T]]:
+    """Yield parts that are small enough to be dealt with before packets have their turn."""
+    left = iter(whole.items())
+    while part := dict(islice(left, _AT_ONCE)):
+        yield part
 
 
 def _link(entry: Entry) -> Link:

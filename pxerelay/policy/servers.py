@@ -53,6 +53,11 @@ Target = Host | Pool
 """Who gets requests: a server, or one of several."""
 
 
+def hosts_of(target: Target) -> tuple[Host, ...]:
+    """Return the hosts that a target is: of a pool all."""
+    return target.hosts if isinstance(target, Pool) else (target,)
+
+
 @dataclass(frozen=True)
 class NamedServer:
     """A server as people and programs are told of it.

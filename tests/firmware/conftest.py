@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.firmware.stage import Boots, Stage
-from tests.firmware.stage6 import Stage6
+from tests.firmware.stage6 import Boots6, Stage6
 from tests.lab import Lab
 
 CAPTURES = Path(__file__).resolve().parents[1] / "captures"
@@ -37,16 +37,16 @@ def stage(request: pytest.FixtureRequest, lab: Lab) -> Stage:
 
 
 @pytest.fixture
-def stage6(lab: Lab) -> Callable[..., Stage6]:
+def stage6(request: pytest.FixtureRequest, lab: Lab) -> Callable[..., Stage6]:
     """Return what builds the network for boots over IPv6."""
-    return partial(Stage6, lab)
+    return partial(Stage6, lab, recording=request.config.getoption("--record"))
 
 
 @pytest.fixture
-def keep(request: pytest.FixtureRequest) -> Callable[[str, Boots], None]:
+def keep(request: pytest.FixtureRequest) -> Callable[[str, Boots | Boots6], None]:
     """Return what keeps a set-up's recordings under a name, if the option says so."""
 
-    def save(name: str, boots: Boots) -> None:
+    def save(name: str, boots: Boots | Boots6) -> None:
         if request.config.getoption("--record"):
             for side, capture in boots.sides.items():
                 capture.save(CAPTURES / f"{name}-{side}.pcap")

@@ -20,9 +20,17 @@ OTHER_HTTP6 = replace(HTTP6, name="other6", mac="02:80:64:0e:f1:6e")
 NAMELESS6 = replace(UEFI6, name="nameless6", mac="02:80:64:0e:f1:6f", uuid=False)
 ALIKE6 = replace(IPXE6, name="alike6", mac="02:00:00:0e:f1:70", uuid=False)
 
-ONE = {BIOS6: "ris", UEFI6: "altiris", IPXE6: "altiris"}
-OTHER = {BIOS6: "altiris", UEFI6: "ris", IPXE6: "ris"}
-"""Two mappings: in one or the other each firmware boots from each server."""
+MAPPINGS: Mapping[str, Mapping[Card, str]] = {
+    "one-mapping": {BIOS6: "ris", UEFI6: "altiris", IPXE6: "altiris"},
+    "other-mapping": {BIOS6: "altiris", UEFI6: "ris", IPXE6: "ris"},
+}
+"""In one or the other each firmware boots from each server."""
+
+WITHOUT_M = {BIOS6: "altiris", UEFI6: "ris", IPXE6: "ris"}
+"""Where routers say that there is DHCPv6, but not for addresses."""
+
+RECORDED = {**MAPPINGS, "without-m": WITHOUT_M}
+"""The mappings by the name of their recordings."""
 
 
 def configuration6(mapping: Mapping[Card, str], more: str = "") -> str:

@@ -6,7 +6,7 @@ There is nobody who answers over IPv4: what a client boots, it has over IPv6.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -15,11 +15,12 @@ from tests.firmware.machine import Card, Machine, run_to_end
 from tests.firmware.programs import BIOS_ARCH, PROGRAMS, UEFI_X64_ARCH, UEFI_X64_HTTP_ARCH, write_programs
 from tests.firmware.setups6 import configuration6
 from tests.firmware.stage import DNSMASQ
-from tests.lab import Lab, Segment, debian, dhcp6
+from tests.lab import Lab, Segment, debian
 from tests.lab.daemon import Daemon
-from tests.lab.servers6 import DhcpServer6, Dnsmasq6, IscDhcpServer6
+from tests.lab.servers6 import DhcpServer6, Dnsmasq6, IscDhcpServer6, Kea6
 from tests.lab.topology import Network
 from tests.lab.topology6 import CLIENT_VLANS6, SERVER_NAMES6, Network6, Radvd
+from tests.lab.wire import finish_checksums
 
 BOOT_SECONDS = 180.0
 """Enough on a busy machine; idle, three machines take 31, of which iPXE spends 15 on IPv4."""
@@ -78,24 +79,37 @@ class Stage6:
     """The network: dnsmasq is ris, ISC dhcpd is altiris; let clients boot by a mapping.
 
     `managed` is whether clients get their addresses by DHCPv6, else they make them. `loader` is whether UEFI
-    loads iPXE first.
+    loads iPXE first. With `http`, clients boot by HTTP too, and Kea is ris. For recordings
+    to keep, all kernels finish the checksums of what they send.
     """
 
-    def __init__(self, lab: Lab, *, managed: bool = True, loader: bool = False) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        *,
+        managed: bool = True,
+        loader: bool = False,
+        http: bool = False,
+        recording: bool = False,
+    ) -> None:
         self.lab = lab
         self.network = Network(lab).build()
         self.network6 = Network6(self.network).build()
         self._radvd = Radvd(self.network.relay, {"vlan10": CLIENT_VLANS6["vlan10"]}, managed=managed)
         self._servers: dict[str, DhcpServer6] = {}
         ris, altiris = self.network6.servers
-        self._serve(Dnsmasq6, ris, _dnsmasq_http() + (_dnsmasq_loader(ris.address) if loader else []))
-        self._serve(
-            IscDhcpServer6, altiris, _dhcpd_http() + (_dhcpd_loader(altiris.address) if loader else [])
-        )
+        self._http = http
+        self._recording = recording
+        self._serve(Kea6 if http else Dnsmasq6, ris, _dnsmasq_loader(ris.address) if loader else [])
+        self._serve(IscDhcpServer6, altiris, _dhcpd_loader(altiris.address) if loader else [])
 
     def boot(self, mapping: Mapping[Card, str], more: str = "") -> Boots6:
         """Run the relay with a mapping, and let its clients boot at once; `more` is of its configuration."""
         relay = self.network.relay
+        if self._recording:
+            finish_checksums(relay, "vlan10")
+            for host, interface in ((relay, "core"), *((one.host, "eth0") for one in self._servers.values())):
+                finish_checksums(host, interface)
         segment = Segment("vlan10", self.lab.namespace("net"))
         with ExitStack() as stack:
             recordings = {name: Capture6(server.host, "eth0") for name, server in self._servers.items()}
@@ -111,7 +125,7 @@ class Stage6:
             counters = daemon.status()["counters"]
         return Boots6(machines, recordings, sides, counters, daemon.log)
 
-    def _serve(self, kind: type[DhcpServer6], like: DhcpServer6, extra: Sequence[str]) -> None:
+    def _serve(self, kind: Callable[..., DhcpServer6], like: DhcpServer6, extra: Sequence[str]) -> None:
         """Start a server in the place of a bare one, and the files that it names, by TFTP and HTTP."""
         name = SERVER_NAMES6[like.address]
         folder = write_programs(self.lab.state_dir / f"files-{name}", name)
@@ -126,6 +140,8 @@ class Stage6:
                 UEFI_X64_ARCH: f"{files}/{uefi}",
                 UEFI_X64_HTTP_ARCH: f"http://[{like.address}]/{uefi}",
             },
+            # who boots by HTTP takes no other answer; by PXE it would mean port 4011 (UEFI 2.10, 24.7.2)
+            vendor_classes={UEFI_X64_HTTP_ARCH: "HTTPClient"} if self._http else {},
             extra=extra,
         )
         server.start()
@@ -134,24 +150,6 @@ class Stage6:
         like.host.popen([*DNSMASQ, "--enable-tftp", f"--tftp-root={folder}"], log=f"tftp-{name}.log")
         http = [sys.executable, "-m", "http.server", "--bind", "::", "--directory", str(folder), "80"]
         like.host.popen(http, log=f"http-{name}.log")
-
-
-# A client that boots by HTTP takes an answer only if that says HTTPClient too (UEFI 2.10, 24.7.2); clients
-# that boot by PXE must not hear of a class at all, or they ask port 4011.
-
-
-def _dnsmasq_http() -> list[str]:
-    value = dhcp6.vendor_class("HTTPClient").hex(":")
-    return [f"dhcp-option=tag:arch{UEFI_X64_HTTP_ARCH},option6:16,{value}"]
-
-
-def _dhcpd_http() -> list[str]:
-    value = dhcp6.vendor_class("HTTPClient").hex(":")
-    return [
-        "option dhcp6.http-class code 16 = string;",
-        f"if option dhcp6.client-arch-type = 00:{UEFI_X64_HTTP_ARCH:02x}",
-        f"{{ option dhcp6.http-class {value}; }}",
-    ]
 
 
 def _dnsmasq_loader(address: str) -> list[str]:

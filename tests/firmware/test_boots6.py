@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from tests.firmware.machine import Card
-from tests.firmware.setups6 import ONE, OTHER
+from tests.firmware.setups6 import MAPPINGS
 from tests.firmware.stage6 import Boots6, Stage6
 
 Stage = Callable[..., Stage6]
+Keep = Callable[[str, Boots6], None]
 
 
 def assert_each_booted_from_its_own_server6(boots: Boots6, mapping: Mapping[Card, str]) -> None:
@@ -23,8 +24,10 @@ def assert_each_booted_from_its_own_server6(boots: Boots6, mapping: Mapping[Card
     assert "Traceback" not in boots.story
 
 
-@pytest.mark.parametrize("mapping", [ONE, OTHER], ids=["one-mapping", "the-other-way-round"])
+@pytest.mark.parametrize("name", MAPPINGS)
 def test_each_firmware_boots_over_ipv6_from_the_server_of_its_mac(
-    stage6: Stage, mapping: Mapping[Card, str]
+    stage6: Stage, keep: Keep, name: str
 ) -> None:
-    assert_each_booted_from_its_own_server6(stage6().boot(mapping), mapping)
+    boots = stage6().boot(MAPPINGS[name])
+    assert_each_booted_from_its_own_server6(boots, MAPPINGS[name])
+    keep(f"ipv6/{name}", boots)

@@ -37,9 +37,10 @@ daemon daemon.active_config daemon.control daemon.daemon daemon.export daemon.fl
 daemon.handlers daemon.health_log daemon.healthcheck daemon.hearing daemon.loader daemon.loader_process
 daemon.losses daemon.own_requests daemon.port_log daemon.prober daemon.server_names daemon.slots
 daemon.stats daemon.stream daemon.survey daemon.trace_stream daemon.traffic daemon.warnings
-linux linux.acceptor linux.burst_meter linux.clock linux.control_client linux.fields linux.inbox
-linux.interfaces linux.journal linux.lean linux.link_table linux.listener linux.localsocket linux.log
-linux.memory linux.mmsg linux.names linux.netlink linux.notify linux.outbox linux.peers linux.rtnetlink
+linux linux.acceptor linux.attributes linux.burst_meter linux.clock linux.control_client linux.fields
+linux.inbox linux.interfaces linux.journal linux.lean linux.link_table linux.listener linux.localsocket
+linux.log linux.memory linux.mmsg linux.names linux.netlink linux.notify linux.outbox linux.peers
+linux.rtnetlink
 linux.sockets linux.streams linux.tasks linux.vrfs linux.ways
 policy policy.addresses6 policy.days policy.links policy.mac_table policy.model policy.pools
 policy.port_table policy.ports policy.resolved policy.rules policy.servers policy.sticky policy.ways

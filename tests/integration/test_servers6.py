@@ -154,8 +154,8 @@ def test_pxe_only_sends_others_to_the_dhcp_servers(
 ) -> None:
     """And who boots gets its address from its boot server alone (rule 117).
 
-    A REQUEST that names its server and does not tell what its client is goes to the boot server too (rule 119),
-    which discards it.
+    A REQUEST that names its server and does not tell what its client is goes to all (rule 119); those that it
+    does not name discard it.
     """
     start(f"{BASE6}dhcp_servers: [ris]\npxe_only: true\n")
     host = network.client("listed")

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from ipaddress import IPv6Network
 from typing import Any
 
-from tests.lab import debian
-from tests.lab.network import Host
+from tests.lab import debian, dhcp6
+from tests.lab.network import Host, LabError
 from tests.lab.servers import Server, isc_dhcpd, sockets_of
 
 ANY_ADDRESS_PORT_547 = f" {'0' * 32}:0223 "
@@ -39,6 +39,7 @@ class DhcpServer6(Server):
         pools: Sequence[Pool6],
         boot_url: str | None,
         boot_urls: Mapping[int, str] | None = None,
+        vendor_classes: Mapping[int, str] | None = None,
         interface: str = "eth0",
         extra: Sequence[str] = (),
     ) -> None:
@@ -48,6 +49,8 @@ class DhcpServer6(Server):
         self.boot_url = boot_url
         self.boot_urls = boot_urls or {}
         """What clients of some architectures (option 61) boot instead; `boot_url` is for all others."""
+        self.vendor_classes = vendor_classes or {}
+        """What clients of some of these architectures are told in option 16 (RFC 9915, 21.16)."""
         self.interface = interface
         self.extra = extra  # further lines of the server's own configuration language
 
@@ -66,6 +69,8 @@ class Dnsmasq6(DhcpServer6):
 
     def command(self) -> list[str]:
         """Write dnsmasq's configuration and return its command."""
+        if self.vendor_classes:
+            raise LabError("dnsmasq can only say text in option 16, with no enterprise number before it")
         lines = [
             "port=0",
             "user=root",
@@ -97,12 +102,16 @@ class IscDhcpServer6(DhcpServer6):
     def command(self) -> list[str]:
         """Write dhcpd's configuration and return its command."""
         lines = ["authoritative;", "default-lease-time 3600;", "max-lease-time 3600;"]
+        if self.vendor_classes:
+            lines.append("option dhcp6.vendor-class code 16 = string;")
         branch = "if"
         for arch, url in self.boot_urls.items():
-            option = f'{{ option dhcp6.bootfile-url "{url}"; }}'
-            lines.append(
-                f"{branch} option dhcp6.client-arch-type = {arch >> 8:02x}:{arch & 255:02x} {option}"
-            )
+            options = f'option dhcp6.bootfile-url "{url}";'
+            if arch in self.vendor_classes:
+                said = dhcp6.vendor_class(self.vendor_classes[arch])
+                options += f" option dhcp6.vendor-class {said.hex(':')};"
+            value = f"{arch >> 8:02x}:{arch & 255:02x}"
+            lines.append(f"{branch} option dhcp6.client-arch-type = {value} {{ {options} }}")
             branch = "elsif"
         if self.boot_url:
             option = f'option dhcp6.bootfile-url "{self.boot_url}";'
@@ -162,7 +171,7 @@ class Kea6(DhcpServer6):
                 {
                     "name": f"arch{arch}",
                     "test": f"option[61].hex == 0x{arch:04x}",
-                    "option-data": [_boot(url)],
+                    "option-data": [_boot(url), *self._vendor_class(arch)],
                 }
                 for arch, url in self.boot_urls.items()
             ]
@@ -174,6 +183,13 @@ class Kea6(DhcpServer6):
         places = ("KEA_PIDFILE_DIR", "KEA_LOCKFILE_DIR", "KEA_DHCP_DATA_DIR")
         env, *rest = debian.program_with_libraries("kea-dhcp6-server", "usr/sbin/kea-dhcp6")
         return [env, *(f"{place}={folder}" for place in places), *rest, "-c", str(self.path("conf"))]
+
+    def _vendor_class(self, arch: int) -> list[dict[str, Any]]:
+        """Return the option for an architecture, if there is one."""
+        if arch not in self.vendor_classes:
+            return []
+        said = dhcp6.vendor_class(self.vendor_classes[arch])
+        return [{"name": "vendor-class", "csv-format": False, "data": said.hex()}]
 
     def _listens(self, pid: int, said: str) -> bool:  # noqa: ARG002
         return "DHCP6_STARTED" in said

@@ -12,9 +12,10 @@ from tests.firmware.setups6 import (
     NAMELESS6,
     OTHER_HTTP6,
     UEFI6,
+    WITHOUT_M,
 )
 from tests.firmware.stage6 import Stage6
-from tests.firmware.test_boots6 import assert_each_booted_from_its_own_server6
+from tests.firmware.test_boots6 import Keep, assert_each_booted_from_its_own_server6
 from tests.lab import dhcp6
 
 Stage = Callable[..., Stage6]
@@ -25,7 +26,7 @@ DUID_LLT, DUID_UUID = b"\0\1", b"\0\4"
 def test_uefi_boots_by_http_over_ipv6(stage6: Stage) -> None:
     """It tries HTTP over IPv4 for a minute first. Who asked for files, by TCP, is not looked at."""
     mapping = {HTTP6: "altiris", OTHER_HTTP6: "ris"}
-    boots = stage6().boot(mapping)
+    boots = stage6(http=True).boot(mapping)
     assert boots.booted == {"http6": ["altiris"], "other6": ["ris"]}, boots.story
     assert boots.heard == {"altiris": {HTTP6.mac}, "ris": {OTHER_HTTP6.mac}}, boots.story
     assert "HTTPClient" in boots.story
@@ -43,15 +44,15 @@ def test_machines_without_a_uuid_boot_by_their_mac_all_the_same(stage6: Stage) -
     assert clients.duids_of(ALIKE6.mac) == {DUID_UUID + bytes(16)}
 
 
-def test_where_routers_say_that_addresses_are_not_by_dhcpv6(stage6: Stage) -> None:
+def test_where_routers_say_that_addresses_are_not_by_dhcpv6(stage6: Stage, keep: Keep) -> None:
     """Of such a network iPXE asks for all but an address, in one message; UEFI asks for an address too."""
-    mapping = {BIOS6: "altiris", UEFI6: "ris", IPXE6: "ris"}
-    boots = stage6(managed=False).boot(mapping)
-    assert boots.booted == {card.name: [server] for card, server in mapping.items()}, boots.story
+    boots = stage6(managed=False).boot(WITHOUT_M)
+    assert boots.booted == {card.name: [server] for card, server in WITHOUT_M.items()}, boots.story
     assert boots.heard == {"ris": {UEFI6.mac, IPXE6.mac}, "altiris": {BIOS6.mac}}, boots.story
     asked = boots.sides["clients"].asked_by()
     assert asked[BIOS6.mac] == asked[IPXE6.mac] == {dhcp6.INFORMATION_REQUEST}
     assert asked[UEFI6.mac] >= {dhcp6.INFORMATION_REQUEST, dhcp6.SOLICIT, dhcp6.REQUEST}
+    keep("ipv6/without-m", boots)
 
 
 def test_uefi_that_loads_ipxe_comes_to_the_same_server_by_another_duid(stage6: Stage) -> None:

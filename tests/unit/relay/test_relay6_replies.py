@@ -207,6 +207,16 @@ def test_rule_143_a_reply_in_another_vrf_is_for_nobody_here() -> None:
 DOWN = relayed(OFFER, kind=13, link="2001:db8:30:7::1", peer="fe80::9")
 
 
+def test_rule_137_the_answer_to_a_relay_agent_comes_back_through_us() -> None:
+    """A server turns around what is around a message, and so the answer finds its way to the agent."""
+    inside = relayed(boot(), link="2001:db8:30:7::1", peer="fe80::9")
+    asked = to_servers(relay6().decide(routed(inside)))
+    assert asked.header[18:34] == ROUTER, "the server sends to us, and says that it is for the agent"
+    octets = b"\x0d\1" + asked.header[2:34] + option(9, DOWN)
+    decision = to_peer(relay6().decide(routed(octets, source=RIS)))
+    assert (decision.address, decision.udp_port, bytes(decision.message)) == (ROUTER, 547, DOWN)
+
+
 def test_rule_144_without_either_it_is_for_a_relay_agent_below_us_by_the_route() -> None:
     decision = to_peer(relay6().decide(answered(DOWN, interface_id=None, link="::", peer="2001:db8:30::1")))
     assert decision.port is None
