@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,7 +35,7 @@ from pxerelay.tools.simulate import replay, replay_text, review
 from pxerelay.tools.simulate.captures import CaptureError
 from pxerelay.tools.simulate.offline import Hints
 from pxerelay.tools.simulate.replay import Replayer
-from pxerelay.tools.simulate.review6 import Reviewer6, heard, solicit
+from pxerelay.tools.simulate.review6 import Reviewer6, Said6, heard, solicit
 from pxerelay.wire import packet, probe
 from pxerelay.wire.dissect import Datagram
 from pxerelay.wire.facts import Facts
@@ -121,11 +122,13 @@ def _explain(arguments: argparse.Namespace) -> int:
         loaded = load_named(arguments.config)
         hints = hints_of(arguments, loaded.config)
         wanted = dict.fromkeys(_macs(arguments, faults))
+        said: list[Said6] = []
         if arguments.capture:
-            clients, one = _heard(arguments, loaded, hints, wanted, faults)
+            clients, one, said = _heard(arguments, loaded, hints, wanted, faults)
         else:
             clients, one = _described(arguments, wanted), _replayer(loaded, [], hints)
-        shown = _Shown(arguments, loaded, one if arguments.packet else None, clients)
+        heard_on = [*(client.interface for client in clients), *(item.interface for item in said)]
+        shown = _Shown(arguments, loaded, one if arguments.packet else None, filter(None, heard_on))
         if explain6.is_described(arguments):
             shown.relayed()
         for client in clients:
@@ -133,6 +136,8 @@ def _explain(arguments: argparse.Namespace) -> int:
                 shown.client(client)
             except LookupError as error:
                 faults.append(str(error.args[0]))
+        for item in said:
+            shown.said(item, explain6.about(item), explain6.plain(item))
     except (ConfigError, RevisionError, CaptureError, LookupError, OSError) as error:
         faults.append(str(error.args[0] if isinstance(error, LookupError) else error))
     return fail("\n".join(faults), FAILED) if faults else OK
@@ -198,8 +203,11 @@ def _heard(
     hints: Hints,
     wanted: Mapping[bytes, None],
     faults: list[str],
-) -> tuple[list[_Client], Replayer]:
-    """Return the clients of a capture, one for each way it shows itself, and what decides on packets."""
+) -> tuple[list[_Client], Replayer, list[Said6]]:
+    """Return the clients of a capture, one for each way it shows itself, and what decides on packets.
+
+    Those of DHCPv6 come last, each with a message of its own.
+    """
     heard = hear(arguments.capture)
     one = _replayer(loaded, heard.datagrams, hints)
     found: dict[_Client, _Client] = {}
@@ -235,7 +243,10 @@ def _heard(
                 f"{datagram.size} octets of its requests, so it is taken for a PXEClient; "
                 "tcpdump -s 0 keeps all"
             )
-    missing = wanted.keys() - {client.chaddr for client in found}
+    said = []
+    if loaded.config.dhcpv6:
+        said = explain6.heard_clients(heard.datagrams6, loaded.config, hints, wanted, faults)
+    missing = wanted.keys() - {client.chaddr for client in found} - {item.client.chaddr for item in said}
     faults.extend(
         f"{format_mac(chaddr)}: no request of it in {arguments.capture}"
         for chaddr in wanted
@@ -243,14 +254,14 @@ def _heard(
     )
     faults.extend([heard.fault] if heard.fault else [])
     faults[:] = dict.fromkeys(faults)
-    return list(found.values()), one
+    return list(found.values()), one, said
 
 
 class _Shown:
     """Tells of clients, one after the other; with `one` also which packets would leave."""
 
     def __init__(
-        self, arguments: argparse.Namespace, loaded: Loaded, one: Replayer | None, clients: Iterable[_Client]
+        self, arguments: argparse.Namespace, loaded: Loaded, one: Replayer | None, names: Iterable[str]
     ) -> None:
         self._arguments = arguments
         self._config = loaded.config
@@ -259,7 +270,6 @@ class _Shown:
         self._today = clock.today()
         self._reviewer: Reviewer6 | None = None
         if self._config.dhcpv6:
-            names = dict.fromkeys(client.interface for client in clients if client.interface)
             self._reviewer = Reviewer6(self._config.on(self._today), names, platform.node())
 
     def client(self, client: _Client) -> None:
@@ -274,6 +284,8 @@ class _Shown:
             client.architectures,
             self._reviewer,
         )
+        if client.request and explanation.of6:
+            explanation = replace(explanation, of6=None)  # its DHCPv6 messages tell of that
         packets = []
         more: dict[str, Any] = {}
         if client.request:
@@ -300,12 +312,17 @@ class _Shown:
         if self._reviewer is None:
             raise LookupError("this configuration does not relay DHCPv6; write `dhcpv6: true`")
         said = explain6.described(self._arguments, self._config, *_said(self._arguments))
-        explanation = review.explain6(self._config, self._origins, said, self._today, self._reviewer)
-        packets, more = [], {}
+        self.said(said, "behind a router", {})
+
+    def said(self, said: Said6, about: str, more: dict[str, Any]) -> None:
+        """Tell of a client that a DHCPv6 message shows."""
+        reviewer = self._reviewer or Reviewer6(self._config)
+        explanation = review.explain6(self._config, self._origins, said, self._today, reviewer)
+        packets = []
         if self._arguments.packet:
-            packets.append(explain6.packet_text(self._reviewer, said))
-            more["packet6"] = explain6.packet_plain(self._reviewer, said)
-        self._tell(explanation, "behind a router", packets, more)
+            packets.append(explain6.packet_text(reviewer, said))
+            more["packet6"] = explain6.packet_plain(reviewer, said)
+        self._tell(explanation, about, packets, more)
 
     def _tell(
         self, explanation: review.Explanation, about: str, packets: Iterable[str], more: dict[str, Any]

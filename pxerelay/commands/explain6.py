@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Collection, Iterable
 from ipaddress import AddressValueError, IPv6Address
 from typing import Any
 
 from pxerelay.policy.model import Config
+from pxerelay.relay import words6
 from pxerelay.relay.decision6 import MEANING6, Dropped6, ToServers6
 from pxerelay.tools.simulate import decode6
+from pxerelay.tools.simulate.offline import Hints, Whereabouts
 from pxerelay.tools.simulate.review6 import Reviewer6, Said6, relayed, solicit
 from pxerelay.wire import packet6
-from pxerelay.wire.mac import MacError, parse_mac
+from pxerelay.wire.client6 import Client6
+from pxerelay.wire.dissect6 import Datagram6
+from pxerelay.wire.facts6 import Facts6
+from pxerelay.wire.mac import MacError, format_mac, parse_mac
 
 _DUID = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]?){2,129}[0-9A-Fa-f]{2}")
 """3 to 130 octets in hex (RFC 9915, 11.1)."""
@@ -58,6 +64,87 @@ def described(
     return relayed(config, solicit(vendor_class, architectures, duid), peer, mac)
 
 
+def heard_clients(
+    datagrams: Iterable[Datagram6],
+    config: Config,
+    hints: Hints,
+    wanted: Collection[bytes],
+    faults: list[str],
+) -> list[Said6]:
+    """Return a message of each DHCPv6 client of a capture, one for each way it shows itself.
+
+    Of `wanted` clients alone, if there are some. What is not known of where one was heard becomes a fault.
+    """
+    where = Whereabouts(config, hints)
+    found: dict[tuple[object, ...], Said6] = {}
+    for datagram in datagrams:
+        kind = packet6.message_type(datagram.payload)
+        if kind is None or datagram.port != packet6.SERVER_PORT or kind in _OF_SERVERS:
+            continue
+        if len(datagram.payload) < packet6.header_size(kind):
+            continue
+        said = Said6(datagram.payload, datagram.source, None, None)
+        if not said.is_relayed:
+            said = said._replace(mac=datagram.mac, interface=where(datagram))
+        client = _as_heard(said, config).client
+        if client.facts.start is None or client.facts.is_silent or (wanted and client.chaddr not in wanted):
+            continue
+        if said.interface is None and not said.is_relayed:
+            faults.append(f"{_called(client)}: {where.advice(datagram)}")
+            continue
+        said = _as_heard(said, config)
+        key = client.client_key, said.interface, client.facts.vendor_classes, client.architectures
+        found.setdefault(key, said)
+    return list(found.values())
+
+
+_OF_SERVERS = frozenset({packet6.ADVERTISE, packet6.REPLY, packet6.RECONFIGURE, packet6.RELAY_REPL})
+"""Message types that no client and no relay agent below us sends."""
+
+
+def _as_heard(said: Said6, config: Config) -> Said6:
+    """Return what a client sent, of a RELAY-FORW that names one of our interfaces: so it was sent by us."""
+    if not said.is_relayed:
+        return said
+    message = said.message
+    spans, _ = packet6.walk(message, packet6.RELAY_HEADER_SIZE, len(message), _MOST_OPTIONS)
+    values = {span.code: message[span.start : span.end] for span in reversed(spans)}
+    interface = values.get(packet6.INTERFACE_ID, b"").decode("utf-8", "replace")
+    inside = values.get(packet6.RELAY_MESSAGE, b"")
+    if not interface or config.setting_for(interface) is None or len(inside) < packet6.HEADER_SIZE:
+        return said
+    if inside[packet6.TYPE] == packet6.RELAY_FORW:
+        return said
+    told = Facts6(message).told_mac
+    return Said6(inside, message[packet6.PEER_ADDRESS], told, interface)
+
+
+_MOST_OPTIONS = 64
+"""Options of a RELAY-FORW that are looked at."""
+
+
+def _called(client: Client6) -> str:
+    return format_mac(client.chaddr) if client.chaddr else str(IPv6Address(client.peer))
+
+
+def about(said: Said6) -> str:
+    """Tell where a client was heard, and what it is."""
+    place = f"on {said.interface}" if said.interface else "behind a router"
+    return f"{place} ({words6.client_kind(said.client.facts)})"
+
+
+def plain(said: Said6) -> dict[str, Any]:
+    """Return for programs where a client was heard, and what it says of itself."""
+    facts = said.client.facts
+    return {
+        "interface": said.interface,
+        "vendor_class": ", ".join(one.decode("utf-8", "backslashreplace") for one in facts.vendor_classes),
+        "arch": facts.architectures,
+        "duid": facts.duid.hex(),
+        "peer": str(IPv6Address(said.client.peer)),
+    }
+
+
 def packet_text(reviewer: Reviewer6, said: Said6) -> str:
     """Return for people the octets that leave, decoded; `+` marks what the relay puts in front."""
     decision = reviewer.decide(said)
@@ -94,8 +181,7 @@ def packet_plain(reviewer: Reviewer6, said: Said6) -> dict[str, Any]:
 
 
 def _name(said: Said6) -> str:
-    kind = said.client.facts.kind
-    return packet6.MESSAGE_NAMES.get(kind or 0, f"message type {kind}")
+    return words6.message_name(said.client.facts.kind)
 
 
 def _why(decision: object) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ from pxerelay.linux.tasks import end
 from pxerelay.linux.ways import Ways
 from pxerelay.policy.links import Link
 from pxerelay.policy.model import Config
+from pxerelay.policy.port_table import AnyPort
 from pxerelay.policy.resolved import ResolvedNames
 
 if TYPE_CHECKING:
@@ -217,7 +218,12 @@ class Daemon:
             **({"counters6": flow6.traffic.totals()} if flow6 else {}),
             "traffic": stats.traffic(relay, traffic.ledger.counters),
             "servers": stats.servers(
-                relay, traffic.ledger.counters, traffic.ledger.transactions, now, self._healthcheck.states()
+                relay,
+                traffic.ledger.counters,
+                traffic.ledger.transactions,
+                now,
+                self._healthcheck.states(),
+                (flow6.relay, flow6.traffic.counters) if flow6 else None,
             ),
             "clients": stats.last_clients(relay, traffic.names, traffic.ledger.transactions, now),
             "unknown": len(traffic.ledger.unknown),
@@ -336,16 +342,21 @@ class Daemon:
     def _report_start(self) -> None:
         LOGGER.info("pxerelay %s relays by %s: %s", __version__, self._config_path, self._summary())
         config = self._active.loaded.config
-        if not config.interfaces and not config.accept_relayed_from:
+        if not (config.interfaces or config.accept_relayed_from or config.accept_relayed_from6):
             LOGGER.warning(
                 "there is nothing to relay: neither `interfaces:` nor `accept_relayed_from:` is set"
             )
 
     def _summary(self) -> str:
         rules = len(self._active.loaded.config.policy.rules)
-        ports = self._flow4.relay.ports
-        active = sum(not port.waiting for port in ports)
-        return f"{rules} rules, {active} of {len(ports)} client interfaces active"
+        serving = [f"{_active(self._flow4.relay.ports)} client interfaces active"]
+        if self._flow6:
+            serving.append(f"{_active(self._flow6.relay.ports)} in DHCPv6")
+        return f"{rules} rules, {', '.join(serving)}"
 
     def _status_text(self) -> str:
         return f"STATUS={self._summary()}"
+
+
+def _active(ports: Sequence[AnyPort]) -> str:
+    return f"{sum(not port.waiting for port in ports)} of {len(ports)}"

@@ -16,7 +16,7 @@ from tests.lab import Host, dhcp6
 from tests.lab.daemon import PXERELAY, Daemon
 from tests.lab.frames import Checksum
 from tests.lab.topology import Network
-from tests.lab.topology6 import CLIENT_VLANS6, add_address
+from tests.lab.topology6 import CLIENT_VLANS6, Network6, add_address
 from tests.lab.wire import FakeServer, Station, inside
 from tests.lab.wire6 import FakeServer6, Station6, settled
 from tests.unit.messages import request
@@ -312,10 +312,29 @@ def test_dhcpv6_alone_leaves_port_67_to_others(
     assert daemon.interface("vlan10")["state"] == "active"
 
 
-def test_status_tells_the_addresses_of_an_interface(start: Start, network: Network) -> None:
+def test_status_tells_the_addresses_of_an_interface(
+    start: Start, network: Network, network6: Network6
+) -> None:
+    assert network6
     daemon = start(BASE6)
     is_active(daemon)
     told = state6(daemon)
     assert IPv6Address(told["link_local"]).is_link_local
     assert told["link_local"] == settled(network.relay, "vlan10")
     assert "DHCPv6 active, link-address 2001:db8:10:10::1" in daemon.log
+
+
+def test_status_tells_what_servers_got_and_sent(
+    start: Start, station6: Station6, server6: FakeServer6
+) -> None:
+    daemon = start(BASE6)
+    for _ in range(3):
+        relays(station6, server6)
+    servers = daemon.status()["servers"]
+    assert {name: list(rows) for name, rows in servers.items()} == {
+        "ris": ["10.20.0.10", "2001:db8:20::10"],
+        "altiris": ["10.20.0.20", "2001:db8:20::20"],
+    }
+    row = servers["ris"]["2001:db8:20::10"]
+    assert (row["configured"], row["requests"], row["replies"]) == (True, 3, 3)
+    assert servers["ris"]["10.20.0.10"]["requests"] == 0

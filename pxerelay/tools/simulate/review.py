@@ -19,6 +19,7 @@ from pxerelay.relay.decision import MEANING, Drop
 from pxerelay.relay.relay import recipients
 from pxerelay.tools.simulate.review6 import TOLD_BY, Answer6, Reviewer6, Said6, heard, relayed, solicit
 from pxerelay.wire.client import AnyClient, DescribedClient
+from pxerelay.wire.client6 import MacSource
 from pxerelay.wire.mac import format_mac
 from pxerelay.wire.text import printable
 
@@ -169,7 +170,7 @@ def explain6(
         tuple(_candidate(match, origins, today, client.client_octets) for match in matches),
         None,
         _recipients6(config, answer, client.client_octets),
-        "" if said.mac else TOLD_BY[client.told_by],
+        "" if client.told_by is MacSource.FRAME else TOLD_BY[client.told_by],
     )
 
 

@@ -52,12 +52,21 @@ _FIRST_INDEX = 2
 
 
 class Said6(NamedTuple):
-    """A message and how it came: `source` 16 octets, `mac` its frame's source; None of a relay agent."""
+    """A message and how it came: `source` has 16 octets, `mac` is its frame's, None if that is not known.
+
+    `interface` is the client interface that a client's own message was heard on, None of one that a relay
+    agent sent.
+    """
 
     message: bytes
     source: bytes
     mac: bytes | None
     interface: str | None
+
+    @property
+    def is_relayed(self) -> bool:
+        """Whether a relay agent sent it."""
+        return packet6.message_type(self.message) == packet6.RELAY_FORW
 
     @property
     def client(self) -> Client6:
@@ -152,8 +161,7 @@ class Reviewer6:
     def decide(self, said: Said6) -> Decision6:
         """Return what the relay would do with a message."""
         index = self._indexes.get(said.interface or "", 0)
-        relay_agent = said.mac is None
-        port = packet6.SERVER_PORT if relay_agent else packet6.CLIENT_PORT
+        port = packet6.SERVER_PORT if said.is_relayed else packet6.CLIENT_PORT
         group = packet6.ALL_RELAYS_AND_SERVERS
         return self.relay.decide(Arrival6(said.message, index, said.source, port, group, said.mac))
 

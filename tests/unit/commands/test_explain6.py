@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pxerelay.cli import main
+from tests.lab.command import REPOSITORY
 from tests.unit.configs import STANDARD
 
 DUAL = """
@@ -240,3 +241,59 @@ def test_the_packet_of_a_client_behind_a_router(config: Path, capsys: pytest.Cap
     told = plain(capsys, config, "--option79", THIN, "--packet")
     assert told["packet6"]["drop"] == "relay-not-accepted"
     assert "nothing leaves in DHCPv6" in "\n".join(text(capsys, config, "--option79", THIN, "--packet"))
+
+
+RECORDED = REPOSITORY / "tests" / "captures" / "ipv6"
+BIOS, UEFI, IPXE = "02:00:00:b1:05:6a", "02:80:64:0e:f1:6b", "02:00:00:0e:f1:6c"
+
+
+def heard(
+    capsys: pytest.CaptureFixture[str], config: Path, capture: Path, *more: str
+) -> tuple[int, list[dict[str, Any]], str]:
+    code = main(["explain", "--capture", str(capture), "--config", str(config), "--format", "json", *more])
+    out, err = capsys.readouterr()
+    return code, [json.loads(line) for line in out.splitlines()], err
+
+
+@pytest.mark.parametrize("side", ["clients", "servers"])
+def test_the_clients_of_a_recording(config: Path, side: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What they are and where they were heard is told on either side of the relay."""
+    config.write_text(DUAL + f"  {UEFI}: altiris\ndhcp_servers: [dhcp]\npxe_only: true\n")
+    hint = ["--interface", "vlan10"] if side == "clients" else []
+    code, found, errors = heard(capsys, config, RECORDED / f"one-mapping-{side}.pcap", *hint)
+    assert (code, errors) == (0, "")
+    told = {(one["mac"], one["interface"], tuple(one["arch"]), tuple(one["sent_to6"])) for one in found}
+    assert told == {
+        (BIOS, "vlan10", (0,), ("2001:db8:20::10",)),
+        (IPXE, "vlan10", (7,), ("2001:db8:20::10",)),
+        (UEFI, "vlan10", (7,), ("2001:db8:20::20",)),
+        (UEFI, "vlan10", (), ("2001:db8:20::2",)),
+    }
+    main(["explain", "--capture", str(RECORDED / f"one-mapping-{side}.pcap"), "--config", str(config), *hint])
+    assert f"{UEFI} on vlan10 (PXEClient, x64 UEFI) DHCPv6 -> altiris 2001" in capsys.readouterr().out
+
+
+def test_the_packets_of_a_recording(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capture = RECORDED / "without-m-clients.pcap"
+    code, found, _ = heard(capsys, config, capture, BIOS, "--interface", "vlan10", "--packet")
+    assert (code, [one["mac"] for one in found]) == (0, [BIOS])
+    inside = [one for one in found[0]["packet6"]["fields"] if not one["new"]]
+    assert inside[0]["text"] == "11 INFORMATION-REQUEST"
+    _, found, errors = heard(capsys, config, capture, OTHER, "--interface", "vlan10")
+    assert found == []
+    assert f"{OTHER}: no request of it in" in errors
+
+
+def test_a_recording_whose_interface_is_not_known(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text(DUAL.replace("  vlan10: {}\n", "  vlan10: {}\n  vlan11: {}\n"))
+    code, found, errors = heard(capsys, config, RECORDED / "one-mapping-clients.pcap")
+    assert (code, found) == (2, [])
+    assert f"{BIOS}: which interface was it heard on? say so by --interface NAME" in errors
+
+
+def test_without_dhcpv6_a_recording_has_no_clients(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text(STANDARD)
+    code, found, errors = heard(
+        capsys, config, RECORDED / "one-mapping-clients.pcap", "--interface", "vlan10"
+    )
+    assert (code, found, errors) == (0, [], "")

@@ -25,13 +25,14 @@ firewalld() {
     zones=$(firewall-cmd --get-default-zone && firewall-cmd --get-active-zones | sed -n 's/^\([^ ]*\).*/\1/p')
     [ "$verb" != close ] || zones=$(firewall-cmd --get-zones | tr ' ' '\n')
     for zone in $(printf '%s\n' "$zones" | sort -u); do
-        for port in $ports; do
-            for place in --permanent --quiet; do
-                if firewall-cmd "$place" --zone="$zone" --query-port="$port/udp" >/dev/null; then
-                    [ "$verb" != close ] || changes firewall-cmd "$place" --zone="$zone" --remove-port="$port/udp"
-                else
-                    [ "$verb" = close ] || changes firewall-cmd "$place" --zone="$zone" --add-port="$port/udp"
-                fi
+        for place in --permanent ''; do
+            there=" $(firewall-cmd ${place:+"$place"} --zone="$zone" --list-ports) "
+            for port in $ports; do
+                case "$verb$there" in
+                close*" $port/udp "*) changes firewall-cmd ${place:+"$place"} --zone="$zone" --remove-port="$port/udp" ;;
+                close* | *" $port/udp "*) ;;
+                *) changes firewall-cmd ${place:+"$place"} --zone="$zone" --add-port="$port/udp" ;;
+                esac
             done
         done
     done
