@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pxerelay.config import schema
 from pxerelay.config.data import List
 from pxerelay.policy.servers import Address, can_be_server
+from pxerelay.wire.text import ends
 
 
 def parse(text: str) -> Address | None:
@@ -29,7 +30,7 @@ def looks_like_one(text: str) -> bool:
 def not_one(text: str) -> str:
     """Tell that a text that looks like an address is none, and what one is."""
     example = "IPv6 address such as 2001:db8:20::10" if ":" in text else "IPv4 address such as 10.20.0.10"
-    return f"'{text}' is not an {example}{schema.remedy(text)}"
+    return f"'{ends(text)}' is not an {example}{schema.remedy(text)}"
 
 
 def why_no_server(text: str, address: Address) -> str:

@@ -16,6 +16,7 @@ from pxerelay.policy.rules import Default, Reason
 from pxerelay.policy.servers import Address
 from pxerelay.wire.agentinfo import AgentInfoSetting
 from pxerelay.wire.globs import Names, is_glob, matches
+from pxerelay.wire.text import ends
 
 MOST_GLOBS = 256
 """Globs among the interfaces: each name is compared with all of them."""
@@ -228,7 +229,9 @@ class NetworkReader:
         for at, item in enumerate(value):
             if isinstance(item, str) and not self._means_any(item):
                 hint = self._resolver.hint(item, self._names)
-                self._fault((*path, key, at), f"'{item}' is none of the `interfaces:` of this file{hint}")
+                self._fault(
+                    (*path, key, at), f"'{ends(item)}' is none of the `interfaces:` of this file{hint}"
+                )
         return Names(frozenset(item for item in value if isinstance(item, str)))
 
     def _means_any(self, item: str) -> bool:
@@ -256,7 +259,7 @@ def templates(
         for name in re.findall(r"\{([^{}]*)\}", found[key] or ""):
             if name not in placeholders:
                 hint = resolver.hint(name, placeholders)
-                resolver.fault(main, (*path, key), f"{{{name}}} stands for nothing here{hint}")
+                resolver.fault(main, (*path, key), f"{{{ends(name)}}} stands for nothing here{hint}")
     return found
 
 

@@ -13,6 +13,7 @@ from pxerelay.config.findings import MOST, MOST_HINTS, Finding, did_you_mean
 from pxerelay.policy.rules import Choice
 from pxerelay.policy.servers import Address, Host, Pool, Probing, Strategy, Target
 from pxerelay.wire.mac import MacError, parse_mac
+from pxerelay.wire.text import ends
 
 DROP = "drop"
 """The choice that is no server."""
@@ -105,7 +106,7 @@ class Resolver:
                     found[address] = None
             else:
                 hint = self.hint(item, self.servers) or "; name it under `servers:`"
-                self.fault(document, here, f"unknown server '{item}'{hint}")
+                self.fault(document, here, f"unknown server '{ends(item)}'{hint}")
             if len(found) > MOST_SERVERS:
                 message = f"more than {MOST_SERVERS} servers would get a copy of each request; name fewer"
                 self.fault(document, path, message)
