@@ -17,9 +17,10 @@ from tests.differential.comparison import (
     unexplained,
     uses,
 )
-from tests.differential.dhcpv6.agents import PAIRS, Isc6, Pxerelay6
+from tests.differential.dhcpv6.agents import PAIRS, Pxerelay6
 from tests.differential.dhcpv6.bench import bench6, compared
 from tests.differential.dhcpv6.cases import cases
+from tests.lab.relays6 import Isc6
 from tests.unit.messages6 import option
 
 TABLE = read_table(Path(__file__).parent / "dhcpv6" / "differences.yml")

@@ -15,7 +15,6 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 
 from tests.differential.comparison import Difference, Row, unexplained
-from tests.differential.dhcpv6.agents import Dnsmasq6Relay
 from tests.differential.dhcpv6.cases import (
     ANSWERED,
     CLIENT,
@@ -38,7 +37,7 @@ from tests.lab.topology import Network
 from tests.lab.topology6 import ALTIRIS6, CLIENT_VLANS6, RIS6, Network6
 from tests.lab.wire import finish_checksums
 from tests.lab.wire6 import FakeServer6, Station6, settled
-from tests.unit.messages6 import REPLY, SOLICIT, ip6, option, relayed
+from tests.unit.messages6 import REPLY, SOLICIT, option, relayed
 
 START_SECONDS, MARK_SECONDS, QUIET_SECONDS = 20.0, 10.0, 0.03
 
@@ -247,6 +246,3 @@ def _prepare(network: Network) -> None:
     known += [(address, _SERVER_MACS[1], "core") for address in (ALTIRIS6, FAR_ROUTER)]
     for address, mac, interface in known:
         network.relay.ip(f"neighbour replace {address} lladdr {mac} dev {interface} nud permanent")
-
-
-__all__ = ["Bench6", "Dnsmasq6Relay", "bench6", "compared", "ip6"]
