@@ -65,7 +65,7 @@ def _check(arguments: argparse.Namespace) -> int:
             told.extend(error.findings)
             code = max(code, FOUND)
         else:
-            warnings = lint.warnings(loaded.config, loaded.documents, clock.today())
+            warnings = lint.warnings(loaded.config, loaded.documents, clock.today(), reading.unmatched)
             told.extend(reading.told(warnings, shown))
             if warnings and arguments.strict:
                 code = max(code, FOUND)
