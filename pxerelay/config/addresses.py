@@ -5,7 +5,8 @@ IPv6 addresses are read in any spelling of RFC 4291, 2.2; what is said of them i
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
+import re
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
 from pxerelay.config import schema
 from pxerelay.config.data import List
@@ -20,6 +21,18 @@ def parse(text: str) -> Address | None:
     if schema.pattern_of("address6").search(text):
         return IPv6Address(text)
     return None
+
+
+def parse_network(text: str) -> IPv4Network | IPv6Network | None:
+    """Return the network that an address is in, by the prefix length behind it; None if the text is none."""
+    spelled, slash, bits = text.partition("/")
+    address = parse(spelled)
+    if address is None or (slash and not (_BITS.fullmatch(bits) and int(bits) <= address.max_prefixlen)):
+        return None
+    return ip_network((address, int(bits) if slash else address.max_prefixlen), strict=False)
+
+
+_BITS = re.compile(r"0|[1-9][0-9]{0,2}")
 
 
 def looks_like_one(text: str) -> bool:
@@ -64,7 +77,7 @@ def why_no_own(address: Address) -> str:
             return f"{address} is a link-local address, good on one link only; write a global one"
         if can_be_server(address):
             return ""
-    elif not (address.is_unspecified or address.is_multicast or address.is_reserved):
+    elif can_be_server(address):
         return ""
     return f"{address} can't be an address of this host; write a unicast address"
 

@@ -155,15 +155,13 @@ class NetworkReader:
         for at, item in enumerate(value if isinstance(value, List) else ()):
             if not isinstance(item, str):
                 continue
-            network: IPv4Network | IPv6Network
-            if schema.pattern_of("network4").search(item):
-                network = IPv4Network(item, strict=False)
-                of4.append(network)
-            elif schema.pattern_of("network6").search(item):
-                network = IPv6Network(item, strict=False)
-                of6.append(network)
-            else:
+            network = addresses.parse_network(item)
+            if network is None:
                 continue
+            if isinstance(network, IPv4Network):
+                of4.append(network)
+            else:
+                of6.append(network)
             if network.network_address != addresses.parse(item.split("/")[0]):
                 self._fault((key, at), f"{item} has bits set past its prefix; write {network}")
         return Networks(tuple(of4), tuple(of6))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address
 from typing import Any
@@ -28,6 +29,10 @@ administered, IEEE 802, 8.4), with `pxe` in it."""
 
 MOST_SERVERS = 64
 """Servers that one request may go to, and addresses of one name."""
+
+
+_MEANT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*")
+"""What somebody meant for a server's name, or an address; of other texts the schema tells."""
 
 
 class EnoughError(Exception):
@@ -94,7 +99,7 @@ class Resolver:
         twice = Twice(value) if isinstance(value, List) else None
         for at, item in enumerate(items):
             here = (*path, at) if isinstance(value, List) else path
-            if not isinstance(item, str) or not schema.pattern_of("target").search(item):
+            if not isinstance(item, str) or not _MEANT.fullmatch(item) or item == DROP:
                 continue
             if item in self.servers:
                 found.update(dict.fromkeys(self.servers[item]))

@@ -94,11 +94,15 @@ def findings(document: Document, definition: str | None = None, told: Collection
         expected = "`rules:`" if definition else "at least `default:`"
         return [Finding(document.name, 1, 1, f"the file is empty; it needs {expected}")]
     found: list[Finding] = []
+    places = set(told)
     for error in _errors(_without_plain_rules(document.data), definition, told):
         for leaf in _leaves(error):
             for finding in _explain(document, leaf, hints=len(found) < MOST_HINTS):
-                if leaf.validator not in _OF_KEYS and (finding.line, finding.column) in told:
-                    continue
+                if leaf.validator not in _OF_KEYS:
+                    place = Mark(finding.line, finding.column)
+                    if place in places:
+                        continue
+                    places.add(place)
                 found.append(finding)
                 if len(found) > MOST:
                     return found
@@ -111,7 +115,7 @@ def _without_plain_rules(data: Any) -> Any:
     if not isinstance(rules, dict):
         return data
     accepted = {schema()["$defs"]["choice"]["anyOf"][0]["const"]}
-    target = pattern_of("target")
+    target = pattern_of("serverName")
     doubtful: dict[str, Any] = {}
     for key, value in rules.items():
         server = value
