@@ -24,9 +24,11 @@ class Columns:
         self._waited, self._source = waited, source
 
     def sources(self) -> list[bytes]:
+        """Return who sent them: one."""
         return [self._source] * len(self.interfaces)
 
     def waited(self, at: int) -> float:
+        """Return for how long one has waited: the first for the longest time."""
         return self._waited - at / 1000
 
 
