@@ -23,6 +23,7 @@ from pxerelay.relay.account6 import Account6, Narrator6
 from pxerelay.relay.counters import Counters
 from pxerelay.relay.decision6 import MEANING6, SUSPICIOUS6, Arrival6, Drop6, Dropped6, ToPeer, ToServers6
 from pxerelay.relay.pipeline6 import Outcome6, Pipeline6
+from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay6 import Relay6
 from pxerelay.wire import frames6
 from pxerelay.wire.facts6 import Facts6
@@ -48,7 +49,8 @@ class Traffic6:
     each decision is logged. `by_kernel` counts replies that were not sent by link layer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, recent: Recent) -> None:
+        self._recent = recent
         self._inbox = Inbox6()
         self._to_link = LinkOutbox()
         self._to_network: UdpOutbox6 | None = None
@@ -98,7 +100,7 @@ class Traffic6:
     def totals(self) -> dict[str, Any]:
         """Return the counters since the start, with the keys of DHCPv4's."""
         if self._udp is not None:
-            self._losses.notice(self._udp)
+            self._notice_overflow(self._udp)
         totals = self.counters.totals()
         return {
             "requests": totals["requests"],
@@ -129,7 +131,7 @@ class Traffic6:
             if not more or time.monotonic() > end:
                 break
         if total > _CROWD:
-            self._losses.notice(sock)
+            self._notice_overflow(sock)
         return Taken(total, more)
 
     def _relay_all(self, datagrams: Sequence[Datagram6]) -> None:
@@ -208,6 +210,14 @@ class Traffic6:
             else:
                 self._failed_requests += 1
         failed = {id(failure.messages[0]): failure for failure in failures}
+        decisions = [one.decision for one in outcomes]
+        self._recent.add(
+            time.monotonic(),
+            sent=sum(len(one.servers) for one in decisions if isinstance(one, ToServers6)),
+            failed=sum(not failure.to_client for failure in failures),
+            heard=len(outcomes),
+            late=sum(isinstance(one, Dropped6) and one.reason is Drop6.TOO_OLD for one in decisions),
+        )
         for outcome in outcomes:
             arrival, decision, _ = outcome
             if isinstance(decision, ToServers6):
@@ -244,6 +254,11 @@ class Traffic6:
         account = narrator.account(arrival, facts, self._name(arrival.interface), decision)
         but = "".join(f"; BUT {failure}" for failure in failures)
         LOGGER.debug("%s%s", narrator.text(account), but, extra=_fields_of(account).extra)
+
+    def _notice_overflow(self, sock: socket.socket) -> None:
+        lost = self._losses.notice(sock)
+        if lost:
+            self._recent.add(time.monotonic(), heard=lost, late=lost)
 
     def _name(self, interface: int) -> str:
         return self.names.get(interface, str(interface))
