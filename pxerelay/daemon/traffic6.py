@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv6Address
@@ -14,7 +15,7 @@ from pxerelay.daemon.warnings import Warnings, failure_texts
 from pxerelay.linux import sockets6
 from pxerelay.linux.faces import Faces
 from pxerelay.linux.fields import Fields
-from pxerelay.linux.inbox6 import BATCH, Datagram6, Inbox6
+from pxerelay.linux.inbox6 import BATCH, Batch6, Datagram6, Inbox6
 from pxerelay.linux.listener import Taken
 from pxerelay.linux.log import LOGGER
 from pxerelay.linux.outbox import Failure, LinkOutbox
@@ -119,40 +120,50 @@ class Traffic6:
         elsewhere = self.elsewhere if sock is self._udp else frozenset()
         while True:
             try:
-                datagrams = self._inbox.receive(sock)
+                batch = self._inbox.receive(sock)
                 if self._faces is not None:
-                    self._faces.look(datagrams)
+                    self._faces.look(batch.newest)
             except OSError as error:
                 self._warnings.warn(("receive", error.errno), f"could not receive: {error.strerror}")
                 break
-            total += len(datagrams)
-            self._relay_all([one for one in datagrams if one.interface not in elsewhere])
-            more = len(datagrams) == BATCH
+            total += len(batch)
+            self._relay_all(batch, elsewhere)
+            more = len(batch) == BATCH
             if not more or time.monotonic() > end:
                 break
         if total > _CROWD:
             self._notice_overflow(sock)
         return Taken(total, more)
 
-    def _relay_all(self, datagrams: Sequence[Datagram6]) -> None:
+    def _relay_all(self, batch: Batch6, elsewhere: AbstractSet[int]) -> None:
         """Decide on a batch, send what is to be sent, then count and log it.
+
+        What came in on interfaces that another socket hears is left out.
 
         A fault of ours in one batch does not stop the next, and a fault while counting undoes nothing sent.
         """
         now = time.monotonic()
         try:
-            arrivals = [self._arrival(one) for one in datagrams]
-            outcomes = self._pipeline.decide(arrivals, [one.waited for one in datagrams], now)
+            shed = self._pipeline.shed(batch, now)
+            if elsewhere:
+                shed = {at: why for at, why in shed.items() if batch.interfaces[at] not in elsewhere}
+            arrivals = [
+                self._arrival(batch.datagram(at))
+                for at, index in enumerate(batch.interfaces)
+                if at not in shed and index not in elsewhere
+            ]
+            outcomes = self._pipeline.decide(arrivals, now)
             failures = [failure for one in outcomes for failure in self._send(one)]
             failures += self._to_link.flush()
         except Exception:  # noqa: BLE001
             self._to_link.discard()
-            self._warnings.bug(f"up to {len(datagrams)} messages were lost")
+            self._warnings.bug(f"up to {len(batch)} messages were lost")
             return
         try:
+            self._enter_shed(batch, shed)
             self._enter(outcomes, failures)
         except Exception:  # noqa: BLE001
-            self._warnings.bug(f"up to {len(datagrams)} messages were not counted")
+            self._warnings.bug(f"up to {len(batch)} messages were not counted")
 
     def _arrival(self, one: Datagram6) -> Arrival6:
         mac = None
@@ -199,6 +210,21 @@ class Traffic6:
         self.by_kernel += 1
         interface = port.index if port and port.index is not None else decision.vrf
         return outbox.to_peer(message, address, decision.udp_port, decision.source, interface)
+
+    def _enter_shed(self, batch: Batch6, shed: Mapping[int, Drop6]) -> None:
+        """Count and log what was dropped unread, one message of each interface and reason."""
+        first = dict[tuple[int, Drop6], int]()
+        for at, reason in shed.items():
+            first.setdefault((batch.interfaces[at], reason), at)
+        for (index, reason), count in Counter(
+            (batch.interfaces[at], why) for at, why in shed.items()
+        ).items():
+            self.counters.add_drops(index, reason, count)
+            if reason in SUSPICIOUS6:
+                self._warn(_unread(batch, first[index, reason]), reason)
+        if self.narrator is not None:
+            for at, reason in shed.items():
+                self._tell(self.narrator, Outcome6(_unread(batch, at), Dropped6(reason)), ())
 
     def _enter(self, outcomes: Sequence[Outcome6], failures: Sequence[Failure]) -> None:
         """Count and log what became of messages."""
@@ -262,6 +288,12 @@ class Traffic6:
 
     def _name(self, interface: int) -> str:
         return self.names.get(interface, str(interface))
+
+
+def _unread(batch: Batch6, at: int) -> Arrival6:
+    """Return a message that was dropped before it was known whose frame it came in."""
+    one = batch.datagram(at)
+    return Arrival6(one.message, one.interface, one.source, one.port, one.destination)
 
 
 def _fields_of(account: Account6) -> Fields:
