@@ -34,7 +34,7 @@ _PART = 65536
 """Octets to read at a time, twice of what Linux puts into one part of a list (its netlink_recvmsg)."""
 
 
-_AT_ONCE = 16
+_AT_ONCE = 32
 """Messages of a list that are read before packets have their turn: less than half a millisecond's work."""
 
 
