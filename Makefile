@@ -51,7 +51,8 @@ differential: $(VENV)/.stamp ## the same messages through ISC dhcrelay, dnsmasq 
 	$(BIN)/pytest --quiet tests/differential
 
 integration: $(VENV)/.stamp ## real sockets, servers and clients in network namespaces
-	$(BIN)/pytest --quiet $(AT_ONCE) 6 tests/integration
+	$(BIN)/pytest --quiet -m 'not alone' $(AT_ONCE) 6 tests/integration
+	$(BIN)/pytest --quiet -m alone tests/integration
 
 fuzz: $(VENV)/.stamp ## coverage-guided fuzzing of the relay (SECONDS=20)
 	$(BIN)/pip install --quiet --group fuzz
