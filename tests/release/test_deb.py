@@ -1,0 +1,99 @@
+"""The Debian package: apt installs it in a fresh host, clients boot, purge leaves nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from release import deb
+from tests.lab.command import REPOSITORY, run
+from tests.lab.image import fresh
+from tests.release.host import Host, booted
+
+RELEASES = ("bookworm", "trixie")
+WITH = (
+    "autopkgtest", "dbus", "dnsmasq-base", "iproute2", "procps", "systemd", "systemd-sysv", "udhcpc",
+)  # fmt: skip
+"""What the host has: no Python module of ours is among it."""
+
+GROWS = (
+    "/proc", "/sys", "/dev", "/run", "/tmp", "/var/log", "/var/cache", "/var/lib/apt", "/var/lib/dpkg",  # noqa: S108
+)  # fmt: skip
+"""Where a package manager keeps its own books."""
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the package; return the folder that has it."""
+    folder = tmp_path_factory.mktemp("deb")
+    deb.build(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def package(built: Path) -> Path:
+    """Return the package's file."""
+    (found,) = built.glob("*.deb")
+    return found
+
+
+def depends() -> Sequence[str]:
+    """Return the names of the packages that ours depends on."""
+    text = (REPOSITORY / "release/debian/control").read_text()
+    found = re.search(r"^Depends: (.+(?:\n .+)*)", text, re.MULTILINE)
+    assert found
+    return [one.split()[0] for one in found[1].split(",") if not one.strip().startswith("$")]
+
+
+@pytest.fixture(params=RELEASES)
+def host(request: pytest.FixtureRequest, package: Path) -> Iterator[Host]:
+    """Have a host up that has the package's file, and apt no network."""
+    image = fresh(request.param, WITH, [*depends(), "python3"])
+    with booted(f"pxr-deb-{request.param}", image) as up:
+        up.copy(package, f"/root/{package.name}")
+        yield up
+
+
+def test_lintian_finds_nothing(built: Path) -> None:
+    (changes,) = built.glob("*.changes")
+    run(["lintian", "--fail-on", "error,warning", "--allow-root", str(changes)])
+
+
+def test_it_is_built_again_octet_by_octet(package: Path, tmp_path: Path) -> None:
+    deb.build(tmp_path)
+    assert (tmp_path / package.name).read_bytes() == package.read_bytes()
+
+
+def test_it_relays_once_one_file_is_edited_and_purge_leaves_nothing(
+    host: Host, package: Path, built: Path
+) -> None:
+    """The package's own test (autopkgtest) does the middle part."""
+    before = host.files(*GROWS)
+    users = host.run("cat", "/etc/passwd", "/etc/group").stdout
+    host.run("apt-get", "install", "--yes", "--no-install-recommends", f"/root/{package.name}")
+    assert host.run("pxerelay", "check").stdout == ""
+    assert host.run("systemctl", "is-enabled", "pxerelay", check=False).stdout == "disabled\n"
+    (source,) = built.glob("*.dsc")
+    for file in built.glob("*.dsc"), built.glob("*.tar.xz"):
+        for one in file:
+            host.copy(one, f"/root/{one.name}")
+    done = host.run("autopkgtest", f"/root/{source.name}", "--", "null", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    host.run("apt-get", "purge", "--yes", "pxerelay")
+    host.run("apt-get", "autoremove", "--yes", "--purge")
+    assert host.files(*GROWS) - before == set()
+    assert host.run("cat", "/etc/passwd", "/etc/group").stdout == users
+
+
+def test_an_upgrade_restarts_what_is_enabled_and_keeps_the_mapping(host: Host, package: Path) -> None:
+    host.run("apt-get", "install", "--yes", "--no-install-recommends", f"/root/{package.name}")
+    host.run("sed", "-i", "s/^default: .*/default: altiris/", "/etc/pxerelay/pxerelay.yml")
+    host.run("systemctl", "enable", "--now", "pxerelay")
+    first = host.run("systemctl", "show", "--property=MainPID", "pxerelay").stdout
+    host.run("apt-get", "install", "--yes", "--reinstall", f"/root/{package.name}")
+    assert host.run("systemctl", "show", "--property=MainPID", "pxerelay").stdout != first
+    assert "default: altiris" in host.run("cat", "/etc/pxerelay/pxerelay.yml").stdout
+    assert host.run("pxerelay", "status").returncode == 0
