@@ -6,6 +6,7 @@ version are the project's.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import tempfile
@@ -56,6 +57,15 @@ def changelog() -> str:
         "  * What is new: /usr/share/doc/pxerelay/CHANGELOG.md.gz\n\n"
         f" -- pxerelay developers <pxerelay@example.net>  {when}\n"
     )
+
+
+def depends() -> list[str]:
+    """Return the names of the packages that ours depends on."""
+    text = (source.REPOSITORY / "release/debian/control").read_text()
+    found = re.search(r"^Depends:((?: .+\n)+)", text, re.MULTILINE)
+    if found is None:
+        raise ValueError("release/debian/control has no Depends")
+    return [one.split()[0] for one in found[1].split(",") if "$" not in one]
 
 
 def build(target: Path) -> list[Path]:

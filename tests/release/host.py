@@ -39,7 +39,7 @@ def booted(name: str, image: str, options: Sequence[str] = ()) -> Iterator[Host]
     remove([name])
     host = Host(name)
     podman(
-        *("run", "--detach", "--name", name, "--hostname", "relay", "--dns", "none", "--network", "none"),
+        *("run", "--detach", "--name", name, "--hostname", "relay", "--network", "none"),
         *("--systemd=always", "--cgroupns=private", "--cap-add", CAPABILITIES, *options, image),
     )
     try:
