@@ -11,6 +11,7 @@ from release import deb
 from tests.lab.command import run
 from tests.lab.image import fresh
 from tests.release.host import Host, booted
+from tests.release.readme import commands
 
 RELEASES = ("bookworm", "trixie")
 WITH = (
@@ -98,3 +99,22 @@ def test_an_upgrade_restarts_what_is_enabled_and_keeps_the_mapping(host: Host, p
     assert host.run("systemctl", "show", "--property=MainPID", "pxerelay").stdout != first
     assert "ris: 10.20.0.10" in host.run("cat", "/etc/pxerelay/pxerelay.yml").stdout
     assert host.run("pxerelay", "status").returncode == 0
+
+
+EDITOR = """\
+#!/bin/sh
+sed -i 's/192.0.2.10/10.20.0.10/' "$1"
+"""
+
+
+def test_what_the_readme_says_is_all_that_it_takes(host: Host, package: Path, tmp_path: Path) -> None:
+    first, *others = commands("Or as a Debian package")
+    assert first == "make deb"
+    (tmp_path / "editor").write_text(EDITOR)
+    (tmp_path / "editor").chmod(0o755)
+    host.copy(tmp_path / "editor", "/usr/local/bin/editor")
+    host.run("mkdir", "/srv/dist")
+    host.run("cp", f"/srv/{package.name}", "/srv/dist")
+    for line in others:
+        host.run("sh", "-c", f"cd /srv && yes | {line}")
+    assert "10.20.0.10" in host.run("pxerelay", "status").stdout

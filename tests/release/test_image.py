@@ -16,6 +16,7 @@ from tests.lab import Dnsmasq, Host, Lab, udhcpc
 from tests.lab.ownership import NAMESPACES
 from tests.lab.podman import podman, prepare, remove
 from tests.lab.topology import Network
+from tests.release.readme import commands
 
 NAME = f"localhost/pxerelay:{source.version()}"
 CONTAINERS = source.REPOSITORY / "release/containers"
@@ -53,17 +54,20 @@ def network() -> Iterator[Network]:
 
 @pytest.fixture
 def run(network: Network, loaded: str, tmp_path: Path) -> Iterator[Callable[[], str]]:
-    """Run the image on the relay host; return the container's name."""
+    """Run the image on the relay host, by README's command; return the container's name."""
     name = f"pxr-image-{os.getpid()}"
     tmp_path.chmod(0o755)  # the container's user is another
     (tmp_path / "pxerelay.yml").write_text(CONFIG)
 
     def run() -> str:
-        podman(
-            *("run", "--detach", "--name", name, "--network", f"ns:{NAMESPACES / network.relay.namespace}"),
-            *("--volume", f"{tmp_path}:/etc/pxerelay:ro", "--read-only", "--cap-drop", "all"),
-            *("--cap-add", "NET_RAW,NET_BIND_SERVICE", "--tmpfs", "/run/pxerelay:mode=0777", loaded),
-        )
+        (words,) = [line.split() for line in commands("Or as a container") if line.startswith("podman run")]
+        assert words[-1] == loaded
+        there = {
+            "pxerelay": name,
+            "host": f"ns:{NAMESPACES / network.relay.namespace}",
+            "/etc/pxerelay:/etc/pxerelay:ro": f"{tmp_path}:/etc/pxerelay:ro",
+        }
+        podman(*(there.get(word, word) for word in words[1:]))
         deadline = time.monotonic() + 20
         while podman("exec", name, "pxerelay", "status", check=False).returncode:
             assert time.monotonic() < deadline, podman("logs", name, check=False)
