@@ -84,7 +84,8 @@ def add(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="SUBNET=NAME",
-        help="the relay host's interface in a subnet of the files; else told by this host's addresses",
+        help="the relay host's interface in a subnet of the files, or in a network that they have by name; "
+        "else told by this host's addresses",
     )
     parser.add_argument(
         "--self",
@@ -152,30 +153,36 @@ def _told(arguments: argparse.Namespace) -> Told:
     own = arguments.own_address or ""
     if own and server_fault(own):
         raise _UnusableError(f"--self {own}: {server_fault(own)}")
+    subnets, networks = _interfaces(arguments.interfaces)
     return Told(
         servers,
         _default(arguments.default, servers) if arguments.default else (),
-        tuple(_interfaces(arguments.interfaces)),
+        tuple(subnets),
+        networks,
         tuple(_own_addresses()),
         own,
         _columns(arguments.columns),
     )
 
 
-def _interfaces(texts: Sequence[str]) -> Iterator[tuple[IPv4Network, str]]:
-    """Yield what --interface says."""
+def _interfaces(texts: Sequence[str]) -> tuple[list[tuple[IPv4Network, str]], dict[str, str]]:
+    """Return what --interface says, of subnets and of networks that have a name."""
     names = schema()["properties"]["interfaces"]["propertyNames"]
+    subnets, named = [], {}
     for text in texts:
         network, sign, name = text.partition("=")
+        if sign and not re.search(names["pattern"], name):
+            raise _UnusableError(f"--interface {text}: {printable(name)!r} is not {names['x-expected']}")
+        if sign and re.fullmatch(r"[A-Za-z][\w-]*", network):
+            named[network] = name
+            continue
         try:
-            subnet = IPv4Network(network, strict=False)
+            subnets.append((IPv4Network(network, strict=False), name))
         except ValueError:
             sign = ""
         if not sign:
             raise _UnusableError(f"--interface {text}: write SUBNET=NAME, such as 10.10.10.0/24=vlan10")
-        if not re.search(names["pattern"], name):
-            raise _UnusableError(f"--interface {text}: {printable(name)!r} is not {names['x-expected']}")
-        yield subnet, name
+    return subnets, named
 
 
 def _columns(texts: Sequence[str]) -> dict[str, str]:

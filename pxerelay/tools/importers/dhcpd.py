@@ -225,7 +225,9 @@ class _Reader:
                 )
             return ()
         scratch = self._found if first else Found()
-        return (said.server,) if scratch.server(said.block.source, said.word) else ()
+        return (
+            (said.server,) if scratch.server(said.block.source, said.word._replace(text=said.server)) else ()
+        )
 
     def _without_mac(self, host: Block, own: bool) -> bool:
         """Name a host that has a server of its own and no MAC; return whether it was named."""

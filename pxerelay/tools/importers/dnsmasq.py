@@ -51,12 +51,12 @@ def read_lines(files: Sequence[Sequence[Line | Remark]], addresses: Sequence[Sou
     if unknown:
         found.notes.append(f"Left out, lines of ethers whose name or address no dhcp-host has: {unknown}.")
     Compiler(reader.model, found).read(files)
-    _relays(every, found)
+    _relays(every, reader.model.interfaces, found)
     if found.rules:
         found.notes.append(NOTE)
 
 
-def _relays(every: Sequence[Line], found: Found) -> None:
+def _relays(every: Sequence[Line], interfaces: Sequence[str], found: Found) -> None:
     """Make a default of `dhcp-relay`, and of `interface` the client interfaces."""
     relays: dict[str, list[str]] = {}
     places: dict[str, tuple[Source, Word]] = {}
@@ -85,11 +85,8 @@ def _relays(every: Sequence[Line], found: Found) -> None:
     choices = {tuple(dict.fromkeys(servers)) for servers in relays.values()}
     if len(choices) == 1:
         found.default_is(min(choices))
-    for line in every:
-        if line.key == "interface":
-            for word in line.words:
-                if word.text not in ("", "lo"):
-                    found.settings.interfaces.setdefault(word.text, Interface())
+    for name in interfaces:
+        found.settings.interfaces.setdefault(name, Interface())
     for address, servers in relays.items():
         found.settings.remarks.append(
             f"dnsmasq relayed from its address {printable(address)} to {', '.join(servers)}: "
@@ -101,11 +98,11 @@ def _relays(every: Sequence[Line], found: Found) -> None:
             found.fault(*places[address], f"{quoted(address)} is no address of this host, such as 10.10.10.1")
         elif len(choices) > 1:
             vlan = vlans.Vlan((network,), tuple(dict.fromkeys(servers)), *places[address])
-            name = vlans.interface(vlan, found)
-            if name:
-                vlans.add(name, vlan, found)
-        elif name := found.interface_of([network]):
-            found.settings.interfaces.setdefault(name, Interface())
+            device = vlans.interface(vlan, found)
+            if device:
+                vlans.add(device, vlan, found)
+        elif device := found.interface_of([network]):
+            found.settings.interfaces.setdefault(device, Interface())
 
 
 def _network(address: str) -> IPv4Network | None:

@@ -233,7 +233,9 @@ class Reader:
         )
 
     def _interface(self, line: Line) -> None:
-        self.model.interfaces.extend(word.text for word in line.words if word.text not in ("", "lo"))
+        for word in line.words:
+            if word.text not in ("", "lo") and self._found.interface(line.source, word):
+                self.model.interfaces.append(word.text)
 
 
 def ether(model: Model, mac: Word, name: Word) -> bool:

@@ -184,9 +184,7 @@ _FOREIGN = (
         "a dhclient.conf, for clients; the server's dhcpd.conf says where they boot from",
     ),
     Foreign(
-        re.compile(
-            r"(?m)^[ \t]*(set )?(service|protocols) dhcp-(relay|server)\b|shared-network-name"
-        ),
+        re.compile(r"(?m)^[ \t]*(set )?(service|protocols) dhcp-(relay|server)\b|shared-network-name"),
         "a configuration of VyOS or EdgeOS; its `dhcp-relay server` is `default:`, its interfaces are "
         "`interfaces:`",
     ),

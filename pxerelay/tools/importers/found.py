@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
@@ -90,14 +91,15 @@ class Told:
     """What the user says besides the files.
 
     `servers` are names for servers; `default` is where clients go that no rule names. `interfaces` says which
-    interface a network is on; `addresses` are those of this host, each with its interface. `own_address` is
-    that of the host that the files are from. `columns` names columns of a table: the header that stands for
-    `mac`.
+    interface a network is on, `networks` the same of networks that files have by name; `addresses` are those
+    of this host, each with its interface. `own_address` is that of the host that the files are from.
+    `columns` names columns of a table: the header that stands for `mac`.
     """
 
     servers: Mapping[str, Servers] = field(default_factory=dict)
     default: Servers = ()
     interfaces: tuple[tuple[IPv4Network, str], ...] = ()
+    networks: Mapping[str, str] = field(default_factory=dict)
     addresses: tuple[tuple[IPv4Interface, str], ...] = ()
     own_address: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -156,6 +158,14 @@ class Found:
                 if inside:
                     return name
         return None
+
+    def interface(self, source: Source, word: Word) -> bool:
+        """Return whether a word can be an interface's name, and note what is wrong if it can't."""
+        names = schema.schema()["properties"]["interfaces"]["propertyNames"]
+        usable = re.search(names["pattern"], word.text) is not None and word.text.isprintable()
+        if not usable:
+            self.fault(source, word, f"{quoted(word.text)} is not {names['x-expected']}")
+        return usable
 
     def server(self, source: Source, word: Word) -> bool:
         """Return whether a word can be a server, and note what is wrong if it can't."""

@@ -201,11 +201,8 @@ class _Reader:
     def _reservations(self, scope: Map, around: Sequence[Map]) -> None:
         """Make rules of the reservations in one place that say a server of their own."""
         for entry in maps(scope.get("reservations")):
-            names = [
-                str(one)
-                for one in entry.get("client-classes", ())
-                if isinstance(entry.get("client-classes"), List)
-            ]
+            classes = entry.get("client-classes")
+            names = [str(one) for one in classes] if isinstance(classes, List) else []
             own = [entry, *(self._classes[name] for name in names if name in self._classes)]
             said = self._said(own, top=False)
             if DROP.upper() in names:

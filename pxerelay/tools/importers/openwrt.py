@@ -14,6 +14,9 @@ from pxerelay.tools.importers.source import Source, Word, quoted
 _PIECE = re.compile(r"'([^']*)'|\"([^\"]*)\"|([^\s'\"#]+)")
 
 
+_LONGEST_DEVICE = 64
+
+
 @dataclass
 class _Section:
     """A section; `values` has the words of each option, those of a list one after the other."""
@@ -43,19 +46,29 @@ def read(sources: Sequence[Source], found: Found) -> None:
         for source in sources
     ]
     dnsmasq.read_lines(files, (), found)
-    networks = [
-        word.text for lines in files for line in lines if line.key == "interface" for word in line.words
-    ]
-    named = [name for name in dict.fromkeys(networks) if name in found.settings.interfaces]
-    if networks:
-        listed = ", ".join(dict.fromkeys(networks))
-        found.notes.append(
-            f"OpenWrt names networks ({listed}), pxerelay devices: write br-lan for lan, as "
-            f"/etc/config/network has it."
-        )
-    for name in named:
-        entry = found.settings.interfaces.pop(name)
-        found.settings.interfaces[f"br-{name}"] = entry._replace(comment=f"the network {name}")
+    networks = {
+        word.text: (line.source, word)
+        for file in files
+        for line in file
+        if line.key == "interface"
+        for word in line.words
+    }
+    for name, (source, word) in networks.items():
+        entry = found.settings.interfaces.pop(name, None)
+        if entry is None:
+            continue
+        device = found.told.networks.get(name)
+        if device is None:
+            device = f"br-{name}"[:_LONGEST_DEVICE]
+            found.fault(
+                source,
+                word,
+                f"clients of the network {quoted(name)} have a server of their own: which device is that? "
+                f"Say so "
+                f"by --interface {name}=DEVICE, as /etc/config/network has it; now {device} stands in its "
+                f"place",
+            )
+        found.settings.interfaces[device] = entry._replace(comment=f"the network {name}")
 
 
 def _sections(source: Source, found: Found) -> Iterator[_Section]:

@@ -40,6 +40,9 @@ COLUMNS = {
 
 _DELIMITERS = ",;\t|"
 _MOST_CELLS = 2000
+_MOST_LINES = 50
+"""Lines that a text in quotes may have."""
+
 _WORD = re.compile(r"[^a-z0-9]")
 MARK = re.compile(
     rf"\A(?:[ \t]*\r?\n|sep=.\r?\n)*(?=[^\n]*[{_DELIMITERS}])(?:[^\n]*[{_DELIMITERS}])?[ \t\"']*"
@@ -162,14 +165,18 @@ def _day(source: Source, cell: Word, found: Found) -> str:
 
 
 def _rows(source: Source, found: Found) -> Iterator[list[Word]]:
-    """Yield the rows of a table; a text in quotes may go on in the next line."""
-    lines = enumerate(source.lines, 1)
+    """Yield the rows of a table; a text in quotes may go on in the next lines."""
     delimiter = ""
-    for number, line in lines:
+    number = 0
+    while number < len(source.lines):
+        line = source.lines[number]
+        number += 1
         if line.lower().startswith("sep=") and len(line) == 5 and not delimiter:
             delimiter = line[4]
             continue
-        if not line.strip() or (line.lstrip().startswith("#") and not line.lstrip().startswith("#mac")):
+        if not line.strip() or (
+            line.lstrip().startswith("#") and not line.lstrip().lower().startswith("#mac")
+        ):
             if line.strip():
                 found.remark(line.lstrip()[1:])
             continue
@@ -178,9 +185,11 @@ def _rows(source: Source, found: Found) -> Iterator[list[Word]]:
         at = 0
         while at <= len(line) and len(row) < _MOST_CELLS:
             start = at + len(line[at:]) - len(line[at:].lstrip(" "))
+            end = -1
             if line[start : start + 1] == '"':
-                word, number, line, at = _quoted(source, number, line, start, lines, found)
-                end = line.find(delimiter, at)
+                word, number, end = _quoted(source, number, start, found)
+                line = source.lines[number - 1]
+                end = line.find(delimiter, end)
                 at = len(line) + 1 if end < 0 else end + 1
             else:
                 end = line.find(delimiter, at)
@@ -191,27 +200,27 @@ def _rows(source: Source, found: Found) -> Iterator[list[Word]]:
         yield row
 
 
-def _quoted(
-    source: Source, number: int, line: str, start: int, lines: Iterator[tuple[int, str]], found: Found
-) -> tuple[Word, int, str, int]:
-    """Return a text in quotes, and the line and place behind it."""
-    word, text = Word("", number, start + 1), ""
-    at = start + 1
+def _quoted(source: Source, number: int, start: int, found: Found) -> tuple[Word, int, int]:
+    """Return a text in quotes, the number of the line that it ends in, and the column behind it."""
+    first, word = number, Word("", number, start + 1)
+    text, at = "", start + 1
+    line = source.lines[number - 1]
     while True:
         end = line.find('"', at)
-        if end < 0:
-            following = next(lines, None)
-            if following is None:
-                found.fault(source, word, 'this quote is never closed; write the second "')
-                return word._replace(text=f"{text}{line[at:]}".strip()), number, line, len(line)
-            text += f"{line[at:]} "
-            number, line = following
-            at = 0
-        elif line[end + 1 : end + 2] == '"':
+        if end >= 0 and line[end + 1 : end + 2] == '"':
             text += line[at : end + 1]
             at = end + 2
+        elif end >= 0:
+            return word._replace(text=f"{text}{line[at:end]}".strip()), number, end + 1
+        elif number < len(source.lines) and number - first < _MOST_LINES:
+            text += f"{line[at:]} "
+            line = source.lines[number]
+            number += 1
+            at = 0
         else:
-            return word._replace(text=f"{text}{line[at:end]}".strip()), number, line, end + 1
+            found.fault(source, word, 'this quote is never closed; write the second "')
+            rest = source.lines[first - 1]
+            return word._replace(text=rest[start + 1 :].strip()), first, len(rest)
 
 
 def _plain(text: str) -> str:
