@@ -40,7 +40,8 @@ role: $(VENV)/.stamp ## the role: templates, filters, collection; over OpenSSH, 
 	tests/lab/install-packages openssh-client sudo
 	$(BIN)/pytest --quiet $(AT_ONCE) 3 tests/role
 
-tools: $(VENV)/.stamp ## what the tools do with git and ansible
+tools: $(VENV)/.stamp ## what the tools do with git, ansible and captures
+	tests/lab/install-packages tshark
 	$(BIN)/pytest --quiet $(AT_ONCE) 4 tests/tools
 
 ansible-matrix: $(VENV)/.stamp ## the role by every ansible-core it is for, on Python 3.11 and 3.13; ARGS=2.17 for some

@@ -48,7 +48,7 @@ def _check(arguments: argparse.Namespace) -> int:
     readings: list[tuple[Path, Reading]] = []
     for path, source in named:
         try:
-            reading = read(path, arguments.stands_at, source, control_client.default_path())
+            reading = read(path, arguments.stands_at, source, Path(control_client.default_path()))
         except UnreadableError as error:
             told.extend(error.findings)
             code = FAILED
@@ -65,7 +65,7 @@ def _check(arguments: argparse.Namespace) -> int:
             told.extend(error.findings)
             code = max(code, FOUND)
         else:
-            warnings = lint.warnings(loaded.config, loaded.documents, clock.today())
+            warnings = lint.warnings(loaded.config, loaded.documents, clock.today(), reading.unmatched)
             told.extend(reading.told(warnings, shown))
             if warnings and arguments.strict:
                 code = max(code, FOUND)

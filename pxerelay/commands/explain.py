@@ -37,10 +37,16 @@ from pxerelay.tools.simulate.replay import Replayer
 from pxerelay.wire import packet, probe
 from pxerelay.wire.dissect import Datagram
 from pxerelay.wire.facts import Facts
-from pxerelay.wire.mac import MacError, format_mac, parse_mac
+from pxerelay.wire.mac import MAC_OCTETS, MacError, format_mac, parse_mac
 
 _XID = b"\x12\x34\x56\x78"
 """Of a request that nobody sends."""
+
+_FIRMWARE = b"PXEClient"
+"""What a client is taken for that does not say what it is."""
+
+_LEAST = packet.CHADDR_START + MAC_OCTETS
+"""Octets of a message that tell whose it is."""
 
 _MORE = """
 With --capture the clients are those whose requests it has, or those of them that MACs or --file name; what
@@ -139,7 +145,7 @@ def _macs(arguments: argparse.Namespace, faults: list[str]) -> Iterator[bytes]:
         piped = str(arguments.file) == "-"
         octets = sys.stdin.buffer.read() if piped else _read(arguments.file)
         name = "standard input" if piped else arguments.file
-        for number, line in enumerate(octets.decode("utf-8-sig", "replace").splitlines(), 1):
+        for number, line in enumerate(octets.decode("utf-8-sig", "replace").split("\n"), 1):
             if text := line.partition("#")[0].strip():
                 texts.append((f"{name}:{number}: ", text))
     for place, text in texts:
@@ -162,9 +168,9 @@ def _replayer(loaded: Loaded, datagrams: list[Datagram], hints: Hints) -> Replay
 
 
 def _described(arguments: argparse.Namespace, wanted: Mapping[bytes, None]) -> list[_Client]:
-    vendor_class = "PXEClient" if arguments.vendor_class is None else arguments.vendor_class
+    given = arguments.vendor_class
     numbers = tuple(map(architecture, arguments.arch))
-    octets = os.fsencode(vendor_class)
+    octets = _FIRMWARE if given is None else os.fsencode(given)
     return [_Client(chaddr, arguments.interface, octets, numbers) for chaddr in wanted]
 
 
@@ -179,9 +185,10 @@ def _heard(
     heard = hear(arguments.capture)
     one = _replayer(loaded, heard.datagrams, hints)
     found: dict[_Client, _Client] = {}
+    parts: dict[_Client, Datagram] = {}
     for datagram in heard.datagrams:
         message = datagram.payload
-        if not (datagram.is_whole and packet.is_request(message)):
+        if len(message) < _LEAST or message[packet.OP] != packet.BOOTREQUEST:
             continue
         chaddr = packet.ethernet_chaddr(message)
         if chaddr is None or (wanted and chaddr not in wanted):
@@ -190,12 +197,26 @@ def _heard(
         if interface is None and giaddr is None:
             faults.append(f"{format_mac(chaddr)}: {one.advice(datagram)}")
             continue
+        if not datagram.is_whole:
+            parts.setdefault(_Client(chaddr, interface, _FIRMWARE, ()), datagram)
+            continue
+        if not packet.is_request(message):
+            continue
         facts = Facts(message)
         client = _Client(chaddr, interface, facts.vendor_class, facts.architectures)
         known = found.get(client)
         better = known and known.request and not one.verdict(known.request).is_decided
         if known is None or (better and one.verdict(datagram).is_decided):
             found[client] = client._replace(request=datagram)
+    whole = {client.chaddr for client in found}
+    for client, datagram in parts.items():
+        if client.chaddr not in whole:
+            found[client] = client
+            faults.append(
+                f"{format_mac(client.chaddr)}: the capture has {len(datagram.payload)} of the "
+                f"{datagram.size} octets of its requests, so it is taken for a PXEClient; "
+                "tcpdump -s 0 keeps all"
+            )
     missing = wanted.keys() - {client.chaddr for client in found}
     faults.extend(
         f"{format_mac(chaddr)}: no request of it in {arguments.capture}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
+from collections.abc import Mapping
 from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 from typing import NamedTuple
@@ -12,13 +14,14 @@ from pxerelay.tools.simulate import captures, replay
 from pxerelay.tools.simulate.offline import Hints
 from pxerelay.wire import dissect
 from pxerelay.wire.dissect import Datagram
+from pxerelay.wire.layers import Other
 
 
 class HeardPacket(NamedTuple):
-    """A capture's DHCP packets, how many others it has, and why the rest could not be read."""
+    """A capture's DHCP packets, what else it has by name, and why the rest could not be read."""
 
     datagrams: list[Datagram]
-    others: int
+    others: Mapping[str, int]
     fault: str
 
 
@@ -87,15 +90,18 @@ _LONGEST_VLAN, _LAST_VLAN = 4, 4094
 def hear(path: Path) -> HeardPacket:
     """Read a capture to its end or to where it is damaged; CaptureError if nothing of it can be read."""
     found: list[Datagram] = []
-    others, fault, began = 0, "", False
+    others: Counter[str] = Counter()
+    fault, began = "", False
     frames = captures.frames(path)
     try:
-        for datagram in dissect.datagrams(frames):
+        for one in dissect.datagrams(frames):
             began = True
-            if datagram is not None and replay.is_dhcp(datagram):
-                found.append(datagram)
+            if isinstance(one, Other):
+                others[one.name] += 1
+            elif replay.is_dhcp(one):
+                found.append(one)
             else:
-                others += 1
+                others["UDP"] += 1
     except captures.CaptureError as error:
         if not began:
             raise

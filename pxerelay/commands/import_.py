@@ -167,7 +167,7 @@ def _told(arguments: argparse.Namespace) -> Told:
 
 def _interfaces(texts: Sequence[str]) -> tuple[list[tuple[IPv4Network, str]], dict[str, str]]:
     """Return what --interface says, of subnets and of networks that have a name."""
-    names = schema()["properties"]["interfaces"]["propertyNames"]
+    names = schema()["$defs"]["interfaceName"]
     subnets, named = [], {}
     for text in texts:
         network, sign, name = text.partition("=")

@@ -81,8 +81,7 @@ def _replay(arguments: argparse.Namespace) -> int:
 
 
 def _tell(heard: HeardPacket, one: Replayer, *, as_json: bool) -> replay_text.Sum:
-    total = replay_text.Sum()
-    total.others = heard.others
+    total = replay_text.Sum(heard.others)
     for datagram in heard.datagrams:
         verdict = one.verdict(datagram)
         total.add(verdict)

@@ -25,8 +25,12 @@ from pxerelay.policy.rules import ClientClass, Default, Policy, Reason
 from pxerelay.wire.agentinfo import PLACEHOLDERS, AgentInfoSetting
 from pxerelay.wire.arch import ARCHITECTURES, EXPECTED, NUMBER_OF
 from pxerelay.wire.globs import Names, is_glob, matches
+from pxerelay.wire.text import ends
 
 _LAST_PORT = 0xFFFF
+
+_LOOPBACK_PORT = re.compile(r"127(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}:[0-9]{1,9}")
+"""What looks like a loopback address and a port."""
 
 _LONGEST_PATH = 107
 """Octets of a socket's path (unix(7)); the schema counts characters."""
@@ -52,6 +56,14 @@ class Include:
     mark: Mark
 
 
+def backslashed(include: Include) -> str:
+    """Return what to write for a path with backslashes, which are parts of names here; nothing for others."""
+    if "\\" not in include.path:
+        return ""
+    slashed = include.path.replace("\\", "/")
+    return f"; a \\ parts no folders here, write {ends(slashed)}"
+
+
 def includes(main: Document) -> list[Include]:
     """Return what the main file includes, as written."""
     if not isinstance(main.data, Map) or "include" not in main.data:
@@ -66,9 +78,7 @@ def includes(main: Document) -> list[Include]:
 
 def is_socket_path(endpoint: str) -> bool:
     """Whether `metrics` is a path that a socket may have, not an address and port or a folder's path."""
-    if not schema.pattern_of("endpoint").search(endpoint):
-        return False
-    return endpoint.startswith("/") and endpoint.rpartition("/")[2] not in ("", ".", "..")
+    return endpoint.startswith("/") and schema.pattern_of("endpoint").search(endpoint) is not None
 
 
 def build(main: Document, rule_files: Sequence[Document] = (), met_before: Sequence[Finding] = ()) -> Config:
@@ -82,10 +92,12 @@ def build(main: Document, rule_files: Sequence[Document] = (), met_before: Seque
     with contextlib.suppress(EnoughError):
         config = builder.config()
     found = [*met_before, *builder.resolver.findings]
-    found.extend(schema.findings(main))
-    found.extend(main.faults)
-    for document in rule_files:
-        found.extend(schema.findings(document, "ruleFile"))
+    places: dict[str, set[Mark]] = {}
+    for finding in found:
+        places.setdefault(finding.file, set()).add(Mark(finding.line, finding.column))
+    for document in (main, *rule_files):
+        definition = None if document is main else "ruleFile"
+        found.extend(schema.findings(document, definition, places.get(document.name, ())))
         found.extend(document.faults)
     if found or config is None:
         order = {document.name: at for at, document in enumerate((main, *rule_files))}
@@ -223,16 +235,17 @@ class _Builder:
 
     def _metrics(self) -> str | None:
         value = self.data.get("metrics")
-        if not isinstance(value, str) or not schema.pattern_of("endpoint").search(value):
+        if not isinstance(value, str):
             return None
         if value.startswith("/"):
-            if not is_socket_path(value):
-                message = f"{value} is a folder's path; write a socket's, such as {METRICS_SOCKET}"
+            shown, size = ends(value), len(value.encode("utf-8", "surrogatepass"))
+            if value.rpartition("/")[2] in ("", ".", ".."):
+                message = f"{shown} is a folder's path; write a socket's, such as {METRICS_SOCKET}"
                 self.fault(("metrics",), message)
-            elif (size := len(value.encode())) > _LONGEST_PATH:
-                message = f"{value} has {size} octets; write a path that has at most {_LONGEST_PATH}"
+            elif size > _LONGEST_PATH:
+                message = f"{shown} has {size} octets; write a path that has at most {_LONGEST_PATH}"
                 self.fault(("metrics",), message)
-        elif not 0 < int(value.rpartition(":")[2]) <= _LAST_PORT:
+        elif _LOOPBACK_PORT.fullmatch(value) and not schema.pattern_of("endpoint").search(value):
             self.fault(("metrics",), f"{value} has no such port; write one from 1 to {_LAST_PORT}")
         return value
 
@@ -247,7 +260,7 @@ class _Builder:
             for name in re.findall(r"\{([^{}]*)\}", templates[key] or ""):
                 if name not in PLACEHOLDERS:
                     hint = self.resolver.hint(name, PLACEHOLDERS)
-                    self.fault(("option82", key), f"{{{name}}} stands for nothing here{hint}")
+                    self.fault(("option82", key), f"{{{ends(name)}}} stands for nothing here{hint}")
         relay_id = value.get("relay_id")
         octets = None
         if isinstance(relay_id, str) and schema.pattern_of("octets").search(relay_id):
@@ -272,7 +285,9 @@ class _Builder:
             if isinstance(name, str):
                 first = names.setdefault(name, entry.value_mark("name"))
                 if first != entry.value_mark("name"):
-                    message = f"a class '{name}' stands in line {first.line} already; give each its own name"
+                    message = (
+                        f"a class '{ends(name)}' stands in line {first.line} already; give each its own name"
+                    )
                     self.fault((*path, "name"), message)
             choice = self.resolver.choice(self.main, entry.get("server"), (*path, "server"))
             vendor_class = entry.get("vendor_class")
@@ -293,7 +308,7 @@ class _Builder:
                 number = NUMBER_OF.get(item.casefold())
                 if number is None:
                     hint = self.resolver.hint(item, ARCHITECTURES.values()) or EXPECTED
-                    self.fault(here, f"no architecture is named '{item}'{hint}")
+                    self.fault(here, f"no architecture is named '{ends(item)}'{hint}")
                 else:
                     numbers.add(number)
             elif isinstance(item, (int, float)):
@@ -309,9 +324,8 @@ class _Builder:
             return None
         for at, item in enumerate(value):
             if isinstance(item, str) and not self._means_any(item, known):
-                message = (
-                    f"'{item}' is none of the `interfaces:` of this file{self.resolver.hint(item, known)}"
-                )
+                hint = self.resolver.hint(item, known)
+                message = f"'{ends(item)}' is none of the `interfaces:` of this file{hint}"
                 self.fault((*path, key, at), message)
         return Names(frozenset(item for item in value if isinstance(item, str)))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,9 +9,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from pxerelay.config.findings import LONGEST_LINE, LONGEST_MESSAGE, Finding
-
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-"""What libyaml takes for the end of a line when it counts them (YAML 1.1, 4.2)."""
+from pxerelay.wire.text import ends
 
 
 class Mark(NamedTuple):
@@ -85,17 +82,14 @@ class Document:
 
     @cached_property
     def lines(self) -> list[str]:
-        """The text's lines, without their ends."""
-        return _LINE_BREAK.split(self.text)
+        """The text's lines as editors and grep count them, without their ends."""
+        return [line.removesuffix("\r") for line in self.text.split("\n")]
 
     def finding(self, mark: Mark, message: str) -> Finding:
         """Make a finding at a place of this file, with that line's text if it is not too long to be shown."""
         shown = self.lines[mark.line - 1] if mark.line <= len(self.lines) else ""
-        if len(message) > LONGEST_MESSAGE:
-            message = f"{message[:LONGEST_MESSAGE]} ..."
-        return Finding(
-            self.name, mark.line, mark.column, message, shown if len(shown) <= LONGEST_LINE else ""
-        )
+        text = shown if len(shown) <= LONGEST_LINE else ""
+        return Finding(self.name, mark.line, mark.column, ends(message, LONGEST_MESSAGE), text)
 
     def mark_of(self, path: Iterable[str | int], *, key: bool = False) -> Mark:
         """Return where the value at a path of keys and indexes begins; with `key`, where its key stands."""

@@ -12,12 +12,15 @@ recursion. Depth, and what aliases stand for, are bounded, so that those who wal
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import yaml
 
 from pxerelay.config.data import Document, List, Map, Mark
 from pxerelay.config.findings import MOST
+from pxerelay.wire.text import ends
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -47,10 +50,41 @@ _LONGEST_NUMBER = 40
 """Longer runs of digits stay strings: no number of ours has them, and converting them is slow."""
 
 
+_UNSEEN = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
+"""What ends a line for libyaml (YAML 1.1, 4.2), and neither for editors nor for grep."""
+
+
+class _Lines:
+    """Where lines begin as editors count them, for libyaml counts others."""
+
+    def __init__(self, text: str) -> None:
+        self._starts = [0, *(found.end() for found in re.finditer("\n", text))]
+
+    def mark(self, index: int) -> Mark:
+        """Return the place of a character."""
+        line = bisect_right(self._starts, index)
+        return Mark(line, index - self._starts[line - 1] + 1)
+
+
+def _unseen(text: str, lines: _Lines) -> Iterator[tuple[Mark, str]]:
+    """Yield the line ends that nobody sees: what stands behind one may look like a comment."""
+    if "\n" not in text and "\r" in text:
+        at = lines.mark(text.index("\r"))
+        yield at, "lines end with carriage returns alone; save the file with line ends of Unix (LF)"
+        return
+    for found in _UNSEEN.finditer(text):
+        what = "a carriage return alone" if found[0] == "\r" else f"U+{ord(found[0]):04X}"
+        message = f"{what} ends a line of YAML here, which editors and grep do not show; remove it"
+        yield lines.mark(found.start()), message
+
+
 def parse(name: str, text: str) -> Document:
     """Read one YAML document; faults of the text end up in the result's `faults`, never as exceptions."""
-    document, builder = Document(name, text, None), _Builder()
+    lines = _Lines(text) if _UNSEEN.search(text) else None
+    document, builder = Document(name, text, None), _Builder(lines)
     try:
+        for place, message in _unseen(text, lines) if lines else ():
+            builder.fault(place, message)
         if text.count("\n%TAG") > _MOST_TAGS:
             builder.fault(Mark(1, 1), f"more than {_MOST_TAGS} %TAG directives; none is needed, remove them")
         else:
@@ -60,7 +94,7 @@ def parse(name: str, text: str) -> Document:
         builder.root = None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
+        place = builder.mark_of(mark) if mark else Mark(1, 1)
         context = f" {error.context}" if error.context else ""
         builder.fault(place, f"not YAML: {error.problem}{context}{_hint(document.lines, place)}")
     except yaml.reader.ReaderError as error:
@@ -111,7 +145,8 @@ class _EnoughError(Exception):
 class _Builder:
     """Turns parser events into data; `root` is the document once all of them were taken."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines: _Lines | None = None) -> None:
+        self._lines = lines
         self.root: Any = None
         self.faults: list[tuple[Mark, str]] = []
         self._stack: list[_Open] = []
@@ -119,14 +154,17 @@ class _Builder:
         self._repeated = 0
         self._documents = 0
 
+    def mark_of(self, mark: Any) -> Mark:
+        """Return a place that the parser tells of."""
+        return self._lines.mark(mark.index) if self._lines else Mark(mark.line + 1, mark.column + 1)
+
     def fault(self, mark: Mark, message: str) -> None:
         self.faults.append((mark, message))
         if len(self.faults) > MOST:
             raise _EnoughError
 
     def take(self, event: yaml.Event) -> None:
-        start: Any = event.start_mark
-        mark = Mark(start.line + 1, start.column + 1)
+        mark = self.mark_of(event.start_mark)
         if isinstance(event, yaml.ScalarEvent):
             self._place(self._scalar(event, mark), mark, event.anchor)
         elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
@@ -155,7 +193,7 @@ class _Builder:
 
     def _check_tag(self, tag: str | None, mark: Mark) -> None:
         if tag and tag != "!" and tag not in _KNOWN_TAGS:
-            self.fault(mark, f"the tag {tag} means nothing here; remove it")
+            self.fault(mark, f"the tag {ends(tag)} means nothing here; remove it")
 
     def _place(self, value: Any, mark: Mark, anchor: str | None, extent: _Extent = _SCALAR) -> None:
         if anchor:
@@ -177,7 +215,8 @@ class _Builder:
                 first = top.node.key_mark(key)
                 self.fault(
                     top.key_mark,
-                    f"'{key}' stands here a second time; the first is in line {first.line}, keep one of them",
+                    f"'{ends(key)}' stands here a second time; the first is in line {first.line}, "
+                    "keep one of them",
                 )
             else:
                 top.node.put(key, value, top.key_mark, mark)
@@ -197,11 +236,16 @@ class _Builder:
             self._repeated += extent.values
             if self._repeated <= _MOST_REPEATED and len(self._stack) + extent.depth <= _DEEPEST:
                 return value, extent
-            self.fault(mark, f"*{name} stands for too much, or in too deep a place; write out what is meant")
+            self.fault(
+                mark, f"*{ends(name)} stands for too much, or in too deep a place; write out what is meant"
+            )
         elif any(collection.anchor == name for collection in self._stack):
-            self.fault(mark, f"*{name} stands inside what &{name} names and would never end; write it out")
+            self.fault(
+                mark,
+                f"*{ends(name)} stands inside what &{ends(name)} names and would never end; write it out",
+            )
         else:
-            self.fault(mark, f"*{name} refers to nothing; &{name} must stand before it")
+            self.fault(mark, f"*{ends(name)} refers to nothing; &{ends(name)} must stand before it")
         return None, _SCALAR
 
     def _scalar(self, event: yaml.ScalarEvent, mark: Mark) -> Any:

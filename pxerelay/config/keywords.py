@@ -42,7 +42,7 @@ def meets(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any])
     return True
 
 
-_SAYS_NOTHING = frozenset({"$schema", "$id", "$defs", "title", "description", "default"})
+_SAYS_NOTHING = frozenset({"$schema", "$id", "$defs", "title", "description", "default", "examples"})
 """Keywords that no value can fail."""
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
+from pxerelay.config.config import Include, backslashed
 from pxerelay.config.data import Document, List, Map
 from pxerelay.config.findings import Finding, Severity
 from pxerelay.config.mapping import last_day
@@ -21,6 +22,7 @@ from pxerelay.policy.model import LOOPBACK, Config
 from pxerelay.policy.rules import Choice, PatternRule, RuleTable
 from pxerelay.policy.servers import Target
 from pxerelay.wire.mac import Pattern, format_mac
+from pxerelay.wire.text import ends
 
 SOON = 14
 """Days ahead for which `check` warns of a rule that ends."""
@@ -48,13 +50,20 @@ class Kind(Enum):
     UNBOUNDED_REQUESTS = "unbounded-requests"
     NO_DHCP_SERVERS = "no-dhcp-servers"
     EVERY_INTERFACE = "every-interface"
+    EMPTY_INCLUDE = "empty-include"
 
 
-def warnings(config: Config, documents: Sequence[Document], today: int) -> list[Finding]:
-    """Return the warnings about a configuration on a day, in the order of the files, from top to bottom."""
+def warnings(
+    config: Config, documents: Sequence[Document], today: int, unmatched: Iterable[Include] = ()
+) -> list[Finding]:
+    """Return the warnings about a configuration on a day, in the order of the files, from top to bottom.
+
+    `unmatched` are the globs of `include` that stand for no file.
+    """
     lint = _Lint(config, documents, today)
     order = {document.name: at for at, document in enumerate(documents)}
-    return sorted(lint.found(), key=lambda f: (order[f.file], f.line, f.column, f.code))
+    found = [*lint.found(), *(_empty_include(documents[0], one) for one in unmatched)]
+    return sorted(found, key=lambda f: (order[f.file], f.line, f.column, f.code))
 
 
 class _Lint:
@@ -281,6 +290,15 @@ class _Shapes:
                 found[value & common].add(frozenset(rule.choice.servers))
             self._crossing[mask, common] = found
         return self._crossing[mask, common]
+
+
+def _empty_include(main: Document, include: Include) -> Finding:
+    message = (
+        f"'{ends(include.path)}' stands for no file, so no rules come from there; "
+        f"put rule files there, or take it out{backslashed(include)}"
+    )
+    finding = main.finding(include.mark, message)
+    return replace(finding, severity=Severity.WARNING, code=Kind.EMPTY_INCLUDE.value)
 
 
 def _same(wider: Choice, choice: Choice) -> bool:

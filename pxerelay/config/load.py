@@ -15,7 +15,7 @@ from pxerelay.config.findings import MOST, ConfigError, Finding
 from pxerelay.config.loaded import Loaded
 from pxerelay.config.paths import LONGEST, names_budget
 from pxerelay.config.source import DISK, MOST_OCTETS, Source
-from pxerelay.wire.text import printable
+from pxerelay.wire.text import ends, printable
 
 MOST_FILES = 10_000
 """Files that a configuration may include."""
@@ -29,8 +29,8 @@ class UnreadableError(ConfigError):
 class Reading:
     """A main file and what it includes, as read from `source`. `paths` are those of the rule files.
 
-    `found` is what is wrong with the files themselves. `unquoted` has the names of rule files that findings
-    may not quote, each with the reason.
+    `found` is what is wrong with the files themselves, `unmatched` has the globs that stand for none.
+    `unquoted` has the names of rule files that findings may not quote, each with the reason.
     """
 
     source: Source
@@ -40,6 +40,7 @@ class Reading:
     files: dict[str, str] = field(default_factory=dict)
     sha256: str = ""
     found: list[Finding] = field(default_factory=list)
+    unmatched: list[config.Include] = field(default_factory=list)
     unquoted: dict[str, str] = field(default_factory=dict)
 
     def load(self, shown: Collection[Path] = ()) -> Loaded:
@@ -139,16 +140,19 @@ class _Reader:
         except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
             self._fault(
                 include,
-                f"{name(Path(error.filename or include.path))} can't be read: {_reason(error)}; {_MEND}",
+                f"{ends(name(Path(error.filename or include.path)))} can't be read: {_reason(error)}; "
+                f"{_MEND}{config.backslashed(include)}",
             )
             return
         except (OSError, ValueError) as error:
             reason = _reason(error)
             self._fault(
                 include,
-                f"'{include.path[:_TOLD]}' is no path or glob that can be looked up: {reason}; {_GLOBS}",
+                f"'{ends(include.path)}' is no path or glob that can be looked up: {reason}; {_GLOBS}",
             )
             return
+        if not matches:
+            self.reading.unmatched.append(include)
         for match in matches:
             try:
                 if self._source.same(match, self._path) or match == self._place:
@@ -157,7 +161,8 @@ class _Reader:
                 elif name(match) not in self.reading.files:
                     self._read(match)
             except (OSError, ValueError) as error:
-                self._fault(include, f"{name(match)} can't be read: {_reason(error)}; {_MEND}")
+                message = f"{ends(name(match))} can't be read: {_reason(error)}; {_MEND}"
+                self._fault(include, message + config.backslashed(include))
 
     def _read(self, path: Path) -> None:
         if len(self.reading.paths) >= MOST_FILES:
@@ -210,9 +215,6 @@ def _in_the_way_of_metrics(main: Document, control_socket: Path) -> Iterator[Fin
 
 _MEND = "mend that or take it out of `include:`"
 
-_TOLD = 200
-"""Characters of a path that are told."""
-
 _GLOBS = "* and ? stand for parts of a name, ** as a whole part for any folders, as in rules.d/**/*.yml"
 
 
@@ -222,6 +224,6 @@ def _decoded(name: str, octets: bytes) -> Document:
     except UnicodeDecodeError as error:
         before = octets[: error.start].decode("utf-8", "replace")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        text = octets.splitlines()[line - 1].decode("utf-8", "replace")
+        text = octets.split(b"\n")[line - 1].decode("utf-8", "replace").removesuffix("\r")
         fault = Finding(name, line, column, "this octet is not UTF-8; save the file as UTF-8", text)
         return Document(name, text, None, (fault,))

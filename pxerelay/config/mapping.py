@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pxerelay.config import schema
 from pxerelay.config.budget import Budget, TooMuchError
 from pxerelay.config.data import Document, Map
 from pxerelay.config.places import RulePlaces, rules_of
@@ -16,11 +16,14 @@ from pxerelay.policy.rules import Choice, PatternRule, RuleTable
 from pxerelay.policy.servers import Target
 from pxerelay.wire.mac import MacError, Pattern, parse_pattern
 
+_DAY = re.compile(r"2[0-9]{3}-(0[1-9]|1[0-2])-[0-9]{2}")
+"""What looks like a day; which ones there are is for the calendar to say."""
+
 
 def last_day(value: Any) -> int:
     """Return the last day on which a rule applies; ValueError if `until` looks like a day and is none."""
     until = value.get("until") if isinstance(value, Map) else None
-    if isinstance(until, str) and schema.pattern_of("day").search(until):
+    if isinstance(until, str) and _DAY.fullmatch(until):
         return parse_day(until)
     return FOREVER
 

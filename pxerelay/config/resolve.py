@@ -12,6 +12,7 @@ from pxerelay.config.findings import MOST, MOST_HINTS, Finding, did_you_mean
 from pxerelay.policy.rules import Choice
 from pxerelay.policy.servers import Host, Pool, Probing, Strategy, Target, can_be_server
 from pxerelay.wire.mac import MacError, parse_mac
+from pxerelay.wire.text import ends
 
 DROP = "drop"
 """The choice that is no server."""
@@ -102,7 +103,7 @@ class Resolver:
                     found[address] = None
             else:
                 hint = self.hint(item, self.servers) or "; name it under `servers:`"
-                self.fault(document, here, f"unknown server '{item}'{hint}")
+                self.fault(document, here, f"unknown server '{ends(item)}'{hint}")
             if len(found) > MOST_SERVERS:
                 message = f"more than {MOST_SERVERS} servers would get a copy of each request; name fewer"
                 self.fault(document, path, message)
@@ -114,7 +115,7 @@ class Resolver:
             return None
         if not schema.pattern_of("address").search(item):
             if path[0] != "servers":
-                self.fault(document, path, f"'{item}' is not an IPv4 address such as 10.20.0.10")
+                self.fault(document, path, f"'{ends(item)}' is not an IPv4 address such as 10.20.0.10")
             return None
         address = IPv4Address(item)
         if not can_be_server(address):

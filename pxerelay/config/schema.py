@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import pkgutil
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pxerelay.config import keywords
-from pxerelay.config.data import Document
+from pxerelay.config.data import Document, List, Mark
 from pxerelay.config.findings import MOST, MOST_HINTS, Finding, did_you_mean
-from pxerelay.wire.text import printable
+from pxerelay.wire.text import ends, printable
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -37,7 +37,7 @@ def part(definition: str | None) -> dict[str, Any]:
     return whole if definition is None else {**whole, **_only(whole, definition)}
 
 
-def _errors(data: Any, definition: str | None) -> Iterator[ValidationError]:
+def _errors(data: Any, definition: str | None, told: Collection[Mark]) -> Iterator[ValidationError]:
     """Yield what is wrong; the library that knows takes long to import, and most files have no fault."""
     wanted = part(definition)
     if keywords.meets(data, wanted, wanted["$defs"]):
@@ -45,7 +45,14 @@ def _errors(data: Any, definition: str | None) -> Iterator[ValidationError]:
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
-    validator = extend(Draft202012Validator, {"uniqueItems": _unique_items})  # type: ignore[no-untyped-call]
+    def items(validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+        """Look at items but those that are told of: there may be very many of them."""
+        for index, item in enumerate(instance if isinstance(instance, List) else ()):
+            if instance.mark(index) not in told:
+                yield from validator.descend(item, wanted, path=index)
+
+    keywords_of_ours = {"uniqueItems": _unique_items, "items": items}
+    validator = extend(Draft202012Validator, keywords_of_ours)  # type: ignore[no-untyped-call]
     yield from validator(wanted).iter_errors(data)
 
 
@@ -73,11 +80,12 @@ def default_of(key: str) -> Any:
     return schema()["properties"][key]["default"]
 
 
-def findings(document: Document, definition: str | None = None) -> list[Finding]:
+def findings(document: Document, definition: str | None = None, told: Collection[Mark] = ()) -> list[Finding]:
     """Return the faults that the schema finds in a document.
 
-    `definition` names the part of the schema that a file of another kind must meet (`ruleFile`).
-    Keys of `rules` are left to the parser of MACs, which knows better what is wrong with one.
+    `definition` names the part of the schema that a file of another kind must meet (`ruleFile`). `told` are
+    places where something is wrong with a value by what `config` says, which knows better what that is.
+    Keys of `rules` are left to the parser of MACs.
     """
     if document.data is None and document.faults:
         return []  # what could not be read is told already
@@ -85,9 +93,11 @@ def findings(document: Document, definition: str | None = None) -> list[Finding]
         expected = "`rules:`" if definition else "at least `default:`"
         return [Finding(document.name, 1, 1, f"the file is empty; it needs {expected}")]
     found: list[Finding] = []
-    for error in _errors(_without_plain_rules(document.data), definition):
+    for error in _errors(_without_plain_rules(document.data), definition, told):
         for leaf in _leaves(error):
             for finding in _explain(document, leaf, hints=len(found) < MOST_HINTS):
+                if leaf.validator not in _OF_KEYS and (finding.line, finding.column) in told:
+                    continue
                 found.append(finding)
                 if len(found) > MOST:
                     return found
@@ -141,6 +151,9 @@ def _leaves(error: ValidationError) -> Iterator[ValidationError]:
     yield error
 
 
+_OF_KEYS = frozenset({"required", "additionalProperties"})
+"""What is wrong with the keys of a mapping, whatever their values are."""
+
 _OF_ANOTHER_KIND = frozenset({"type", "const", "enum", "anyOf"})
 """What branches for other kinds of values complain of, at the value itself."""
 
@@ -162,7 +175,7 @@ def _explain(document: Document, error: ValidationError, *, hints: bool) -> Iter
             if key not in known:
                 mark = document.mark_of([*path, key], key=True)
                 hint = did_you_mean(key, known) if hints else ""
-                yield document.finding(mark, f"{label}unknown key '{key}'{hint}")
+                yield document.finding(mark, f"{label}unknown key '{ends(key)}'{hint}")
     elif error.validator == "required":
         missing = error.message.split("'")[1]
         meaning = part.get("properties", {}).get(missing, {}).get("description", "")
@@ -185,7 +198,7 @@ def _alternatives(error: ValidationError) -> list[str]:
 def _label(path: list[str | int]) -> str:
     text = ""
     for step in path:
-        text += f"[{step + 1}]" if isinstance(step, int) else f"{'.' if text else ''}{step}"
+        text += f"[{step + 1}]" if isinstance(step, int) else f"{'.' if text else ''}{ends(step)}"
     return f"{text}: " if text else ""
 
 
@@ -195,5 +208,5 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_shown, value))}]" if len(value) <= 8 else f"a list of {len(value)}"
     if isinstance(value, str):
-        return f"'{printable(value)}'"
+        return f"'{printable(ends(value))}'"
     return json.dumps(value)

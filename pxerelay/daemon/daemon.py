@@ -24,10 +24,12 @@ from pxerelay.daemon.handlers import Handlers
 from pxerelay.daemon.healthcheck import HealthCheck
 from pxerelay.daemon.loader import loaded
 from pxerelay.daemon.loader_process import LoadError, Loading
+from pxerelay.daemon.own_health import InForce, OwnHealth
 from pxerelay.daemon.port_log import PortLog
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux import clock, memory, names, notify, sockets
 from pxerelay.linux.clock import Alarm
+from pxerelay.linux.drain_mark import DrainMark
 from pxerelay.linux.interfaces import Changes, watch
 from pxerelay.linux.listener import Listener
 from pxerelay.linux.localsocket import TakenError
@@ -132,6 +134,8 @@ class Daemon:
         stack.callback(self._alarm.close)
         self._healthcheck = HealthCheck(self._traffic, self._apply_again)
         stack.callback(self._healthcheck.close)
+        mark = DrainMark(self._control_path)
+        self._own_health = OwnHealth(self._in_force, self._traffic, self._healthcheck, self._ways.to, mark)
         stack.push_async_callback(self._export.serve, None)
         self._links = (await listing).links
         self._apply(held, self._answers.renewed(dict.fromkeys(held.loaded.config.dns_names, names.NOT_YET)))
@@ -224,18 +228,9 @@ class Daemon:
                 "next_end": self._active.next_end_text,
                 "last_error": self._last_error,
             },
-            "interfaces": {
-                port.name: {
-                    "state": port.state,
-                    "giaddr": str(port.giaddr) if port.giaddr else None,
-                    "waiting": port.waiting or None,
-                }
-                for port in self._relay_now.ports
-            },
-            "dns": {
-                name: {"addresses": list(map(str, answer.addresses)), "error": answer.error or None}
-                for name, answer in self._answers.by_name.items()
-            },
+            "health": self._own_health.told(),
+            "interfaces": stats.interfaces(relay),
+            "dns": stats.dns(relay),
             "metrics": {
                 "at": self._active.config.metrics,
                 "error": self._export.error,
@@ -248,6 +243,9 @@ class Daemon:
             "clients": stats.last_clients(relay, traffic.names, traffic.ledger.transactions, now),
             "unknown": len(traffic.ledger.unknown),
         }
+
+    def _in_force(self) -> InForce:
+        return InForce(self._relay_now, self._active.loaded.sha256, self._naming.done())
 
     async def _answer_status(self, _: Mapping[str, Any]) -> dict[str, Any]:
         return self.status()
@@ -351,6 +349,7 @@ class Daemon:
                     {
                         "status": self._answer_status,
                         "reload": lambda _: self.reload(),
+                        **self._own_health.handlers(),
                         **Handlers(self._traffic, lambda: self._relay_now).handlers(),
                     },
                 )

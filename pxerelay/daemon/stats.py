@@ -15,6 +15,26 @@ from pxerelay.relay.transactions import BOUNDS, Followed, Record, Transactions
 from pxerelay.wire.mac import format_mac
 
 
+def interfaces(relay: Relay) -> dict[str, Any]:
+    """Return the state of each client interface by its name; `waiting` says what for."""
+    return {
+        port.name: {
+            "state": port.state,
+            "giaddr": str(port.giaddr) if port.giaddr else None,
+            "waiting": port.waiting or None,
+        }
+        for port in relay.ports
+    }
+
+
+def dns(relay: Relay) -> dict[str, Any]:
+    """Return what is known of each DNS name of a server."""
+    return {
+        name: {"addresses": list(map(str, answer.addresses)), "error": answer.error or None}
+        for name, answer in relay.answers.by_name.items()
+    }
+
+
 def traffic(relay: Relay, counters: Counters) -> dict[str, Any]:
     """Return how many messages of which kind went where, a row for each kind that was met."""
     names = _names(relay)

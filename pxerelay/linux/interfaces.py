@@ -16,10 +16,11 @@ import contextlib
 import errno
 import socket
 import time
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
-from typing import NamedTuple
+from itertools import islice
+from typing import NamedTuple, TypeVar
 
 from pxerelay.linux import rtnetlink
 from pxerelay.linux.log import LOGGER, Limiter
@@ -55,8 +56,8 @@ _RETRY = 1.0
 _TRIES = 5
 """Listings that may be disturbed by changes, one after the other, until such a one is taken as it is."""
 
-_COMPARED = 64
-"""Links that are compared with what was known before packets have their turn."""
+_AT_ONCE = 64
+"""Links that are looked at, taken in or told before packets have their turn."""
 
 _FEW = 16
 """Links that are asked for one by one in any case; beyond that it depends on how many there are."""
@@ -65,10 +66,13 @@ _PART = 4
 """If more than one in so many links changed, all are listed."""
 
 _BURST, _BURST_SECONDS = 32, 2.0
-"""Changes within some seconds after which all are listed once more ..."""
+"""Links that changed within some seconds after which all are listed once more ..."""
 
 _EXTRA = 5.0
 """... but not more often than once in so many seconds."""
+
+
+_T = TypeVar("_T")
 
 
 class Entry(NamedTuple):
@@ -98,11 +102,15 @@ class LinkTable:
         """Take all that there are; return what that changed. Packets have their turn meanwhile."""
         others: dict[int, Entry | None] = dict.fromkeys(self.links.keys() - entries.keys())
         for at, (index, entry) in enumerate(entries.items()):
-            if at % _COMPARED == 0:
+            if at % _AT_ONCE == 0:
                 await asyncio.sleep(0)
             if self._differs(entry):
                 others[index] = entry
-        return self.update(others)
+        changed: dict[int, Link | None] = {}
+        for some in _parts(others):
+            changed |= self.update(some)
+            await asyncio.sleep(0)
+        return changed
 
     def _differs(self, entry: Entry) -> bool:
         """Whether a link is another than it was, or another's part; a VRF that begins or ends is."""
@@ -143,6 +151,13 @@ class LinkTable:
                 else:
                     self.links[index] = link
         return changed
+
+
+def _parts(whole: Mapping[int, _T]) -> Iterator[Mapping[int, _T]]:
+    """Yield parts that are small enough to be dealt with before packets have their turn."""
+    left = iter(whole.items())
+    while part := dict(islice(left, _AT_ONCE)):
+        yield part
 
 
 def _link(entry: Entry) -> Link:
@@ -265,7 +280,7 @@ class _Watch:
 
     def __init__(self) -> None:
         self._table = LinkTable()
-        self._counted: list[tuple[float, int]] = []
+        self._counted: dict[int, float] = {}
         self._extra_at = 0.0
         self.wants_all = False
 
@@ -291,11 +306,11 @@ class _Watch:
         """Whether so many links are better listed than asked for one by one."""
         return count > _FEW and count * _PART > len(self._table.links)
 
-    def note(self, count: int, now: float) -> None:
-        """Note how many links changed; after a burst all are wanted once more."""
-        self._counted = [(at, many) for at, many in self._counted if at > now - _BURST_SECONDS]
-        self._counted.append((now, count))
-        if sum(many for _, many in self._counted) >= _BURST and now >= self._extra_at:
+    def note(self, indexes: Iterable[int], now: float) -> None:
+        """Note which links changed; after a burst, of many and not of one again and again, all are wanted."""
+        self._counted = {index: at for index, at in self._counted.items() if at > now - _BURST_SECONDS}
+        self._counted.update(dict.fromkeys(indexes, now))
+        if len(self._counted) >= _BURST and now >= self._extra_at:
             self._extra_at = now + _EXTRA
             self._counted.clear()
             self.wants_all = True
@@ -304,7 +319,8 @@ class _Watch:
 async def watch() -> AsyncGenerator[Changes, None]:
     """Yield the interfaces that there are, and again after each burst of changes; never end.
 
-    Whatever fails is logged, at a bounded rate, and tried again.
+    What changed together may come in parts, so that packets have their turn between them. Whatever fails is
+    logged, at a bounded rate, and tried again.
     """
     seen = _Watch()
     limiter = Limiter()
@@ -319,10 +335,11 @@ async def watch() -> AsyncGenerator[Changes, None]:
                         changes = await seen.all()
                     else:
                         changes = await seen.some(indexes)
-                        seen.note(len(indexes), start)
-                    if changes.changed or first:
+                        seen.note(indexes, start)
+                    for some in (changes.changed,) if first else _parts(changes.changed):
                         first = False
-                        yield changes
+                        yield Changes(changes.links, some)
+                        await asyncio.sleep(0)
                     end = time.monotonic()
                     if seen.wants_all:
                         indexes = None

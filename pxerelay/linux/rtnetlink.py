@@ -1,18 +1,19 @@
 """What the kernel's messages say of links, addresses, routes and neighbours (rtnetlink(7), RFC 3549).
 
-A message is a header (`netlink`), a struct of its kind and attributes: a length with the 4 octets of these
-two numbers, a type, and a value, padded to a multiple of 4. Only what is needed is read, attributes that are
-not known are passed over, and one that says that it is longer than what is there is an error. Numbers are in
-the host's order, addresses in the network's.
+A message is a header (`netlink`), a struct of its kind and `attributes`. Only what is needed is read. Numbers
+are in the host's order, addresses in the network's.
 """
 
 from __future__ import annotations
 
 import struct
 import sys
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 from socket import AF_INET
 from typing import NamedTuple
+
+from pxerelay.linux import attributes
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
@@ -41,10 +42,6 @@ INCOMPLETE, FAILED = 0x01, 0x20
 _HEADER = 16
 """Octets in front of what is particular to a kind of message (`netlink`)."""
 
-_ATTRIBUTE = struct.Struct("=HH")
-_TYPE = 0x3FFF
-"""What of an attribute's type is the type; two bits say how its value is made (NLA_TYPE_MASK)."""
-
 _LINK = struct.Struct("=BxHiII")
 """struct ifinfomsg: family, type of link, index, flags, and which of them change."""
 
@@ -63,6 +60,9 @@ _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 1
 _IFLA_LINKINFO, _IFLA_EXT_MASK, _IFLA_PROP_LIST, _IFLA_ALT_IFNAME = 18, 29, 52, 53
 _IFLA_INFO_KIND = 1
 """Attributes of links (linux/if_link.h)."""
+
+_MOST_KINDS = 64
+"""Kinds of links, with their settings, that are remembered."""
 
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _IFA_F_SECONDARY = 0x01
@@ -87,7 +87,7 @@ _OF_METRICS = frozenset({_RTAX_MTU})
 _OF_NEIGHBOURS = frozenset({_NDA_DST})
 """What is read of each kind of message; a link has some forty attributes."""
 
-_WITHOUT_STATISTICS = _ATTRIBUTE.pack(8, _IFLA_EXT_MASK) + _NUMBER.pack(1 << 3)
+_WITHOUT_STATISTICS = attributes.one(_IFLA_EXT_MASK, _NUMBER.pack(1 << 3))
 """Has the kernel leave out counters (RTEXT_FILTER_SKIP_STATS, linux/rtnetlink.h)."""
 
 _BITS = 32
@@ -181,21 +181,20 @@ def ask_route(
     of a VRF, or of an interface that it is to leave by.
     """
     body = _ROUTE.pack(AF_INET, _BITS, _BITS if source else 0, 0, 0, 0, 0, 0, 0)
-    body += _attribute(_RTA_DST, destination.packed)
+    body += attributes.one(_RTA_DST, destination.packed)
     if source:
-        body += _attribute(_RTA_SRC, source.packed)
+        body += attributes.one(_RTA_SRC, source.packed)
     if arriving_on:
-        body += _attribute(_RTA_IIF, _NUMBER.pack(arriving_on))
+        body += attributes.one(_RTA_IIF, _NUMBER.pack(arriving_on))
     if by:
-        body += _attribute(_RTA_OIF, _NUMBER.pack(by))
+        body += attributes.one(_RTA_OIF, _NUMBER.pack(by))
     return body
 
 
 def link(message: bytes) -> LinkInfo:
     """Read RTM_NEWLINK or RTM_DELLINK; ValueError if it is not all there."""
     _, kind, index, flags, _ = _struct(_LINK, message)
-    found = _attributes(message, _HEADER + _LINK.size, _OF_LINKS)
-    info = _attributes(found.get(_IFLA_LINKINFO, b""), 0, _OF_KINDS)
+    found = attributes.read(message, _HEADER + _LINK.size, _OF_LINKS)
     properties = found.get(_IFLA_PROP_LIST, b"")
     return LinkInfo(
         index,
@@ -206,9 +205,15 @@ def link(message: bytes) -> LinkInfo:
         found.get(_IFLA_ADDRESS, b""),
         _number(found.get(_IFLA_LINK)),
         _number(found.get(_IFLA_MASTER)),
-        _text(info.get(_IFLA_INFO_KIND, b"")),
-        tuple(_text(value) for _, value in _each(properties, 0, _OF_PROPERTIES)),
+        _kind(found.get(_IFLA_LINKINFO, b"")),
+        tuple(_text(value) for _, value in attributes.each(properties, 0, _OF_PROPERTIES)),
     )
+
+
+@lru_cache(_MOST_KINDS)
+def _kind(info: bytes) -> str:
+    """Return what kind of link IFLA_LINKINFO tells of; a host has many links of few kinds."""
+    return _text(attributes.read(info, 0, _OF_KINDS).get(_IFLA_INFO_KIND, b""))
 
 
 def address(message: bytes) -> AddressInfo | None:
@@ -217,13 +222,14 @@ def address(message: bytes) -> AddressInfo | None:
     Of a link to one other host the local address is meant, not the other one's.
     """
     family, prefix, flags, scope, index = _struct(_ADDRESS, message)
-    found = _attributes(message, _HEADER + _ADDRESS.size, _OF_ADDRESSES)
-    own = _address(found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS))
+    found = attributes.read(message, _HEADER + _ADDRESS.size, _OF_ADDRESSES)
+    other = found.get(_IFA_ADDRESS)
+    local = found.get(_IFA_LOCAL) or other
+    own = _address(local)
     if family != AF_INET or own is None:
         return None
-    peer = _address(found.get(_IFA_ADDRESS))
     secondary = bool(flags & _IFA_F_SECONDARY)
-    return AddressInfo(index, own, prefix, scope, secondary, None if peer == own else peer)
+    return AddressInfo(index, own, prefix, scope, secondary, None if other == local else _address(other))
 
 
 def changed_index(kind: int, message: bytes) -> int | None:
@@ -238,16 +244,16 @@ def changed_index(kind: int, message: bytes) -> int | None:
 def route(message: bytes) -> RouteInfo:
     """Read RTM_NEWROUTE; ValueError if it is not all there."""
     kind = _struct(_ROUTE, message)[7]
-    found = _attributes(message, _HEADER + _ROUTE.size, _OF_ROUTES)
+    found = attributes.read(message, _HEADER + _ROUTE.size, _OF_ROUTES)
     gateway, source = _address(found.get(_RTA_GATEWAY)), _address(found.get(_RTA_PREFSRC))
-    mtu = _number(_attributes(found.get(_RTA_METRICS, b""), 0, _OF_METRICS).get(_RTAX_MTU))
+    mtu = _number(attributes.read(found.get(_RTA_METRICS, b""), 0, _OF_METRICS).get(_RTAX_MTU))
     return RouteInfo(kind, _number(found.get(_RTA_OIF)), gateway, source, mtu)
 
 
 def neighbour(message: bytes) -> NeighbourInfo:
     """Read RTM_NEWNEIGH; ValueError if it is not all there."""
     _, index, state, _, _ = _struct(_NEIGHBOUR, message)
-    found = _attributes(message, _HEADER + _NEIGHBOUR.size, _OF_NEIGHBOURS)
+    found = attributes.read(message, _HEADER + _NEIGHBOUR.size, _OF_NEIGHBOURS)
     return NeighbourInfo(index, _address(found.get(_NDA_DST)), state)
 
 
@@ -255,28 +261,6 @@ def _struct(form: struct.Struct, message: bytes) -> tuple[int, ...]:
     if len(message) < _HEADER + form.size:
         raise ValueError(f"a message of rtnetlink has only {len(message)} octets")
     return form.unpack_from(message, _HEADER)
-
-
-def _attributes(octets: bytes, start: int, wanted: frozenset[int]) -> dict[int, bytes]:
-    return dict(_each(octets, start, wanted))
-
-
-def _each(octets: bytes, start: int, wanted: frozenset[int]) -> list[tuple[int, bytes]]:
-    """Return those attributes of some types that stand in octets from a place on."""
-    found, end, unpack = [], len(octets), _ATTRIBUTE.unpack_from
-    while start + 4 <= end:
-        length, kind = unpack(octets, start)
-        if length < 4 or start + length > end:
-            raise ValueError(f"an attribute says that it has {length} octets, and {end - start} are there")
-        if kind & _TYPE in wanted:
-            found.append((kind & _TYPE, octets[start + 4 : start + length]))
-        start += length + 3 & ~3
-    return found
-
-
-def _attribute(kind: int, value: bytes) -> bytes:
-    """Return an attribute whose value has a multiple of 4 octets."""
-    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value
 
 
 def _text(value: bytes) -> str:

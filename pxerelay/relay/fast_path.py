@@ -23,7 +23,7 @@ from pxerelay.relay.decision import Drop, ToClient, ToServers
 from pxerelay.relay.outcome import Lost, Outcome, Replies, Requests, Route
 from pxerelay.relay.relay import Relay
 from pxerelay.wire import packet
-from pxerelay.wire.batch import Batch, number
+from pxerelay.wire.batch import Batch, number, numbers
 from pxerelay.wire.facts import Facts
 from pxerelay.wire.frames import Reply
 from pxerelay.wire.mac import MAC_OCTETS
@@ -118,7 +118,7 @@ class FastPath:
 
     def follow(self, indexes: AbstractSet[int]) -> None:
         """Forget what was decided about messages of some interfaces, for the network is another there."""
-        self._own = frozenset(map(number, self._relay.own_addresses))
+        self._own = numbers(self._relay.own_addresses)
         self._adding = {port.index for port in self._relay.ports if port.info}
         self._places.clear()
         if indexes:

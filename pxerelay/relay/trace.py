@@ -137,7 +137,7 @@ class Watches:
         `names` are those of interfaces by index, `config` says which configuration this is.
         """
         reloaded = config != self.config
-        before = {port.name: port for port in self._ports}
+        before = {port.name: port for port in self._ports} if self._watches else {}
         self.relay, self.narrator, self._names, self.config = relay, Narrator(relay), names, config
         self._ports = relay.ports
         for watch in self._watches:

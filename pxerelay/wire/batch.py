@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
@@ -46,6 +46,11 @@ def room_size(count: int) -> int:
 def number(octets: bytes) -> int:
     """Return the number that a column shows for these octets."""
     return int.from_bytes(octets, sys.byteorder)
+
+
+def numbers(addresses: Iterable[bytes]) -> frozenset[int]:
+    """Return the numbers that a column shows for addresses of 4 octets."""
+    return frozenset(memoryview(b"".join(addresses)).cast("I"))
 
 
 _SERVER_PORT = number(packet.SERVER_PORT.to_bytes(2, "big"))

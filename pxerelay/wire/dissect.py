@@ -1,4 +1,4 @@
-"""Captured frames to UDP datagrams: link layers, VLAN tags, IPv4 and its fragments.
+"""Captured frames to UDP datagrams: IPv4, its fragments, and tunnels (GRE, ERSPAN, VXLAN, Geneve, IP in IP).
 
 Checksums are not looked at: on the host that sends they are captured before the network card makes them.
 """
@@ -10,12 +10,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from pxerelay.wire import layers
+from pxerelay.wire.layers import CUT_SHORT, ETHERNET_FRAME, Other, Packet
+
 
 class Frame(NamedTuple):
     """What a capture holds of a packet.
 
     `number` counts from 1, as Wireshark does; `time` is in seconds since the epoch, `link` the link type
-    (`LINK_TYPES`), `interface` the name that the capture has for where it was heard, if it has one.
+    (`layers.LINK_TYPES`), `interface` the name that the capture has for where it was heard, if it has one.
     """
 
     number: int
@@ -28,7 +31,8 @@ class Frame(NamedTuple):
 class Datagram(NamedTuple):
     """A UDP datagram. `tags` are its VLANs, the outer one first; addresses have 4 octets.
 
-    `size` is how many octets its payload had on the wire; a capture may have kept fewer of them.
+    `size` is how many octets its payload had on the wire; a capture may have kept fewer of them. What came in
+    a tunnel, in MPLS or PPPoE has no `interface`: where the capture was made it is not the client's yet.
     """
 
     number: int
@@ -48,27 +52,13 @@ class Datagram(NamedTuple):
         return len(self.payload) == self.size
 
 
-_IPV4 = 0x0800
-_TAGS = frozenset({0x8100, 0x88A8, 0x9100})
-"""EtherTypes of C-VLAN and S-VLAN tags (IEEE 802.1Q, 9.6), and what outer tags had before 802.1ad."""
+_IP_IN_IP, _UDP, _GRE = 4, 17, 47
+"""IP protocols (IANA)."""
 
-_VLAN_MASK = 0x0FFF
-"""The VLAN in a tag (IEEE 802.1Q, 9.6)."""
+_PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 41: "IPv6", 50: "IPsec", 51: "IPsec", 58: "ICMPv6", 89: "OSPF"}
+_PROTOCOLS |= {112: "VRRP", 132: "SCTP"}
+"""What others are counted under."""
 
-_ETHERNET, _SLL, _SLL2 = 1, 113, 276
-
-_TYPE_AT = {_ETHERNET: (12, 14), _SLL: (14, 16), _SLL2: (0, 20)}
-"""Where the EtherType stands, and where what it tells of begins (tcpdump.org's link-layer header types)."""
-
-_COOKED = frozenset({_SLL, _SLL2})
-
-_RAW = frozenset({12, 14, 101, 228})
-"""Link types that are an IP packet and nothing else."""
-
-LINK_TYPES = frozenset({*_TYPE_AT, *_RAW})
-"""Link types that can be read: Ethernet, Linux cooked (`tcpdump -i any`) and raw IP."""
-
-_UDP = 17
 _IP_HEADER, _UDP_HEADER = 20, 8
 _MORE, _OFFSET, _UNIT = 0x2000, 0x1FFF, 8
 """Flag and offset of fragments, and what the offset counts in (RFC 791, 3.1)."""
@@ -79,67 +69,117 @@ _LARGEST = 65535
 _MOST_INCOMPLETE = 64
 """Datagrams whose fragments are kept; the oldest is forgotten for a new one."""
 
+_VXLAN_PORTS = frozenset({4789, 8472})
+"""Where VXLAN is sent to (RFC 7348, 5), and where Linux sends it unless told otherwise."""
 
-def datagrams(frames: Iterable[Frame]) -> Iterator[Datagram | None]:
-    """Yield the UDP datagram that each frame brings, or completes; None for a frame that brings none.
+_VXLAN_HEADER, _HAS_NETWORK = 8, 0x08
+"""Octets of VXLAN's header, and the flag that it must have (RFC 7348, 5)."""
+
+_GENEVE_PORT, _GENEVE_HEADER = 6081, 8
+"""RFC 8926, 3.3 and 3.4."""
+
+_MOST_TUNNELS = 8
+"""Tunnels in each other that are opened."""
+
+
+def datagrams(frames: Iterable[Frame]) -> Iterator[Datagram | Other]:
+    """Yield the UDP datagram that each frame brings or completes, or what else it is.
 
     `tcpdump -i any` hears a packet of a VLAN twice, on the parent and on the VLAN's interface: the second
     brings none.
     """
     joiner, heard = _Joiner(), _Heard()
     for frame in frames:
-        tags, ip = _ip_packet(frame)
-        is_copy = frame.link in _COOKED and heard.before(ip, frame.time)
-        yield None if is_copy else _datagram(frame, tags, ip, joiner)
+        yield _of_frame(frame, joiner, heard)
 
 
-def _datagram(frame: Frame, tags: tuple[int, ...], ip: bytes, joiner: _Joiner) -> Datagram | None:
-    if len(ip) < _IP_HEADER or ip[0] >> 4 != 4 or ip[9] != _UDP:
-        return None
-    header = (ip[0] & 0x0F) * 4
+def _of_frame(frame: Frame, joiner: _Joiner, heard: _Heard) -> Datagram | Other:
+    found: Packet | Other | Datagram = layers.of_link(frame.link, frame.octets)
+    for _ in range(_MOST_TUNNELS):
+        if not isinstance(found, Packet):
+            return found
+        if layers.is_cooked(frame.link) and heard.before(found.octets, frame.time):
+            return Other("heard twice")
+        found = _of_packet(frame, found, joiner)
+    return found if not isinstance(found, Packet) else Other("too many tunnels")
+
+
+def _of_packet(frame: Frame, packet: Packet, joiner: _Joiner) -> Datagram | Packet | Other:
+    """Return the datagram in an IPv4 packet, or the packet in a tunnel."""
+    ip = packet.octets
+    if len(ip) < _IP_HEADER:
+        return CUT_SHORT
+    header, protocol = (ip[0] & 0x0F) * 4, ip[9]
     length, identification, place = struct.unpack_from("!HHH", ip, 2)
     length = length or len(ip)  # a capture of what the network card is to cut into packets
-    if not _IP_HEADER <= header <= min(length, len(ip)):
-        return None
-    udp, size = ip[header:length], length - header
+    if ip[0] >> 4 != 4 or not _IP_HEADER <= header <= length:
+        return Other("damaged IPv4")
+    if len(ip) < header:
+        return CUT_SHORT
+    body, size = ip[header:length], length - header
     if place & (_MORE | _OFFSET):
-        if len(udp) < size:
-            return None
-        whole = joiner.take((identification, ip[12:20]), place, udp)
+        if len(body) < size:
+            return CUT_SHORT
+        whole = joiner.take((identification, ip[9:10] + ip[12:20]), place, body)
         if whole is None:
-            return None
-        udp, size = whole, len(whole)
+            return Other("fragment")
+        body, size = whole, len(whole)
+    if protocol == _UDP:
+        return _of_udp(frame, packet, body, size)
+    if protocol == _IP_IN_IP:
+        return Packet(body, packet.tags, is_wrapped=True)
+    if protocol == _GRE:
+        return _in_gre(body)
+    return Other(_PROTOCOLS.get(protocol, f"IP protocol {protocol}"))
+
+
+def _of_udp(frame: Frame, packet: Packet, udp: bytes, size: int) -> Datagram | Packet | Other:
     if len(udp) < _UDP_HEADER:
-        return None
+        return CUT_SHORT if size >= _UDP_HEADER else Other("damaged UDP")
     source_port, port, told = struct.unpack_from("!HHH", udp)
     if not _UDP_HEADER <= told <= size:
-        return None
+        return Other("damaged UDP")
+    payload, ip = udp[_UDP_HEADER:told], packet.octets
+    if port in _VXLAN_PORTS and len(payload) >= _VXLAN_HEADER and payload[0] & _HAS_NETWORK:
+        return layers.of_type(ETHERNET_FRAME, payload[_VXLAN_HEADER:])
+    if port == _GENEVE_PORT and len(payload) >= _GENEVE_HEADER:
+        options = (payload[0] & 0x3F) * 4
+        (kind,) = struct.unpack_from("!H", payload, 2)
+        return layers.of_type(kind, payload[_GENEVE_HEADER + options :])
+    heard_on = None if packet.is_wrapped else frame.interface
     return Datagram(
-        *(frame.number, frame.time, frame.interface, tags, ip[12:16], ip[16:20], source_port, port),
-        *(udp[_UDP_HEADER:told], told - _UDP_HEADER),
+        *(frame.number, frame.time, heard_on, packet.tags, ip[12:16], ip[16:20], source_port, port),
+        *(payload, told - _UDP_HEADER),
     )
 
 
-def _ip_packet(frame: Frame) -> tuple[tuple[int, ...], bytes]:
-    """Return the VLAN tags of a frame and the IP packet in it, empty if it carries none."""
-    octets = frame.octets
-    if frame.link in _RAW:
-        return (), octets
-    if frame.link not in _TYPE_AT:
-        return (), b""
-    type_at, start = _TYPE_AT[frame.link]
-    tags: list[int] = []
-    while len(octets) >= max(start, type_at + 2):
-        (kind,) = struct.unpack_from("!H", octets, type_at)
-        if kind not in _TAGS:
-            return tuple(tags), octets[start:] if kind == _IPV4 else b""
-        if len(octets) < start + 4:
-            break
-        (tag,) = struct.unpack_from("!H", octets, start)
-        if tag & _VLAN_MASK:  # 0 is a priority and no VLAN
-            tags.append(tag & _VLAN_MASK)
-        type_at, start = start + 2, start + 4
-    return (), b""
+_CHECKSUM, _ROUTING, _KEY, _SEQUENCE, _VERSION = 0x8000, 0x4000, 0x2000, 0x1000, 0x0007
+"""Flags of GRE, and its version (RFC 2784, 2; RFC 2890, 2)."""
+
+_ACKNOWLEDGES = 0x0080
+"""A flag of GRE's version 1, which PPTP has (RFC 2637, 4.1)."""
+
+_ERSPAN, _ERSPAN_3 = 0x88BE, 0x22EB
+"""EtherTypes of frames that a switch mirrors (draft-foschiano-erspan, 4)."""
+
+
+def _in_gre(octets: bytes) -> Packet | Other:
+    """Return the packet in GRE."""
+    if len(octets) < 4:
+        return CUT_SHORT
+    flags, kind = struct.unpack_from("!HH", octets)
+    if flags & _ROUTING:
+        return Other("GRE with routing")  # which RFC 2784 took out
+    words = 1 + bool(flags & _CHECKSUM) + bool(flags & _KEY) + bool(flags & _SEQUENCE)
+    if flags & _VERSION:
+        words += bool(flags & _ACKNOWLEDGES)
+    octets = octets[4 * words :]
+    if kind == _ERSPAN:
+        return layers.of_type(ETHERNET_FRAME, octets[8:] if flags & _SEQUENCE else octets)
+    if kind == _ERSPAN_3:
+        has_more = len(octets) > 11 and octets[11] & 1
+        return layers.of_type(ETHERNET_FRAME, octets[20:] if has_more else octets[12:])
+    return layers.of_type(kind, octets)
 
 
 class _Heard:
@@ -177,7 +217,7 @@ class _Parts:
 
 
 class _Joiner:
-    """Puts fragments together (RFC 791, 3.2)."""
+    """Puts fragments together by identification, protocol and addresses (RFC 791, 3.2)."""
 
     def __init__(self) -> None:
         self._packets: dict[tuple[int, bytes], _Parts] = {}

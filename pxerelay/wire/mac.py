@@ -19,6 +19,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from pxerelay.wire.text import ends
+
 MAC_DIGITS = 12
 """Hex digits of an Ethernet address (IEEE 802-2014, 8.2)."""
 
@@ -30,8 +32,13 @@ _BLOCK_DIGITS = frozenset({6, 7, 9})
 
 _ALL = (1 << 48) - 1
 
-_COLON_OR_HYPHEN = re.compile(r"[0-9a-f?]{2}(?:([:-])[0-9a-f?]{2}(?:\1[0-9a-f?]{2})*)?(?:[:-][0-9a-f?])?")
-_DOTTED = re.compile(r"[0-9a-f?]{4}(?:\.[0-9a-f?]{4})*(?:\.[0-9a-f?]{1,3})?|[0-9a-f?]{3}")
+_DIGITS = re.compile(
+    r"(?:x{2}(?::x{2})*(?::x)?|x):?"
+    r"|(?:x{2}(?:-x{2})*(?:-x)?|x)-?"
+    r"|(?:x{4}(?:\.x{4})*(?:\.x{1,3})?|x{1,3})\.?".replace("x", "[0-9a-f?]")
+)
+"""Digits in groups with one kind of separator; one may stand at the end, in front of a star."""
+
 _SEPARATORS = str.maketrans("", "", ":-.")
 _MASK_OF_DIGIT = str.maketrans("0123456789abcdef?", "ffffffffffffffff0")
 
@@ -105,7 +112,7 @@ def parse_mac(text: str) -> bytes:
     """Return the 6 octets of an address in any spelling; MacError if it is none."""
     pattern = parse_pattern(text)
     if not pattern.exact:
-        raise MacError(f"'{text}' is not one address; write all six groups, as in 00:11:22:33:44:55")
+        raise MacError(f"'{ends(text)}' is not one address; write all six groups, as in 00:11:22:33:44:55")
     return pattern.chaddr
 
 
@@ -131,20 +138,17 @@ def rule_kind(text: str, pattern: Pattern) -> str:
 def _parse_any(text: str, lowered: str) -> Pattern:
     starred = lowered.endswith("*")
     body = lowered[:-1] if starred else lowered
-    if starred and body.endswith((":", "-", ".")):
-        body = body[:-1]
-    single = starred and len(body) == 1 and body in "0123456789abcdef?"
-    if body and not single and not _COLON_OR_HYPHEN.fullmatch(body) and not _DOTTED.fullmatch(body):
+    if body and (not _DIGITS.fullmatch(body) or (not starred and body.endswith((":", "-", ".")))):
         raise MacError(_what_is_wrong(text, lowered))
     if not body and not starred:
         raise MacError("an empty text is no MAC; write it as in 00:11:22:33:44:55")
     digits = body.translate(_SEPARATORS)
     count = len(digits)
     if count > MAC_DIGITS:
-        raise MacError(f"'{text}' has {count} hex digits; a MAC has 12, as in 00:11:22:33:44:55")
+        raise MacError(f"'{ends(text)}' has {count} hex digits; a MAC has 12, as in 00:11:22:33:44:55")
     if not starred and count < MAC_DIGITS and (count not in _BLOCK_DIGITS or "?" in digits):
         raise MacError(
-            f"'{text}' has {count} of a MAC's 12 hex digits; "
+            f"'{ends(text)}' has {count} of a MAC's 12 hex digits; "
             f"write {_starred(digits)} for every address that begins so"
         )
     shift = 4 * (MAC_DIGITS - count)
@@ -157,14 +161,15 @@ def _what_is_wrong(text: str, lowered: str) -> str:
     bare = lowered.translate(_SEPARATORS)
     form = "a MAC is written 00:11:22:33:44:55, 00-11-22-33-44-55 or 0011.2233.4455"
     if "*" in bare[:-1]:
-        return f"'{text}' has a * before its end; * stands for the rest of the address, ? for one hex digit"
+        what = f"'{ends(text)}' has a * before its end"
+        return f"{what}; * stands for the rest of the address, ? for one hex digit"
     wrong = next((character for character in bare if character not in "0123456789abcdef?*"), None)
     if wrong is not None:
-        return f"'{text}' is no MAC: '{wrong}' is no hex digit; {form}"
+        return f"'{ends(text)}' is no MAC: '{wrong}' is no hex digit; {form}"
     if len(bare) == MAC_DIGITS and lowered == bare:
-        return f"'{text}' is no MAC without separators; write {_grouped(bare)}"
+        return f"'{ends(text)}' is no MAC without separators; write {_grouped(bare)}"
     groups = re.split(r"[:-]", lowered)
     if len(groups) == MAC_OCTETS and all(1 <= len(group) <= 2 for group in groups):
         padded = ":".join(group.rjust(2, "0") for group in groups)
-        return f"'{text}' has a group of one digit or mixed separators; write {padded}"
-    return f"'{text}' is no MAC; {form}"
+        return f"'{ends(text)}' has a group of one digit or mixed separators; write {padded}"
+    return f"'{ends(text)}' is no MAC; {form}"

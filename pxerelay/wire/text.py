@@ -6,7 +6,20 @@ terminal's cursor, colours or hides text, or turns its direction around.
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing takes milliseconds to import, which commands that are run every second do without
+    from typing import Any
+
+LONGEST_QUOTE = 200
+"""Characters of somebody's text that are told whole."""
+
+
+def ends(text: str, longest: int = LONGEST_QUOTE) -> str:
+    """Return a text, of one that is too long how it begins, how much is left out, and how it ends."""
+    if len(text) <= longest:
+        return text
+    kept = longest // 4
+    return f"{text[:kept]} ... {len(text) - 2 * kept} more characters ... {text[-kept:]}"
 
 
 def printable(text: str, keep: str = "") -> str:

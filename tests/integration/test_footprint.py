@@ -37,11 +37,10 @@ daemon daemon.active_config daemon.control daemon.daemon daemon.export daemon.ha
 daemon.healthcheck daemon.hearing daemon.loader daemon.loader_process daemon.own_requests daemon.port_log
 daemon.prober daemon.slots daemon.stats daemon.stream daemon.survey daemon.trace_stream
 daemon.traffic daemon.warnings
-linux linux.acceptor linux.burst_meter linux.clock linux.control_client linux.fields linux.inbox
-linux.interfaces linux.journal linux.lean linux.listener linux.localsocket linux.log linux.memory linux.mmsg
-linux.names
-linux.netlink linux.notify linux.outbox linux.peers linux.rtnetlink linux.sockets linux.streams linux.tasks
-linux.vrfs linux.ways
+linux linux.acceptor linux.attributes linux.burst_meter linux.clock linux.control_client linux.fields
+linux.inbox linux.interfaces linux.journal linux.lean linux.listener linux.localsocket linux.log
+linux.memory linux.mmsg linux.names linux.netlink linux.notify linux.outbox linux.peers linux.rtnetlink
+linux.sockets linux.streams linux.tasks linux.vrfs linux.ways
 policy policy.days policy.mac_table policy.model policy.pools policy.ports policy.resolved
 policy.rules policy.servers policy.sticky policy.ways
 relay relay.account relay.askers relay.client_groups relay.counters relay.decision relay.fair_share

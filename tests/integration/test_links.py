@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pxerelay.linux import interfaces
 from pxerelay.linux.interfaces import watch
 from tests.lab.command import CommandError
 from tests.lab.daemon import Daemon
@@ -241,6 +242,35 @@ def test_a_burst_of_changes_is_listed_a_few_times_only(network: Network) -> None
 
     with inside(host):
         assert len(asyncio.run(listings())) < 10
+
+
+def test_one_link_that_flaps_is_no_burst(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it changes: it is asked for alone. A list is made where it changes meanwhile."""
+    host, listed = network.lab.host("flapping"), interfaces._listed
+    host.ip("link add flap0 type veth peer name flap1", "link set flap0 up")
+    monkeypatch.setattr(interfaces, "_BURST_SECONDS", 600.0)
+    monkeypatch.setattr(interfaces, "_EXTRA", 0.0)
+    lists = 0
+
+    async def counted(**wanted: Any) -> Any:
+        nonlocal lists
+        lists += 1
+        return await listed(**wanted)
+
+    async def flap() -> None:
+        states = watch()
+        links = (await anext(states)).links
+        for at in range(80):
+            up = at % 2 == 0
+            host.ip(f"link set flap1 {'up' if up else 'down'}")
+            while not any(link.name == "flap0" and link.up == up for link in links.values()):
+                await asyncio.wait_for(anext(states), 10)
+        await states.aclose()
+
+    monkeypatch.setattr(interfaces, "_listed", counted)
+    with inside(host):
+        asyncio.run(flap())
+    assert lists < 5
 
 
 @pytest.mark.parametrize("scope", ["link", "host"])

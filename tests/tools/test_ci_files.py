@@ -79,7 +79,7 @@ PAGES = [
     *(CI.parent.parent / "pxerelay").rglob("*.py"),
 ]
 
-OTHERS = {"pytz", "packaging", "scapy>=2.6.1", "ansible-core", "pip>=25.1"}
+OTHERS = {"pytz", "packaging", "ansible-core", "pip>=25.1"}
 """Packages of others that a page has installed, by the names that they have on the public index."""
 
 

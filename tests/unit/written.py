@@ -40,25 +40,42 @@ def pcap(
     order: str = "<",
     *,
     nano: bool = False,
+    modified: bool = False,
     seconds: Sequence[int] = (),
 ) -> bytes:
-    """Return a capture in libpcap's classic format; `seconds` are the times, else each is a second later."""
-    capture = struct.pack(f"{order}IHHiIII", 0xA1B23C4D if nano else 0xA1B2C3D4, 2, 4, 0, 0, 65535, link)
+    """Return a capture in libpcap's classic format; `seconds` are the times, else each is a second later.
+
+    `modified` is the form that some distributions' libpcap once wrote, with 8 octets more for each packet.
+    """
+    magic = 0xA1B2CD34 if modified else 0xA1B23C4D if nano else 0xA1B2C3D4
+    capture = struct.pack(f"{order}IHHiIII", magic, 2, 4, 0, 0, 65535, link)
     for at, frame in enumerate(frames):
         when = SECONDS + (seconds[at] if seconds else at)
-        capture += struct.pack(f"{order}IIII", when, 500, len(frame), len(frame)) + frame
+        capture += struct.pack(f"{order}IIII", when, 500, len(frame), len(frame))
+        capture += struct.pack(f"{order}IHBB", 2, 0x0800, 4, 0) if modified else b""
+        capture += frame
     return capture
 
 
 def pcapng(
-    interfaces: Sequence[tuple[int, str]], frames: Iterable[tuple[int, bytes]], order: str = "<"
+    interfaces: Sequence[tuple[int, str]],
+    frames: Iterable[tuple[int, bytes]],
+    order: str = "<",
+    *,
+    simple: bool = False,
 ) -> bytes:
-    """Return a pcapng capture of interfaces, by link type and name, and frames heard on them by number."""
+    """Return a pcapng capture of interfaces, by link type and name, and frames heard on them by number.
+
+    The interfaces have snaplen 0, which is no bound. `simple` blocks tell neither time nor interface.
+    """
     capture = _block(order, 0x0A0D0D0A, struct.pack(f"{order}IHHq", 0x1A2B3C4D, 1, 0, -1))
     for link, name in interfaces:
         option = struct.pack(f"{order}HH", 2, len(name)) + _padded(name.encode()) + bytes(4) if name else b""
         capture += _block(order, 1, struct.pack(f"{order}HHI", link, 0, 0) + option)
     for at, (interface, frame) in enumerate(frames):
+        if simple:
+            capture += _block(order, 3, struct.pack(f"{order}I", len(frame)) + _padded(frame))
+            continue
         ticks = (SECONDS + at) * 1_000_000
         head = struct.pack(
             f"{order}IIIII", interface, ticks >> 32, ticks & 0xFFFFFFFF, len(frame), len(frame)

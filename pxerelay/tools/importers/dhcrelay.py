@@ -269,7 +269,7 @@ def _option(source: Source, option: Word, value: Word, told: _Told, found: Found
     if name in _VALUES:
         remarks.append(f"{name} {text}: {_VALUES[name]}")
     elif name in ("-i", "-id"):
-        if re.fullmatch(r"[^/\s]{1,64}", text) and text.isprintable():
+        if re.fullmatch(r"(?!lo$)[^/\s]{1,64}", text) and text.isprintable():
             found.settings.interfaces.setdefault(text, Interface())
             told.both_ways |= name == "-i"
         else:

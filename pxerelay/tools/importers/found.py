@@ -161,7 +161,7 @@ class Found:
 
     def interface(self, source: Source, word: Word) -> bool:
         """Return whether a word can be an interface's name, and note what is wrong if it can't."""
-        names = schema.schema()["properties"]["interfaces"]["propertyNames"]
+        names = schema.schema()["$defs"]["interfaceName"]
         usable = re.search(names["pattern"], word.text) is not None and word.text.isprintable()
         if not usable:
             self.fault(source, word, f"{quoted(word.text)} is not {names['x-expected']}")

@@ -1,25 +1,21 @@
-"""Capture files, pcap and pcapng, gzipped too, read by scapy, which only those who read captures need."""
+"""Capture files: pcap and pcapng, gzipped or not, from a path or a pipe."""
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import io
-import logging
-import shlex
 import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import BinaryIO
 
-from pxerelay.wire.dissect import LINK_TYPES, Frame
+from pxerelay.tools.simulate import pcap, pcapng
+from pxerelay.tools.simulate.octets import DamagedError, Octets, ShortError
+from pxerelay.wire.dissect import Frame
+from pxerelay.wire.layers import LINK_TYPES
 
-_INSTALL = (
-    f"reading captures needs scapy; install it: {shlex.quote(sys.executable)} -m pip install 'scapy>=2.6.1'"
-)
-
-_LINKS = "what can be read is Ethernet, Linux cooked (tcpdump -i any) and raw IP"
+_LINKS = "what can be read is Ethernet, Linux cooked (tcpdump -i any), raw IP, PPP and BSD's loopback"
 
 
 class CaptureError(Exception):
@@ -31,124 +27,68 @@ def frames(path: Path) -> Iterator[Frame]:
 
     Raises CaptureError, behind all frames that could be read where only what follows them is damaged.
     """
-    try:
-        from scapy.config import conf
-        from scapy.error import Scapy_Exception
-        from scapy.utils import RawPcapReader
-    except ImportError:
-        raise CaptureError(_INSTALL) from None
-    conf.warning_threshold = 0  # each warning, for it tells what is wrong with the file
     piped = str(path) == "-"
     name = "standard input" if piped else str(path)
     try:
         opened = sys.stdin.buffer if piped else path.open("rb")
     except (OSError, ValueError) as error:
         raise CaptureError(f"{name} can't be read: {_reason(error)}") from None
-    with opened, _complaints() as complaints:
-        packed = isinstance(opened, io.BufferedReader) and opened.peek(2)[:2] == _GZIP
-        file = _File(gzip.GzipFile(fileobj=opened) if packed else opened)
-        try:
-            reader = RawPcapReader(file)
-        except (Scapy_Exception, OSError, ValueError, EOFError, zlib.error) as error:
-            why = (
-                _reason(error) if isinstance(error, OSError) else "it is no capture in pcap or pcapng format"
-            )
-            raise CaptureError(f"{name} can't be read: {why}") from None
-        link = getattr(reader, "linktype", None)
-        if link is not None and link not in LINK_TYPES:
-            raise CaptureError(f"{name} has link type {link}; {_LINKS}")
+    with opened:
         number = 0
-        while True:
-            complaints.clear()
-            try:
-                octets, told = next(reader)
-            except StopIteration:
-                break
-            except (Scapy_Exception, OSError, ValueError, LookupError, zlib.error) as error:
-                raise CaptureError(f"{name} is damaged behind packet {number}: {_reason(error)}") from None
-            if file.is_short or (file.ended and len(octets) < getattr(told, "caplen", 0)):
-                file.is_short = True
-                break
-            number += 1
-            yield _frame(number, reader, octets, told)
-        if file.is_short:
-            raise CaptureError(f"{name} was cut short: it ends within what follows packet {number}")
-        if complaints or not file.ended:
-            why = "; ".join(complaints) or "what follows is no packet"
-            raise CaptureError(f"{name} is damaged behind packet {number}: {why}")
+        try:
+            for frame in _begun(name, opened):
+                number = frame.number
+                yield frame
+        except ShortError:
+            what = f"{name} was cut short: it ends within what follows packet {number}"
+            raise CaptureError(what) from None
+        except DamagedError as error:
+            raise CaptureError(f"{name} is damaged behind packet {number}: {error}") from None
+        except (OSError, EOFError, zlib.error) as error:
+            raise CaptureError(f"{name} can't be read behind packet {number}: {_reason(error)}") from None
 
 
-def _frame(number: int, reader: Any, octets: bytes, told: Any) -> Frame:
-    """Return a packet that scapy read; pcapng has link type and time scale for each, pcap for all."""
-    link = told.linktype if hasattr(told, "linktype") else reader.linktype
-    heard_on = getattr(told, "ifname", None)
-    if hasattr(told, "tsresol"):
-        ticks = (told.tshigh or 0) << 32 | (told.tslow or 0)
-        time = ticks / told.tsresol
-    else:
-        time = told.sec + told.usec / (1e9 if reader.nano else 1e6)
-    text = heard_on.decode("utf-8", "replace").rstrip("\0") if heard_on else ""
-    interface = text if text.isprintable() and text else None
-    return Frame(number, time, link, octets, interface)
-
-
-class _File:
-    """A file that knows whether it was read to its end, and whether it had less than was asked for."""
-
-    def __init__(self, file: IO[bytes] | gzip.GzipFile) -> None:
-        self._file = file
-        self.name = "capture"
-        self.ended = False
-        self.is_short = False
-
-    def read(self, size: int) -> bytes:
-        """Return as many octets, or what there is; room is only made for what there is."""
-        found = bytearray()
-        while len(found) < size:
-            more = self._file.read(min(size - len(found), _PORTION))
-            if not more:
-                self.ended = True
-                self.is_short = self.is_short or bool(found)
-                break
-            found += more
-        return bytes(found)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+def _begun(name: str, opened: BinaryIO) -> Iterator[Frame]:
+    """Return the frames of what has been opened; CaptureError if it is no capture of ours."""
+    try:
+        begin = opened.peek(2)[:2] if isinstance(opened, io.BufferedReader) else b""
+        octets = Octets(gzip.GzipFile(fileobj=opened) if begin == _GZIP else opened)
+        magic = octets.begin(4)
+    except IsADirectoryError as error:
+        raise CaptureError(f"{name} can't be read: {_reason(error)}") from None
+    except (ShortError, EOFError, zlib.error, gzip.BadGzipFile):
+        magic = b""
+    if magic == pcapng.MAGIC:
+        return pcapng.frames(octets)
+    if magic not in pcap.MAGICS:
+        why = _FOREIGN.get(magic, "it is no capture in pcap or pcapng format")
+        raise CaptureError(f"{name} can't be read: {why}")
+    link, found = pcap.link_and_frames(magic, octets)
+    if link not in LINK_TYPES:
+        raise CaptureError(f"{name} has link type {link}; {_LINKS}")
+    return found
 
 
 _GZIP = b"\x1f\x8b"
 """What gzip's files begin with (RFC 1952, 2.3.1)."""
 
-_PORTION = 1 << 20
-"""Octets that are read at a time: a damaged length may say that there are thousands of millions."""
+_TURN = "`editcap IN OUT`, of Wireshark, makes pcapng of it"
 
+_UNPACK = "unpack it first"
 
-class _Complaints(logging.Handler):
-    """What scapy says is wrong, kept instead of printed. What it says of TLS has no bearing here."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.found: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep a message."""
-        text = record.getMessage()
-        if "TLS" not in text and "DSB" not in text:
-            self.found.append(text.removeprefix("PcapNg: ").removeprefix("Pcap: ").rstrip(" !"))
-
-
-@contextlib.contextmanager
-def _complaints() -> Iterator[list[str]]:
-    """Listen to scapy, alone."""
-    logger, handler = logging.getLogger("scapy.runtime"), _Complaints()
-    before = logger.handlers[:], logger.propagate
-    logger.handlers[:], logger.propagate = [handler], False
-    try:
-        yield handler.found
-    finally:
-        logger.handlers[:], logger.propagate = before
+_FOREIGN = {
+    b"snoo": f"it is a capture of Solaris's snoop; {_TURN}",
+    b"GMBU": f"it is a capture of Microsoft's Network Monitor; {_TURN}",
+    b"RTSS": f"it is a capture of Microsoft's Network Monitor; {_TURN}",
+    b"\x1c\x00\x01\xac": f"it is a capture of an Ixia; {_TURN}",
+    b"\x1c\x00\x01\xab": f"it is a capture of an Ixia; {_TURN}",
+    b"\xac\x01\x00\x1c": f"it is a capture of an Ixia; {_TURN}",
+    b"\xab\x01\x00\x1c": f"it is a capture of an Ixia; {_TURN}",
+    b"\x28\xb5\x2f\xfd": f"it is packed by zstd; {_UNPACK}",
+    b"\xfd7zX": f"it is packed by xz; {_UNPACK}",
+    b"PK\x03\x04": f"it is a ZIP file; {_UNPACK}",
+}
+"""What files are that begin so."""
 
 
 def _reason(error: Exception) -> str:

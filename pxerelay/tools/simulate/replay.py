@@ -23,7 +23,7 @@ from pxerelay.tools.simulate.review import Origins
 from pxerelay.wire import packet
 from pxerelay.wire.dissect import Datagram
 from pxerelay.wire.facts import Facts
-from pxerelay.wire.mac import format_mac
+from pxerelay.wire.mac import MAC_OCTETS, format_mac
 
 DHCP_PORTS = frozenset({packet.SERVER_PORT, packet.CLIENT_PORT})
 """Packets from or to one of these are DHCP."""
@@ -112,8 +112,7 @@ class Replayer:
         """Return what becomes of a packet."""
         message = datagram.payload
         if not datagram.is_whole:
-            reason = f"the capture has {len(message)} of its {datagram.size} octets; tcpdump -s 0 keeps all"
-            return Verdict(datagram, Subject(), "message", reason=reason)
+            return self._of_part(datagram)
         if len(message) < packet.HEADER_SIZE:
             drop = Drop.TRUNCATED
             return Verdict(datagram, Subject(), "message", False, Fate.DROPPED, MEANING[drop], drop)
@@ -124,13 +123,33 @@ class Replayer:
         subject = Subject(mac, interface, giaddr, "" if is_reply else words.client_kind(facts))
         name = words.message_name(packet.message_type(facts.options))
         verdict = Verdict(datagram, subject, name, is_reply)
-        passing = self._passing_reply(datagram) if is_reply else self._passing_request(datagram)
-        if passing:
-            fate, reason = passing
-            return replace(verdict, fate=fate, reason=reason)
-        if is_reply:
-            return self._reply(verdict)
-        return self.request(verdict)
+        return self._passing(verdict) or (self._reply(verdict) if is_reply else self.request(verdict))
+
+    def _of_part(self, datagram: Datagram) -> Verdict:
+        """Return what can be said of a packet that the capture has a part of: whose it is, and its rule."""
+        message = datagram.payload
+        reason = f"the capture has {len(message)} of its {datagram.size} octets; tcpdump -s 0 keeps all"
+        if len(message) < packet.CHADDR_START + MAC_OCTETS:
+            return Verdict(datagram, Subject(), "message", reason=reason)
+        end = packet.CHADDR_START + message[packet.HLEN]
+        mac = format_mac(message[packet.CHADDR_START : end]) if end <= len(message) else ""
+        kind = Facts(message).kind
+        name = "message" if kind is None else words.message_name(kind)
+        is_reply = message[packet.OP] == packet.BOOTREPLY
+        subject = Subject(mac or NO_ADDRESS, *self.place(datagram))
+        verdict = Verdict(datagram, subject, name, is_reply, reason=reason)
+        chaddr = packet.ethernet_chaddr(message)
+        passing = self._passing(verdict)
+        if passing or is_reply or chaddr is None:
+            return passing or verdict
+        match = next(self._config.policy.rules.matching(chaddr), None)
+        return replace(verdict, match=match, source=self._origins.of(match)) if match else verdict
+
+    def _passing(self, verdict: Verdict) -> Verdict | None:
+        """Return a verdict on what never comes to the relay, or did before; None for all others."""
+        of = self._passing_reply if verdict.is_reply else self._passing_request
+        passing = of(verdict.datagram)
+        return replace(verdict, fate=passing[0], reason=passing[1]) if passing else None
 
     def place(self, datagram: Datagram) -> tuple[str | None, str | None]:
         """Return the client interface of a packet, and the relay agent's address if it is not ours."""

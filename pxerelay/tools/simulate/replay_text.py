@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pxerelay.relay import words
@@ -80,10 +80,10 @@ def _outcome(verdict: Verdict) -> dict[str, Any]:
 
 
 class Sum:
-    """Counts verdicts, and packets that are no DHCP."""
+    """Counts verdicts. `others` are packets that are no DHCP, by what they are."""
 
-    def __init__(self) -> None:
-        self.others = 0
+    def __init__(self, others: Mapping[str, int] | None = None) -> None:
+        self.others = Counter(others or {})
         self._fates: Counter[tuple[Fate, bool]] = Counter()
         self._drops: Counter[str] = Counter()
         self._clients: set[str] = set()
@@ -102,7 +102,8 @@ class Sum:
         """Return it for people."""
         total = sum(self._fates.values())
         lines = [
-            f"{_many(total, 'DHCP packet')} of {_many(len(self._clients), 'client')}, {self.others} others"
+            f"{_many(total, 'DHCP packet')} of {_many(len(self._clients), 'client')}, "
+            f"{self.others.total()} others"
         ]
         for fate in Fate:
             requests, replies = self._fates[fate, False], self._fates[fate, True]
@@ -111,6 +112,9 @@ class Sum:
                     f"  {fate.value:17}  {_many(requests, 'request')}, {_many(replies, 'reply', 'replies')}"
                 )
         lines += (f"    {number} {reason}" for reason, number in sorted(self._drops.items()))
+        if self.others:
+            told = ", ".join(f"{number} {name}" for name, number in self.others.most_common())
+            lines.append(f"  {'others':17}  {told}")
         return "\n".join(lines)
 
     def as_json(self) -> str:
@@ -120,8 +124,8 @@ class Sum:
             fate.value: {side: self._fates[fate, is_reply] for side, is_reply in sides.items()}
             for fate in Fate
         }
-        counts = {"clients": len(self._clients), "others": self.others, "drops": dict(self._drops)}
-        return _json({"summary": {**fates, **counts}})
+        counts = {"clients": len(self._clients), "others": self.others.total(), "drops": dict(self._drops)}
+        return _json({"summary": {**fates, **counts, "other_kinds": dict(self.others)}})
 
 
 def _many(number: int, one: str, more: str = "") -> str:

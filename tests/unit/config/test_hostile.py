@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -397,3 +398,47 @@ def test_what_a_file_says_reaches_no_terminal_raw(tmp_path: Path, capsys: pytest
 def test_a_class_has_a_name_of_one_line() -> None:
     (found,) = faults(f"default: drop\nclasses: [{{name: {json.dumps(HOSTILE)}, arch: 7, server: drop}}]\n")
     assert "is not a name in one line, with no control characters" in found
+
+
+MANY = 1_000_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "default: VALUE",
+        "default: drop\n? VALUE\n: 1",
+        "default: drop\nrules:\n  ? VALUE\n  : drop",
+        "default: drop\nrules: {02:00:00:00:00:01: VALUE}",
+        "default: drop\nservers: {ris: VALUE}",
+        "default: drop\nservers:\n  ? VALUE!\n  : 10.0.0.1",
+        "default: drop\nmetrics: /VALUE",
+        "default: drop\ninclude: VALUE",
+        "default: drop\ninclude: VALUE/*.yml",
+        "default: drop\noption82: {circuit_id: '{VALUE}'}",
+        "default: drop\nclasses: [{name: a, server: drop, arch: VALUE}]",
+        "default: drop\nclasses: [{name: a, server: drop, interfaces: [VALUE]}]",
+        "default: drop\nservers: {ris: {addresses: 10.0.0.1, probe: {mac: VALUE}}}",
+        "default: *VALUE",
+        "default: !VALUE a",
+        "default: drop\nmax_hops: VALUE",
+        "default: drop\n? VALUE\n: 1\n? VALUE\n: 2",
+    ],
+)
+def test_a_value_of_a_million_characters_is_quoted_with_its_ends_only(text: str, tmp_path: Path) -> None:
+    """And what would be right stands behind it, for it is not cut off."""
+    path = tmp_path / "pxerelay.yml"
+    path.write_text(text.replace("VALUE", f"begin{'x' * MANY}end") + "\n")
+    found = of_file(path).splitlines()
+    assert max(map(len, found)) < 1000
+    quoting = [
+        line for line in found if re.search(r"beginx+ \.\.\. \d{6,} more characters \.\.\. x+end", line)
+    ]
+    assert quoting
+    assert not any(line.endswith("end") for line in quoting), "nothing is said of what would be right"
+
+
+def test_an_octet_that_is_not_utf8_is_placed_as_editors_do(tmp_path: Path) -> None:
+    path = tmp_path / "pxerelay.yml"
+    path.write_bytes("default: drop # a\rb \u2028\r\n# ü".encode() + b"\xff\n")
+    assert of_file(path).splitlines()[0].startswith(f"{path}:2:4: this octet is not UTF-8")

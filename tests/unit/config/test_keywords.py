@@ -94,7 +94,7 @@ pxe_only: true
 interfaces: {vlan10: {giaddr: 10.10.10.1, default: drop, pxe_only: false}, "vlan2*": {}}
 accept_relayed_from: [10.30.0.0/16]
 accept_replies_from: [10.40.0.1]
-classes: [{name: http, vendor_class: HTTPClient, arch: [11, x64-uefi], interfaces: [vlan10], server: ris}]
+classes: [{name: http, vendor_class: HTTPClient, arch: [11, x64 UEFI], interfaces: [vlan10], server: ris}]
 include: [rules.d/*.yml]
 max_hops: 4
 max_requests: 100

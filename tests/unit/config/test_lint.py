@@ -256,3 +256,31 @@ def test_what_believes_too_much_is_told(more: str, found: list[str], tmp_path: P
     path.write_text(text)
     assert main(["check", "--strict", str(path)]) == bool(found)
     assert main(["check", str(path)]) == 0
+
+
+def test_a_glob_of_include_that_stands_for_no_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "pxerelay.yml"
+    (tmp_path / "rules.d").mkdir()
+    (tmp_path / "rules.d" / "a.yaml").write_text("rules: {02:00:00:12:34:56: drop}\n")
+    path.write_text("default: drop\ninclude: [rules.d/*.yml, rules.d/*.yaml, 'rules.d\\*.yaml']\n")
+    assert main(["check", str(path)]) == 0
+    first, second = re.findall(r"^(\S+) warning: (.*)$", capsys.readouterr().out, re.MULTILINE)
+    assert first[0] == f"{path}:2:11:"
+    assert first[1].startswith("'rules.d/*.yml' stands for no file, so no rules come from there; ")
+    assert first[1].endswith("take it out [empty-include]")
+    assert second[0] == f"{path}:2:42:"
+    assert second[1].endswith("a \\ parts no folders here, write rules.d/*.yaml [empty-include]")
+    assert main(["check", "--strict", str(path)]) == 1
+
+
+def test_a_path_with_backslashes_says_what_to_write(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "pxerelay.yml"
+    for include in (r"rules.d\a.yml", r"rules.d\sub/*.yml"):
+        path.write_text(f"default: drop\ninclude: {include}\n")
+        assert main(["check", str(path)]) == 1
+        slashed = include.replace("\\", "/")
+        assert f"a \\ parts no folders here, write {slashed}" in capsys.readouterr().out

@@ -11,15 +11,16 @@ from tests.unit.tools.importers.result import Importer, where
 PAGE = (Path(__file__).parents[4] / "docs" / "migration.md").read_text("utf-8")
 
 
+COLUMN = 64
+"""Where the right side begins."""
+
+
 def shown(heading: str) -> str:
-    """Return the left side of the first table in a section: a file, whose lines end where two blanks and #
-    begin.
-    """
+    """Return the left side of the first table in a section."""
     section = PAGE.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     block = section[section.index("\n    # dnsmasq.conf" if heading == "dnsmasq" else "\n    next-server") :]
     lines = block.split("\n\n", 1)[0].splitlines()[1:]
-    column = min(line.rindex("# ") for line in lines if "becomes" in line or "default:" in line)
-    return "\n".join(line[:column].removeprefix("    ") for line in lines) + "\n"
+    return "\n".join(line[:COLUMN].removeprefix("    ") for line in lines) + "\n"
 
 
 @pytest.mark.parametrize(

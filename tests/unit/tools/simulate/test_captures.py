@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -269,12 +268,3 @@ def test_nonsense_could_not_run(
     told = replay(capsys, FOLDER / "proxydhcp-clients.pcap", config, *more)
     assert (told.code, told.out) == (2, "")
     assert says in told.err
-
-
-def test_without_scapy_it_says_what_to_install(
-    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "scapy.config", None)
-    told = replay(capsys, FOLDER / "proxydhcp-clients.pcap", config)
-    assert (told.code, told.out) == (2, "")
-    assert f"{sys.executable} -m pip install 'scapy>=2.6.1'" in told.err
