@@ -15,7 +15,7 @@ from typing import NamedTuple
 from pxerelay.config.resolve import DROP
 from pxerelay.tools.importers import dhcpd_text, vlans
 from pxerelay.tools.importers.dhcpd_text import Block, Tree
-from pxerelay.tools.importers.found import Found, Servers
+from pxerelay.tools.importers.found import Found, Remark, Servers, paragraph
 from pxerelay.tools.importers.source import Source, Word, quoted
 
 NOTE = (
@@ -263,7 +263,10 @@ class _Reader:
         servers = self._usable(said)
         comments = self._tree.comments[host.source.name]
         lines = range(host.start.line, host.end + 1)
-        for line in (*range(host.above + 1, host.start.line), *lines):
+        above = [line for line in range(host.above + 1, host.start.line) if line in comments.own]
+        for remark in paragraph([Remark(comments.own[line]) for line in above]):
+            self._found.remark(remark.text)
+        for line in lines:
             if line in comments.own:
                 self._found.remark(comments.own[line])
         behind = "; ".join(comments.behind[line].strip() for line in lines if line in comments.behind)

@@ -21,7 +21,7 @@ from pxerelay.tools.simulate.offline import Offline
 from pxerelay.wire.facts import Facts
 from tests.lab import Lab
 from tests.lab.network import Host
-from tests.lab.servers import DhcpServer, Dnsmasq, IscDhcpServer, isc_dhcpd
+from tests.lab.servers import DhcpServer, Dnsmasq, IscDhcpServer, Kea, isc_dhcpd
 from tests.lab.wire import inside
 from tests.unit.messages import message, option
 
@@ -115,6 +115,20 @@ class GivenDnsmasq(Dnsmasq):
         return ["unshare", "--mount", "sh", "-c", script, "sh", *argv]
 
 
+class GivenKea(Kea):
+    """Kea with a file of ours, which is all of its configuration."""
+
+    text_file: Path
+
+    def command(self) -> list[str]:
+        """Return the command that the lab has, with our file."""
+        *command, _ = super().command()
+        return [*command, str(self.text_file)]
+
+
+Given = GivenDhcpd | GivenDnsmasq | GivenKea
+
+
 class Segment:
     """The server's host and the asker's."""
 
@@ -130,7 +144,7 @@ class Segment:
         self.asker.ip(*(f"address add {one}/32 dev lo" for one in (*giaddrs, SENTINEL_GIADDR)))
 
     @contextmanager
-    def serving(self, kind: type[GivenDhcpd | GivenDnsmasq], file: Path) -> Iterator[DhcpServer]:
+    def serving(self, kind: type[Given], file: Path) -> Iterator[DhcpServer]:
         """Run a server with a file."""
         server = kind(self.server, address=SERVER, pools=(), bootfile=None)
         server.text_file = file

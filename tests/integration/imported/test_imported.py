@@ -13,11 +13,25 @@ from random import Random
 
 import pytest
 
-from tests.integration.imported import dhcpd_files, dnsmasq_files
-from tests.integration.imported.asking import Client, GivenDhcpd, GivenDnsmasq, Imported, Segment, imported
+from tests.integration.imported import dhcpd_files, dnsmasq_files, kea_files
+from tests.integration.imported.asking import (
+    Client,
+    Given,
+    GivenDhcpd,
+    GivenDnsmasq,
+    GivenKea,
+    Imported,
+    Segment,
+    imported,
+)
 from tests.lab import Lab
 
 SEEDS = int(os.environ.get("SEEDS", "20"))
+MAKERS: dict[str, tuple[type[dhcpd_files.Maker | dnsmasq_files.Maker | kea_files.Maker], type[Given]]] = {
+    "dhcpd": (dhcpd_files.Maker, GivenDhcpd),
+    "dnsmasq": (dnsmasq_files.Maker, GivenDnsmasq),
+    "kea": (kea_files.Maker, GivenKea),
+}
 CLEAN: dict[str, list[bool]] = {}
 """Which imports of each kind ended with 0."""
 
@@ -29,7 +43,7 @@ def segment() -> Iterator[Segment]:
 
 
 def compared(
-    segment: Segment, kind: type[GivenDhcpd | GivenDnsmasq], files: list[Path], clients: list[Client]
+    segment: Segment, kind: type[Given], files: list[Path], clients: list[Client]
 ) -> tuple[Imported, dict[Client, tuple[str, str]]]:
     """Return the import, and of the clients that the relay sends elsewhere than the server: both servers.
 
@@ -43,9 +57,9 @@ def compared(
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-@pytest.mark.parametrize("name", ["dhcpd", "dnsmasq"])
+@pytest.mark.parametrize("name", MAKERS)
 def test_both_choose_the_same_server(segment: Segment, tmp_path: Path, name: str, seed: int) -> None:
-    maker, kind = (dhcpd_files.Maker, GivenDhcpd) if name == "dhcpd" else (dnsmasq_files.Maker, GivenDnsmasq)
+    maker, kind = MAKERS[name]
     file, included = tmp_path / "given.conf", tmp_path / "hosts.conf"
     made = maker(Random(seed), str(included)).make()
     file.write_text(made.text)
