@@ -222,7 +222,23 @@ class _Reader:
                     "client's",
                 )
                 continue
+            if said.scope is not entry and said.server != DROP:
+                self._before_its_class(entry, said)
             self._rule(entry, said)
+
+    def _before_its_class(self, entry: Map, said: _Said) -> None:
+        """Name a reservation whose class has a server, if a class with a test may go before it."""
+        for name, other in self._classes.items():
+            first = (
+                self._said([other], top=False) if "test" in other or name.startswith(_VENDOR_CLASS) else None
+            )
+            if first is not None and first.server != said.server:
+                self._fault(
+                    entry.value_mark("hw-address"),
+                    f"this client has {said.server or 'Kea itself'} by its class, unless the test of "
+                    f"{quoted(name)} is true of it, which Kea looks at first; a rule has one server, now {said.server}",
+                )
+                return
 
     def _rule(self, entry: Map, said: _Said) -> None:
         servers = self._usable(said)

@@ -36,7 +36,7 @@ class Maker:
         names = random.sample(list(TESTS), random.randint(0, 3))
         names = [name for name in TESTS if name in names and (name != "same" or "efi" in names)]
         classes = [{"name": name, "test": TESTS[name], **self._server(0.8)} for name in names]
-        classes.append({"name": "given", **self._server(0.8)})
+        classes.insert(random.randint(0, len(classes)), {"name": "given", **self._server(0.8)})
         lans, alone = [], []
         for number, vlan in enumerate(vlans, 1):
             subnet = self._subnet(number, vlan)
