@@ -59,7 +59,11 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("files", nargs="+", metavar="F", help="files of one format; - is standard input")
     parser.add_argument(
-        "--from", dest="format", choices=FORMATS, help="default: told by what is in the files"
+        "--from",
+        dest="format",
+        choices=FORMATS,
+        metavar="FORMAT",
+        help="one of the formats below; default: told by what is in the files",
     )
     parser.add_argument(
         "--dhcrelay", action="store_true", help="what stands behind -- is the command line of a dhcrelay"

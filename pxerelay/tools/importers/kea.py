@@ -236,7 +236,8 @@ class _Reader:
                 self._fault(
                     entry.value_mark("hw-address"),
                     f"this client has {said.server or 'Kea itself'} by its class, unless the test of "
-                    f"{quoted(name)} is true of it, which Kea looks at first; a rule has one server, now {said.server}",
+                    f"{quoted(name)} is true of it, which Kea looks at first; a rule has one server, now "
+                    f"{said.server}",
                 )
                 return
 
