@@ -35,7 +35,7 @@ KEA = """\
   "shared-networks": [{"name": "floor", "next-server": "10.20.0.20", "subnet4": [
     {"id": 1, "subnet": "10.1.1.0/24", "reservations": [<?include "hosts.json"?>]}]}],
   "subnet4": [{"id": 2, "subnet": "10.1.2.0/24", "reservations": [
-    {"hw-address": "02:00:00:10:00:03", "client-classes": ["given"]},
+    {"hw-address": "02:00:00:10:00:03", "client-classes": ["given"], "next-server": "10.20.0.32"},
     {"hw-address": "02:00:00:10:00:04", "client-classes": ["DROP"]}]}]
 }}
 """
@@ -79,6 +79,13 @@ def test_kea(imports: Importer) -> None:
             '{"Dhcp4": {"subnet4": [{"subnet": "10.1.1.0/24", "reservations": '
             '[{"hw-address": "02:00", "next-server": "10.20.0.1"}]}]}}',
             "1:82: '02:00' has 4 of a MAC's 12",
+        ),
+        (
+            '{"Dhcp4": {"client-classes": [{"name": "x", "next-server": "10.20.0.1"},\n'
+            '{"name": "y", "test": "option[93].hex == 0x0007", "next-server": "10.20.0.2"}],\n'
+            '"subnet4": [{"subnet": "10.1.1.0/24", "reservations": '
+            '[{"hw-address": "02:00:00:10:00:01", "client-classes": ["x"]}]}]}}',
+            "3:71: this client has 10.20.0.1 by its class, unless the test of 'y' is true of it",
         ),
         ('{"Dhcp4": {"boot-file-name": "x"}}', "1:30: no next-server applies here, so that clients fetch"),
         ('{"Dhcp4": {"subnet4": <?include "/x"?>}}', "1:23: '/x' is not followed; import that file together"),
