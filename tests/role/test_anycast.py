@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 from tests.lab import debian
 from tests.lab.command import run
 from tests.role.anycast import rendered
+from tests.role.plays import hosts, play
 from tests.role.test_filters import FILTERS
 
 bird = FILTERS["bird"]
@@ -146,3 +147,17 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 def test_an_interface_of_ospf_is_a_name() -> None:
     with pytest.raises(AnsibleFilterError, match='ospf: interfaces: a"b is no name of an interface'):
         bird({"address": "192.0.2.67", "ospf": {"interfaces": ['a"b']}})
+
+
+def test_what_is_wrong_stops_the_play_before_a_host_is_touched(tmp_path: Path) -> None:
+    playbook = tmp_path / "render.yml"
+    playbook.write_text(
+        "- hosts: pxerelay\n  gather_facts: false\n  tasks:\n"
+        "    - ansible.builtin.include_role: {name: pxerelay.pxerelay.pxerelay, tasks_from: render}\n"
+    )
+    variables = {"pxerelay_default": "192.0.2.1", "pxerelay_anycast": {**BGP, "prepend": 99}}
+    played = play(tmp_path, playbook, hosts(tmp_path, variables, "relay1"))
+    assert played.returncode != 0
+    assert "pxerelay_anycast: prepend: 99; it is 1 to 10" in played.stdout
+    played = play(tmp_path, playbook, hosts(tmp_path, {**variables, "pxerelay_anycast": BGP}, "relay1"))
+    assert played.returncode == 0, played.stdout
