@@ -7,6 +7,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -296,7 +297,8 @@ class Daemon:
         """List IPv6 addresses too where a configuration is the first to need them."""
         if config.dhcpv6 and not self._families.ipv6:
             self._families.want_ipv6(True)
-            self._links = {link.index: link for link in await listed(ipv6=True)}
+            found = {link.index: link for link in await listed(ipv6=True)}
+            self._links = {index: _with_ipv6(link, found.get(index)) for index, link in self._links.items()}
 
     def _apply_again(self) -> None:
         """Build the relay again with the same configuration: something else has changed."""
@@ -367,6 +369,11 @@ class Daemon:
 
     def _status_text(self) -> str:
         return f"STATUS={self._summary()}"
+
+
+def _with_ipv6(link: Link, found: Link | None) -> Link:
+    """Return a link as it is by now, with what was found of it in IPv6."""
+    return replace(link, addresses6=found.addresses6, has_ipv6=found.has_ipv6) if found else link
 
 
 def _active(ports: Sequence[AnyPort]) -> str:

@@ -97,13 +97,15 @@ class Flow6(Flow):
     def follow(self, links: Mapping[int, Link], changed: Mapping[int, Link | None]) -> bool:
         """Patch what depends on links where these changed; return whether anything does."""
         change = self._table.update(changed)
+        if not change.matters:
+            return False
         self.relay.follow(self._table.ports, change)
         changes = [change, *self._join()]
         self.traffic.obey(self.relay, self._table.names)
         self._hear(links)
         fresh = {port.name: port for change in changes for port in change.fresh}
         self._log.tell(fresh.values())
-        return any(change.matters for change in changes)
+        return True
 
     def _join(self) -> list[Change6]:
         """Be a member of ff02::1:2 on the interfaces that serve; return what it changes where that failed."""

@@ -133,7 +133,7 @@ class Faces:
         self._waiting: dict[tuple[int, int, bytes], bytes] = {}
         self._behind: dict[bytes, bytes] = {}
         self._lost = False
-        self._last = 0
+        self._last = self._forgotten = 0
 
     def close(self) -> None:
         """Close the socket."""
@@ -161,6 +161,7 @@ class Faces:
             if oldest[1] > newest - _WAITS and len(self._waiting) <= _MOST_WAITING:
                 break
             del self._waiting[oldest]
+            self._forgotten = oldest[1]
 
     def _take(self) -> int:
         count = self._arrivals.receive(self._socket)
@@ -187,7 +188,7 @@ class Faces:
                 del self._behind[next(iter(self._behind))]
             self._behind[key] = _FACE.pack(mac, time.monotonic())
             return mac
-        if self._lost:
+        if self._lost or datagram.stamp <= self._forgotten:
             return None
         self._behind.pop(key, None)
         return eui64.mac_of(datagram.source)

@@ -20,6 +20,9 @@ OTHER_HTTP6 = replace(HTTP6, name="other6", mac="02:80:64:0e:f1:6e")
 NAMELESS6 = replace(UEFI6, name="nameless6", mac="02:80:64:0e:f1:6f", uuid=False)
 ALIKE6 = replace(IPXE6, name="alike6", mac="02:00:00:0e:f1:70", uuid=False)
 
+DHCP6 = "2001:db8:20::2"
+"""A server that gives addresses only, where there is one."""
+
 MAPPINGS: Mapping[str, Mapping[Card, str]] = {
     "one-mapping": {BIOS6: "ris", UEFI6: "altiris", IPXE6: "altiris"},
     "other-mapping": {BIOS6: "altiris", UEFI6: "ris", IPXE6: "ris"},
@@ -41,6 +44,7 @@ dhcpv6: true
 servers:
   ris: [{RIS}, "{RIS6}"]
   altiris: [{ALTIRIS}, "{ALTIRIS6}"]
+  dhcp: "{DHCP6}"
 default: drop
 interfaces: {{vlan10: {{}}}}
 rules:

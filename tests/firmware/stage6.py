@@ -13,13 +13,13 @@ from typing import Any
 from tests.firmware.capture6 import Capture6
 from tests.firmware.machine import Card, Machine, run_to_end
 from tests.firmware.programs import BIOS_ARCH, PROGRAMS, UEFI_X64_ARCH, UEFI_X64_HTTP_ARCH, write_programs
-from tests.firmware.setups6 import configuration6
+from tests.firmware.setups6 import DHCP6, configuration6
 from tests.firmware.stage import DNSMASQ
 from tests.lab import Lab, Segment, debian
 from tests.lab.daemon import Daemon
 from tests.lab.servers6 import DhcpServer6, Dnsmasq6, IscDhcpServer6, Kea6
 from tests.lab.topology import Network
-from tests.lab.topology6 import CLIENT_VLANS6, SERVER_NAMES6, Network6, Radvd
+from tests.lab.topology6 import CLIENT_VLANS6, SERVER_NAMES6, Network6, Radvd, pools6
 from tests.lab.wire import finish_checksums
 
 BOOT_SECONDS = 180.0
@@ -102,6 +102,15 @@ class Stage6:
         self._recording = recording
         self._serve(Kea6 if http else Dnsmasq6, ris, _dnsmasq_loader(ris.address) if loader else [])
         self._serve(IscDhcpServer6, altiris, _dhcpd_loader(altiris.address) if loader else [])
+
+    def separate_dhcp_server(self) -> None:
+        """Have a third server, Kea, give addresses only."""
+        host = self.lab.host("dhcp")
+        host.attach(self.network.segments["core"], "eth0")
+        self.network6.attach_server(host, "eth0", DHCP6)
+        server = Kea6(host, address=DHCP6, pools=pools6([CLIENT_VLANS6["vlan10"]], 0x300), boot_url=None)
+        server.start()
+        self._servers["dhcp"] = server
 
     def boot(self, mapping: Mapping[Card, str], more: str = "") -> Boots6:
         """Run the relay with a mapping, and let its clients boot at once; `more` is of its configuration."""

@@ -9,6 +9,7 @@ from tests.firmware.setups6 import (
     BIOS6,
     HTTP6,
     IPXE6,
+    MAPPINGS,
     NAMELESS6,
     OTHER_HTTP6,
     UEFI6,
@@ -19,6 +20,7 @@ from tests.firmware.test_boots6 import Keep, assert_each_booted_from_its_own_ser
 from tests.lab import dhcp6
 
 Stage = Callable[..., Stage6]
+MAPPING = MAPPINGS["one-mapping"]
 DUID_LLT, DUID_UUID = b"\0\1", b"\0\4"
 """RFC 9915, 11.2 and 11.5."""
 
@@ -53,6 +55,17 @@ def test_where_routers_say_that_addresses_are_not_by_dhcpv6(stage6: Stage, keep:
     assert asked[BIOS6.mac] == asked[IPXE6.mac] == {dhcp6.INFORMATION_REQUEST}
     assert asked[UEFI6.mac] >= {dhcp6.INFORMATION_REQUEST, dhcp6.SOLICIT, dhcp6.REQUEST}
     keep("ipv6/without-m", boots)
+
+
+def test_rule_117_a_server_that_gives_addresses_alone_is_no_rival(stage6: Stage) -> None:
+    """It is asked in the name of UEFI's IPv6 stack, and of nobody who boots: iPXE would take its answer."""
+    stage = stage6()
+    stage.separate_dhcp_server()
+    boots = stage.boot(MAPPING, "dhcp_servers: [dhcp]\npxe_only: true\n")
+    assert boots.booted == {card.name: [server] for card, server in MAPPING.items()}, boots.story
+    assert boots.served == {"ris": {BIOS6.mac}, "altiris": {UEFI6.mac, IPXE6.mac}, "dhcp": set()}, boots.story
+    heard = {"ris": {BIOS6.mac}, "altiris": {UEFI6.mac, IPXE6.mac}, "dhcp": {UEFI6.mac}}
+    assert boots.heard == heard, boots.story
 
 
 def test_uefi_that_loads_ipxe_comes_to_the_same_server_by_another_duid(stage6: Stage) -> None:
