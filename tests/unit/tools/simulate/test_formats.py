@@ -101,13 +101,14 @@ def test_times_by_resolution_and_offset(capture: Path) -> None:
 def test_blocks_that_are_not_known_and_options_that_do_not_fit_are_passed_over(capture: Path) -> None:
     interface = block(1, struct.pack("<HHI", ETHERNET, 0, 0) + struct.pack("<HH", 2, 4000) + b"vlan")
     name = block(1, struct.pack("<HHI", ETHERNET, 0, 0) + struct.pack("<HH4s", 2, 4, b"a\x1bb\0"))
-    whole = SECTION + block(0x0BAD, b"what?..!") + interface + name
+    long = block(1, struct.pack("<HHI", ETHERNET, 0, 0) + struct.pack("<HH", 2, 400) + b"vlan" * 100)
+    whole = SECTION + block(0x0BAD, b"what?..!") + interface + name + long
     packets = b"".join(
         block(6, struct.pack("<IIIII", at, 0, 0, len(FRAME), len(FRAME)) + written._padded(FRAME))
-        for at in (0, 1)
+        for at in (0, 1, 2)
     )
     capture.write_bytes(whole + packets)
-    assert [(one.interface, one.octets) for one in captures.frames(capture)] == [(None, FRAME)] * 2
+    assert [(one.interface, one.octets) for one in captures.frames(capture)] == [(None, FRAME)] * 3
 
 
 def fault_of(capture: Path, octets: bytes) -> str:
