@@ -65,6 +65,11 @@ class Flow(ABC):
                     raise StartError(
                         f"port {self.port} is taken: stop the other DHCP relay or server on this host"
                     ) from error
+                if error.errno == errno.EAFNOSUPPORT:
+                    raise StartError(
+                        "this host's kernel runs without IPv6 (ipv6.disable=1?): take `dhcpv6` out of the "
+                        "configuration, or start it with IPv6"
+                    ) from error
                 raise
             self._vrfs = VrfSockets(self._udp, self._readable, self._again, self._open_in)
             stack.callback(self._vrfs.close)

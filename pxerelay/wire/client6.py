@@ -6,7 +6,6 @@ from enum import Enum
 
 from pxerelay.wire import packet6
 from pxerelay.wire.facts6 import Facts6
-from pxerelay.wire.packet import is_pxe
 
 _NO_MAC = bytes(6)
 """What the key of a client begins with whose MAC is not known; it is longer than 6 octets."""
@@ -79,45 +78,3 @@ class Client6:
     @property
     def named_server(self) -> None:
         """Servers are named by their DUIDs, which tell no address."""
-
-
-class DescribedClient6(Client6):
-    """A client that nobody has heard yet: what it says of itself is given, as `explain` does.
-
-    `mac` is None for one whose MAC nobody told, then `duid` or `peer` tells it from others.
-    """
-
-    __slots__ = ("_architectures", "_duid", "_vendor_class")
-
-    def __init__(
-        self,
-        mac: bytes | None,
-        interface: str | None,
-        vendor_class: bytes,
-        architectures: tuple[int, ...],
-        told_by: MacSource = MacSource.FRAME,
-        duid: bytes = b"",
-        peer: bytes = packet6.UNSET,
-    ) -> None:
-        super().__init__(Facts6(b""), interface, peer, mac)
-        self.told_by = told_by if mac else MacSource.NONE
-        self._duid, self._vendor_class, self._architectures = duid, vendor_class, architectures
-
-    @property
-    def architectures(self) -> tuple[int, ...]:
-        """What was given."""
-        return self._architectures
-
-    def says_class(self, prefix: bytes) -> bool:
-        """Whether what was given begins with some octets."""
-        return self._vendor_class.startswith(prefix)
-
-    @property
-    def boots(self) -> bool:
-        """Whether it is booting from the network, by what was given (rule 118)."""
-        return bool(self._architectures) or is_pxe(self._vendor_class)
-
-    @property
-    def client_octets(self) -> bytes:
-        """What tells it from others."""
-        return self.chaddr or self._duid or self.peer

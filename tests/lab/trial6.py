@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from tests.lab import debian
 from tests.lab.clients6 import Lease6, dhclient6
 from tests.lab.topology import ALTIRIS, RIS, Client
 from tests.lab.topology6 import ALTIRIS6, BOOT_URLS, RIS6, SERVER_NAMES6, Network6
@@ -59,6 +60,7 @@ def boot6(network: Network6, clients: Sequence[Client], seconds: float = 30.0) -
         host = network.network.client(client.name)
         return dhclient6(host, seconds=seconds if client.server else 5.0)
 
+    debian.program("isc-dhcp-client", "sbin/dhclient")  # fetched once, and not by each client
     with ThreadPoolExecutor(len(clients)) as pool:
         leases = list(pool.map(ask, clients))
     logs = {server.address: server.log[before[server.address] :] for server in network.servers}

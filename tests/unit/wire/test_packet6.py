@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pxerelay.wire import eui64, packet6, relayed6
 from pxerelay.wire.answer6 import answer
-from pxerelay.wire.client6 import Client6, DescribedClient6, MacSource
+from pxerelay.wire.client6 import Client6
 from pxerelay.wire.facts6 import MOST_OPTIONS, Facts6
 from tests.unit.messages6 import DUID, boot, hardware, ip6, message, option, relayed, vendor_class
 
@@ -107,18 +107,6 @@ def test_any_octets_can_be_read(octets: bytes, depth: int) -> None:
         assert told is None or isinstance(told, int | bytes | tuple | bool)
     answer(facts)
     relayed6.innermost(octets)
-
-
-def test_a_client_that_was_not_heard_yet() -> None:
-    client = DescribedClient6(bytes(6), "vlan10", b"HTTPClient:Arch", (16,))
-    assert client.says_class(b"HTTP")
-    assert client.boots
-    assert client.architectures == (16,)
-    assert client.told_by is MacSource.FRAME
-    nameless = DescribedClient6(None, None, b"", (), duid=DUID)
-    assert nameless.client_octets == DUID
-    assert not nameless.boots
-    assert nameless.told_by is MacSource.NONE
 
 
 def test_keys_are_octets_and_of_different_kinds_never_equal() -> None:
