@@ -15,6 +15,7 @@ from pxerelay.tools.simulate.captures import CaptureError
 from pxerelay.tools.simulate.octets import MOST
 from tests.unit import written
 from tests.unit.messages import reply, request
+from tests.unit.messages6 import boot, ip6
 from tests.unit.tools.simulate.conftest import OTHER, THIN, Told, on_vlan, replay
 from tests.unit.written import ETHERNET, SECONDS, asked, tagged
 
@@ -228,7 +229,12 @@ def test_a_list_counts_lines_as_grep_does(
     assert (code, f"{path}:2: 'nothing' is no MAC" in capsys.readouterr().err) == (2, True)
 
 
+SOLICIT = b"\x33\x33\0\1\0\2\2\0\0\0\0\1\x86\xdd" + b"\x60\0\0\0" + (8 + len(boot())).to_bytes(2, "big")
+SOLICIT += b"\x11\xff" + ip6("fe80::ff:fe00:1") + ip6("ff02::1:2")
+SOLICIT += struct.pack("!HHHH", 546, 547, 8 + len(boot()), 0) + boot()
+
 WHOLES = [
+    written.pcapng([(ETHERNET, "vlan10")], [(0, SOLICIT), (0, tagged(SOLICIT, 10)), (0, FRAME)]),
     written.pcap([FRAME, on_vlan(10), cut(FRAME, 60), asked(reply(), ports=(67, 67))]),
     written.pcap([FRAME, LOOPBACK], modified=True, order=">"),
     written.pcapng([(0, "lo0"), (ETHERNET, "vlan10")], [(0, LOOPBACK), (1, FRAME), (1, on_vlan(20))]),
