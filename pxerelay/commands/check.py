@@ -48,7 +48,7 @@ def _check(arguments: argparse.Namespace) -> int:
     readings: list[tuple[Path, Reading]] = []
     for path, source in named:
         try:
-            reading = read(path, arguments.stands_at, source, control_client.default_path())
+            reading = read(path, arguments.stands_at, source, Path(control_client.default_path()))
         except UnreadableError as error:
             told.extend(error.findings)
             code = FAILED

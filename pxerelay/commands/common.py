@@ -1,4 +1,8 @@
-"""What commands share: exit codes, printing, arguments, asking the daemon."""
+"""What commands share: exit codes, printing, arguments, asking the daemon.
+
+One is run every second (`healthy`). What takes milliseconds to import and is not needed by all is imported
+where it is needed; `typing` is only there for mypy.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,14 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import Any, TypeAlias
 
 from pxerelay.config import DEFAULT_PATH
 from pxerelay.linux import control_client
-from pxerelay.wire.arch import ARCHITECTURES, EXPECTED, NUMBER_OF
 from pxerelay.wire.text import printable_lines
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
 
 OK, FOUND, FAILED, NO_DAEMON = 0, 1, 2, 3
 
@@ -108,6 +113,8 @@ def fail(message: str, code: int = FAILED) -> int:
 
 def architecture(text: str) -> int:
     """Return the number of a client architecture (option 93) by number or name; LookupError if it is none."""
+    from pxerelay.wire.arch import ARCHITECTURES, EXPECTED, NUMBER_OF
+
     number = int(text) if text.isascii() and text.isdecimal() else NUMBER_OF.get(text.casefold())
     if number is None or number > 0xFFFF:
         from pxerelay.config.findings import did_you_mean
@@ -170,6 +177,8 @@ def add_format(
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Add the option that names the configuration file."""
+    from pathlib import Path
+
     parser.add_argument(
         "--config", type=Path, default=DEFAULT_PATH, metavar="F", help=f"default: {DEFAULT_PATH}"
     )
@@ -185,24 +194,32 @@ def add_any_config(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_socket(parser: argparse.ArgumentParser) -> None:
-    """Add the option that names the daemon's control socket."""
+def add_socket(parser: argparse.ArgumentParser, kind: Callable[[str], object] | None = None) -> None:
+    """Add the option that names the daemon's control socket: a `Path`, or of another kind."""
+    if kind is None:
+        from pathlib import Path
+
+        kind = Path
     path = control_client.default_path()
     parser.add_argument(
-        "--socket", type=Path, default=path, metavar="S", help=f"control socket; default: {path}"
+        "--socket", type=kind, default=path, metavar="S", help=f"control socket; default: {path}"
     )
 
 
-def add_daemon(parser: argparse.ArgumentParser) -> None:
+def add_daemon(
+    parser: argparse.ArgumentParser,
+    timeout: float = control_client.TIMEOUT,
+    kind: Callable[[str], object] | None = None,
+) -> None:
     """Add the options of commands that ask the daemon: where, and how long to wait for one that is silent."""
-    add_socket(parser)
+    add_socket(parser, kind)
     parser.add_argument(
         "--timeout",
         type=_seconds,
-        default=control_client.TIMEOUT,
+        default=timeout,
         metavar="T",
         help="seconds to wait for a daemon that does not answer; default: "
-        f"{control_client.TIMEOUT:g}, and what the command itself takes",
+        f"{timeout:g}, and what the command itself takes",
     )
 
 

@@ -108,7 +108,7 @@ def _as_heard(said: Said6, config: Config) -> Said6:
         return said
     message = said.message
     spans, _ = packet6.walk(message, packet6.RELAY_HEADER_SIZE, len(message), _MOST_OPTIONS)
-    values = {span.code: message[span.start : span.end] for span in reversed(spans)}
+    values = {code: message[start:end] for code, start, end in reversed(spans)}
     interface = values.get(packet6.INTERFACE_ID, b"").decode("utf-8", "replace")
     inside = values.get(packet6.RELAY_MESSAGE, b"")
     if not interface or config.setting_for(interface) is None or len(inside) < packet6.HEADER_SIZE:

@@ -61,6 +61,8 @@ def _status_text(answer: dict[str, Any]) -> str:
         lines.append(f"ended      {config['ended']} rules{following}")
     if config["last_error"]:
         lines.append(f"refused    {config['last_error']}")
+    health = answer["health"]
+    lines.extend(f"health     {health['state']}: {one['text']}" for one in health["reasons"])
     metrics = answer["metrics"]
     if metrics["at"]:
         error = f", but: {metrics['error']}" if metrics["error"] else ""

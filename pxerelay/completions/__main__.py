@@ -34,7 +34,7 @@ def _complete_files(part: argparse.ArgumentParser) -> None:
         if isinstance(action, argparse._SubParsersAction):
             for below in action.choices.values():
                 _complete_files(below)
-        elif action.type is Path:
+        elif action.type is Path or action.dest == "socket":
             action.complete = shtab.FILE  # type: ignore[attr-defined]
 
 

@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/pxerelay
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_pxerelay_subparsers=(run check explain diff replay status reload unknown trace probe doctor import completion)
+_shtab_pxerelay_subparsers=(run check explain diff replay status reload healthy drain undrain unknown trace probe doctor import completion)
 
 _shtab_pxerelay_run_option_strings=(-h --help --config --socket --debug)
 _shtab_pxerelay_check_option_strings=(-h --help --format --json --as --strict)
@@ -14,6 +14,9 @@ _shtab_pxerelay_diff_option_strings=(-h --help --inventory --trusted --format --
 _shtab_pxerelay_replay_option_strings=(-h --help --config --against --interface --vlan --giaddr --format --json)
 _shtab_pxerelay_status_option_strings=(-h --help --format --json --watch --socket --timeout)
 _shtab_pxerelay_reload_option_strings=(-h --help --socket --timeout)
+_shtab_pxerelay_healthy_option_strings=(-h --help --socket --timeout --expect-sha256)
+_shtab_pxerelay_drain_option_strings=(-h --help --socket --timeout)
+_shtab_pxerelay_undrain_option_strings=(-h --help --socket --timeout)
 _shtab_pxerelay_unknown_option_strings=(-h --help --interface --since --pxe --format --json --socket --timeout)
 _shtab_pxerelay_trace_option_strings=(-h --help --interface --format --json --seconds --count --socket --timeout)
 _shtab_pxerelay_probe_option_strings=(-h --help --interface --arch --vendor-class --seconds --expect --format --json --socket --timeout)
@@ -31,6 +34,9 @@ _shtab_pxerelay_diff___inventory_COMPGEN=_shtab_compgen_files
 _shtab_pxerelay_replay_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_pxerelay_status___socket_COMPGEN=_shtab_compgen_files
 _shtab_pxerelay_reload___socket_COMPGEN=_shtab_compgen_files
+_shtab_pxerelay_healthy___socket_COMPGEN=_shtab_compgen_files
+_shtab_pxerelay_drain___socket_COMPGEN=_shtab_compgen_files
+_shtab_pxerelay_undrain___socket_COMPGEN=_shtab_compgen_files
 _shtab_pxerelay_unknown___socket_COMPGEN=_shtab_compgen_files
 _shtab_pxerelay_trace___socket_COMPGEN=_shtab_compgen_files
 _shtab_pxerelay_probe___socket_COMPGEN=_shtab_compgen_files
@@ -48,7 +54,7 @@ _shtab_pxerelay_probe___format_choices=(text json)
 _shtab_pxerelay_doctor___format_choices=(text json)
 _shtab_pxerelay_import___from_choices=(dhcrelay-hosts dnsmasq isc-dhcpd dhcplb dhcrelay)
 _shtab_pxerelay_completion_pos_0_choices=(bash zsh)
-_shtab_pxerelay_pos_0_choices=(run check explain diff replay status reload unknown trace probe doctor import completion)
+_shtab_pxerelay_pos_0_choices=(run check explain diff replay status reload healthy drain undrain unknown trace probe doctor import completion)
 
 _shtab_pxerelay_run__h_nargs=0
 _shtab_pxerelay_run___help_nargs=0
@@ -77,6 +83,12 @@ _shtab_pxerelay_status___json_nargs=0
 _shtab_pxerelay_status___watch_nargs=0
 _shtab_pxerelay_reload__h_nargs=0
 _shtab_pxerelay_reload___help_nargs=0
+_shtab_pxerelay_healthy__h_nargs=0
+_shtab_pxerelay_healthy___help_nargs=0
+_shtab_pxerelay_drain__h_nargs=0
+_shtab_pxerelay_drain___help_nargs=0
+_shtab_pxerelay_undrain__h_nargs=0
+_shtab_pxerelay_undrain___help_nargs=0
 _shtab_pxerelay_unknown__h_nargs=0
 _shtab_pxerelay_unknown___help_nargs=0
 _shtab_pxerelay_unknown___pxe_nargs=0

@@ -18,15 +18,17 @@ from pxerelay.daemon import loader_process, stats
 from pxerelay.daemon.active_config import ActiveConfig
 from pxerelay.daemon.control import ControlServer
 from pxerelay.daemon.export import Export
-from pxerelay.daemon.flow import InForce, StartError
+from pxerelay.daemon.flow import StartError, ToObey
 from pxerelay.daemon.flow4 import Flow4
 from pxerelay.daemon.handlers import Handlers
 from pxerelay.daemon.healthcheck import HealthCheck
 from pxerelay.daemon.loader import loaded
 from pxerelay.daemon.loader_process import LoadError, Loading
+from pxerelay.daemon.own_health import InForce, OwnHealth
 from pxerelay.daemon.server_names import ServerNames
 from pxerelay.linux import clock, memory, notify
 from pxerelay.linux.clock import Alarm
+from pxerelay.linux.drain_mark import DrainMark
 from pxerelay.linux.interfaces import Changes, Families, listed, watch
 from pxerelay.linux.localsocket import TakenError
 from pxerelay.linux.log import LOGGER
@@ -115,6 +117,10 @@ class Daemon:
         stack.callback(self._alarm.close)
         self._healthcheck = HealthCheck(self._flow4.traffic, self._apply_again)
         stack.callback(self._healthcheck.close)
+        mark = DrainMark(self._control_path)
+        self._own_health = OwnHealth(
+            self._in_force, self._flow4.traffic, self._healthcheck, self._ways.to, mark
+        )
         stack.push_async_callback(self._export.serve, None)
         self._links = (await listing).links
         await self._learn_ipv6(held.config)
@@ -208,6 +214,7 @@ class Daemon:
                 "next_end": self._active.next_end_text,
                 "last_error": self._last_error,
             },
+            "health": self._own_health.told(),
             "interfaces": stats.interfaces(relay.ports, flow6.relay.ports if flow6 else ()),
             "dns": stats.dns(self._names.answers),
             "metrics": {
@@ -229,6 +236,9 @@ class Daemon:
             "unknown": len(traffic.ledger.unknown),
         }
 
+    def _in_force(self) -> InForce:
+        return InForce(self._flow4.relay, self._active.loaded.sha256, self._names.asked)
+
     async def _answer_status(self, _: Mapping[str, Any]) -> dict[str, Any]:
         return self.status()
 
@@ -237,7 +247,7 @@ class Daemon:
         held, healthcheck = held.on(clock.today()), self._healthcheck
         config = held.config
         line_of = held.places.line_of if self._debug else None
-        force = InForce(config, held.described(self._config_path), self._links, line_of)
+        force = ToObey(config, held.described(self._config_path), self._links, line_of)
         self._open_flows(config)
         built = self._flow4.built(force, answers, healthcheck.standing, healthcheck.sticky(config))
         built6 = self._flow6.built(force, answers) if self._flow6 else None
@@ -261,7 +271,7 @@ class Daemon:
             if self._flow6 is None:
                 from pxerelay.daemon.flow6 import Flow6  # most hosts have no use for it
 
-                self._flow6 = Flow6(self._apply_again, self._ways.to)
+                self._flow6 = Flow6(self._apply_again, self._ways.to, self._flow4.traffic.recent)
             self._flow6.open()
 
     def _shut_flows(self, config: Config) -> None:
@@ -325,6 +335,7 @@ class Daemon:
                     {
                         "status": self._answer_status,
                         "reload": lambda _: self.reload(),
+                        **self._own_health.handlers(),
                         **Handlers(self._flow4.traffic, lambda: self._flow4.relay).handlers(),
                     },
                 )

@@ -24,7 +24,7 @@ class StartError(Exception):
 
 
 @dataclass(frozen=True)
-class InForce:
+class ToObey:
     """A configuration that comes into force: as it holds today, described for programs, and the host's links.
 
     `line_of` tells where a rule stands; it is there if each decision is to be logged.

@@ -6,7 +6,7 @@ import contextlib
 import socket
 from collections.abc import Callable, Mapping
 
-from pxerelay.daemon.flow import Flow, InForce
+from pxerelay.daemon.flow import Flow, ToObey
 from pxerelay.daemon.port_log import PortLog
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux import sockets
@@ -40,7 +40,7 @@ class Flow4(Flow):
         self._way_to = way_to
         self._askers = Askers()
         self._table: PortTable
-        self._force: InForce
+        self._force: ToObey
 
     def close(self) -> None:
         """End."""
@@ -62,7 +62,7 @@ class Flow4(Flow):
 
     def built(
         self,
-        force: InForce,
+        force: ToObey,
         answers: ResolvedNames,
         standing: Standing,
         sticky: StickyClients | None,
@@ -73,7 +73,7 @@ class Flow4(Flow):
         thought = answers, standing, sticky
         return table, Relay(force.config, table.ports, links, *thought, self._askers, self._way_to)
 
-    def obey(self, built: Built, force: InForce) -> None:
+    def obey(self, built: Built, force: ToObey) -> None:
         """Relay by what was built from now on."""
         self._force = force
         self._table, self.relay = table, relay = built

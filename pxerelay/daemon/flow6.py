@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 
-from pxerelay.daemon.flow import Flow, InForce
+from pxerelay.daemon.flow import Flow, ToObey
 from pxerelay.daemon.port_log import PortLog
 from pxerelay.daemon.traffic6 import Traffic6
 from pxerelay.linux import sockets, sockets6
@@ -20,6 +20,7 @@ from pxerelay.policy.ports6 import Change6, PortTable6, vrfs_to_hear
 from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.ways import WayTo
 from pxerelay.relay.account6 import Narrator6
+from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay6 import Relay6
 from pxerelay.relay.words6 import port_text
 from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS, SERVER_PORT
@@ -32,20 +33,20 @@ _TRY_AGAIN = 5.0
 
 
 class Flow6(Flow):
-    """Relays DHCPv6. `way_to` tells the way to a server."""
+    """Relays DHCPv6. `way_to` tells the way to a server, `recent` hears what was sent and lost."""
 
     port = SERVER_PORT
 
-    def __init__(self, again: Callable[[], object], way_to: WayTo) -> None:
+    def __init__(self, again: Callable[[], object], way_to: WayTo, recent: Recent) -> None:
         super().__init__(again)
         self._log = PortLog(port_text)
-        self.traffic = Traffic6()
+        self.traffic = Traffic6(recent)
         self.relay: Relay6
         self._way_to = way_to
         self._groups = Groups(ALL_RELAYS_AND_SERVERS)
         self._trying_again: asyncio.TimerHandle | None = None
         self._table: PortTable6
-        self._force: InForce
+        self._force: ToObey
 
     def close(self) -> None:
         """End."""
@@ -69,7 +70,7 @@ class Flow6(Flow):
     def _readable(self, sock: socket.socket) -> Taken:
         return self.traffic.readable(sock)
 
-    def built(self, force: InForce, answers: ResolvedNames) -> Built6:
+    def built(self, force: ToObey, answers: ResolvedNames) -> Built6:
         """Return what relays by a configuration, and by what is known of servers."""
         links = force.links.values()
         table = PortTable6(force.config, links, socket.gethostname())
@@ -83,7 +84,7 @@ class Flow6(Flow):
         )
         return table, relay
 
-    def obey(self, built: Built6, force: InForce) -> None:
+    def obey(self, built: Built6, force: ToObey) -> None:
         """Relay by what was built from now on."""
         self._force = force
         self._table, self.relay = built

@@ -43,15 +43,24 @@ _LOOKS_EVERY = 0.5
 _TRIES_EVERY, _TRY_TAKES = 10.0, 4.0
 """Seconds from one try of a server that is down to the next, and for which its answer is waited for."""
 
+_FIRST_ANSWERS = 30.0
+"""Seconds after the start within which first answers are awaited, should a DNS name never be answered."""
+
 _VENDOR_CLASS = b"PXEClient:Arch:00000:UNDI:002001"
 """What the client says of itself in whose name servers are asked: a PC with a BIOS (RFC 4578, 2)."""
 
 
 class HealthCheck:
-    """Keeps what a relay is built with, `standing` and `sticky`; `renew` builds it again."""
+    """Keeps what a relay is built with, `standing` and `sticky`; `renew` builds it again.
+
+    `judged`: each server that is asked has answered a first time since the start, or counts as down. Once it
+    is so it stays so, whatever servers a reload adds.
+    """
 
     def __init__(self, traffic: Traffic, renew: Callable[[], None]) -> None:
         self.standing: Standing = ALL_UP
+        self.judged = False
+        self._began: float | None = None
         self._sticky = StickyClients()
         self._traffic = traffic
         self._renew = renew
@@ -81,6 +90,7 @@ class HealthCheck:
             for address in times.keys() - self._health.addresses:
                 del times[address]
         self._log.keep(self._health.addresses)
+        self._await_first_answers(loop.time())
         if not pools:
             self.close()
             self.standing, self._sticky = ALL_UP, StickyClients()
@@ -121,6 +131,12 @@ class HealthCheck:
         self._judge()
         self._try(now)
         self._ask(now)
+        self._await_first_answers(now)
+
+    def _await_first_answers(self, now: float) -> None:
+        self._began = now if self._began is None else self._began
+        late = now - self._began > _FIRST_ANSWERS
+        self.judged = self.judged or late or not self._health.awaits_first_answers
 
     def _judge(self) -> None:
         """Judge the servers, and build the relay again if any server's state changed."""

@@ -23,12 +23,15 @@ class Losses:
         """Count no more."""
         self._checksums.close()
 
-    def notice(self, sock: socket.socket) -> None:
-        """Count what was dropped at a socket since the last look, and warn of a full buffer."""
+    def notice(self, sock: socket.socket) -> int:
+        """Count what was dropped at a socket since the last look, and warn of a full buffer.
+
+        Return how many that was full for.
+        """
         total = sockets.drops(sock)
         dropped = total - self._drops.get(sock, 0)
         if not dropped:
-            return
+            return 0
         self._drops[sock] = total
         damaged = self._checksums.bad()
         self.bad_checksums, before = damaged - self._damaged_before, self.bad_checksums
@@ -41,3 +44,4 @@ class Losses:
                 f"the kernel dropped {lost} datagrams that came faster than we relay: the receive buffer of "
                 f"{room} KiB was full; net.core.rmem_max bounds it",
             )
+        return lost

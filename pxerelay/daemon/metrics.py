@@ -24,6 +24,7 @@ from prometheus_client.core import (
 from pxerelay.policy.rules import Reason
 from pxerelay.relay.counters import OTHER
 from pxerelay.relay.decision import SUSPICIOUS, Drop
+from pxerelay.relay.own_health import BY_DAEMON, State
 
 _MOST_ZEROS = 4000
 """Series of one metric that are there before they count; where there would be more, none is."""
@@ -60,7 +61,12 @@ _GAUGES = {
     "pxerelay_config_last_reload_successful": ("", "0 if the last reload was refused, else 1"),
     "pxerelay_config_last_reload_timestamp_seconds": ("", "when a configuration was last loaded or refused"),
     "pxerelay_unknown_clients": ("", "clients remembered that fell to a default"),
+    "pxerelay_health": ("", "0 well, 1 degraded or drained, 2 not ready: what `pxerelay healthy` says"),
+    "pxerelay_health_reason": ("reason", "1 while this is a reason for that, else 0"),
 }
+
+_STATES = [one.value for one in (State.WELL, State.DEGRADED, State.NOT_READY)]
+"""By what number each state is told."""
 
 _ANSWER_SECONDS = "pxerelay_server_answer_seconds"
 _HISTOGRAMS = {_ANSWER_SECONDS: ("server address", "how long servers took to answer followed DISCOVERs")}
@@ -124,6 +130,11 @@ def families(status: Mapping[str, Any]) -> Iterator[Metric]:
     tried_at = config["last_reload_at"] or config["loaded_at"]  # without a reload it was at the start
     yield _gauge("pxerelay_config_last_reload_timestamp_seconds", [((), _seconds(tried_at))])
     yield _gauge("pxerelay_unknown_clients", [((), status["unknown"])])
+    health = status["health"]
+    yield _gauge("pxerelay_health", [((), _STATES.index(health["state"]))])
+    reasons = {one["reason"] for one in health["reasons"]}
+    troubles = sorted(one.value for one in BY_DAEMON)
+    yield _gauge("pxerelay_health_reason", [((one,), one in reasons) for one in troubles])
 
 
 Sample = tuple[tuple[str, ...], float]

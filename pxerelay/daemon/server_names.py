@@ -29,6 +29,11 @@ class ServerNames:
         self._has_names = asyncio.Event()
         self._first: asyncio.Task[None] | None = None
 
+    @property
+    def asked(self) -> bool:
+        """Whether the first questions have ended."""
+        return self._first is not None and self._first.done()
+
     def unasked(self, config: Config) -> ResolvedNames:
         """Return the answers before the first ones."""
         return self.answers.renewed(dict.fromkeys(config.dns_names, names.NOT_YET))

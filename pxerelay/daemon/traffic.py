@@ -22,6 +22,7 @@ from pxerelay.relay.decision import SUSPICIOUS, Dropped, ToServers
 from pxerelay.relay.ledger import Ledger
 from pxerelay.relay.outcome import Lost, Outcome, Replies, Requests
 from pxerelay.relay.pipeline import Pipeline
+from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.trace import Watch
 from pxerelay.wire import packet
@@ -66,6 +67,7 @@ class Traffic:
         self.names: Mapping[int, str] = {}
         self.elsewhere: AbstractSet[int] = frozenset()
         self.ledger = Ledger()
+        self.recent = Recent()
         self._failed_requests = self._failed_replies = self._send_failures = 0
         self._losses = Losses(sockets.Checksums(), self._warnings)
 
@@ -101,8 +103,7 @@ class Traffic:
 
     def totals(self) -> dict[str, Any]:
         """Return the counters since the start; `dropped` has every reason, also those at 0."""
-        if self._udp is not None:
-            self._losses.notice(self._udp)
+        self.notice_overflow()
         counters = self.ledger.counters
         totals = counters.totals()
         return {
@@ -139,7 +140,7 @@ class Traffic:
             if not more or time.monotonic() > end:
                 break
         if total > _CROWD:
-            self._losses.notice(sock)
+            self._notice_overflow(sock)
         return Taken(total, more)
 
     def _relay(self, batch: Batch) -> None:
@@ -162,7 +163,9 @@ class Traffic:
             self._warnings.bug(f"up to {len(batch)} messages were lost")
             return
         try:
+            before = self._failed_requests
             failures = self._flush()
+            self.recent.enter(decided.outcomes, len(batch), self._failed_requests - before, now)
             self.ledger.enter(batch, decided, now)
             for outcome in decided.outcomes:
                 if isinstance(outcome, Lost) and outcome.decision.reason in SUSPICIOUS:
@@ -198,7 +201,11 @@ class Traffic:
     def send(self, message: packet.Message, decision: ToServers) -> list[str]:
         """Send a request of our own, and return what failed."""
         self._to_servers([decision.message or message], decision)
-        return [text for failures in self._flush().values() for text in failure_texts(failures)]
+        before = self._failed_requests
+        failed = self._flush()
+        sent = len(decision.servers)
+        self.recent.add(time.monotonic(), sent=sent, failed=self._failed_requests - before)
+        return [text for failures in failed.values() for text in failure_texts(failures)]
 
     def _flush(self) -> Mapping[int, Sequence[Failure]]:
         """Send what was collected, and return what failed by the identity of the message."""
@@ -245,3 +252,13 @@ class Traffic:
         for watch in watches:
             when = time.monotonic() if account.request else received
             watch.tell(account, packet.transaction(sent), failures, when, time.time())
+
+    def notice_overflow(self) -> None:
+        """Count what the kernel dropped at the socket of the default VRF, also if nothing came since."""
+        if self._udp is not None:
+            self._notice_overflow(self._udp)
+
+    def _notice_overflow(self, sock: socket.socket) -> None:
+        lost = self._losses.notice(sock)
+        if lost:
+            self.recent.add(time.monotonic(), heard=lost, late=lost)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv6Address
@@ -14,7 +15,7 @@ from pxerelay.daemon.warnings import Warnings, failure_texts
 from pxerelay.linux import sockets6
 from pxerelay.linux.faces import Faces
 from pxerelay.linux.fields import Fields
-from pxerelay.linux.inbox6 import BATCH, Datagram6, Inbox6
+from pxerelay.linux.inbox6 import BATCH, Batch6, Datagram6, Inbox6
 from pxerelay.linux.listener import Taken
 from pxerelay.linux.log import LOGGER
 from pxerelay.linux.outbox import Failure, LinkOutbox
@@ -23,6 +24,7 @@ from pxerelay.relay.account6 import Account6, Narrator6
 from pxerelay.relay.counters import Counters
 from pxerelay.relay.decision6 import MEANING6, SUSPICIOUS6, Arrival6, Drop6, Dropped6, ToPeer, ToServers6
 from pxerelay.relay.pipeline6 import Outcome6, Pipeline6
+from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay6 import Relay6
 from pxerelay.wire import frames6
 from pxerelay.wire.facts6 import Facts6
@@ -48,7 +50,8 @@ class Traffic6:
     each decision is logged. `by_kernel` counts replies that were not sent by link layer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, recent: Recent) -> None:
+        self._recent = recent
         self._inbox = Inbox6()
         self._to_link = LinkOutbox()
         self._to_network: UdpOutbox6 | None = None
@@ -98,7 +101,7 @@ class Traffic6:
     def totals(self) -> dict[str, Any]:
         """Return the counters since the start, with the keys of DHCPv4's."""
         if self._udp is not None:
-            self._losses.notice(self._udp)
+            self._notice_overflow(self._udp)
         totals = self.counters.totals()
         return {
             "requests": totals["requests"],
@@ -117,40 +120,50 @@ class Traffic6:
         elsewhere = self.elsewhere if sock is self._udp else frozenset()
         while True:
             try:
-                datagrams = self._inbox.receive(sock)
+                batch = self._inbox.receive(sock)
                 if self._faces is not None:
-                    self._faces.look(datagrams)
+                    self._faces.look(batch.newest)
             except OSError as error:
                 self._warnings.warn(("receive", error.errno), f"could not receive: {error.strerror}")
                 break
-            total += len(datagrams)
-            self._relay_all([one for one in datagrams if one.interface not in elsewhere])
-            more = len(datagrams) == BATCH
+            total += len(batch)
+            self._relay_all(batch, elsewhere)
+            more = len(batch) == BATCH
             if not more or time.monotonic() > end:
                 break
         if total > _CROWD:
-            self._losses.notice(sock)
+            self._notice_overflow(sock)
         return Taken(total, more)
 
-    def _relay_all(self, datagrams: Sequence[Datagram6]) -> None:
+    def _relay_all(self, batch: Batch6, elsewhere: AbstractSet[int]) -> None:
         """Decide on a batch, send what is to be sent, then count and log it.
+
+        What came in on interfaces that another socket hears is left out.
 
         A fault of ours in one batch does not stop the next, and a fault while counting undoes nothing sent.
         """
         now = time.monotonic()
         try:
-            arrivals = [self._arrival(one) for one in datagrams]
-            outcomes = self._pipeline.decide(arrivals, [one.waited for one in datagrams], now)
+            shed = self._pipeline.shed(batch, now)
+            if elsewhere:
+                shed = {at: why for at, why in shed.items() if batch.interfaces[at] not in elsewhere}
+            arrivals = [
+                self._arrival(batch.datagram(at))
+                for at, index in enumerate(batch.interfaces)
+                if at not in shed and index not in elsewhere
+            ]
+            outcomes = self._pipeline.decide(arrivals, now)
             failures = [failure for one in outcomes for failure in self._send(one)]
             failures += self._to_link.flush()
         except Exception:  # noqa: BLE001
             self._to_link.discard()
-            self._warnings.bug(f"up to {len(datagrams)} messages were lost")
+            self._warnings.bug(f"up to {len(batch)} messages were lost")
             return
         try:
+            self._enter_shed(batch, shed)
             self._enter(outcomes, failures)
         except Exception:  # noqa: BLE001
-            self._warnings.bug(f"up to {len(datagrams)} messages were not counted")
+            self._warnings.bug(f"up to {len(batch)} messages were not counted")
 
     def _arrival(self, one: Datagram6) -> Arrival6:
         mac = None
@@ -198,6 +211,21 @@ class Traffic6:
         interface = port.index if port and port.index is not None else decision.vrf
         return outbox.to_peer(message, address, decision.udp_port, decision.source, interface)
 
+    def _enter_shed(self, batch: Batch6, shed: Mapping[int, Drop6]) -> None:
+        """Count and log what was dropped unread, one message of each interface and reason."""
+        first = dict[tuple[int, Drop6], int]()
+        for at, reason in shed.items():
+            first.setdefault((batch.interfaces[at], reason), at)
+        for (index, reason), count in Counter(
+            (batch.interfaces[at], why) for at, why in shed.items()
+        ).items():
+            self.counters.add_drops(index, reason, count)
+            if reason in SUSPICIOUS6:
+                self._warn(_unread(batch, first[index, reason]), reason)
+        if self.narrator is not None:
+            for at, reason in shed.items():
+                self._tell(self.narrator, Outcome6(_unread(batch, at), Dropped6(reason)), ())
+
     def _enter(self, outcomes: Sequence[Outcome6], failures: Sequence[Failure]) -> None:
         """Count and log what became of messages."""
         for failure in failures:
@@ -208,6 +236,14 @@ class Traffic6:
             else:
                 self._failed_requests += 1
         failed = {id(failure.messages[0]): failure for failure in failures}
+        decisions = [one.decision for one in outcomes]
+        self._recent.add(
+            time.monotonic(),
+            sent=sum(len(one.servers) for one in decisions if isinstance(one, ToServers6)),
+            failed=sum(not failure.to_client for failure in failures),
+            heard=len(outcomes),
+            late=sum(isinstance(one, Dropped6) and one.reason is Drop6.TOO_OLD for one in decisions),
+        )
         for outcome in outcomes:
             arrival, decision, _ = outcome
             if isinstance(decision, ToServers6):
@@ -245,8 +281,19 @@ class Traffic6:
         but = "".join(f"; BUT {failure}" for failure in failures)
         LOGGER.debug("%s%s", narrator.text(account), but, extra=_fields_of(account).extra)
 
+    def _notice_overflow(self, sock: socket.socket) -> None:
+        lost = self._losses.notice(sock)
+        if lost:
+            self._recent.add(time.monotonic(), heard=lost, late=lost)
+
     def _name(self, interface: int) -> str:
         return self.names.get(interface, str(interface))
+
+
+def _unread(batch: Batch6, at: int) -> Arrival6:
+    """Return a message that was dropped before it was known whose frame it came in."""
+    one = batch.datagram(at)
+    return Arrival6(one.message, one.interface, one.source, one.port, one.destination)
 
 
 def _fields_of(account: Account6) -> Fields:

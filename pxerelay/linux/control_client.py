@@ -11,10 +11,13 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 from pxerelay.linux.localsocket import check_length
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # see commands.common
+    from pathlib import Path
+    from typing import Any
 
 TIMEOUT = 2.0
 """Seconds within which a daemon that is well answers, unless somebody says otherwise."""
@@ -35,15 +38,16 @@ class NoDaemonError(Exception):
     """Nobody listens at the control socket; the message says what to look at."""
 
 
-def default_path() -> Path:
-    """Return `control.sock` in $RUNTIME_DIRECTORY (systemd.exec(5)), else in /run/pxerelay."""
-    return Path(os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0] or "/run/pxerelay") / "control.sock"
+def default_path() -> str:
+    """Return the path of `control.sock` in $RUNTIME_DIRECTORY (systemd.exec(5)), else in /run/pxerelay."""
+    folder = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0] or "/run/pxerelay"
+    return f"{folder.rstrip('/')}/control.sock"
 
 
 class AnswerStream:
     """The lines of JSON that a daemon answers with, the first one within so many seconds."""
 
-    def __init__(self, path: Path, sock: socket.socket, seconds: float) -> None:
+    def __init__(self, path: Path | str, sock: socket.socket, seconds: float) -> None:
         self._path = path
         self._socket = sock
         self._seconds = seconds
@@ -83,7 +87,9 @@ class AnswerStream:
 
 
 @contextlib.contextmanager
-def asking(path: Path, command: str, timeout: float = TIMEOUT, **more: object) -> Iterator[AnswerStream]:
+def asking(
+    path: Path | str, command: str, timeout: float = TIMEOUT, **more: object
+) -> Iterator[AnswerStream]:
     """Send a command, and what more it takes, for the block that takes the answers.
 
     Raises NoDaemonError if nobody is there, or takes the command within `timeout` seconds.
@@ -102,7 +108,7 @@ def asking(path: Path, command: str, timeout: float = TIMEOUT, **more: object) -
         yield AnswerStream(path, sock, timeout + _TAKES.get(command, 0.0))
 
 
-def ask(path: Path, command: str, timeout: float = TIMEOUT, **more: object) -> dict[str, Any]:
+def ask(path: Path | str, command: str, timeout: float = TIMEOUT, **more: object) -> dict[str, Any]:
     """Send a command, and what more it takes, to the daemon and return its answer.
 
     Raises NoDaemonError if there is none, or none that answers within `timeout` seconds, and what time the
@@ -112,7 +118,7 @@ def ask(path: Path, command: str, timeout: float = TIMEOUT, **more: object) -> d
         return answers.first()
 
 
-def connect(sock: socket.socket, path: Path, timeout: float = TIMEOUT) -> None:
+def connect(sock: socket.socket, path: Path | str, timeout: float = TIMEOUT) -> None:
     """Connect to a control socket; OSError if that can't be done within so many seconds."""
     check_length(path)
     seconds = int(timeout)
@@ -122,14 +128,14 @@ def connect(sock: socket.socket, path: Path, timeout: float = TIMEOUT) -> None:
     sock.connect(str(path))  # which waits for its turn; with Python's timeout it would not
 
 
-def _silent(path: Path, seconds: float) -> NoDaemonError:
+def _silent(path: Path | str, seconds: float) -> NoDaemonError:
     return NoDaemonError(
         f"the daemon at {path} has not answered within {seconds:g} s: it hangs, or has very much to do; "
         "--timeout waits longer, journalctl -u pxerelay may tell why"
     )
 
 
-def _no_daemon(path: Path, error: OSError | ValueError) -> NoDaemonError:
+def _no_daemon(path: Path | str, error: OSError | ValueError) -> NoDaemonError:
     if isinstance(error, PermissionError):
         return NoDaemonError(f"{path}: permission denied; run this as root or in the service's group")
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -19,7 +19,6 @@ import ctypes
 import socket
 import struct
 import time
-from collections.abc import Sequence
 
 from pxerelay.linux import mmsg, sockets
 from pxerelay.linux.inbox6 import Datagram6
@@ -36,8 +35,11 @@ _ASTRAY = 10**7
 _WAITS = 3 * 10**9
 """Nanoseconds that a frame waits for its datagram. One that is so late is dropped, whoever sent it."""
 
-_MOST_KNOWN = 1 << 16
-"""Addresses that are remembered together with who is behind them."""
+_MOST_KNOWN = 1 << 15
+"""Addresses that are remembered together with who is behind them: those that do not say it; at most 8 MB."""
+
+_MOST_WAITING = 1 << 13
+"""Frames that wait for their datagrams; of a flood these may have been dropped unread, and never come."""
 
 _REMEMBERED = 600.0
 """Seconds that they are remembered."""
@@ -58,6 +60,9 @@ sender's hardware address, and these."""
 
 _STAMP = struct.Struct("@N8xll")
 """A control message (cmsg(3)): when it came (SO_TIMESTAMPNS)."""
+
+_KEY, _FACE = struct.Struct("@16sI"), struct.Struct("=6sd")
+"""An address and the interface that it was heard on; who is behind it, and a monotonic time in seconds."""
 
 _INSTRUCTION = struct.Struct("@HBBI")
 """struct sock_filter: what to do, by how many to jump if so and if not, a number."""
@@ -126,7 +131,7 @@ class Faces:
         places = [((self._data.address + at * _HEAD, _HEAD),) for at in range(_BATCH)]
         self._arrivals = mmsg.Arrivals(places, _NAME.size, _STAMP.size)
         self._waiting: dict[tuple[int, int, bytes], bytes] = {}
-        self._behind: dict[tuple[int, bytes], tuple[bytes, float]] = {}
+        self._behind: dict[bytes, bytes] = {}
         self._lost = False
         self._last = 0
 
@@ -134,12 +139,15 @@ class Faces:
         """Close the socket."""
         self._socket.close()
 
-    def look(self, datagrams: Sequence[Datagram6]) -> None:
-        """Take in the frames of datagrams that were received just now; OSError if the socket fails."""
+    def look(self, newest: int) -> None:
+        """Take in the frames of datagrams that were received just now; OSError if the socket fails.
+
+        `newest` is the time that the last of these is marked with, 0 if there are none.
+        """
         self._lost = False
-        if not datagrams:
+        if not newest:
             return
-        newest, total = max(one.stamp for one in datagrams), 0
+        total = 0
         while True:
             count = self._take()
             total += count
@@ -150,7 +158,7 @@ class Faces:
             self._lost = struct.unpack("@II", told)[1] > 0
         while self._waiting:
             oldest = next(iter(self._waiting))
-            if oldest[1] > newest - _WAITS:
+            if oldest[1] > newest - _WAITS and len(self._waiting) <= _MOST_WAITING:
                 break
             del self._waiting[oldest]
 
@@ -171,13 +179,13 @@ class Faces:
 
         Each may be asked for once, after `look`.
         """
-        key = datagram.interface, datagram.source
+        key = _KEY.pack(datagram.source, datagram.interface)
         mac = self._waiting.pop((datagram.interface, datagram.stamp, datagram.source), None)
         if mac is not None:
             self._behind.pop(key, None)
             if len(self._behind) >= _MOST_KNOWN:
                 del self._behind[next(iter(self._behind))]
-            self._behind[key] = mac, time.monotonic()
+            self._behind[key] = _FACE.pack(mac, time.monotonic())
             return mac
         if self._lost:
             return None
@@ -189,8 +197,11 @@ class Faces:
 
         None if there was none lately, or if the address itself says the same.
         """
-        mac, since = self._behind.get((interface, address), (None, 0.0))
-        return mac if since > time.monotonic() - _REMEMBERED else None
+        found = self._behind.get(_KEY.pack(address, interface))
+        if found is None:
+            return None
+        mac, since = _FACE.unpack(found)
+        return bytes(mac) if since > time.monotonic() - _REMEMBERED else None
 
 
 def _open() -> socket.socket:

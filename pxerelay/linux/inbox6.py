@@ -28,8 +28,7 @@ class Datagram6(NamedTuple):
     """A DHCPv6 message and how it arrived.
 
     `source` and `destination` have 16 octets, `port` is the sender's, `interface` an index. `stamp` is the
-    time with which the kernel marked the packet, in nanoseconds since 1970; `waited` are the seconds since
-    then, less than 0 if the clock was set.
+    time with which the kernel marked the packet, in nanoseconds since 1970.
     """
 
     message: bytes
@@ -38,7 +37,49 @@ class Datagram6(NamedTuple):
     interface: int
     destination: bytes
     stamp: int
-    waited: float
+
+
+class Batch6:
+    """Datagrams of one call where they lie: some of what is told of each in columns, all of one on demand.
+
+    It is valid until the next call. `interfaces` are indexes.
+    """
+
+    __slots__ = ("_controls", "_inbox", "_now", "interfaces")
+
+    def __init__(self, inbox: Inbox6, count: int, now: float) -> None:
+        self._inbox, self._now = inbox, now
+        self._controls = list(_CONTROLS.iter_unpack(inbox.controls[: count * _CONTROLS.size]))
+        self.interfaces: list[int] = [index for *_, index in self._controls]
+
+    def __len__(self) -> int:
+        return len(self._controls)
+
+    def sources(self) -> list[bytes]:
+        """Return the 16 octets that each came from."""
+        names = self._inbox.names[: len(self) * _NAME.size]
+        return [source for _, _, _, source, _ in _NAME.iter_unpack(names)]
+
+    def waited(self, at: int) -> float:
+        """Return the seconds that one has waited to be read, less than 0 if the clock was set."""
+        _, seconds, nanoseconds, *_ = self._controls[at]
+        return float(self._now - seconds - nanoseconds / 1e9)
+
+    @property
+    def newest(self) -> int:
+        """When the kernel took in the last one, in nanoseconds since 1970; 0 if there is none."""
+        return max((self._stamp(at) for at in range(len(self))), default=0)
+
+    def _stamp(self, at: int) -> int:
+        _, seconds, nanoseconds, *_ = self._controls[at]
+        return int(seconds * 10**9 + nanoseconds)
+
+    def datagram(self, at: int) -> Datagram6:
+        """Return all of one."""
+        *_, destination, index = self._controls[at]
+        _, port, _, source, _ = _NAME.unpack_from(self._inbox.names, at * _NAME.size)
+        message = self._inbox.message(at)
+        return Datagram6(message, source, socket.ntohs(port), index, destination, self._stamp(at))
 
 
 class Inbox6:
@@ -49,25 +90,16 @@ class Inbox6:
         slots, rests = self._data.address, self._data.address + BATCH * _SLOT
         places = [((slots + at * _SLOT, _SLOT), (rests + at * _EXCESS, _EXCESS)) for at in range(BATCH)]
         self._arrivals = mmsg.Arrivals(places, _NAME.size, _CONTROLS.size)
+        self.names = memoryview(self._arrivals.names.octets)
+        self.controls = memoryview(self._arrivals.controls.octets)
 
-    def receive(self, sock: socket.socket) -> list[Datagram6]:
+    def receive(self, sock: socket.socket) -> Batch6:
         """Return what is waiting at a socket, at most `BATCH`; OSError if the socket fails."""
-        count, now = self._arrivals.receive(sock), time.time()
-        found = []
-        names, controls = self._arrivals.names.octets, self._arrivals.controls.octets
-        for at, size in enumerate(self._arrivals.lengths[:count].tolist()):
-            _, port, _, source, _ = _NAME.unpack_from(names, at * _NAME.size)
-            _, seconds, nanoseconds, _, destination, index = _CONTROLS.unpack_from(
-                controls, at * _CONTROLS.size
-            )
-            stamp = seconds * 10**9 + nanoseconds
-            message = self._message(at, size)
-            found.append(
-                Datagram6(message, source, socket.ntohs(port), index, destination, stamp, now - stamp / 1e9)
-            )
-        return found
+        return Batch6(self, self._arrivals.receive(sock), time.time())
 
-    def _message(self, at: int, size: int) -> bytes:
+    def message(self, at: int) -> bytes:
+        """Return the octets of a datagram of the last call."""
+        size = self._arrivals.lengths[at]
         octets, start = self._data.octets, at * _SLOT
         message = bytes(octets[start : start + min(size, _SLOT)])
         if size > _SLOT:

@@ -7,7 +7,10 @@ import errno
 import os
 import socket
 import stat
-from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # for commands that are run every second
+    from pathlib import Path
 
 _BACKLOG = 128
 """Peers that may wait for their turn (listen(2)); others wait until they may."""
@@ -56,7 +59,7 @@ class LocalSocket:
         self.socket.close()
 
 
-def check_length(path: Path) -> None:
+def check_length(path: Path | str) -> None:
     """Raise OSError if no socket's path can be so long."""
     size = len(os.fsencode(path))
     if size > _LONGEST_PATH:

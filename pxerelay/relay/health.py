@@ -54,7 +54,8 @@ _FORGIVEN_AFTER = 3600.0
 class _Server:
     """One address. `since` is when its state began, `settled` when its clients may return to it.
 
-    `hurried`: clients have had no answer, and it is to be asked soon.
+    `hurried`: clients have had no answer, and it is to be asked soon. `judged`: it has answered a question of
+    ours, or was down once.
     """
 
     name: str
@@ -62,6 +63,7 @@ class _Server:
     up: bool = True
     doubtful: bool = False
     hurried: bool = False
+    judged: bool = False
     settled: float = 0.0
     falls: int = 0
     failures: int = 0
@@ -73,7 +75,7 @@ class _Server:
     def fall(self, now: float) -> None:
         steady = self.up and now - self.since >= _FORGIVEN_AFTER
         self.falls = 1 if steady else min(self.falls + 1, 16)
-        self.up, self.doubtful, self.since = False, False, now
+        self.up, self.doubtful, self.since, self.judged = False, False, now, True
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,12 @@ class Health:
         """The servers that are judged."""
         return self._servers.keys()
 
+    @property
+    def awaits_first_answers(self) -> bool:
+        """Whether some server that is asked has neither answered nor been down yet, or has no address."""
+        asked = [addresses for pool, addresses in self._pools.values() if pool.probing]
+        return not all(asked) or not all(self._servers[address].judged for address in self._asked)
+
     def judge(self, seen: Callable[[bytes], Record | None], now: float) -> None:
         """Judge all servers by clients' requests; `seen` returns the record of a server's 4 octets."""
         for address, server in self._servers.items():
@@ -150,6 +158,7 @@ class Health:
         if server is None or address not in self._asked:
             return
         server.failures = 0 if answered else server.failures + 1
+        server.judged = server.judged or answered
         if answered and not server.up:
             self._rise(address, server, now)
         elif server.up and server.failures >= _FAILURES:

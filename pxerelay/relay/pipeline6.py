@@ -9,8 +9,8 @@ Nothing is sent here, and nothing counted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 from pxerelay.relay.decision6 import Arrival6, Decision6, Drop6, Dropped6, ToServers6
 from pxerelay.relay.fair_share import OLDEST, FairShare
@@ -20,6 +20,20 @@ from pxerelay.wire.batch import Asker, number
 from pxerelay.wire.client6 import Client6
 from pxerelay.wire.facts6 import Facts6
 from pxerelay.wire.packet6 import RELAY_REPL, TYPE
+
+
+class Columns(Protocol):
+    """What is known of the messages of a batch before any of them is read."""
+
+    @property
+    def interfaces(self) -> Sequence[int]:
+        """The indexes of the interfaces that they came in on."""
+
+    def sources(self) -> Sequence[bytes]:
+        """Return the 16 octets that each came from."""
+
+    def waited(self, at: int) -> float:
+        """Return the seconds that the one at a position has waited to be read."""
 
 
 class Outcome6(NamedTuple):
@@ -37,40 +51,53 @@ class Pipeline6:
         self._rate_limit = RateLimit(0)
         self._fair_share = FairShare(most)
         self._relay: Relay6
+        self._clients: frozenset[int] = frozenset()
 
     def obey(self, relay: Relay6) -> None:
-        """Decide by this relay from now on; what clients have asked in this second stays known."""
+        """Decide by this relay from now on; what clients have asked in this second stays known.
+
+        It is to be called again when the relay has followed what changed of the network.
+        """
         if relay.config.max_requests != self._rate_limit.limit:
             self._rate_limit = RateLimit(relay.config.max_requests)
         self._relay = relay
+        self._clients = relay.active_indexes
 
-    def decide(self, arrivals: Sequence[Arrival6], waited: Sequence[float], now: float) -> list[Outcome6]:
-        """Return what becomes of messages that have waited for so many seconds, at a monotonic time."""
-        shed = self._shed(arrivals, waited, now)
-        return [
-            Outcome6(arrival, Dropped6(shed[at])) if at in shed else self._decided(arrival, now)
-            for at, arrival in enumerate(arrivals)
-        ]
+    def shed(self, columns: Columns, now: float) -> dict[int, Drop6]:
+        """Return which messages are dropped unread, at a monotonic time, by their positions in a batch.
 
-    def _shed(self, arrivals: Sequence[Arrival6], waited: Sequence[float], now: float) -> dict[int, Drop6]:
-        """Return which messages waited too long, or would keep other VLANs waiting, by their positions."""
-        longest = waited[0] if waited else 0.0
-        if longest <= OLDEST and self._fair_share.is_calm(longest, len(arrivals)):
+        They waited too long, or would keep other VLANs waiting. Nothing is made of one for that: to drop a
+        message unread must cost a fraction of relaying it.
+        """
+        size = len(columns.interfaces)
+        longest = columns.waited(0) if size else 0.0
+        if longest <= OLDEST and self._fair_share.is_calm(longest, size):
             return {}
-        clients = self._relay.active_indexes
-        places = [one.interface if one.interface in clients else ~number(one.source) for one in arrivals]
+        clients = self._clients
+        places = [
+            index if index in clients else ~number(source)
+            for index, source in zip(columns.interfaces, columns.sources(), strict=True)
+        ]
         found = dict.fromkeys(self._fair_share.excess(places, longest, now), Drop6.MORE_THAN_ITS_SHARE)
-        found.update({at: Drop6.TOO_OLD for at, seconds in enumerate(waited) if seconds > OLDEST})
+        if longest > OLDEST:
+            found |= {at: Drop6.TOO_OLD for at in range(size) if columns.waited(at) > OLDEST}
         return found
 
+    def decide(self, arrivals: Iterable[Arrival6], now: float) -> list[Outcome6]:
+        """Return what becomes of messages, at a monotonic time."""
+        return [self._decided(arrival, now) for arrival in arrivals]
+
     def _decided(self, arrival: Arrival6, now: float) -> Outcome6:
+        refused = self._relay.refuses(arrival)
+        if refused is not None:
+            return Outcome6(arrival, Dropped6(refused))
         facts = Facts6(arrival.message)
-        if not arrival.message or arrival.message[TYPE] == RELAY_REPL:
-            return Outcome6(arrival, self._relay.decide(arrival, facts), facts)
+        if arrival.message[TYPE] == RELAY_REPL:
+            return Outcome6(arrival, self._relay.decide_on_taken(arrival, facts), facts)
         place, client = self._asker(arrival, facts)
         if self._rate_limit.is_shut(place, client, now):
             return Outcome6(arrival, Dropped6(Drop6.FLOOD))
-        decision = self._relay.decide(arrival, facts)
+        decision = self._relay.decide_on_taken(arrival, facts)
         if self._rate_limit.excess(place, (client,), now) and isinstance(decision, ToServers6):
             decision = Dropped6(Drop6.FLOOD)
         return Outcome6(arrival, decision, facts)

@@ -118,30 +118,73 @@ class Relay6(Choosing):
 
         `facts` are those of the message, if somebody has begun to read it.
         """
+        refused = self.refuses(arrival)
+        if refused is not None:
+            return Dropped6(refused)
+        return self.decide_on_taken(arrival, facts or Facts6(arrival.message))
+
+    def decide_on_taken(self, arrival: Arrival6, facts: Facts6) -> Decision6:
+        """Return what to do with a message that is not refused."""
+        kind = arrival.message[packet6.TYPE]
+        if kind == RELAY_REPL:
+            return self._reply(arrival)
+        if kind == RELAY_FORW:
+            return self._relayed(arrival, facts)
+        return self._request(arrival, facts)
+
+    def refuses(self, arrival: Arrival6) -> Drop6 | None:
+        """Return why a message is dropped for how it came and its header, before its options are read."""
         message, source = arrival.message, arrival.source
         kind = packet6.message_type(message)
         if kind is None or len(message) < packet6.header_size(kind):
-            return Dropped6(Drop6.TRUNCATED)
+            return Drop6.TRUNCATED
         if not packet6.is_one_host(source):
-            return Dropped6(Drop6.BAD_SOURCE)
+            return Drop6.BAD_SOURCE
         if self._network.is_here(arrival.interface, source):
-            return Dropped6(Drop6.OWN_LINK_ADDRESS if kind == RELAY_FORW else Drop6.FROM_THIS_HOST)
+            return Drop6.OWN_LINK_ADDRESS if kind == RELAY_FORW else Drop6.FROM_THIS_HOST
         if kind == RELAY_REPL:
-            return self._reply(arrival)
+            return self._refuses_reply(arrival)
         if kind in _OF_SERVERS:
-            return Dropped6(Drop6.NOT_FOR_SERVERS)
-        if kind == RELAY_FORW:
-            return self._relayed(arrival, facts or Facts6(message))
-        return self._request(arrival, facts or Facts6(message))
+            return Drop6.NOT_FOR_SERVERS
+        return self._refuses_relayed(arrival) if kind == RELAY_FORW else self._refuses_request(arrival)
+
+    def _refuses_request(self, arrival: Arrival6) -> Drop6 | None:
+        if arrival.destination != ALL_RELAYS_AND_SERVERS:
+            return Drop6.NOT_TO_THE_GROUP
+        if self._network.active(arrival.interface) is None:
+            waits = self._network.waits(arrival.interface)
+            return Drop6.INTERFACE_WAITING if waits else Drop6.NOT_A_CLIENT_INTERFACE
+        return None
+
+    def _refuses_relayed(self, arrival: Arrival6) -> Drop6 | None:
+        index, source = arrival.interface, arrival.source
+        grouped = arrival.destination == ALL_RELAYS_AND_SERVERS
+        if packet6.is_multicast(arrival.destination) and not grouped:
+            return Drop6.NOT_TO_THE_GROUP
+        if not self._is_of_a_switch(arrival) and not self._accepts_router(index, source):
+            waiting = self._network.waiting(index)
+            if waiting is not None and grouped and self._is_trusted_switch(waiting, source):
+                return Drop6.INTERFACE_WAITING
+            return Drop6.RELAY_NOT_ACCEPTED
+        hops = arrival.message[packet6.HOPS]
+        if hops >= packet6.HOP_COUNT_LIMIT or hops + 1 > self.config.max_hops:
+            return Drop6.TOO_MANY_HOPS
+        return None
+
+    def _refuses_reply(self, arrival: Arrival6) -> Drop6 | None:
+        index, source = arrival.interface, arrival.source
+        if source not in self.repliers and not within(source, self._replying_networks):
+            return Drop6.NOT_A_SERVER
+        if arrival.port != packet6.SERVER_PORT and not self.config.any_source_port:
+            return Drop6.NOT_FROM_PORT_547
+        if self._network.is_client_interface(index) and not self._is_the_way_to(index, source):
+            return Drop6.SERVER_ON_CLIENT_INTERFACE
+        return None
 
     def _request(self, arrival: Arrival6, facts: Facts6) -> ToServers6 | Dropped6:
         """Decide on what a client itself has sent."""
-        if arrival.destination != ALL_RELAYS_AND_SERVERS:
-            return Dropped6(Drop6.NOT_TO_THE_GROUP)
         port = self._network.active(arrival.interface)
-        if port is None:
-            waits = self._network.waits(arrival.interface)
-            return Dropped6(Drop6.INTERFACE_WAITING if waits else Drop6.NOT_A_CLIENT_INTERFACE)
+        assert port is not None  # noqa: S101  # else it was refused
         client = Client6(facts, port.name, arrival.source, arrival.mac)
         options = self._options_of(port)
         told = b""
@@ -151,21 +194,12 @@ class Relay6(Choosing):
         return self._to_servers(arrival, client, port, port.vrf, 0, _standing(port), around)
 
     def _relayed(self, arrival: Arrival6, facts: Facts6) -> ToServers6 | Dropped6:
-        """Decide on what a relay agent below us has sent."""
+        """Decide on what a relay agent below us has sent.
+
+        A router's client is on none of our VLANs, wherever it is heard.
+        """
         index, source = arrival.interface, arrival.source
-        grouped = arrival.destination == ALL_RELAYS_AND_SERVERS
-        if packet6.is_multicast(arrival.destination) and not grouped:
-            return Dropped6(Drop6.NOT_TO_THE_GROUP)
-        heard_on = self._network.active(index)
-        trusted = heard_on is not None and grouped and self._is_trusted_switch(heard_on, source)
-        if not trusted and not self._accepts_router(index, source):
-            waiting = self._network.waiting(index)
-            if waiting is not None and grouped and self._is_trusted_switch(waiting, source):
-                return Dropped6(Drop6.INTERFACE_WAITING)
-            return Dropped6(Drop6.RELAY_NOT_ACCEPTED)
-        hops = arrival.message[packet6.HOPS]
-        if hops >= packet6.HOP_COUNT_LIMIT or hops + 1 > self.config.max_hops:
-            return Dropped6(Drop6.TOO_MANY_HOPS)
+        heard_on, hops = self._network.active(index), arrival.message[packet6.HOPS]
         if facts.too_deep:
             return Dropped6(Drop6.TOO_DEEP)
         if any(self._network.is_ours(index, layer.link_address) for layer in facts.layers):
@@ -178,9 +212,7 @@ class Relay6(Choosing):
         around = self._options_of(heard_on).relayed if heard_on else relayed6.relay_id(self._setting.relay_id)
         if arrival.port != packet6.SERVER_PORT:
             around += relayed6.source_port(arrival.port)
-        port = (
-            heard_on if trusted else None
-        )  # else its clients are on none of our VLANs, wherever it is heard
+        port = heard_on if self._is_of_a_switch(arrival) else None
         client = Client6(facts, port.name if port else None, source, None)
         vrf = heard_on.vrf if heard_on else self._network.vrf_of(index)
         return self._to_servers(arrival, client, port, vrf, hops + 1, link_address, around)
@@ -264,6 +296,12 @@ class Relay6(Choosing):
         """Whether a switch may relay to us on an interface, in the client's name (RFC 6221, 6.1.2)."""
         return is_link_local(source) and port.name in self._setting.trusted
 
+    def _is_of_a_switch(self, arrival: Arrival6) -> bool:
+        """Whether a message was relayed by a switch on a trusted interface."""
+        port = self._network.active(arrival.interface)
+        grouped = arrival.destination == ALL_RELAYS_AND_SERVERS
+        return port is not None and grouped and self._is_trusted_switch(port, arrival.source)
+
     def _accepts_router(self, index: int, source: bytes) -> bool:
         """Whether a relay agent with this address may relay to us; one without a route needs an interface."""
         if is_link_local(source) and self._network.active(index) is None:
@@ -272,13 +310,7 @@ class Relay6(Choosing):
 
     def _reply(self, arrival: Arrival6) -> ToPeer | Dropped6:
         """Decide on what a server has sent, or somebody in its name."""
-        index, source = arrival.interface, arrival.source
-        if source not in self.repliers and not within(source, self._replying_networks):
-            return Dropped6(Drop6.NOT_A_SERVER)
-        if arrival.port != packet6.SERVER_PORT and not self.config.any_source_port:
-            return Dropped6(Drop6.NOT_FROM_PORT_547)
-        if self._network.is_client_interface(index) and not self._is_the_way_to(index, source):
-            return Dropped6(Drop6.SERVER_ON_CLIENT_INTERFACE)
+        index = arrival.interface
         inside = relayed6.unwrapped(arrival.message)
         if inside is None:
             return Dropped6(Drop6.NO_RELAY_MESSAGE)

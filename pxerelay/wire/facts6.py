@@ -48,7 +48,7 @@ class _Read:
             spans, _ = walk(octets, start + packet6.RELAY_HEADER_SIZE, end, left)
             left -= len(spans)
             self.layers.append(_layer(octets, start, spans))
-            inner = next((span for span in spans if span.code == packet6.RELAY_MESSAGE), None)
+            inner = next((span for span in spans if span[0] == packet6.RELAY_MESSAGE), None)
             if inner is None:
                 return
             _, start, end = inner

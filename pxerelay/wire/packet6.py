@@ -14,7 +14,6 @@ them off again (`relayed6`). What options say is in `facts6`.
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
 from pxerelay.wire.packet import Message
 
@@ -124,12 +123,8 @@ LONGEST_DUID = 130
 OPTION_HEADER = struct.Struct("!HH")
 
 
-class Option(NamedTuple):
-    """Where an option stands in a message: its code, and where its value begins and ends."""
-
-    code: int
-    start: int
-    end: int
+Option = tuple[int, int, int]
+"""Where an option stands in a message: its code, and where its value begins and ends."""
 
 
 def walk(message: bytes, start: int, end: int, most: int) -> tuple[list[Option], bool]:
@@ -139,15 +134,14 @@ def walk(message: bytes, start: int, end: int, most: int) -> tuple[list[Option],
     """
     found: list[Option] = []
     unpack = OPTION_HEADER.unpack_from
-    while start + 4 <= end:
-        if len(found) >= most:
-            return found, False
+    while most and start + 4 <= end:
         code, size = unpack(message, start)
-        start += 4
-        if start + size > end:
+        behind = start + 4 + size
+        if behind > end:
             return found, False
-        found.append(Option(code, start, start + size))
-        start += size
+        found.append((code, start + 4, behind))
+        start = behind
+        most -= 1
     return found, start == end
 
 

@@ -87,20 +87,20 @@ def unwrapped(message: Message) -> Unwrapped | None:
     Of two options with one code the first counts. What follows a damaged option is not read.
     """
     octets = bytes(message)
-    found: dict[int, packet6.Option] = {}
+    found: dict[int, slice] = {}
     spans, _ = packet6.walk(octets, packet6.RELAY_HEADER_SIZE, len(octets), MOST_OPTIONS_OF_REPLY)
-    for span in spans:
-        found.setdefault(span.code, span)
+    for code, start, end in spans:
+        found.setdefault(code, slice(start, end))
     inner = found.get(RELAY_MESSAGE)
-    if inner is None or inner.end - inner.start < packet6.HEADER_SIZE:
+    if inner is None or inner.stop - inner.start < packet6.HEADER_SIZE:
         return None
-    if octets[inner.start] == packet6.RELAY_REPL and inner.end - inner.start < packet6.RELAY_HEADER_SIZE:
+    if octets[inner.start] == packet6.RELAY_REPL and inner.stop - inner.start < packet6.RELAY_HEADER_SIZE:
         return None
     named, ported = found.get(INTERFACE_ID), found.get(RELAY_SOURCE_PORT)
-    port = octets[ported.start : ported.end] if ported else b""
+    port = octets[ported] if ported else b""
     return Unwrapped(
-        message[inner.start : inner.end],
-        octets[named.start : named.end] if named else None,
+        message[inner],
+        octets[named] if named else None,
         int.from_bytes(port, "big") if len(port) == _PORT.size else 0,
     )
 

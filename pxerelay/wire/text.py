@@ -6,7 +6,9 @@ terminal's cursor, colours or hides text, or turns its direction around.
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing takes milliseconds to import, which commands that are run every second do without
+    from typing import Any
 
 LONGEST_QUOTE = 200
 """Characters of somebody's text that are told whole."""

@@ -44,7 +44,7 @@ class Boots6:
         self._servers = servers
         self._log = log
         self.counters = counters
-        """What the daemon counted until all had booted, as `status` has it."""
+        """What the daemon counted of DHCPv6 until all had booted, as `status` has it."""
         self.sides = sides
         """The recordings of the relay's client side and server side."""
 
@@ -122,7 +122,7 @@ class Stage6:
             stack.callback(daemon.stop)
             machines = [Machine(self.lab, segment, card) for card in mapping]
             run_to_end(machines, BOOT_SECONDS)
-            counters = daemon.status()["counters"]
+            counters = daemon.status()["counters6"]
         return Boots6(machines, recordings, sides, counters, daemon.log)
 
     def _serve(self, kind: Callable[..., DhcpServer6], like: DhcpServer6, extra: Sequence[str]) -> None:

@@ -71,6 +71,16 @@ AGENTS = {"isc": isc, "dnsmasq": dnsmasq}
 KINDS: Mapping[str, Kind] = {"kea": Kea6, "dhcpd": IscDhcpServer6, "dnsmasq": Dnsmasq6}
 
 
+RECEIVED = "DHCP6_BUFFER_RECEIVED"
+"""What Kea logs of each message."""
+
+
+def refused(daemon: Daemon) -> int:
+    """Return how many messages were dropped that were relayed by nobody who may."""
+    count: int = daemon.status()["counters6"]["dropped"]["relay-not-accepted"]
+    return count
+
+
 @contextmanager
 def running(host: Host, argv: list[str], log: str) -> Iterator[subprocess.Popen[str]]:
     process = host.popen(argv, log=log)
@@ -115,8 +125,11 @@ def test_a_router_that_is_not_named_may_not_relay_to_us(
 ) -> None:
     daemon = start(BASE6)
     with altiris(network6, Kea6, LAN), running(router, isc(), "isc.log"):
-        assert dhclient6(network.lab.host("far"), arch=7, seconds=4) is None
-    assert "relay-not-accepted" in str(daemon.status()["counters"])
+        for _ in range(5):
+            assert dhclient6(network.lab.host("far"), arch=7, seconds=4) is None
+            if refused(daemon):
+                break
+    assert refused(daemon) >= 1
 
 
 def test_rule_130_a_switch_with_rfc_6221_relays_on_a_trusted_interface(
@@ -153,6 +166,7 @@ def test_rule_130_on_other_interfaces_nobody_may_pretend_to_be_one(
     with altiris(network6, Kea6, IPv6Network("2001:db8:10:10::/64")) as server:
         said = len(server.log)
         station6.send(forward, ports=(547, 547))
-        assert station6.datagrams(1.0) == []
-        assert server.log[said:] == ""
-    assert "relay-not-accepted" in str(daemon.status()["counters"])
+        daemon.wait_for(lambda: refused(daemon) == 1, 10)
+        station6.send(dhcp6.solicit(b"\0\4" + bytes(16)))
+        assert dhcp6.read(station6.answer().payload).kind == dhcp6.ADVERTISE
+        assert server.log[said:].count(RECEIVED) == 1, "of the second alone"

@@ -26,6 +26,9 @@ Start = Callable[..., Daemon]
 PATIENCE = 20.0
 """Seconds: duplicate address detection takes 2, and the machine may be busy."""
 
+TRIES = 5
+"""Times that a client asks; firmware does so too."""
+
 VLAN10 = f"{CLIENT_VLANS6['vlan10'][1]}/64"
 
 
@@ -47,13 +50,17 @@ def is_active(daemon: Daemon, link_address: str = "2001:db8:10:10::1") -> None:
 
 
 def relays(station: Station6, server: FakeServer6, link_address: str = "2001:db8:10:10::1") -> None:
-    """Check that a SOLICIT arrives, and the answer to it."""
-    solicit = dhcp6.solicit(dhcp6.duid_ll(station.mac), xid=int.from_bytes(os.urandom(3), "big"))
-    station.arrivals()
-    while server.receive(0.0001):
-        pass
-    station.send(solicit)
-    heard = server.receive(PATIENCE)
+    """Check that a SOLICIT arrives, and the answer to it; clients ask again, on a slow machine too."""
+    solicit, heard = b"", None
+    for _ in range(TRIES):
+        solicit = dhcp6.solicit(dhcp6.duid_ll(station.mac), xid=int.from_bytes(os.urandom(3), "big"))
+        station.arrivals()
+        while server.receive(0.0001):
+            pass
+        station.send(solicit)
+        heard = server.receive(PATIENCE / TRIES)
+        if heard:
+            break
     assert heard
     forward = dhcp6.read_relayed(heard[0])
     assert forward.inside == solicit
@@ -336,5 +343,6 @@ def test_status_tells_what_servers_got_and_sent(
         "altiris": ["10.20.0.20", "2001:db8:20::20"],
     }
     row = servers["ris"]["2001:db8:20::10"]
-    assert (row["configured"], row["requests"], row["replies"]) == (True, 3, 3)
+    assert row["configured"]
+    assert row["requests"] >= row["replies"] == 3
     assert servers["ris"]["10.20.0.10"]["requests"] == 0

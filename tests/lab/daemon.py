@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from pxerelay.linux import control_client
-from tests.lab.network import LabError
+from tests.lab.network import Host, LabError
 from tests.lab.topology import Network
 
 PXERELAY = (sys.executable, "-m", "pxerelay")
 
 
 class Daemon:
-    """`pxerelay run` on the relay host of a network."""
+    """`pxerelay run` on the relay host of a network, or on another `host` of it."""
 
     def __init__(
         self,
@@ -29,6 +29,7 @@ class Daemon:
         command: Sequence[str] = PXERELAY,
         options: Sequence[str] = ("--debug",),
         file: str = "pxerelay.yml",
+        host: Host | None = None,
     ) -> None:
         self.config = folder / file
         self.config.parent.mkdir(exist_ok=True)
@@ -37,7 +38,7 @@ class Daemon:
         self.config.write_text(config)
         files = ("--config", str(self.config), "--socket", str(self.socket))
         with self.log_path.open("w") as log:
-            self.process: subprocess.Popen[str] = network.relay.popen(
+            self.process: subprocess.Popen[str] = (host or network.relay).popen(
                 [*command, "run", *files, *options], stdout=log, stderr=log
             )
         self.wait_for(lambda: self._answers() or self.process.poll() is not None, 10)

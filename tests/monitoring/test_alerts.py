@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from pxerelay.daemon.metrics import NAMES, WATCHED
+from pxerelay.relay.own_health import BY_DAEMON
 from tests.lab.command import REPOSITORY
 from tests.monitoring import dashboard
 from tests.monitoring.prometheus import promtool
@@ -66,6 +67,13 @@ def test_each_asks_for_metrics_that_there_are(alert: dict[str, Any]) -> None:
     assert {name for name in names if name.startswith("pxerelay_")} <= set(NAMES)
 
 
+def test_the_reasons_that_they_name_are_told_of_by_the_daemon() -> None:
+    asked = [alert["expr"] for alert in ALERTS if "pxerelay_health_reason" in alert["expr"]]
+    found = "|".join(re.findall(r'reason[!=]~?"([^"]*)"', " ".join(asked))).split("|")
+    assert set(found) <= {trouble.value for trouble in BY_DAEMON}
+
+
 def test_the_drops_that_they_are_for_are_there_before_the_first_burst() -> None:
-    found = re.findall(r'reason=~?"([^"]*)"', " ".join(alert["expr"] for alert in ALERTS))
+    asked = [alert["expr"] for alert in ALERTS if "pxerelay_dropped_total" in alert["expr"]]
+    found = re.findall(r'reason=~?"([^"]*)"', " ".join(asked))
     assert set("|".join(found).split("|")) == {reason.value for reason in WATCHED}

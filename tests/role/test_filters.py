@@ -459,3 +459,40 @@ def test_what_is_written_is_what_the_daemon_reads(values: dict[str, object]) -> 
     read = document.parse("f.yml", text({"rules": values, "list": list(values.values())}))
     assert not read.faults
     assert read.data == {"rules": values, "list": list(values.values())}
+
+
+def _vlan_files(*addresses: str) -> str:
+    interfaces = {"vlan10": {"vlan": {"id": 10, "parent": "eth1", "address": list(addresses)}}}
+    listing = json.dumps(
+        {"Interfaces": [{"Name": "eth1", "NetworkFile": "/etc/systemd/network/50-eth1.network"}]}
+    )
+    files = FILTERS["vlan_files"](FILTERS["vlans"](interfaces), listing)
+    return str(files["/etc/systemd/network/60-pxerelay-vlan10.network"])
+
+
+def test_a_vlan_with_an_ipv6_address_has_a_link_local_one_too() -> None:
+    """Replies to clients come from it; and nothing else of IPv6 is learnt there."""
+    both = _vlan_files("10.10.10.1/24", "2001:db8:10::1/64")
+    assert (
+        "Address=10.10.10.1/24\nAddress=2001:db8:10::1/64\nLinkLocalAddressing=ipv6\nIPv6AcceptRA=no\n"
+        in both
+    )
+    assert "LinkLocalAddressing=no\n" in _vlan_files("10.10.10.1/24")
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("2001:db8:10::1", "must be an address with its prefix length"),
+        ("2001:db8:10::1/129", "must be an address with its prefix length"),
+        ("2001:db8:10::g/64", "must be an address with its prefix length"),
+        ("2001:db8:10::/64", "is an end of its network"),
+        ("fe80::1/64", "must be a global IPv6 address"),
+        ("ff02::1/64", "must be a global IPv6 address"),
+        ("10.10.10.255/24", "is an end of its network"),
+    ],
+)
+def test_an_address_that_no_vlan_can_have_is_named(address: str, said: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=re.escape(said)):
+        _vlan_files(address)
+    assert _vlan_files("2001:db8:10:0:ffff:ffff:ffff:ffff/64", "2001:db8:20::/127")

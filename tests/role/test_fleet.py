@@ -11,6 +11,7 @@ row = FILTERS["row"]
 sums = FILTERS["sums"]
 table = FILTERS["table"]
 unanswered = FILTERS["unanswered"]
+views = FILTERS["views"]
 
 STATUS = {
     "version": "0.1.0",
@@ -22,6 +23,11 @@ STATUS = {
         "last_error": None,
     },
     "interfaces": {"vlan10": {"state": "active"}, "vlan20": {"state": "waiting"}},
+    "health": {"state": "well", "reasons": []},
+    "servers": {
+        "wds": {"10.20.0.10": {"state": "up", "since": "2027-01-20T09:00:00+00:00", "replies": 3}},
+        "altiris": {"10.20.0.20": {"replies": 3}},
+    },
 }
 
 
@@ -39,7 +45,9 @@ def test_a_host_that_runs_what_the_inventory_says_has_no_drift() -> None:
         "drift": "no",
         "rules": "4",
         "interfaces": "1 of 2",
+        "health": "well",
         "last error": "",
+        "servers": {"10.20.0.10": {"name": "wds", "state": "up", "since": "2027-01-20T09:00:00+00:00"}},
     }
 
 
@@ -72,10 +80,43 @@ def test_a_host_that_says_nothing_has_a_row_too(answer: dict[str, Any], error: s
 def test_the_fleet_is_a_table() -> None:
     lines = table([row(_answer(), "relay1", {}), row({"unreachable": True}, "relay22", {})])
     assert lines == [
-        "host     version  build                   config        drift  rules  interfaces  last error",
-        "relay1   0.1.0    0.1.0-0123456789abcdef  abababababab  ?      4      1 of 2",
-        "relay22  -        -                       -             -      -      -           can't be reached",
+        "host     version  build                   config        drift  rules  interfaces  health  "
+        "last error",
+        "relay1   0.1.0    0.1.0-0123456789abcdef  abababababab  ?      4      1 of 2      well",
+        "relay22  -        -                       -             -      -      -           -       "
+        "can't be reached",
     ]
+
+
+def test_the_health_of_a_host_has_its_reasons() -> None:
+    reasons = [{"reason": "drained", "text": "since"}, {"reason": "pool-down", "text": "wds"}]
+    told = STATUS | {"health": {"state": "degraded", "reasons": reasons}}
+    answer = {"rc": 0, "stdout": json.dumps(told), "stderr": ""}
+    assert row(answer, "relay1", {})["health"] == "degraded: drained, pool-down"
+
+
+def test_a_daemon_of_before_there_was_health_has_none() -> None:
+    told = {key: value for key, value in STATUS.items() if key not in ("health", "servers")}
+    found = row({"rc": 0, "stdout": json.dumps(told), "stderr": ""}, "relay1", {})
+    assert (found["health"], found["servers"]) == ("-", {})
+
+
+def _view(host: str, state: str, minute: int, address: str = "10.20.0.10") -> dict[str, Any]:
+    view = {"name": "wds", "state": state, "since": f"2020-01-20T09:{minute:02}:00+00:00"}
+    return {"host": host, "servers": {address: view}}
+
+
+def test_hosts_that_think_differently_of_a_server_for_a_minute_are_told_of() -> None:
+    rows = [_view("relay1", "up", 0), _view("relay2", "down", 10), {"host": "relay3"}, {}]
+    assert views(rows, "2020-01-20T09:11:00+00:00") == [], "one of them has only just noticed"
+    told = (
+        "wds 10.20.0.10 is up for relay1 since 2020-01-20T09:00:00+00:00, "
+        "down for relay2 since 2020-01-20T09:10:00+00:00"
+    )
+    assert views(rows, "2020-01-20T09:11:01+00:00") == [told]
+    assert views(rows) == [told]
+    assert views([_view("relay1", "down", 0), _view("relay2", "down", 10)]) == []
+    assert views([_view("relay1", "up", 0), _view("relay2", "down", 10, "10.20.0.11")]) == []
 
 
 def test_checksums_are_written_as_sha256sum_reads_them() -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timezone
 from typing import Any
+
+_SETTLED = 60.0
+"""Seconds for which hosts may think otherwise of a server: none of them notices at the same moment."""
 
 
 def mismatches(running: Mapping[str, Any], wanted: Mapping[str, str]) -> list[str]:
@@ -38,11 +42,12 @@ def unanswered(results: Iterable[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def row(answer: Mapping[str, Any], host: str, wanted: Mapping[str, str]) -> dict[str, str]:
+def row(answer: Mapping[str, Any], host: str, wanted: Mapping[str, str]) -> dict[str, Any]:
     """Return a host's row of the fleet's table.
 
     `answer` is what the task registered that ran `pxerelay status --json` there, `wanted` the checksums by
-    path of what the inventory says; none if it says nothing that could be rendered.
+    path of what the inventory says; none if it says nothing that could be rendered. What the host thinks of
+    servers is in it besides, for `views`.
     """
     if answer.get("unreachable"):
         return {"host": host, "last error": "can't be reached"}
@@ -60,14 +65,48 @@ def row(answer: Mapping[str, Any], host: str, wanted: Mapping[str, str]) -> dict
         "drift": ("yes" if mismatches(running, wanted) else "no") if wanted else "?",
         "rules": str(running["rules"]),
         "interfaces": f"{active} of {len(interfaces)}",
+        "health": _health(status.get("health")),
         "last error": running["last_error"] or "",
+        "servers": {
+            address: {"name": name, "state": one["state"], "since": one["since"]}
+            for name, addresses in status.get("servers", {}).items()
+            for address, one in addresses.items()
+            if "state" in one
+        },
     }
 
 
-_COLUMNS = ("host", "version", "build", "config", "drift", "rules", "interfaces", "last error")
+def _health(told: Mapping[str, Any] | None) -> str:
+    """Return a host's state and the reasons for it; nothing is known of a daemon of before there was such."""
+    if told is None:
+        return "-"
+    reasons = ", ".join(one["reason"] for one in told["reasons"])
+    return f"{told['state']}: {reasons}" if reasons else str(told["state"])
 
 
-def table(rows: Iterable[Mapping[str, str]]) -> list[str]:
+def views(rows: Iterable[Mapping[str, Any]], now: str | None = None) -> list[str]:
+    """Return one line for each server that hosts have thought differently of for more than a minute.
+
+    `now` is the time, by default this machine's; the hosts' clocks are held to it.
+    """
+    here = datetime.fromisoformat(now) if now else datetime.now(timezone.utc)
+    seen: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
+    for one in rows:
+        for address, view in one.get("servers", {}).items():
+            seen.setdefault(address, []).append((one["host"], view))
+    lines = []
+    for address, told in seen.items():
+        last = max(datetime.fromisoformat(view["since"]) for _, view in told)
+        if len({view["state"] for _, view in told}) > 1 and (here - last).total_seconds() > _SETTLED:
+            parts = [f"{view['state']} for {host} since {view['since']}" for host, view in told]
+            lines.append(f"{told[0][1]['name']} {address} is {', '.join(parts)}")
+    return lines
+
+
+_COLUMNS = ("host", "version", "build", "config", "drift", "rules", "interfaces", "health", "last error")
+
+
+def table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return lines in which the columns of the rows stand below their names."""
     cells = [_COLUMNS, *(tuple(one.get(column, "-") for column in _COLUMNS) for one in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -85,4 +124,5 @@ class FilterModule:
             "sums": sums,
             "table": table,
             "unanswered": unanswered,
+            "views": views,
         }

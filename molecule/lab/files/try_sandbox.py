@@ -67,6 +67,7 @@ def _tell(path: str) -> None:
 ATTEMPTS: dict[str, Callable[[], object]] = {
     "read the configuration": lambda: Path("/etc/pxerelay/pxerelay.yml").read_text(),
     "start the interpreter": lambda: _run(os.path.realpath("/proc/self/exe"), "-I", "-c", ""),
+    "remember that it is drained": lambda: _write(f"{os.environ['STATE_DIRECTORY']}/tried.drained"),
     "make a packet socket": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0),
     "send to a server": lambda: _send("10.20.0.10"),
     "read the kernel's counters": lambda: (

@@ -27,6 +27,7 @@ ANSWER: dict[str, Any] = {
         "next_end": None,
         "last_error": None,
     },
+    "health": {"state": "well", "reasons": []},
     "interfaces": {"vlan10": {"state": "active", "giaddr": "10.10.10.1", "waiting": None}},
     "metrics": {"at": None, "error": None},
     "dns": {},

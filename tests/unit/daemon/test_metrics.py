@@ -8,6 +8,7 @@ from pxerelay.daemon import metrics, stats
 from pxerelay.policy.rules import Reason
 from pxerelay.relay.counters import Counters
 from pxerelay.relay.decision import Drop, ToServers
+from pxerelay.relay.own_health import Finding, Trouble, described
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.transactions import Transactions
 from tests.unit.configs import LINKS, STANDARD, VLAN10, relay
@@ -17,7 +18,12 @@ NAMES = {link.index: link.name for link in LINKS}
 Series = dict[tuple[str, ...], float]
 
 
-def told(relay: Relay, counters: Counters, interfaces: list[str]) -> dict[str, Series]:
+WELL: dict[str, Any] = {"state": "well", "reasons": []}
+
+
+def told(
+    relay: Relay, counters: Counters, interfaces: list[str], health: dict[str, Any] = WELL
+) -> dict[str, Series]:
     """Return the counters of a daemon with such client interfaces: their series, by the metric's name."""
     status: dict[str, Any] = {
         "version": "1",
@@ -35,6 +41,7 @@ def told(relay: Relay, counters: Counters, interfaces: list[str]) -> dict[str, S
         "traffic": stats.traffic(relay, counters),
         "servers": stats.servers(relay, counters, Transactions(), 0.0, {}),
         "unknown": 0,
+        "health": health,
     }
     return {
         family.name: {tuple(sample.labels.values()): sample.value for sample in family.samples}
@@ -73,6 +80,23 @@ def test_what_was_counted_is_told_and_once() -> None:
     address = "10.20.0.99"  # it is not configured
     strange = {labels: n for labels, n in found["pxerelay_server_replies"].items() if address in labels}
     assert strange == {("vlan10", address, address): 2}
+
+
+def test_each_reason_that_the_daemon_knows_of_is_there_before_it_is_one() -> None:
+    found = told(relay(STANDARD), Counters(), ["vlan10"])
+    assert found["pxerelay_health"] == {(): 0}
+    assert found["pxerelay_health_reason"] == {
+        (one.value,): 0 for one in Trouble if one is not Trouble.OTHER_SHA256
+    }
+    health = described([Finding(Trouble.DRAINED, ""), Finding(Trouble.POOL_DOWN, "")])
+    found = told(relay(STANDARD), Counters(), ["vlan10"], health)
+    assert found["pxerelay_health"] == {(): 1}
+    assert {labels for labels, one in found["pxerelay_health_reason"].items() if one} == {
+        ("drained",),
+        ("pool-down",),
+    }
+    health = described([Finding(Trouble.NAMES_OUTSTANDING, "")])
+    assert told(relay(STANDARD), Counters(), ["vlan10"], health)["pxerelay_health"] == {(): 2}
 
 
 def test_many_vlans_do_not_make_series_without_end() -> None:

@@ -245,3 +245,34 @@ def test_a_name_stands_for_all_its_addresses() -> None:
     answers = ResolvedNames({"wds.example.net": ResolvedName(tuple(reversed(ADDRESSES)))})
     health.follow({"altiris": pool}, answers, 0.0)
     assert list(health.told(0.0)["altiris"]) == [ADDRESSES[1], ADDRESSES[0]]
+
+
+def test_first_answers_are_awaited_until_each_server_has_answered_or_is_down() -> None:
+    scene = Scene(PROBED)
+    health = scene.health
+    assert health.awaits_first_answers
+    health.asked(ADDRESSES[0], 1.0, answered=True)
+    assert health.awaits_first_answers
+    health.asked(ADDRESSES[1], 2.0, answered=False)
+    assert health.awaits_first_answers, "it is doubtful, and asked again at once"
+    health.asked(ADDRESSES[1], 4.0, answered=False)
+    assert not health.awaits_first_answers
+    health.asked(ADDRESSES[0], 11.0, answered=False)
+    assert not health.awaits_first_answers, "it has answered before"
+
+
+def test_no_first_answers_are_awaited_of_servers_that_nobody_asks() -> None:
+    assert not Scene(POOL).health.awaits_first_answers
+    assert not Health().awaits_first_answers
+
+
+def test_first_answers_are_awaited_of_a_server_whose_name_has_no_address_yet() -> None:
+    pool = Pool("altiris", Strategy.FAILOVER, ("wds.example.net",), Probing(10, 2, bytes(6)))
+    health = Health()
+    health.follow({"altiris": pool}, ResolvedNames(), 0.0)
+    assert health.awaits_first_answers
+    answer = ResolvedNames({"wds.example.net": ResolvedName(ADDRESSES[:1])})
+    health.follow({"altiris": pool}, answer, 1.0)
+    assert health.awaits_first_answers
+    health.asked(ADDRESSES[0], 2.0, answered=True)
+    assert not health.awaits_first_answers

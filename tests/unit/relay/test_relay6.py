@@ -204,14 +204,14 @@ def test_rule_107_what_stands_around_a_message() -> None:
 def test_rule_107_options_as_configured_in_their_order() -> None:
     text = STANDARD6.replace(
         "dhcpv6: true",
-        'dhcpv6: {interface_id: "{hostname}/{interface}/{link_address}", remote_id: "{hostname}", '
+        'dhcpv6: {interface_id: "{hostname}/{interface}", remote_id: "{link_address}", '
         "enterprise: 32473, relay_id: 00:03:00:01:02:00:00:00:00:09}",
     )
     decision = to_servers(relay6(text).decide(heard(boot())))
     assert around(decision) == [
-        (18, b"relay1/vlan10/2001:db8:10::1"),
+        (18, b"relay1/vlan10"),
         MAC_OPTION,
-        (37, (32473).to_bytes(4, "big") + b"relay1"),
+        (37, (32473).to_bytes(4, "big") + b"2001:db8:10::1"),
         (53, mac("00:03:00:01:02:00:00:00:00:09")),
     ]
     none = STANDARD6.replace("dhcpv6: true", "dhcpv6: {interface_id: false, client_mac: false}")
