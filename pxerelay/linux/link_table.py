@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
@@ -110,25 +110,34 @@ def parts(whole: Mapping[int, _T]) -> Iterator[Mapping[int, _T]]:
 def _link(entry: Entry) -> Link:
     """Return a link, with no VRF unless it is one: global addresses first, and of these the primary ones."""
     info = entry.info
-    addresses: dict[IPv4Address, bool] = {}
-    for one in sorted(entry.addresses, key=_rank):
-        addresses.setdefault(one.address, one.scope != rtnetlink.SCOPE_GLOBAL)
+    addresses, narrow, subnets = _addresses(entry.addresses) if entry.addresses else ((), (), ())
     has_frames = info.type == rtnetlink.ETHERNET and len(info.address) == MAC_OCTETS
     return Link(
         index=info.ifindex,
         name=info.name,
         up=info.flags & _UP == _UP,
         mtu=info.mtu or 1500,
-        addresses=tuple(addresses),
+        addresses=addresses,
         vrf=info.ifindex if info.kind == _VRF else 0,
         hardware=info.address if has_frames else b"",
-        narrow=tuple(address for address, narrow in addresses.items() if narrow),
+        narrow=narrow,
         altnames=info.altnames,
         loopback=bool(info.flags & rtnetlink.LOOPBACK),
-        subnets=tuple(dict.fromkeys(one.subnet for one in entry.addresses)),
+        subnets=subnets,
         addresses6=entry.addresses6,
         has_ipv6=entry.has_ipv6,
     )
+
+
+def _addresses(
+    found: Sequence[AddressInfo],
+) -> tuple[tuple[IPv4Address, ...], tuple[IPv4Address, ...], tuple[IPv4Network, ...]]:
+    """Return a link's addresses in order, those of narrow scope, and its subnets."""
+    addresses: dict[IPv4Address, bool] = {}
+    for one in sorted(found, key=_rank):
+        addresses.setdefault(one.address, one.scope != rtnetlink.SCOPE_GLOBAL)
+    narrow = tuple(address for address, narrow in addresses.items() if narrow)
+    return tuple(addresses), narrow, tuple(dict.fromkeys(one.subnet for one in found))
 
 
 def _rank(one: AddressInfo) -> tuple[bool, bool]:

@@ -1,11 +1,14 @@
 """Asking the kernel for lists of what it has (netlink(7), RFC 3549), without waiting for it.
 
+What asks the kernel of links waits in it while somebody else changes one (its rtnl_lock), a tenth of a second
+and more when many change. No socket option helps against that, so asking is left to a thread: packets go on.
 The octets of messages are not looked into, behind their headers.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import struct
@@ -33,8 +36,13 @@ _ERROR_NUMBER = struct.Struct("=i")
 _PART = 65536
 """Octets to read at a time, twice of what Linux puts into one part of a list (its netlink_recvmsg)."""
 
+_PARTS = 4
+"""Parts of a list that are read before somebody looks at them."""
 
-_AT_ONCE = 16
+_LONGEST = struct.pack("@ll", 10, 0)
+"""Seconds, and microseconds, that a part may take (SO_RCVTIMEO, socket(7)); the kernel has it at once."""
+
+_AT_ONCE = 32
 """Messages of a list that are read before packets have their turn: less than half a millisecond's work."""
 
 
@@ -80,6 +88,8 @@ class Lister:
             self.is_strict = False
         else:
             self.is_strict = True
+        self._socket.setblocking(True)  # in the thread that reads
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _LONGEST)
         self._socket.connect((0, 0))  # with the kernel: nobody else is heard
         self._port = self._socket.getsockname()[0]
         self._number = 0
@@ -94,40 +104,59 @@ class Lister:
         OSError if the kernel can't make it. With `strict`, DisturbedError if it marks the list as
         inconsistent (NLM_F_DUMP_INTR).
         """
-        self._ask(kind, body, _REQUEST | _DUMP)
+        request = self._request(kind, body, _REQUEST | _DUMP)
         while True:
-            part = await asyncio.get_running_loop().sock_recv(self._socket, _PART)
-            for at, message in enumerate(messages(part)):
-                if at % _AT_ONCE == 0:
-                    await asyncio.sleep(0)  # packets first
-                if (message.number, message.port) != (self._number, self._port):
-                    continue
-                if strict and message.flags & _DUMP_INTERRUPTED:
-                    raise DisturbedError
-                if message.kind in (_DONE, _ERROR):
-                    _pass_success(message)
-                    return
-                yield message.octets
+            for part in await self._asked(request):
+                for at, message in enumerate(messages(part)):
+                    if at % _AT_ONCE == 0:
+                        await asyncio.sleep(0)  # packets first
+                    if (message.number, message.port) != (self._number, self._port):
+                        continue
+                    if strict and message.flags & _DUMP_INTERRUPTED:
+                        raise DisturbedError
+                    if message.kind in (_DONE, _ERROR):
+                        _pass_success(message)
+                        return
+                    yield message.octets
+            request = b""
 
     async def answer(self, kind: int, body: bytes) -> bytes:
         """Ask for one thing with a message of a type, and return the message that tells it.
 
         OSError with what the kernel has against it.
         """
-        self._ask(kind, body, _REQUEST)
+        request = self._request(kind, body, _REQUEST)
         while True:
-            part = await asyncio.get_running_loop().sock_recv(self._socket, _PART)
-            for message in messages(part):
-                if (message.number, message.port) != (self._number, self._port):
-                    continue
-                if message.kind == _ERROR:
-                    _pass_success(message)
-                return message.octets
+            for part in await self._asked(request):
+                for message in messages(part):
+                    if (message.number, message.port) != (self._number, self._port):
+                        continue
+                    if message.kind == _ERROR:
+                        _pass_success(message)
+                    return message.octets
+            request = b""
 
-    def _ask(self, kind: int, body: bytes, flags: int) -> None:
+    def _request(self, kind: int, body: bytes, flags: int) -> bytes:
         self._number += 1
-        header = _HEADER.pack(_HEADER.size + len(body), kind, flags, self._number, self._port)
-        self._socket.send(header + body)
+        return _HEADER.pack(_HEADER.size + len(body), kind, flags, self._number, self._port) + body
+
+    async def _asked(self, request: bytes) -> list[bytes]:
+        """Have a thread send a request, if there is one, and return the parts that it reads."""
+        work = asyncio.get_running_loop().run_in_executor(None, self._exchange, request)
+        try:
+            return await asyncio.shield(work)
+        finally:
+            if not work.done():
+                await asyncio.wait((work,))  # for the socket is not to be closed before
+
+    def _exchange(self, request: bytes) -> list[bytes]:
+        if request:
+            self._socket.send(request)
+        parts = [self._socket.recv(_PART)]
+        with contextlib.suppress(BlockingIOError):  # there are no more now
+            while len(parts) < _PARTS:
+                parts.append(self._socket.recv(_PART, socket.MSG_DONTWAIT))
+        return parts
 
 
 def messages(part: bytes) -> Iterator[Message]:

@@ -214,7 +214,8 @@ def link(message: bytes) -> LinkInfo:
     """Read RTM_NEWLINK or RTM_DELLINK; ValueError if it is not all there."""
     _, kind, index, flags, _ = _struct(_LINK, message)
     found = attributes.read(message, _HEADER + _LINK.size, _OF_LINKS)
-    properties = found.get(_IFLA_PROP_LIST, b"")
+    properties = found.get(_IFLA_PROP_LIST)
+    names = attributes.each(properties, 0, _OF_PROPERTIES) if properties else ()
     return LinkInfo(
         index,
         _text(found.get(_IFLA_IFNAME, b"")),
@@ -225,7 +226,7 @@ def link(message: bytes) -> LinkInfo:
         _number(found.get(_IFLA_LINK)),
         _number(found.get(_IFLA_MASTER)),
         _kind(found.get(_IFLA_LINKINFO, b"")),
-        tuple(_text(value) for _, value in attributes.each(properties, 0, _OF_PROPERTIES)),
+        tuple(_text(value) for _, value in names) if names else (),
     )
 
 

@@ -24,6 +24,7 @@ from tests.benchmark import report
 from tests.benchmark.burst import burst_part
 from tests.benchmark.counting import counting_part
 from tests.benchmark.footprint import footprint_part
+from tests.benchmark.giaddrs import giaddrs_part
 from tests.benchmark.hostile6 import hostile6_part, hostile_part
 from tests.benchmark.links import links_part
 from tests.benchmark.live import quiet_part, reload_part
@@ -48,6 +49,7 @@ PARTS = {
     "sizing": sizing_part,
     "footprint": footprint_part,
     "links": links_part,
+    "giaddrs": giaddrs_part,
 }
 
 

@@ -96,6 +96,25 @@ def request_frames(messages: Iterable[bytes]) -> list[bytes]:
     ]
 
 
+def routed_frames(messages: Sequence[bytes], relay: bytes, routers: Sequence[IPv4Address]) -> list[bytes]:
+    """Return the frames in which routers in turn relay requests to us at a hardware address."""
+    found = []
+    for number, message in enumerate(messages):
+        router = routers[number % len(routers)]
+        relayed = bytearray(message)
+        relayed[_HOPS], relayed[_GIADDR : _GIADDR + 4] = 1, router.packed
+        found += frames(
+            bytes(relayed),
+            source=str(router),
+            destination=GIADDR,
+            ports=(67, 67),
+            sender=_SERVER,
+            hardware=relay,
+            checksum=Checksum.NONE,
+        )
+    return found
+
+
 def reply_frames(messages: Iterable[bytes], relay: bytes) -> list[bytes]:
     """Return the frames in which a server sends replies to the relay at a hardware address."""
     return [

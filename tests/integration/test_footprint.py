@@ -56,7 +56,7 @@ OTHERS = """
 abc argparse array ast asyncio atexit base64 bisect builtins codecs collections concurrent
 contextlib contextvars copy copyreg ctypes dataclasses datetime dis encodings enum errno fcntl fnmatch
 functools gc genericpath gettext heapq importlib inspect io ipaddress itertools json keyword linecache
-locale logging marshal math mmap ntpath opcode operator os pathlib pickle pkgutil posix posixpath re
+locale logging marshal math mmap ntpath opcode operator os pathlib pickle pkgutil posix posixpath queue re
 reprlib runpy select selectors signal site socket sre_compile sre_constants sre_parse stat string struct
 subprocess sys textwrap threading time token tokenize traceback types typing urllib warnings weakref zipimport
 """

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 
@@ -76,3 +77,70 @@ def test_one_lister_makes_one_list_after_the_other(many: Host) -> None:
 
     with inside(many):
         assert asyncio.run(twice()) == [LINKS, LINKS]
+
+
+PATIENCE = 20.0
+"""Seconds that a test waits for what comes at once."""
+
+
+class Kernel:
+    """Has whoever asks wait, as the kernel does while somebody else changes links."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked, self.answers = threading.Event(), threading.Event()
+        self.closed: list[bool] = []
+        exchange = Lister._exchange
+
+        def later(lister: Lister, request: bytes) -> list[bytes]:
+            self.asked.set()
+            assert self.answers.wait(PATIENCE)
+            self.closed.append(lister._socket.fileno() < 0)
+            return exchange(lister, request)
+
+        monkeypatch.setattr(Lister, "_exchange", later)
+
+    async def is_asked(self) -> None:
+        """Wait until somebody does; nothing else may wait meanwhile."""
+        while not self.asked.is_set():
+            await asyncio.sleep(0.01)
+
+
+def test_while_the_kernel_has_a_lister_wait_all_else_goes_on(
+    many: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = Kernel(monkeypatch)
+
+    async def count() -> int:
+        with closing(Lister()) as lister:
+            counting = asyncio.create_task(number(lister.entries(RTM_GETLINK, EVERY_LINK, strict=True)))
+            await kernel.is_asked()
+            kernel.answers.set()
+            return await asyncio.wait_for(counting, PATIENCE)
+
+    with inside(many):
+        assert asyncio.run(count()) == LINKS
+
+
+def test_a_lister_that_is_given_up_is_closed_when_nobody_reads_from_it(
+    many: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = Kernel(monkeypatch)
+
+    async def count() -> None:
+        with closing(Lister()) as lister:
+            await number(lister.entries(RTM_GETLINK, EVERY_LINK, strict=True))
+
+    async def give_up() -> None:
+        counting = asyncio.create_task(count())
+        await kernel.is_asked()
+        counting.cancel()
+        await asyncio.sleep(0.1)
+        assert not counting.done()
+        kernel.answers.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait_for(counting, PATIENCE)
+        assert counting.cancelled()
+
+    with inside(many):
+        asyncio.run(give_up())
+    assert kernel.closed == [False]
