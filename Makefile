@@ -52,7 +52,8 @@ differential: $(VENV)/.stamp ## the same messages through ISC dhcrelay, dnsmasq 
 	$(BIN)/pytest --quiet tests/differential
 
 integration: $(VENV)/.stamp ## real sockets, servers and clients in network namespaces
-	$(BIN)/pytest --quiet $(AT_ONCE) 6 tests/integration
+	$(BIN)/pytest --quiet -m 'not alone' $(AT_ONCE) 6 tests/integration
+	$(BIN)/pytest --quiet -m alone tests/integration
 
 fuzz: $(VENV)/.stamp ## coverage-guided fuzzing of the relay, each family (SECONDS=20)
 	$(BIN)/pip install --quiet --group fuzz
@@ -103,10 +104,22 @@ collection: $(VENV)/.stamp ## the Ansible collection, and a wheel of the daemon 
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 	$(BIN)/ansible-galaxy collection build --force --output-path dist ansible
 
+deb: $(VENV)/.stamp ## the Debian package, in dist
+	tests/lab/install-packages debhelper dh-python dpkg-dev fakeroot
+	$(BIN)/python -m release.deb
+
+image: $(VENV)/.stamp ## the container image (OCI archive), in dist
+	tests/lab/install-packages mmdebstrap libcap2-bin
+	$(BIN)/python -m release.image
+
+packages: $(VENV)/.stamp ## the Debian package and the image, installed and used on fresh hosts (Debian 12 and 13)
+	tests/lab/install-packages debhelper dh-python dpkg-dev fakeroot lintian mmdebstrap libcap2-bin
+	$(BIN)/pytest --quiet tests/release
+
 demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this machine; ARGS=--keep leaves it up
 	$(BIN)/python -m tests.lab.demo $(ARGS)
 
 molecule: $(VENV)/.stamp ## the role on real systemd hosts; SCENARIOS="rules rollout" for some
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test $(or $(addprefix --scenario-name ,$(SCENARIOS)),--all)
 
-.PHONY: help venv test lint unit role tools ansible-matrix integration differential guest firmware firmware-more editor monitoring dashboard bench fuzz soak wheelhouse collection demo molecule
+.PHONY: help venv test lint unit role tools ansible-matrix integration differential guest firmware firmware-more editor monitoring dashboard bench fuzz soak wheelhouse collection deb image packages demo molecule

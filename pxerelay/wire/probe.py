@@ -54,14 +54,7 @@ def sound(chaddr: bytes, xid: bytes) -> bytearray:
     A reply without an option, giaddr and address: neither a server nor a client nor a relay agent has
     anything to do for it. Whoever listens for it knows that it was heard.
     """
-    message = bytearray(packet.HEADER_SIZE)
-    message[packet.OP], message[packet.HTYPE], message[packet.HLEN] = (
-        packet.BOOTREPLY,
-        packet.HTYPE_ETHERNET,
-        MAC_OCTETS,
-    )
-    message[packet.XID] = xid
-    message[packet.CHADDR_START : packet.CHADDR_START + MAC_OCTETS] = chaddr
+    message = _header(packet.BOOTREPLY, chaddr, xid)
     return (message + packet.MAGIC_COOKIE + bytes((packet.END,))).ljust(_SHORTEST, b"\0")
 
 
@@ -71,15 +64,8 @@ def discover(chaddr: bytes, xid: bytes, vendor_class: bytes, architectures: Sequ
     `xid` are the 4 octets that answers are told by. The broadcast flag is set: this client has no hardware
     of its own that could be written to.
     """
-    message = bytearray(packet.HEADER_SIZE)
-    message[packet.OP], message[packet.HTYPE], message[packet.HLEN] = (
-        packet.BOOTREQUEST,
-        packet.HTYPE_ETHERNET,
-        MAC_OCTETS,
-    )
-    message[packet.XID] = xid
+    message = _header(packet.BOOTREQUEST, chaddr, xid)
     message[packet.FLAGS] = packet.BROADCAST_FLAG
-    message[packet.CHADDR_START : packet.CHADDR_START + MAC_OCTETS] = chaddr
     message += packet.MAGIC_COOKIE
     for code, value in (
         (packet.MESSAGE_TYPE, bytes((packet.DHCPDISCOVER,))),
@@ -94,6 +80,15 @@ def discover(chaddr: bytes, xid: bytes, vendor_class: bytes, architectures: Sequ
             message += bytes((code, len(value))) + value
     message.append(packet.END)
     return message.ljust(_SHORTEST, b"\0")
+
+
+def _header(op: int, chaddr: bytes, xid: bytes) -> bytearray:
+    """Return the fixed part of a message of an Ethernet client (RFC 2131 section 2)."""
+    header = bytearray(packet.HEADER_SIZE)
+    header[packet.OP], header[packet.HTYPE], header[packet.HLEN] = op, packet.HTYPE_ETHERNET, MAC_OCTETS
+    header[packet.XID] = xid
+    header[packet.CHADDR_START : packet.CHADDR_START + MAC_OCTETS] = chaddr
+    return header
 
 
 def answer(message: packet.Message) -> Offer:

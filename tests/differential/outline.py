@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
+from pxerelay.tools.simulate.decode import HEADER
 from tests.differential.cases import CLIENT_MAC, STRANGER, SUBNET_BROADCAST, Arrival, Case, Outcome
 from tests.lab.frames import EVERYONE, Checksum
 from tests.lab.relays import GIADDR
@@ -29,20 +30,8 @@ _NAMES = {
     EVERYONE: "everyone",
     SUBNET_BROADCAST: "subnet",
 }
-_FIELDS = (
-    ("op", 0, 1),
-    ("htype", 1, 2),
-    ("hlen", 2, 3),
-    ("xid", 4, 8),
-    ("secs", 8, 10),
-    ("flags", 10, 12),
-    ("ciaddr", 12, 16),
-    ("yiaddr", 16, 20),
-    ("siaddr", 20, 24),
-    ("chaddr", 28, 44),
-    ("sname", 44, 108),
-    ("file", 108, 236),
-)
+_FIELDS = tuple(field for field in HEADER if field[0] not in {"hops", "giaddr"})
+"""What a relay agent may change is told in other words."""
 _HEADER = 236
 
 

@@ -196,6 +196,7 @@ def test_rule_34_35_messages_made_to_be_slow_pass_or_drop_and_others_go_on(
     assert time.monotonic() - begun < 1.5
 
 
+@pytest.mark.alone
 def test_rule_36_a_vlan_at_line_rate_has_others_neither_lose_nor_wait(
     start: Start, client: Host, attacker_host: Host, network: Network, tmp_path: Path, text: str
 ) -> None:

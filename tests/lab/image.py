@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.lab.command import CACHE, REPOSITORY, run
@@ -43,10 +44,26 @@ PROJECT = REPOSITORY / "pyproject.toml"
 
 def image(release: str = RELEASE) -> str:
     """Return the image of a relay host; builds it where this recipe has not been built yet."""
+    return _built(IMAGE, release, PACKAGES)
+
+
+def fresh(release: str, packages: Sequence[str], at_hand: Sequence[str]) -> str:
+    """Return the image of a host that has these packages, and can install others without a network."""
+    fetch = "apt-get install --quiet --yes --no-install-recommends --download-only " + " ".join(at_hand)
+    options = [
+        "--skip=cleanup/apt",
+        '--aptopt=APT::Keep-Downloaded-Packages "true"',
+        f'--customize-hook=chroot "$1" {fetch}',
+    ]
+    return _built(f"{IMAGE}-fresh", release, packages, options)
+
+
+def _built(kind: str, release: str, packages: Sequence[str], options: Sequence[str] = ()) -> str:
     prepare()
-    bootstrap = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", *RELEASES[release]]
+    bootstrap = ["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}", *RELEASES[release]]
     bootstrap += [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
-    name = f"{IMAGE}:{release}-{_digest(*bootstrap, HOOK.read_text())}"
+    bootstrap += options
+    name = f"{kind}:{release}-{_digest(*bootstrap, HOOK.read_text())}"
     if podman("image", "exists", name, check=False).returncode == 0:
         return name
     archive = CACHE / "podman" / f"{release}.tar"
@@ -55,15 +72,15 @@ def image(release: str = RELEASE) -> str:
     changes = ['CMD ["/sbin/lab-init"]', "STOPSIGNAL SIGRTMIN+3", "ENV container=podman"]
     podman("import", *[f"--change={change}" for change in changes], str(archive), name, timeout=300)
     archive.unlink()
-    _forget_older_images(release, name)
+    _forget_older_images(kind, release, name)
     return name
 
 
-def _forget_older_images(release: str, name: str) -> None:
+def _forget_older_images(kind: str, release: str, name: str) -> None:
     """Remove the release's images of older recipes, except where a container still runs one."""
-    listed = podman("images", "--filter", f"reference={IMAGE}", "--format", "{{.Repository}}:{{.Tag}}")
+    listed = podman("images", "--filter", f"reference={kind}", "--format", "{{.Repository}}:{{.Tag}}")
     for other in listed.stdout.split():
-        if other.startswith(f"{IMAGE}:{release}-") and other != name:
+        if other.startswith(f"{kind}:{release}-") and other != name:
             podman("rmi", other, check=False)
 
 

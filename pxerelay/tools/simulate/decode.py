@@ -36,7 +36,7 @@ class Shown(NamedTuple):
     new: bool
 
 
-_HEADER = (
+HEADER = (
     ("op", 0, 1),
     ("htype", 1, 2),
     ("hlen", 2, 3),
@@ -118,7 +118,7 @@ def fields(message: Message) -> tuple[Field, ...]:
 
 
 def _fields(whole: bytes) -> Iterator[Field]:
-    for name, start, end in _HEADER:
+    for name, start, end in HEADER:
         if end > len(whole):
             yield Field("cut off", start, len(whole), f"{len(whole) - start} octets of {name}")
             return
@@ -185,7 +185,7 @@ def _header_text(name: str, whole: bytes) -> str:
         return "1 Ethernet" if whole[1] == packet.HTYPE_ETHERNET else str(whole[1])
     if name in ("hlen", "hops"):
         return str(whole[packet.HLEN if name == "hlen" else packet.HOPS])
-    start, end = next((start, end) for known, start, end in _HEADER if known == name)
+    start, end = next((start, end) for known, start, end in HEADER if known == name)
     octets = whole[start:end]
     if name == "xid":
         return f"0x{octets.hex()}"

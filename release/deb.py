@@ -1,0 +1,90 @@
+"""`make deb`: the Debian package, in dist.
+
+The package has no copy of what the repository says elsewhere: its service is the role's, its changelog and
+version are the project's.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import tempfile
+from email.utils import formatdate
+from pathlib import Path
+
+import jinja2
+import yaml
+
+from release import source
+
+ROLE = source.REPOSITORY / "ansible/roles/pxerelay"
+HOST = {
+    "__pxerelay_program": "/usr/bin/pxerelay",
+    "__pxerelay_config_file": "/etc/pxerelay/pxerelay.yml",
+    "__pxerelay_interpreter": "/usr/bin/python3",
+    "__pxerelay_metrics_port": "",
+    "__pxerelay_dhcpv4": True,
+    "__pxerelay_dhcpv6": True,  # nobody knows what the file will say; without dhcpv6 no IPv6 socket is opened
+    "__pxerelay_python_said": [],
+    "pxerelay_dir": "/usr/bin/pxerelay",
+}
+"""What the role's templates say of a host that has the package."""
+
+
+def service() -> str:
+    """Return the unit: the role's, with the package's paths."""
+    defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
+    text = (ROLE / "templates/pxerelay.service.j2").read_text()
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True)  # noqa: S701  # no HTML
+    rendered = environment.from_string(text).render(defaults | HOST)
+    return "# Change it by a drop-in: systemctl edit pxerelay\n" + rendered.partition("\n")[2] + "\n"
+
+
+def limits() -> str:
+    """Return the kernel's limits for the daemon's sockets, in octets, as the role sets them."""
+    defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
+    return (
+        "# pxerelay: how much may wait in its sockets when a building is switched on.\n"
+        f"net.core.rmem_max = {defaults['pxerelay_receive_buffer']}\n"
+        f"net.core.wmem_max = {defaults['pxerelay_send_buffer']}\n"
+    )
+
+
+def changelog() -> str:
+    """Return the entry of this version, as dpkg wants it."""
+    when = formatdate(source.date(), localtime=False)
+    return (
+        f"pxerelay ({source.version()}) unstable; urgency=medium\n\n"
+        "  * What is new: /usr/share/doc/pxerelay/CHANGELOG.md.gz\n\n"
+        f" -- pxerelay developers <pxerelay@example.net>  {when}\n"
+    )
+
+
+def depends() -> list[str]:
+    """Return the names of the packages that ours depends on."""
+    text = (source.REPOSITORY / "release/debian/control").read_text()
+    found = re.search(r"^Depends:((?: .+\n)+)", text, re.MULTILINE)
+    if found is None:
+        raise ValueError("release/debian/control has no Depends")
+    return [one.split()[0] for one in found[1].split(",") if "$" not in one]
+
+
+def build(target: Path) -> list[Path]:
+    """Build the package; return its files in a folder, the source of `apt source` among them."""
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder, f"pxerelay-{source.version()}")
+        source.export(tree)
+        debian = tree / "debian"
+        shutil.move(tree / "release/debian", debian)
+        (debian / "pxerelay.service").write_text(service())
+        (debian / "60-pxerelay.conf").write_text(limits())
+        (debian / "changelog").write_text(changelog())
+        source.run("dpkg-buildpackage", "--no-sign", "--build=full", cwd=tree)
+        return [Path(shutil.copy2(file, target)) for file in sorted(Path(folder).glob("pxerelay_*"))]
+
+
+if __name__ == "__main__":
+    for built in build(Path(sys.argv[1]) if len(sys.argv) > 1 else source.DIST):
+        print(built)

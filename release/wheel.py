@@ -1,0 +1,16 @@
+"""The wheel and the source archive, in dist; the same octets each time."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from release import source
+
+
+def build(target: Path) -> Path:
+    """Build the wheel; return its file."""
+    words = ("wheel", "--quiet", "--no-deps", "--disable-pip-version-check", "--wheel-dir", target)
+    source.run(sys.executable, "-m", "pip", *words, source.REPOSITORY)
+    (found,) = target.glob(f"pxerelay-{source.version()}-*.whl")
+    return found

@@ -1,0 +1,1 @@
+"""What is built for hosts without Ansible, installed and used there."""
