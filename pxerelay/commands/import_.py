@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import io
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 
 from pxerelay.commands.common import FOUND, OK, Commands, add_command, fail, tell
 from pxerelay.config import config, document, findings
 from pxerelay.config.findings import ConfigError
 from pxerelay.config.resolve import DROP
-from pxerelay.tools.importers import dhcrelay, hosts
-from pxerelay.tools.importers.formats import FORMATS, recognise
-from pxerelay.tools.importers.found import Found, Servers, server_fault
+from pxerelay.config.schema import schema
+from pxerelay.linux import interfaces
+from pxerelay.tools.importers import choose, dhcrelay, hosts, table
+from pxerelay.tools.importers.formats import FORMATS
+from pxerelay.tools.importers.found import Found, Servers, Told, server_fault
 from pxerelay.tools.importers.source import Source, decoded, printable
 from pxerelay.tools.importers.writer import name_fault, render
 
@@ -54,7 +59,11 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("files", nargs="+", metavar="F", help="files of one format; - is standard input")
     parser.add_argument(
-        "--from", dest="format", choices=FORMATS, help="default: told by what is in the files"
+        "--from",
+        dest="format",
+        choices=FORMATS,
+        metavar="FORMAT",
+        help="one of the formats below; default: told by what is in the files",
     )
     parser.add_argument(
         "--dhcrelay", action="store_true", help="what stands behind -- is the command line of a dhcrelay"
@@ -65,25 +74,48 @@ def add(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="NAME=ADDRESS",
-        help="a name for a server, or for several: NAME=ADDRESS,ADDRESS",
+        help="a name for a server, or for several: NAME=ADDRESS,ADDRESS; NAME alone for a list of MACs, "
+        "where another file has its address",
     )
     parser.add_argument(
         "--default",
         metavar="SERVER",
         help="where clients go that no rule names: a name of --server, an address, A,B, or drop",
     )
+    parser.add_argument(
+        "--interface",
+        dest="interfaces",
+        action="append",
+        default=[],
+        metavar="SUBNET=NAME",
+        help="the relay host's interface in a subnet of the files, or in a network that they have by name; "
+        "else told by this host's addresses",
+    )
+    parser.add_argument(
+        "--self",
+        dest="own_address",
+        metavar="ADDRESS",
+        help="the address of the host that the files are from, where clients fetch their boot file from it",
+    )
+    parser.add_argument(
+        "--column",
+        dest="columns",
+        action="append",
+        default=[],
+        metavar="KEY=HEADER",
+        help=f"the column of a table that is meant by a key: {', '.join(table.COLUMNS)}",
+    )
 
 
 def _import(arguments: argparse.Namespace) -> int:
     try:
-        found = Found(_servers(arguments.servers))
-        default = _default(arguments.default, found) if arguments.default else ()
+        found = Found(_told(arguments))
         origin = _read_command(arguments, found) if arguments.dhcrelay else _read_files(arguments, found)
     except _UnusableError as error:
         return fail(str(error))
-    default = default or found.default
-    text = render(found, origin, default)
-    found.findings.extend(_left_over(text, complete=bool(default)))
+    text = render(found, origin, found.default)
+    if all(found.given.values()):
+        found.findings.extend(_left_over(text, complete=bool(found.default)))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # what configuration files are in, whatever the terminal is
     tell(text.removesuffix("\n"))
@@ -105,8 +137,10 @@ def _servers(texts: Sequence[str]) -> dict[str, Servers]:
     given: dict[str, Servers] = {}
     for text in texts:
         name, sign, addresses = text.partition("=")
+        if not sign and len(texts) == 1 and not name_fault(name):
+            return {name: ()}  # another file has its address
         if not sign:
-            raise _UnusableError(f"--server {text}: write NAME=ADDRESS, such as ris=10.20.0.10")
+            raise _UnusableError(f"--server {text}: {choose.NO_ADDRESS}")
         servers = tuple(dict.fromkeys(addresses.split(",")))
         message = name_fault(name) or next(filter(None, map(server_fault, servers)), "")
         if not message and name in given:
@@ -117,34 +151,94 @@ def _servers(texts: Sequence[str]) -> dict[str, Servers]:
     return given
 
 
-def _default(text: str, found: Found) -> Servers:
+def _told(arguments: argparse.Namespace) -> Told:
+    """Return what the options say."""
+    servers = _servers(arguments.servers)
+    own = arguments.own_address or ""
+    if own and server_fault(own):
+        raise _UnusableError(f"--self {own}: {server_fault(own)}")
+    subnets, networks = _interfaces(arguments.interfaces)
+    return Told(
+        servers,
+        _default(arguments.default, servers) if arguments.default else (),
+        tuple(subnets),
+        networks,
+        tuple(_own_addresses()),
+        own,
+        _columns(arguments.columns),
+    )
+
+
+def _interfaces(texts: Sequence[str]) -> tuple[list[tuple[IPv4Network, str]], dict[str, str]]:
+    """Return what --interface says, of subnets and of networks that have a name."""
+    names = schema()["$defs"]["interfaceName"]
+    subnets, named = [], {}
+    for text in texts:
+        network, sign, name = text.partition("=")
+        if sign and not re.search(names["pattern"], name):
+            raise _UnusableError(f"--interface {text}: {printable(name)!r} is not {names['x-expected']}")
+        if sign and re.fullmatch(r"[A-Za-z][\w-]*", network):
+            named[network] = name
+            continue
+        try:
+            subnets.append((IPv4Network(network, strict=False), name))
+        except ValueError:
+            sign = ""
+        if not sign:
+            raise _UnusableError(f"--interface {text}: write SUBNET=NAME, such as 10.10.10.0/24=vlan10")
+    return subnets, named
+
+
+def _columns(texts: Sequence[str]) -> dict[str, str]:
+    """Return what --column says."""
+    columns = {}
+    for text in texts:
+        key, sign, header = text.partition("=")
+        if not sign or not header or key not in table.COLUMNS:
+            raise _UnusableError(f"--column {text}: write KEY=HEADER with one of {', '.join(table.COLUMNS)}")
+        columns[key] = header
+    return columns
+
+
+def _own_addresses() -> Iterator[tuple[IPv4Interface, str]]:
+    """Yield the addresses of this host's interfaces; none where the kernel does not tell."""
+    try:
+        links = asyncio.run(interfaces.listed())
+    except OSError:
+        return
+    for link in links:
+        for address in () if link.loopback else link.standing:
+            length = max((net.prefixlen for net in link.subnets if address in net), default=32)
+            yield IPv4Interface(f"{address}/{length}"), link.name
+
+
+def _default(text: str, given: Mapping[str, Servers]) -> Servers:
     """Return what --default says."""
     if text == DROP:
         return (DROP,)
     servers: dict[str, None] = {}
     for item in text.split(","):
-        if item not in found.given and server_fault(item):
+        if item not in given and server_fault(item):
             raise _UnusableError(f"--default {text}: {server_fault(item)}, or a name that --server has")
-        servers.update(dict.fromkeys(found.given.get(item, (item,))))
+        servers.update(dict.fromkeys(given.get(item, (item,))))
     return tuple(servers)
 
 
 def _read_files(arguments: argparse.Namespace, found: Found) -> str:
     """Read files of one format; return in words where all of it comes from."""
     sources = [_source(name, "-") for name in arguments.files]
-    formats = {arguments.format or recognise(source.text) for source in sources}
-    if len(formats) > 1 or None in formats:
-        names = ", ".join(FORMATS)
-        which = "not all files are in one format" if len(formats) > 1 else "can't tell the format of this"
-        raise _UnusableError(f"{', '.join(arguments.files)}: {which}; say which by --from: {names}")
-    name = formats.pop()
-    FORMATS[str(name)].read(sources, found)
+    try:
+        name = choose.read(sources, arguments.format, found)
+    except choose.UnknownError as error:
+        raise _UnusableError(str(error)) from None
     if name == "dhcrelay":
         _read_hosts(found)
     return f"From {', '.join(source.name for source in sources)} ({name})"
 
 
 def _read_command(arguments: argparse.Namespace, found: Found) -> str:
+    if not all(found.given.values()):
+        raise _UnusableError(f"--server {next(iter(found.given))}: {choose.NO_ADDRESS}")
     source, words = dhcrelay.command_line(arguments.files)
     dhcrelay.read_command(source, words, found)
     _read_hosts(found)

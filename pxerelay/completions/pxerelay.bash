@@ -21,7 +21,7 @@ _shtab_pxerelay_unknown_option_strings=(-h --help --interface --since --pxe --fo
 _shtab_pxerelay_trace_option_strings=(-h --help --interface --format --json --seconds --count --socket --timeout)
 _shtab_pxerelay_probe_option_strings=(-h --help --interface --arch --vendor-class --seconds --expect --format --json --socket --timeout)
 _shtab_pxerelay_doctor_option_strings=(-h --help --config --socket --timeout --interface --server --every-interface --no-probe --mac --seconds --format --json)
-_shtab_pxerelay_import_option_strings=(-h --help --from --dhcrelay --server --default)
+_shtab_pxerelay_import_option_strings=(-h --help --from --dhcrelay --server --default --interface --self --column)
 _shtab_pxerelay_completion_option_strings=(-h --help)
 _shtab_pxerelay_option_strings=(-h --help --version)
 
@@ -52,7 +52,7 @@ _shtab_pxerelay_unknown___format_choices=(text json)
 _shtab_pxerelay_trace___format_choices=(text json)
 _shtab_pxerelay_probe___format_choices=(text json)
 _shtab_pxerelay_doctor___format_choices=(text json)
-_shtab_pxerelay_import___from_choices=(dhcrelay-hosts dnsmasq isc-dhcpd dhcplb dhcrelay)
+_shtab_pxerelay_import___from_choices=(dhcrelay-hosts dnsmasq isc-dhcpd kea dhcplb dhcrelay openwrt cisco junos fortios csv mac-list)
 _shtab_pxerelay_completion_pos_0_choices=(bash zsh)
 _shtab_pxerelay_pos_0_choices=(run check explain diff replay status reload healthy drain undrain unknown trace probe doctor import completion)
 

@@ -1,4 +1,7 @@
-"""ISC dhcrelay 4.4: its command line, or Debian's /etc/default/isc-dhcp-relay, to a complete configuration.
+"""ISC dhcrelay 4.4: its command line, or what init scripts make one of, to a complete configuration.
+
+These are /etc/default/isc-dhcp-relay of Debian, /etc/sysconfig/dhcrelay of RHEL and SUSE,
+/etc/conf.d/dhcrelay of Alpine and Gentoo, rc.conf of FreeBSD, and units of systemd.
 
 What an option means is that of dhcrelay(8). Each that has no counterpart becomes a comment that says why.
 """
@@ -11,7 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pxerelay.config.findings import did_you_mean
-from pxerelay.tools.importers.found import Found
+from pxerelay.tools.importers import units
+from pxerelay.tools.importers.found import Found, Interface
 from pxerelay.tools.importers.source import Source, Word, printable, quoted
 
 _MOST_HOPS = 16
@@ -86,13 +90,62 @@ class _Told:
     hops_comment: str = "dhcrelay's own default, -c 10, drops a request that passed 10 relay agents"
 
 
+VARIABLES = {
+    "SERVERS": "servers",
+    "INTERFACES": "interfaces",
+    "OPTIONS": "options",
+    "DHCPSERVERS": "servers",
+    "DHCRELAYARGS": "options",
+    "DHCRELAY_SERVERS": "servers",
+    "DHCRELAY_INTERFACES": "interfaces",
+    "DHCRELAY_OPTIONS": "options",
+    "DHCRELAY_OPTS": "options",
+    "DHCRELAY6_SERVERS": "v6",
+    "DHCRELAY6_INTERFACES": "v6",
+    "DHCRELAY6_UPPER_INTERFACES": "v6",
+    "DHCRELAY6_LOWER_INTERFACES": "v6",
+    "DHCRELAY6_OPTIONS": "v6",
+    "IFACE": "interfaces",
+    "dhcrelay_servers": "servers",
+    "dhcrelay_ifaces": "interfaces",
+    "dhcrelay_flags": "options",
+}
+"""Variables of init scripts, and what they say."""
+
+_V6_LEFT_OUT = "Left out: what is said of DHCPv6, which pxerelay does not relay; keep dhcrelay -6 for it."
+
+
 def read(sources: Sequence[Source], found: Found) -> None:
-    """Read defaults files; what -ch names is left in `found.settings.hosts_files`."""
+    """Read files of init scripts, or units; what -ch names is left in `found.settings.hosts_files`."""
+    if any(units.is_unit(source.text) for source in sources):
+        _read_units(sources, found)
+        return
     for source in sources:
         settings = dict(_assignments(source, found))
-        if not _take(source, _command(settings), found):
-            place = next(iter(settings.get("SERVERS", ())), Word("", 1, 1))
-            found.fault(source, place, 'SERVERS names no server; write SERVERS="10.20.0.10"')
+        if not _take(source, _command(settings, found), found):
+            names = [name for name in settings if VARIABLES.get(name) == "servers"]
+            place = next(iter(settings[names[0]]), Word("", 1, 1)) if names else Word("", 1, 1)
+            name = names[0] if names else "SERVERS"
+            found.fault(source, place, f'{name} names no server; write {name}="10.20.0.10"')
+
+
+def _read_units(sources: Sequence[Source], found: Found) -> None:
+    """Read a unit with its drop-ins, in their order, and the files of variables that it names."""
+    variables: dict[str, list[Word]] = {}
+    for source in sources:
+        if not units.is_unit(source.text):
+            variables.update(_assignments(source, found))
+    unit = units.read([source for source in sources if units.is_unit(source.text)], variables, found)
+    if unit.starts and not any(re.fullmatch(r"(.*/)?dhcrelay", words[0].text) for _, words in unit.starts):
+        source, words = unit.starts[0]
+        found.fault(source, words[0], f"{quoted(words[0].text)} is not dhcrelay")
+        return
+    for source, words in unit.starts:
+        read_command(source, words, found)
+    if not unit.starts:
+        found.fault(
+            sources[0], Word("", 1, 1), "no ExecStart is here; import the unit together with its drop-ins"
+        )
 
 
 def read_command(source: Source, words: Sequence[Word], found: Found) -> None:
@@ -115,12 +168,15 @@ def command_line(arguments: Sequence[str]) -> tuple[Source, list[Word]]:
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=")
 
 
-def _command(settings: Mapping[str, list[Word]]) -> list[Word]:
-    """Return the command line that Debian's init script makes of the settings."""
-    interfaces = [
-        part for word in settings.get("INTERFACES", ()) for part in (word._replace(text="-i"), word)
-    ]
-    return [*settings.get("OPTIONS", ()), *interfaces, *settings.get("SERVERS", ())]
+def _command(settings: Mapping[str, list[Word]], found: Found) -> list[Word]:
+    """Return the command line that an init script makes of the settings."""
+    said: dict[str, list[Word]] = {}
+    for name, words in settings.items():
+        said.setdefault(VARIABLES.get(name, ""), []).extend(words)
+    if said.get("v6"):
+        found.notes.append(_V6_LEFT_OUT)
+    interfaces = [part for word in said.get("interfaces", ()) for part in (word._replace(text="-i"), word)]
+    return [*said.get("options", ()), *interfaces, *said.get("servers", ())]
 
 
 def _assignments(source: Source, found: Found) -> Iterator[tuple[str, list[Word]]]:
@@ -213,8 +269,8 @@ def _option(source: Source, option: Word, value: Word, told: _Told, found: Found
     if name in _VALUES:
         remarks.append(f"{name} {text}: {_VALUES[name]}")
     elif name in ("-i", "-id"):
-        if re.fullmatch(r"[^/\s]{1,64}", text) and text.isprintable():
-            found.settings.interfaces.setdefault(text, "")
+        if re.fullmatch(r"(?!lo$)[^/\s]{1,64}", text) and text.isprintable():
+            found.settings.interfaces.setdefault(text, Interface())
             told.both_ways |= name == "-i"
         else:
             found.fault(source, value, f"{quoted(text)} is no interface; write its name, such as vlan10")
@@ -243,7 +299,9 @@ def _settle(told: _Told, found: Found) -> None:
     settings = found.settings
     found.default = tuple(dict.fromkeys([*found.default, *told.servers]))
     if not settings.interfaces:
-        settings.interfaces["*"] = "dhcrelay without -i listens everywhere; better name those with clients"
+        settings.interfaces["*"] = Interface(
+            (), "dhcrelay without -i listens everywhere; better name those with clients"
+        )
     elif told.both_ways:
         settings.remarks.append(BOTH_WAYS)
     hops = min(max(told.hops - 1, 1), _MOST_HOPS)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any, NamedTuple
 
 from pxerelay.config import schema
@@ -20,15 +21,22 @@ _LONGEST_NAME = 253
 """Characters of the longest DNS name (RFC 1035, 2.3.4, without the lengths of labels)."""
 
 _LONGEST_MAC = 64
+_WHOLE = 32
+"""Bits of the network that is one address."""
+
 _LONGEST_REMARK = 200
 
 
 class Rule(NamedTuple):
-    """A client, or many, and where they go; `key` is spelled as the file spells it."""
+    """A client, or many, and where they go; `key` is spelled as the file spells it.
+
+    `more` holds `owner`, `until` and `note`, where there are any.
+    """
 
     key: str
     servers: Servers
     comment: str = ""
+    more: tuple[tuple[str, str], ...] = ()
 
 
 class Remark(NamedTuple):
@@ -37,32 +45,80 @@ class Remark(NamedTuple):
     text: str | None
 
 
+class Interface(NamedTuple):
+    """What stands below an interface's name; with no `default` it is the file's."""
+
+    default: Servers = ()
+    comment: str = ""
+
+
+class Class(NamedTuple):
+    """Clients told by option 60, option 93 and their interface, and where they go."""
+
+    name: str
+    servers: Servers
+    vendor_class: str = ""
+    arch: tuple[int, ...] = ()
+    interfaces: tuple[str, ...] = ()
+    comment: str = ""
+
+
 @dataclass
 class Settings:
-    """What else a whole relay set-up says: interfaces and keys of the main file, each with a comment.
+    """What else a whole set-up says: interfaces, classes and keys of the main file, each with a comment.
 
     `hosts_files` were named, each at a word of a source, and not read yet.
     """
 
-    interfaces: dict[str, str] = field(default_factory=dict)
+    interfaces: dict[str, Interface] = field(default_factory=dict)
+    classes: list[Class] = field(default_factory=list)
     keys: dict[str, tuple[Any, str]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     hosts_files: list[tuple[Source, Word]] = field(default_factory=list)
 
 
-class Found:
-    """Grows while files are read. `given` are names that the user has for servers.
+_LONGEST_PARAGRAPH = 6
+"""Lines of a comment above a client; a longer one is a manual's."""
 
-    `suggested` are names that the files have for them, `notes` what the user should know. `default` is
-    where clients go that no rule names, if the files say so.
+
+def paragraph(above: list[Remark]) -> list[Remark]:
+    """Return the comment right above a client: not what is long, as in stock files."""
+    return above if sum(one.text is not None for one in above) <= _LONGEST_PARAGRAPH else []
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the user says besides the files.
+
+    `servers` are names for servers; `default` is where clients go that no rule names. `interfaces` says which
+    interface a network is on, `networks` the same of networks that files have by name; `addresses` are those
+    of this host, each with its interface. `own_address` is that of the host that the files are from.
+    `columns` names columns of a table: the header that stands for `mac`.
     """
 
-    def __init__(self, given: Mapping[str, Servers] | None = None) -> None:
-        self.given = dict(given or {})
+    servers: Mapping[str, Servers] = field(default_factory=dict)
+    default: Servers = ()
+    interfaces: tuple[tuple[IPv4Network, str], ...] = ()
+    networks: Mapping[str, str] = field(default_factory=dict)
+    addresses: tuple[tuple[IPv4Interface, str], ...] = ()
+    own_address: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+class Found:
+    """Grows while files are read. `told` is what the user says, `given` the names in it for servers.
+
+    `suggested` are names that the files have for them, `notes` what the user should know. `default` is
+    where clients go that no rule names, if the user or the files say so.
+    """
+
+    def __init__(self, told: Told | None = None) -> None:
+        self.told = told or Told()
+        self.given = dict(self.told.servers)
         self.entries: list[Rule | Remark] = []
         self.settings = Settings()
         self.suggested: dict[str, str] = {}
-        self.default: Servers = ()
+        self.default: Servers = self.told.default
         self.findings: list[Finding] = []
         self.notes: list[str] = []
         self._places: dict[Pattern, _First] = {}
@@ -84,6 +140,33 @@ class Found:
         """Keep a line that was not understood as a comment, in its place."""
         self.remark(not_imported(source, line))
 
+    def default_is(self, servers: Servers) -> None:
+        """Take what the files say of the default, unless the user says something else."""
+        self.default = self.told.default or servers
+
+    def interface_of(self, networks: Iterable[IPv4Network]) -> str | None:
+        """Return the interface that clients of these networks are on, None if nobody says."""
+        wanted = tuple(networks)
+        for network, name in self.told.interfaces:
+            if any(network.overlaps(one) for one in wanted):
+                return name
+        for address, name in self.told.addresses:
+            for one in wanted:
+                inside = (
+                    one.network_address in address.network if one.prefixlen == _WHOLE else address.ip in one
+                )
+                if inside:
+                    return name
+        return None
+
+    def interface(self, source: Source, word: Word) -> bool:
+        """Return whether a word can be an interface's name, and note what is wrong if it can't."""
+        names = schema.schema()["$defs"]["interfaceName"]
+        usable = re.search(names["pattern"], word.text) is not None and word.text.isprintable()
+        if not usable:
+            self.fault(source, word, f"{quoted(word.text)} is not {names['x-expected']}")
+        return usable
+
     def server(self, source: Source, word: Word) -> bool:
         """Return whether a word can be a server, and note what is wrong if it can't."""
         message = server_fault(word.text)
@@ -91,7 +174,14 @@ class Found:
             self.fault(source, word, message)
         return not message
 
-    def rule(self, source: Source, mac: Word, servers: Servers, comment: str = "") -> bool:
+    def rule(
+        self,
+        source: Source,
+        mac: Word,
+        servers: Servers,
+        comment: str = "",
+        more: tuple[tuple[str, str], ...] = (),
+    ) -> bool:
         """Keep a rule, and return whether it was one and its MAC had none yet."""
         key = spelled(mac.text)
         try:
@@ -108,7 +198,7 @@ class Found:
             self.fault(source, mac, message)
             return False
         self._places[pattern] = _First(f"{source.name}:{mac.line}", servers)
-        self.entries.append(Rule(key, servers, comment))
+        self.entries.append(Rule(key, servers, comment, more))
         return True
 
 

@@ -21,11 +21,12 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 class Word(NamedTuple):
-    """A piece of a line; `line` and `column` count from 1."""
+    """A piece of a line; `line` and `column` count from 1. `quoted` says that it stood in quotes."""
 
     text: str
     line: int
     column: int
+    quoted: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 from pxerelay.config import schema
 from pxerelay.config.document import plain_scalar
 from pxerelay.config.resolve import DROP
-from pxerelay.tools.importers.found import Found, Remark, Rule, Servers
+from pxerelay.tools.importers.found import Class, Found, Remark, Rule, Servers
 from pxerelay.tools.importers.source import printable
 
 _WIDTH = 100
@@ -58,6 +58,8 @@ class Names:
     def lines(self) -> Iterator[tuple[str, str]]:
         """Yield the entries of `servers:`."""
         for name, servers in self._targets.items():
+            if not servers:
+                continue  # another file has its address
             yield f"{name}: {servers[0] if len(servers) == 1 else _flow(servers)}", ""
 
     def _free(self, name: str) -> str:
@@ -84,17 +86,22 @@ def name_fault(name: str) -> str:
 
 
 def render(found: Found, origin: str, default: Servers) -> str:
-    """Return the file. `origin` says where it comes from; with no default it is a file to complete."""
+    """Return the file. `origin` says where it comes from; with no default it is a file to complete.
+
+    Where the address of a server is in another file it is a file of rules, for that one to include.
+    """
     names = Names(found.given, found.suggested)
     default_line = f"default: {names.choice(default)}" if default else ""
-    settings = _settings(found)
+    settings = list(_settings(found, names))
     rules = _rules(found, names)
     lines = list(_wrapped(f"{origin}, by pxerelay import."))
     for note in found.notes:
         lines.extend(_wrapped(note))
     servers = list(_block(names.lines(), "  "))
     lines.extend(["servers:", *servers, ""] if servers else [""])
-    if default_line:
+    if not all(found.given.values()):
+        lines.pop()
+    elif default_line:
         lines.append(default_line)
     else:
         lines.extend(_wrapped("Missing: where all clients go that no rule names, such as"))
@@ -104,13 +111,24 @@ def render(found: Found, origin: str, default: Servers) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _settings(found: Found) -> Iterator[str]:
+def _settings(found: Found, names: Names) -> Iterator[str]:
     settings = found.settings
     if settings.interfaces:
         yield ""
         yield "interfaces:"
-        entries = ((f"{_scalar(name)}: {{}}", comment) for name, comment in settings.interfaces.items())
+        entries = [
+            (
+                f"{_scalar(name)}: {{{f'default: {names.choice(entry.default)}' if entry.default else ''}}}",
+                entry.comment,
+            )
+            for name, entry in settings.interfaces.items()
+        ]
         yield from _block(entries, "  ")
+    if settings.classes:
+        yield ""
+        yield "classes:"
+    for entry in settings.classes:
+        yield from _class(entry, names)
     if settings.keys:
         yield ""
     for key, (value, comment) in settings.keys.items():
@@ -125,6 +143,31 @@ def _settings(found: Found) -> Iterator[str]:
         yield from _wrapped(remark)
 
 
+def _class(entry: Class, names: Names) -> Iterator[str]:
+    """Yield the lines of a class."""
+    comment = f"  {_comment(entry.comment)}" if entry.comment else ""
+    yield f"  - name: {_scalar(printable(entry.name))}{comment}"
+    if entry.vendor_class:
+        yield f"    vendor_class: {_scalar(entry.vendor_class)}"
+    if entry.arch:
+        yield f"    arch: {entry.arch[0] if len(entry.arch) == 1 else _flow(map(str, entry.arch))}"
+    if entry.interfaces:
+        yield f"    interfaces: {_flow(map(_scalar, entry.interfaces))}"
+    yield f"    server: {names.choice(entry.servers)}"
+
+
+def _value(entry: Rule, names: Names) -> str:
+    """Return what stands behind a rule's MAC."""
+    choice = names.choice(entry.servers)
+    if not entry.more:
+        return choice
+    more = (
+        f"{key}: {text if key == 'until' else json.dumps(text, ensure_ascii=False)}"
+        for key, text in entry.more
+    )
+    return f"{{server: {choice}, {', '.join(more)}}}"
+
+
 def _rules(found: Found, names: Names) -> list[str]:
     entries = list(found.entries)
     while entries and entries[-1] == Remark(None):
@@ -134,7 +177,7 @@ def _rules(found: Found, names: Names) -> list[str]:
     if not entries:
         return []
     texts = [
-        (f"{_key(entry.key)}: {names.choice(entry.servers)}", entry.comment)
+        (f"{_key(entry.key)}: {_value(entry, names)}", entry.comment)
         if isinstance(entry, Rule)
         else ("", entry)
         for entry in entries

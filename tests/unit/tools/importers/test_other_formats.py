@@ -23,12 +23,24 @@ MAC = "02:00:00:10:00:01"
             "1:24: 0.0.0.0 is dnsmasq's own host",
         ),
         ("dhcp-boot=tag:thin,x,y,altiris\n", "1:24: 'altiris' is no server"),
-        ("dhcp-boot=tag:a,tag:!b,x,y,10.20.0.20\n", "1:28: '10.20.0.20' is for clients with several tags"),
-        (f"{BOOT}dhcp-boot=tag:thin,x,y,10.20.0.30\n", "2:24: the tag 'thin' has 10.20.0.20 in "),
+        (f"dhcp-boot=x\ndhcp-host={MAC},set:thin\n", "1:11: clients fetch 'x' from dnsmasq's own host"),
+        ("dhcp-boot=x,10.20.0.20\n", "1:13: this is the server's name to dnsmasq, not its address"),
+        (f"{BOOT}dhcp-host=id:01:02,ignore\n", "2:11: this has no MAC, and rules are about MACs"),
         (
-            f"{BOOT}dhcp-boot=tag:b,x,y,10.20.0.3\ndhcp-host={MAC},set:b,set:thin\n",
-            "3:11: the tags 'b' and 'thin'",
+            f"{BOOT}dhcp-boot=tag:ipxe,x,y,10.20.0.3\ndhcp-userclass=set:ipxe,iPXE\ndhcp-boot=y,,10.20.0.4\n",
+            "2:24: this holds for clients that 'dhcp-userclass=set:ipxe,iPXE' is true of, others have "
+            "10.20.0.4",
         ),
+        (
+            "dhcp-vendorclass=set:x,Sun\ndhcp-boot=tag:x,x,y,10.20.0.3\n",
+            "1:24: dnsmasq looks for 'Sun' anywhere in option 60",
+        ),
+        (
+            "dhcp-range=set:a,10.1.1.10,10.1.1.20,255.255.255.0\ndhcp-boot=tag:a,x,y,10.20.0.3\n",
+            "2:21: clients of 10.1.1.0/24 boot from 10.20.0.3: which interface are they on? Say so by "
+            "--interface 10.1.1.0/24=NAME; now subnet-10.1.1.0-24 stands in its place",
+        ),
+        ("dhcp-range=set:a,10.1.1.10,10.1.1.20,255.0.255.0\n", "1:38: '255.0.255.0' is no netmask"),
         (f"{BOOT}dhcp-host=06-{MAC},set:thin\n", "2:11: '06-02:00:00:10:00:01' is of hardware type 06"),
         (f"{BOOT}dhcp-host={MAC},set:thin\ndhcp-host={MAC},set:thin\n", f"3:11: '{MAC}' stands in "),
         ("dhcp-hostsfile=/etc/hosts\n", "1:1: dhcp-hostsfile is not followed"),
@@ -55,7 +67,7 @@ def test_dnsmasq_as_a_relay(imports: Importer) -> None:
 
 
 def test_dnsmasq_options_without_a_value_and_hosts_by_name(imports: Importer) -> None:
-    text = f"bogus-priv # no value\nno-hosts\n{BOOT}laptop,10.10.10.9\nid:01:02,ignore\n{MAC},set:thin\n"
+    text = f"bogus-priv # no value\nno-hosts\n{BOOT}laptop,10.10.10.9\nid:01:02,10.10.10.8\n{MAC},set:thin\n"
     result = imports.text(text)
     assert result.code == 0
     assert where(result.loaded("default: drop\n"), MAC) == ("10.20.0.20",)

@@ -51,12 +51,13 @@ CASES = [
             "02:80:64:00:00:01": (PHONES,),
             "02:81:55:00:00:01": (ALTIRIS,),
             "02:00:00:30:00:01": (RIS,),
+            "02:00:00:30:00:02": (),
         },
         ["  # thin clients\n  02:00:00:10:00:01: thin  # reception\n", "lab    # the lab's bench\n"],
     ),
     Case(
         "dhcpd.conf",
-        [],
+        ["--interface", "10.10.20.0/24=vlan20"],
         {
             "02:00:00:10:00:01": (ALTIRIS,),
             "02:00:00:10:00:02": (ALTIRIS,),
@@ -106,7 +107,7 @@ def test_round_trip(case: Case, imports: Importer) -> None:
 def test_hosts_without_a_server_are_counted(imports: Importer) -> None:
     result = imports(SAMPLES / "dnsmasq.conf")
     assert "# Left out, lines of dhcp-host and dhcp-mac with no boot server: 1.\n" in result.out
-    assert "note: Left out, lines of dhcp-host and dhcp-mac with ignore (for a client" in result.err
+    assert "  02:00:00:30:00:02: drop\n" in result.out
     assert "Left out, hosts with no next-server or no MAC: 1." in imports(SAMPLES / "dhcpd.conf").err
     assert "Left out, overrides for DHCPv6" in imports(SAMPLES / "overrides.json").err
 
