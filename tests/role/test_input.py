@@ -28,11 +28,13 @@ BLOCKS = ("tasks", "pre_tasks", "post_tasks", "handlers", "block", "rescue", "al
 RUNNERS = {"command", "shell", "raw", "script", "expect"}
 
 AT_NO_INPUT = {
+    "ip",
     "/usr/lib/systemd/systemd-sysctl",
     "networkctl",
     "readlink",
     "restorecon",
     "rmdir",
+    "sed",  # with a file's name
     "systemctl",  # what it asks for, passwords of disks and rights, a service of root's does not need
     "__pxerelay_program",
     "__pxerelay_release_program",

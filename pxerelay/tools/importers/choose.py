@@ -30,6 +30,8 @@ def read(sources: Sequence[Source], wanted: str | None, found: Found) -> str:
     if silent:
         found.notes.append(f"These files say nothing, all of them is comments: {', '.join(silent)}.")
     formats = {one.name: _format(one, wanted, found) for one in saying}
+    if "dnsmasq" in formats.values():  # a file for dhcp-hostsfile may have nothing but MACs
+        formats |= {one.name: "dnsmasq" for one in saying if is_list(one.text)}
     names = set(formats.values())
     ethers = [one for one in saying if formats[one.name] == ETHERS]
     if names == {"dnsmasq", ETHERS} and all(found.given.values()):

@@ -395,6 +395,12 @@ def test_ethers_gives_addresses_to_names(imports: Importer) -> None:
     assert recognise(f"{ONE} {ALTIRIS}\n{TWO} {LAB}\n", "dhcrelay.hosts") == "dhcrelay-hosts"
 
 
+def test_a_hostsfile_may_have_nothing_but_macs(imports: Importer) -> None:
+    result = files(imports, {"dnsmasq.conf": "dhcp-boot=x,y,10.20.0.10\n", "hosts": f"{ONE}\n"})
+    assert result.code == 0, result.err
+    assert where(result.loaded(), ONE) == (RIS,)
+
+
 def test_files_that_say_nothing_veto_nothing(imports: Importer) -> None:
     stock = "".join(f"# line {number} of a manual\n#dhcp-host=11:22:33:44:55:66\n" for number in range(300))
     texts = {
