@@ -44,7 +44,8 @@ def _bind6(port: int) -> None:
 
 def _send6(address: str) -> None:
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, socket.if_nametoindex("lo"))
+        interface = next(index for index, name in socket.if_nameindex() if name.startswith("vlan"))
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface)
         sock.sendto(b"", (address, 9))
 
 
@@ -87,7 +88,7 @@ ATTEMPTS: dict[str, Callable[[], object]] = {
     "set a kernel parameter": lambda: _write("/proc/sys/net/ipv4/ip_forward"),
     "speak IPv6": lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM),
     "send to a server of DHCPv6": lambda: _send6("2001:db8:20::10"),
-    "send to a multicast group of IPv6": lambda: _send6("ff01::fb"),
+    "send to a multicast group of IPv6": lambda: _send6("ff02::fb"),
     "send to itself by IPv6": lambda: _send6("::1"),
     "listen on another port of UDP by IPv6": lambda: _bind6(546),
     "speak Bluetooth": lambda: socket.socket(31, socket.SOCK_RAW, 1),
