@@ -55,9 +55,10 @@ integration: $(VENV)/.stamp ## real sockets, servers and clients in network name
 	$(BIN)/pytest --quiet -m 'not alone' $(AT_ONCE) 6 tests/integration
 	$(BIN)/pytest --quiet -m alone tests/integration
 
-fuzz: $(VENV)/.stamp ## coverage-guided fuzzing of the relay (SECONDS=20)
+fuzz: $(VENV)/.stamp ## coverage-guided fuzzing of the relay, each family (SECONDS=20)
 	$(BIN)/pip install --quiet --group fuzz
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),20)
+	$(BIN)/python -m tests.fuzz dhcpv6 $(or $(SECONDS),20)
 
 soak: $(VENV)/.stamp ## a million hostile datagrams at a running daemon while real clients boot (COUNT=1000000)
 	$(BIN)/python -m tests.soak $(or $(COUNT),1000000)
@@ -69,7 +70,11 @@ bench: $(VENV)/.stamp ## the figures of docs/performance.md, against other relay
 
 firmware: $(VENV)/.stamp ## real PXE firmware boots through the relay, in qemu; ARGS=--record keeps its packets
 	tests/lab/install-packages qemu-system-x86 ovmf
-	$(BIN)/pytest --quiet tests/firmware $(ARGS)
+	$(BIN)/pytest --quiet --ignore tests/firmware/more tests/firmware $(ARGS)
+
+firmware-more: $(VENV)/.stamp ## boots over IPv6 that take minutes: by HTTP, without a UUID, without M, iPXE loaded by UEFI
+	tests/lab/install-packages qemu-system-x86 ovmf
+	$(BIN)/pytest --quiet tests/firmware/more $(ARGS)
 
 guest: $(VENV)/.stamp ## 802.1Q, VRFs and checksums on the wire, in a guest kernel; ARGS='-k rule_27' for some
 	tests/lab/install-packages kmod systemd dbus-daemon
@@ -117,4 +122,4 @@ demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this 
 molecule: $(VENV)/.stamp ## the role on real systemd hosts; SCENARIOS="rules rollout" for some
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test $(or $(addprefix --scenario-name ,$(SCENARIOS)),--all)
 
-.PHONY: help venv test lint unit role tools ansible-matrix integration differential guest firmware editor monitoring dashboard bench fuzz soak wheelhouse collection deb image packages demo molecule
+.PHONY: help venv test lint unit role tools ansible-matrix integration differential guest firmware firmware-more editor monitoring dashboard bench fuzz soak wheelhouse collection deb image packages demo molecule

@@ -6,10 +6,12 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pxerelay.commands import explain6
 from pxerelay.commands.common import (
     FAILED,
     OK,
@@ -26,7 +28,6 @@ from pxerelay.commands.heard import add_hints, hear, hints_of
 from pxerelay.config.findings import ConfigError
 from pxerelay.config.loaded import Loaded
 from pxerelay.linux import clock
-from pxerelay.policy.model import Config
 from pxerelay.relay import words
 from pxerelay.relay.decision import BROADCAST
 from pxerelay.tools.diff.git_source import RevisionError
@@ -34,6 +35,7 @@ from pxerelay.tools.simulate import replay, replay_text, review
 from pxerelay.tools.simulate.captures import CaptureError
 from pxerelay.tools.simulate.offline import Hints
 from pxerelay.tools.simulate.replay import Replayer
+from pxerelay.tools.simulate.review6 import Reviewer6, Said6, heard, solicit
 from pxerelay.wire import packet, probe
 from pxerelay.wire.dissect import Datagram
 from pxerelay.wire.facts import Facts
@@ -59,6 +61,7 @@ _EXAMPLES = """\
   pxerelay explain --file inventory.txt --interface vlan10
   pxerelay explain --capture boot.pcap
   pxerelay explain 00:11:22:33:44:55 --interface vlan10 --packet
+  pxerelay explain --peer fe80::ff:fe12:3456 --duid 00:03:00:01:02:00:00:12:34:56
 """
 
 
@@ -94,14 +97,20 @@ def add(commands: Commands) -> None:
     add_any_config(explain)
     explain.add_argument("--interface", metavar="I", help="client interface; default: relayed by a router")
     explain.add_argument(
-        "--arch", action="append", default=[], metavar="N", help="option 93: number or IANA name"
+        "--arch",
+        action="append",
+        default=[],
+        metavar="N",
+        help="option 93, in DHCPv6 61: number or IANA name",
     )
     explain.add_argument(
         "--vendor-class",
         metavar="S",
-        help="option 60; default PXEClient, '' for a client that is not booting from the network",
+        help="option 60, in DHCPv6 16; default PXEClient, '' for a client that is not booting from "
+        "the network",
     )
     explain.add_argument("--packet", action="store_true", help="show the packet that would leave, decoded")
+    explain6.add_arguments(explain)
     add_hints(explain, interface=False)
     add_format(explain)
 
@@ -113,16 +122,22 @@ def _explain(arguments: argparse.Namespace) -> int:
         loaded = load_named(arguments.config)
         hints = hints_of(arguments, loaded.config)
         wanted = dict.fromkeys(_macs(arguments, faults))
+        said: list[Said6] = []
         if arguments.capture:
-            clients, one = _heard(arguments, loaded, hints, wanted, faults)
+            clients, one, said = _heard(arguments, loaded, hints, wanted, faults)
         else:
             clients, one = _described(arguments, wanted), _replayer(loaded, [], hints)
-        origins = review.Origins(loaded.documents)
+        heard_on = [*(client.interface for client in clients), *(item.interface for item in said)]
+        shown = _Shown(arguments, loaded, one if arguments.packet else None, filter(None, heard_on))
+        if explain6.is_described(arguments):
+            shown.relayed()
         for client in clients:
             try:
-                _show(arguments, loaded.config, origins, client, one if arguments.packet else None)
+                shown.client(client)
             except LookupError as error:
                 faults.append(str(error.args[0]))
+        for item in said:
+            shown.said(item, explain6.about(item), explain6.plain(item))
     except (ConfigError, RevisionError, CaptureError, LookupError, OSError) as error:
         faults.append(str(error.args[0] if isinstance(error, LookupError) else error))
     return fail("\n".join(faults), FAILED) if faults else OK
@@ -130,11 +145,15 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> None:
     """Raise LookupError for arguments that do not go together."""
-    if not (arguments.macs or arguments.file or arguments.capture):
+    described = explain6.is_described(arguments)
+    if not (arguments.macs or arguments.file or arguments.capture or described):
         raise LookupError("which clients? give MACs, --file LIST or --capture F")
+    if described and (arguments.macs or arguments.file or arguments.capture or arguments.interface):
+        message = "--option79, --peer and --duid describe a client behind a router, and go without"
+        raise LookupError(f"{message} MACs, --file, --capture and --interface")
     if arguments.capture and (arguments.arch or arguments.vendor_class is not None):
         raise LookupError("--arch and --vendor-class go without --capture, which shows what its clients are")
-    if arguments.packet and not (arguments.capture or arguments.interface):
+    if arguments.packet and not (arguments.capture or arguments.interface or described):
         raise LookupError("--packet needs --interface: the giaddr that is put in is that interface's")
 
 
@@ -168,10 +187,14 @@ def _replayer(loaded: Loaded, datagrams: list[Datagram], hints: Hints) -> Replay
 
 
 def _described(arguments: argparse.Namespace, wanted: Mapping[bytes, None]) -> list[_Client]:
+    return [_Client(chaddr, arguments.interface, *_said(arguments)) for chaddr in wanted]
+
+
+def _said(arguments: argparse.Namespace) -> tuple[bytes, tuple[int, ...]]:
+    """Return the vendor class and the architectures that are given."""
     given = arguments.vendor_class
-    numbers = tuple(map(architecture, arguments.arch))
     octets = _FIRMWARE if given is None else os.fsencode(given)
-    return [_Client(chaddr, arguments.interface, octets, numbers) for chaddr in wanted]
+    return octets, tuple(map(architecture, arguments.arch))
 
 
 def _heard(
@@ -180,8 +203,11 @@ def _heard(
     hints: Hints,
     wanted: Mapping[bytes, None],
     faults: list[str],
-) -> tuple[list[_Client], Replayer]:
-    """Return the clients of a capture, one for each way it shows itself, and what decides on packets."""
+) -> tuple[list[_Client], Replayer, list[Said6]]:
+    """Return the clients of a capture, one for each way it shows itself, and what decides on packets.
+
+    Those of DHCPv6 come last, each with a message of its own.
+    """
     heard = hear(arguments.capture)
     one = _replayer(loaded, heard.datagrams, hints)
     found: dict[_Client, _Client] = {}
@@ -217,7 +243,10 @@ def _heard(
                 f"{datagram.size} octets of its requests, so it is taken for a PXEClient; "
                 "tcpdump -s 0 keeps all"
             )
-    missing = wanted.keys() - {client.chaddr for client in found}
+    said = []
+    if loaded.config.dhcpv6:
+        said = explain6.heard_clients(heard.datagrams6, loaded.config, hints, wanted, faults)
+    missing = wanted.keys() - {client.chaddr for client in found} - {item.client.chaddr for item in said}
     faults.extend(
         f"{format_mac(chaddr)}: no request of it in {arguments.capture}"
         for chaddr in wanted
@@ -225,44 +254,84 @@ def _heard(
     )
     faults.extend([heard.fault] if heard.fault else [])
     faults[:] = dict.fromkeys(faults)
-    return list(found.values()), one
+    return list(found.values()), one, said
 
 
-def _show(
-    arguments: argparse.Namespace,
-    config: Config,
-    origins: review.Origins,
-    client: _Client,
-    one: Replayer | None,
-) -> None:
-    explanation = review.explain(
-        config,
-        origins,
-        client.chaddr,
-        clock.today(),
-        client.interface,
-        client.vendor_class,
-        client.architectures,
-    )
-    verdict = one.verdict(client.request or _made_up(client)) if one else None
-    if arguments.format == "json":
+class _Shown:
+    """Tells of clients, one after the other; with `one` also which packets would leave."""
+
+    def __init__(
+        self, arguments: argparse.Namespace, loaded: Loaded, one: Replayer | None, names: Iterable[str]
+    ) -> None:
+        self._arguments = arguments
+        self._config = loaded.config
+        self._origins = review.Origins(loaded.documents)
+        self._one = one
+        self._today = clock.today()
+        self._reviewer: Reviewer6 | None = None
+        if self._config.dhcpv6:
+            self._reviewer = Reviewer6(self._config.on(self._today), names, platform.node())
+
+    def client(self, client: _Client) -> None:
+        """Tell of a client that is described by its MAC, or that a capture has."""
+        explanation = review.explain(
+            self._config,
+            self._origins,
+            client.chaddr,
+            self._today,
+            client.interface,
+            client.vendor_class,
+            client.architectures,
+            self._reviewer,
+        )
+        if client.request and explanation.of6:
+            explanation = replace(explanation, of6=None)  # its DHCPv6 messages tell of that
+        packets = []
         more: dict[str, Any] = {}
         if client.request:
             more["interface"] = client.interface
             more["vendor_class"] = client.vendor_class.decode("utf-8", "backslashreplace")
             more["arch"] = client.architectures
-        if verdict:
+        if self._one and explanation.of4:
+            verdict = self._one.verdict(client.request or _made_up(client))
+            packets.append(replay_text.packet_text(verdict))
             more["packet"] = replay_text.packet_plain(verdict)
-        tell(review.as_json(explanation, more))
-        return
-    about = ""
-    if client.request:
-        kind = words.client_kind(Facts(client.request.payload))
-        place = f"on {client.interface}" if client.interface else "behind a router"
-        about = f"{place} ({kind})"
-    tell(review.as_text(explanation, about))
-    if verdict:
-        tell(replay_text.packet_text(verdict))
+        if self._one and explanation.of6 and self._reviewer and client.interface and not client.request:
+            said = heard(client.chaddr, client.interface, solicit(client.vendor_class, client.architectures))
+            packets.append(explain6.packet_text(self._reviewer, said))
+            more["packet6"] = explain6.packet_plain(self._reviewer, said)
+        about = ""
+        if client.request:
+            kind = words.client_kind(Facts(client.request.payload))
+            place = f"on {client.interface}" if client.interface else "behind a router"
+            about = f"{place} ({kind})"
+        self._tell(explanation, about, packets, more)
+
+    def relayed(self) -> None:
+        """Tell of the client that `--option79`, `--peer` and `--duid` describe."""
+        if self._reviewer is None:
+            raise LookupError("this configuration does not relay DHCPv6; write `dhcpv6: true`")
+        said = explain6.described(self._arguments, self._config, *_said(self._arguments))
+        self.said(said, "behind a router", {})
+
+    def said(self, said: Said6, about: str, more: dict[str, Any]) -> None:
+        """Tell of a client that a DHCPv6 message shows."""
+        reviewer = self._reviewer or Reviewer6(self._config)
+        explanation = review.explain6(self._config, self._origins, said, self._today, reviewer)
+        packets = []
+        if self._arguments.packet:
+            packets.append(explain6.packet_text(reviewer, said))
+            more["packet6"] = explain6.packet_plain(reviewer, said)
+        self._tell(explanation, about, packets, more)
+
+    def _tell(
+        self, explanation: review.Explanation, about: str, packets: Iterable[str], more: dict[str, Any]
+    ) -> None:
+        if self._arguments.format == "json":
+            tell(review.as_json(explanation, more))
+            return
+        for text in (review.as_text(explanation, about), *packets):
+            tell(text)
 
 
 def _made_up(client: _Client) -> Datagram:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 from typing import NamedTuple
@@ -12,17 +12,22 @@ from typing import NamedTuple
 from pxerelay.policy.model import Config
 from pxerelay.tools.simulate import captures, replay
 from pxerelay.tools.simulate.offline import Hints
-from pxerelay.wire import dissect
-from pxerelay.wire.dissect import Datagram
+from pxerelay.wire import dissect, dissect6
+from pxerelay.wire.dissect import Datagram, Frame
+from pxerelay.wire.dissect6 import Datagram6
 from pxerelay.wire.layers import Other
 
 
 class HeardPacket(NamedTuple):
-    """A capture's DHCP packets, what else it has by name, and why the rest could not be read."""
+    """A capture's DHCP packets, what else it has by name, and why the rest could not be read.
+
+    `datagrams6` are those of DHCPv6, which are among the others too.
+    """
 
     datagrams: list[Datagram]
     others: Mapping[str, int]
     fault: str
+    datagrams6: list[Datagram6]
 
 
 def add_hints(parser: argparse.ArgumentParser, *, interface: bool = True) -> None:
@@ -90,11 +95,11 @@ _LONGEST_VLAN, _LAST_VLAN = 4, 4094
 def hear(path: Path) -> HeardPacket:
     """Read a capture to its end or to where it is damaged; CaptureError if nothing of it can be read."""
     found: list[Datagram] = []
+    found6: list[Datagram6] = []
     others: Counter[str] = Counter()
     fault, began = "", False
-    frames = captures.frames(path)
     try:
-        for one in dissect.datagrams(frames):
+        for one in dissect.datagrams(_listened(captures.frames(path), found6)):
             began = True
             if isinstance(one, Other):
                 others[one.name] += 1
@@ -106,4 +111,13 @@ def hear(path: Path) -> HeardPacket:
         if not began:
             raise
         fault = str(error)
-    return HeardPacket(found, others, fault)
+    return HeardPacket(found, others, fault, found6)
+
+
+def _listened(frames: Iterable[Frame], found: list[Datagram6]) -> Iterator[Frame]:
+    """Yield frames, and take down what DHCPv6 is among them."""
+    for frame in frames:
+        one = dissect6.of_frame(frame)
+        if one is not None:
+            found.append(one)
+        yield frame

@@ -47,7 +47,8 @@ def _relay(arguments: argparse.Namespace, first: Loading) -> int:
     import asyncio
 
     from pxerelay.config.findings import ConfigError
-    from pxerelay.daemon.daemon import Daemon, StartError
+    from pxerelay.daemon.daemon import Daemon
+    from pxerelay.daemon.flow import StartError
     from pxerelay.linux import log
 
     log.set_up(debug=arguments.debug)

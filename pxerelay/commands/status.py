@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pxerelay.commands.common import (
@@ -51,7 +51,6 @@ def _status(arguments: argparse.Namespace) -> int:
 
 def _status_text(answer: dict[str, Any]) -> str:
     config, counters = answer["config"], answer["counters"]
-    dropped = {reason: number for reason, number in counters["dropped"].items() if number}
     lines = [
         f"pxerelay {answer['version']}",
         f"config     {config['path']}, {config['rules']} rules, loaded {config['loaded_at']}",
@@ -69,7 +68,7 @@ def _status_text(answer: dict[str, Any]) -> str:
         error = f", but: {metrics['error']}" if metrics["error"] else ""
         lines.append(f"metrics    at {metrics['at']}{error}")
     for name, port in answer["interfaces"].items():
-        lines.append(f"interface  {name} {port['state']}, {port['waiting'] or 'giaddr ' + port['giaddr']}")
+        lines.append(f"interface  {name} {_port_text(port)}")
     lines.append(
         f"requests   {counters['requests']} relayed, {counters['sent_to_servers']} copies sent to servers"
     )
@@ -77,17 +76,42 @@ def _status_text(answer: dict[str, Any]) -> str:
         error = f" ({dns['error']})" if dns["error"] else ""
         lines.append(f"server     {name} is {', '.join(dns['addresses']) or 'unknown'}{error}")
     lines.append(f"replies    {counters['replies']} relayed")
+    if counters6 := answer.get("counters6"):
+        copies, replies = counters6["sent_to_servers"], counters6["replies"]
+        lines.append(
+            f"DHCPv6     {counters6['requests']} requests relayed, {copies} copies sent to servers, "
+            f"{replies} replies relayed"
+        )
     for name, addresses in answer["servers"].items():
         lines.extend(f"answers    {name} {_server_text(address, row)}" for address, row in addresses.items())
+    lines.extend(_troubles(counters))
+    lines.extend(f"{line} (DHCPv6)" for line in _troubles(counters6 or {}))
+    return "\n".join(lines)
+
+
+def _port_text(port: Mapping[str, Any]) -> str:
+    """Tell what a client interface is in each family that is relayed there."""
+    parts = []
+    if port["state"] != "off":
+        parts.append(f"{port['state']}, {port['waiting'] or 'giaddr ' + port['giaddr']}")
+    if of6 := port.get("ipv6"):
+        stands = of6["waiting"] or f"link-address {of6['link_address']}"
+        parts.append(f"DHCPv6 {of6['state']}, {stands}")
+    return "; ".join(parts)
+
+
+def _troubles(counters: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what went wrong, a line for each kind, of one family."""
     troubles = (
         ("send_failures", "not sent   {}, the log says why"),
         ("not_received", "lost       {} before they were read: receive buffer full"),
         ("bad_checksums", "damaged    {} with a wrong UDP checksum"),
         ("without_option82", "too large  {} for option 82, relayed without it"),
     )
-    lines.extend(text.format(counters[counter]) for counter, text in troubles if counters[counter])
-    lines.extend(f"dropped    {number} {reason}" for reason, number in dropped.items())
-    return "\n".join(lines)
+    yield from (text.format(counters[counter]) for counter, text in troubles if counters.get(counter))
+    for reason, number in counters.get("dropped", {}).items():
+        if number:
+            yield f"dropped    {number} {reason}"
 
 
 def _server_text(address: str, row: Mapping[str, Any]) -> str:

@@ -11,20 +11,20 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
 
 from pxerelay.config import schema
-from pxerelay.config.budget import Budget, TooMuchError
+from pxerelay.config.budget import TooMuchError
 from pxerelay.config.data import Document, List, Map, Mark
 from pxerelay.config.findings import MOST, ConfigError, Finding
 from pxerelay.config.mapping import RuleReader
+from pxerelay.config.network import NetworkReader, octets, templates
 from pxerelay.config.override import clashes
 from pxerelay.config.resolve import EnoughError, Resolver
-from pxerelay.policy.model import LOOPBACK, ROUTE, Config, InterfaceSetting
+from pxerelay.policy.model import Config
 from pxerelay.policy.rules import ClientClass, Default, Policy, Reason
 from pxerelay.wire.agentinfo import PLACEHOLDERS, AgentInfoSetting
 from pxerelay.wire.arch import ARCHITECTURES, EXPECTED, NUMBER_OF
-from pxerelay.wire.globs import Names, is_glob, matches
+from pxerelay.wire.globs import Names
 from pxerelay.wire.text import ends
 
 _LAST_PORT = 0xFFFF
@@ -34,15 +34,6 @@ _LOOPBACK_PORT = re.compile(r"127(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9]))
 
 _LONGEST_PATH = 107
 """Octets of a socket's path (unix(7)); the schema counts characters."""
-
-MOST_GLOBS = 256
-"""Globs among the interfaces: each name is compared with all of them."""
-
-_MOST_COMPARED = 1_000_000
-"""Comparisons of names with globs, a second's worth or two."""
-
-_GLOB_COST = 100
-"""Comparisons that a glob takes as long as, when it is first looked at."""
 
 METRICS_SOCKET = "/run/pxerelay/metrics.sock"
 """What messages give as an example."""
@@ -117,8 +108,7 @@ class _Builder:
         self.documents = (main, *rule_files)
         self.resolver = Resolver(main)
         self.data: Map = main.data if isinstance(main.data, Map) else Map()
-        message = "these globs take too many comparisons of interfaces; write fewer of them"
-        self.comparisons = Budget(_MOST_COMPARED, message)
+        self.network = NetworkReader(main, self.resolver)
 
     def fault(self, path: Sequence[str | int], message: str) -> None:
         """Note a fault at the value of a path in the main file."""
@@ -135,13 +125,14 @@ class _Builder:
     def _config(self) -> Config | None:
         default = self.resolver.choice(self.main, self.data.get("default"), ("default",))
         dhcp_servers = self.resolver.targets(self.main, self.data.get("dhcp_servers"), ("dhcp_servers",))
-        interfaces = tuple(self._interfaces())
+        interfaces = tuple(self.network.interfaces())
         rules = RuleReader(self.documents, self.resolver).table()
-        classes = tuple(self._classes({entry.name for entry in interfaces}))
-        source = self._source_address()
-        option82 = self._option82({entry.name for entry in interfaces})
-        relayed_from = self._networks("accept_relayed_from")
-        replies_from = self._networks("accept_replies_from")
+        classes = tuple(self._classes())
+        source = self.network.sources()
+        option82 = self._option82()
+        dhcpv6 = self.network.dhcpv6()
+        relayed_from = self.network.networks("accept_relayed_from")
+        replies_from = self.network.networks("accept_replies_from")
         metrics = self._metrics()
         if default is None:
             return None
@@ -151,87 +142,28 @@ class _Builder:
             dhcp_servers=dhcp_servers,
             pxe_only=self.data.get("pxe_only") is True,
             interfaces=interfaces,
-            accept_relayed_from=relayed_from,
-            accept_replies_from=replies_from,
+            accept_relayed_from=relayed_from.of4,
+            accept_replies_from=replies_from.of4,
             mentioned=frozenset(self.resolver.mentioned),
             max_hops=self._number("max_hops"),
             max_requests=self._number("max_requests"),
-            source_address=source,
+            source_address=source.of4,
             option82=option82,
             any_source_port=self.data.get("source_ports") == "any",
             metrics=metrics,
+            dhcpv4=self.network.dhcpv4,
+            dhcpv6=dhcpv6,
+            accept_relayed_from6=relayed_from.of6,
+            accept_replies_from6=replies_from.of6,
+            source_address6=source.of6,
         )
         for clash in clashes(self.documents, config, self.resolver.leaseless):
             self.resolver.fault(clash.document, clash.path, clash.message)
         return config
 
-    def _interfaces(self) -> Iterator[InterfaceSetting]:
-        interfaces = self.data.get("interfaces")
-        if not isinstance(interfaces, Map):
-            return
-        globs = [name for name in interfaces if is_glob(name)]
-        if len(globs) > MOST_GLOBS:
-            message = f"{len(globs)} globs; write at most {MOST_GLOBS}, or the names themselves"
-            self.fault(("interfaces",), message)
-            return
-        giaddrs: dict[IPv4Address, str] = {}
-        option82 = self.data.get("option82")
-        circuit = option82.get("circuit_id") if isinstance(option82, Map) else None
-        shared = isinstance(circuit, str) and AgentInfoSetting(circuit).tells_interfaces_apart
-        for name, value in interfaces.items():
-            settings = value if isinstance(value, Map) else Map()
-            giaddr = None
-            if name == LOOPBACK:
-                message = f"{name} is the loopback interface, where no client is; take it out"
-                self.resolver.fault(self.main, ("interfaces", name), message, key=True)
-            if isinstance(settings.get("giaddr"), str):
-                path = ("interfaces", name, "giaddr")
-                giaddr = self._host_address(settings["giaddr"], path)
-                if giaddr in giaddrs and not shared:
-                    other = giaddrs[giaddr]
-                    self.fault(
-                        path,
-                        f"giaddr {giaddr} is also that of {other}, so replies could not be told apart; "
-                        'give each its own, or set option82 with circuit_id: "{interface}"',
-                    )
-                elif giaddr is not None:
-                    giaddrs[giaddr] = name
-            choice = None
-            if "default" in settings:
-                choice = self.resolver.choice(self.main, settings["default"], ("interfaces", name, "default"))
-            pxe_only = settings.get("pxe_only", self.data.get("pxe_only"))
-            default = Default(Reason.INTERFACE_DEFAULT, name, choice) if choice else None
-            yield InterfaceSetting(name, pxe_only is True, default, giaddr)
-
-    def _host_address(self, text: str, path: Sequence[str | int]) -> IPv4Address | None:
-        if not schema.pattern_of("address").search(text):
-            return None
-        address = IPv4Address(text)
-        if address.is_unspecified or address.is_multicast or address.is_reserved:
-            self.fault(path, f"{text} can't be an address of this host; write a unicast address")
-            return None
-        return address
-
     def _number(self, key: str) -> int:
         value = self.data.get(key, schema.default_of(key))
         return int(value) if isinstance(value, (int, float)) and math.isfinite(value) else 0
-
-    def _networks(self, key: str) -> tuple[IPv4Network, ...]:
-        value = self.data.get(key)
-        found = []
-        for at, item in enumerate(value if isinstance(value, List) else ()):
-            if isinstance(item, str) and schema.pattern_of("network").search(item):
-                network = IPv4Network(item, strict=False)
-                if str(network.network_address) != item.split("/")[0]:
-                    self.fault((key, at), f"{item} has bits set past its prefix; write {network}")
-                found.append(network)
-        return tuple(found)
-
-    def _source_address(self) -> str | IPv4Address:
-        value = self.data.get("source_address", schema.default_of("source_address"))
-        if isinstance(value, str) and value[:1].isdigit():
-            return self._host_address(value, ("source_address",)) or ROUTE
-        return str(value)
 
     def _metrics(self) -> str | None:
         value = self.data.get("metrics")
@@ -249,33 +181,23 @@ class _Builder:
             self.fault(("metrics",), f"{value} has no such port; write one from 1 to {_LAST_PORT}")
         return value
 
-    def _option82(self, interfaces: set[str]) -> AgentInfoSetting | None:
+    def _option82(self) -> AgentInfoSetting | None:
         value = self.data.get("option82")
         if not isinstance(value, Map):
             return None
-        templates: dict[str, str | None] = {}
-        for key in ("circuit_id", "remote_id"):
-            text = value.get(key)
-            templates[key] = text if isinstance(text, str) else None
-            for name in re.findall(r"\{([^{}]*)\}", templates[key] or ""):
-                if name not in PLACEHOLDERS:
-                    hint = self.resolver.hint(name, PLACEHOLDERS)
-                    self.fault(("option82", key), f"{{{ends(name)}}} stands for nothing here{hint}")
-        relay_id = value.get("relay_id")
-        octets = None
-        if isinstance(relay_id, str) and schema.pattern_of("octets").search(relay_id):
-            octets = bytes.fromhex(relay_id.replace(":", ""))
+        keys, path = ("circuit_id", "remote_id"), ("option82",)
+        texts = templates(value, keys, PLACEHOLDERS, path, self.main, self.resolver)
         return AgentInfoSetting(
-            circuit_id=templates["circuit_id"],
-            remote_id=templates["remote_id"],
+            circuit_id=texts["circuit_id"],
+            remote_id=texts["remote_id"],
             link_selection=value.get("link_selection") is True,
             server_override=value.get("server_override") is True,
-            relay_id=octets,
+            relay_id=octets(value.get("relay_id"), "octets"),
             required=value.get("required") is True,
-            trusted=self._known_interfaces(value, "trusted", ("option82",), interfaces) or Names(),
+            trusted=self.network.known_interfaces(value, "trusted", path) or Names(),
         )
 
-    def _classes(self, interfaces: set[str]) -> Iterator[ClientClass]:
+    def _classes(self) -> Iterator[ClientClass]:
         value = self.data.get("classes")
         names: dict[str, Mark] = {}
         for at, entry in enumerate(value if isinstance(value, List) else ()):
@@ -292,7 +214,7 @@ class _Builder:
             choice = self.resolver.choice(self.main, entry.get("server"), (*path, "server"))
             vendor_class = entry.get("vendor_class")
             architectures = self._architectures(entry, path)
-            heard_on = self._known_interfaces(entry, "interfaces", path, interfaces)
+            heard_on = self.network.known_interfaces(entry, "interfaces", path)
             if choice is not None:
                 prefix = vendor_class.encode() if isinstance(vendor_class, str) else None
                 yield ClientClass(str(name), choice, prefix, architectures, heard_on)
@@ -314,25 +236,3 @@ class _Builder:
             elif isinstance(item, (int, float)):
                 numbers.add(int(item))
         return frozenset(numbers)
-
-    def _known_interfaces(
-        self, entry: Map, key: str, path: tuple[str | int, ...], known: set[str]
-    ) -> Names | None:
-        """Return the interfaces that a list means, by name or glob; `interfaces` must have such ones."""
-        value = entry.get(key)
-        if not isinstance(value, List):
-            return None
-        for at, item in enumerate(value):
-            if isinstance(item, str) and not self._means_any(item, known):
-                hint = self.resolver.hint(item, known)
-                message = f"'{ends(item)}' is none of the `interfaces:` of this file{hint}"
-                self.fault((*path, key, at), message)
-        return Names(frozenset(item for item in value if isinstance(item, str)))
-
-    def _means_any(self, item: str, known: set[str]) -> bool:
-        """Whether a name or glob and one of the `interfaces` may mean the same interface."""
-        if item in known:
-            return True
-        names = known if is_glob(item) else [name for name in known if is_glob(name)]
-        self.comparisons.spend(_GLOB_COST + len(names))
-        return any(matches(name, item) or matches(item, name) for name in names)

@@ -34,6 +34,7 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_BARE_COLONS = re.compile(r"(?<![^\s\[,{])(::[0-9A-Fa-f]|[0-9A-Fa-f][0-9A-Fa-f:]*::(?![^\s\],}]))")
 _QUOTED_STYLES = frozenset("'\"|>")
 _MAY_BE_A_NUMBER = frozenset("0123456789+-.")
 _TAG = "tag:yaml.org,2002:"
@@ -109,6 +110,8 @@ def _hint(lines: list[str], place: Mark) -> str:
     around = lines[max(place.line - 2, 0) : place.line]
     if any("\t" in line[: len(line) - len(line.lstrip())] for line in around):
         return "; indent with spaces, a tab may not stand there"
+    if any(_BARE_COLONS.search(line) for line in around[-1:]):
+        return '; an address that begins or ends with colons must be quoted, such as "2001:db8::"'
     return "; look at the indentation, quotes and colons here and in the line above"
 
 

@@ -137,6 +137,7 @@ _OF_VALUES: Mapping[str, Callable[[Any, Any], bool]] = {
     "minimum": lambda value, least: not _is_number(value) or not value < least,
     "maximum": lambda value, most: not _is_number(value) or not value > most,
     "minItems": lambda value, least: not isinstance(value, list) or len(value) >= least,
+    "maxItems": lambda value, most: not isinstance(value, list) or len(value) <= most,
     "uniqueItems": lambda value, wanted: unique_items(value, wanted=wanted),
 }
 """Keywords that ask something of a value alone, by what they ask."""

@@ -9,8 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
+from ipaddress import ip_network
 from typing import Any
 
+from pxerelay.config import families
 from pxerelay.config.config import Include, backslashed
 from pxerelay.config.data import Document, List, Map
 from pxerelay.config.findings import Finding, Severity
@@ -51,6 +53,11 @@ class Kind(Enum):
     NO_DHCP_SERVERS = "no-dhcp-servers"
     EVERY_INTERFACE = "every-interface"
     EMPTY_INCLUDE = "empty-include"
+    NO_IPV6_SERVER = families.NO_IPV6_SERVER
+    NO_IPV4_SERVER = families.NO_IPV4_SERVER
+    IPV6_UNUSED = families.IPV6_UNUSED
+    FIRST_ANSWER_WINS = families.FIRST_ANSWER_WINS
+    ROUTER_WITHOUT_MAC = families.ROUTER_WITHOUT_MAC
 
 
 def warnings(
@@ -83,6 +90,9 @@ class _Lint:
         yield from self._strategies()
         yield from self._trust()
         yield from self._every_interface()
+        for doubt in families.doubts(self._config, self._documents, self._today):
+            kind = Kind(doubt.code)
+            yield _warning(kind, doubt.document, doubt.path, doubt.message, key=doubt.key)
         yield from self._ends()
         yield from self._shadowed_addresses()
         yield from self._shadowed_patterns()
@@ -126,10 +136,11 @@ class _Lint:
             pool = self._config.pools.get(name)
             if pool is None:
                 message = (
-                    f"'{name}' has one address, so there is nothing to choose by {strategy}; add the others"
+                    f"'{name}' has one address{' a family' if len(self._config.servers[name]) > 1 else ''}, "
+                    f"so there is nothing to choose by {strategy}; add the others"
                 )
                 yield _warning(Kind.LONE_SERVER, main, path, message, key=False)
-            elif not self._config.interfaces and pool.probing is None:
+            elif self._config.dhcpv4 and not self._config.interfaces and pool.probing is None:
                 message = (
                     f"answers of '{name}' go to the routers and not through this relay, which can't "
                     "see whether its servers are up; add `probe: true`"
@@ -139,11 +150,9 @@ class _Lint:
     def _trust(self) -> Iterator[Finding]:
         """Yield settings that take more from the network than is meant, as a rule."""
         main = self._documents[0]
-        for key, networks in (
-            ("accept_relayed_from", self._config.accept_relayed_from),
-            ("accept_replies_from", self._config.accept_replies_from),
-        ):
-            for at, network in enumerate(networks):
+        for key in ("accept_relayed_from", "accept_replies_from"):
+            for at, text in enumerate(main.data.get(key) or ()):
+                network = ip_network(text, strict=False)
                 if network.prefixlen < _WIDEST:
                     message = (
                         f"{network} is wider than a /{_WIDEST}, and each of its addresses is believed; "

@@ -2,11 +2,13 @@
 
 With sub-option 11 (RFC 5107) servers name the relay as the server that the client chose. Of several that get
 a copy of its request, each takes itself for chosen: all but one of them answer with a NAK, or lease in vain.
+DHCPv6 has nothing like it, so IPv6 addresses do not count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from ipaddress import IPv6Address
 from typing import NamedTuple
 
 from pxerelay.config.data import Document, Map
@@ -34,14 +36,16 @@ def clashes(documents: Sequence[Document], config: Config, leaseless: Collection
     why = f"`server_override` (line {line}) has each of them take itself for the one that the client chose"
     mend = "say `leases: false` of those that give no addresses, or take server_override out"
     choose = "give them a `strategy` (failover or hash) under `servers:`"
-    everybodys = [target for target in config.dhcp_servers if target not in leaseless]
+    of_dhcpv6 = [target for target in config.mentioned if isinstance(target, IPv6Address)]
+    passed_over = frozenset((*leaseless, *of_dhcpv6))
+    everybodys = [target for target in config.dhcp_servers if target not in passed_over]
     if len(everybodys) > 1:
         message = f"these get each request together, and {why}; {choose}, {mend}"
         yield Clash(main, ("dhcp_servers",), message)
     beside = ""
     places = RulePlaces(documents)
     for choice, where in _choices(main, config):
-        theirs = [target for target in choice.servers if target not in leaseless]
+        theirs = [target for target in choice.servers if target not in passed_over]
         if len(theirs) > 1:
             document, path = main, where
             if isinstance(where, Pattern):

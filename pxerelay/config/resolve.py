@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address
 from typing import Any
 
-from pxerelay.config import schema
+from pxerelay.config import addresses, schema
+from pxerelay.config.addresses import Twice
 from pxerelay.config.data import Document, List, Map
 from pxerelay.config.findings import MOST, MOST_HINTS, Finding, did_you_mean
 from pxerelay.policy.rules import Choice
-from pxerelay.policy.servers import Host, Pool, Probing, Strategy, Target, can_be_server
+from pxerelay.policy.servers import Address, Host, Pool, Probing, Strategy, Target
 from pxerelay.wire.mac import MacError, parse_mac
 from pxerelay.wire.text import ends
 
@@ -27,6 +29,10 @@ administered, IEEE 802, 8.4), with `pxe` in it."""
 
 MOST_SERVERS = 64
 """Servers that one request may go to, and addresses of one name."""
+
+
+_MEANT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*")
+"""What somebody meant for a server's name, or an address; of other texts the schema tells."""
 
 
 class EnoughError(Exception):
@@ -80,25 +86,27 @@ class Resolver:
     def _choice(self, document: Document, value: Any, path: Sequence[str | int]) -> Choice | None:
         if value == DROP:
             return Choice(DROP, ())
-        addresses = self.targets(document, value, path)
-        if not addresses:
+        targets = self.targets(document, value, path)
+        if not targets:
             return None
         label = value if isinstance(value, str) else ", ".join(map(str, value))
-        return Choice(label, addresses)
+        return Choice(label, targets)
 
     def targets(self, document: Document, value: Any, path: Sequence[str | int]) -> tuple[Target, ...]:
         """Resolve names and addresses; each target once, in the order of the file."""
         found: dict[Target, None] = {}
         items = value if isinstance(value, List) else [value]
+        twice = Twice(value) if isinstance(value, List) else None
         for at, item in enumerate(items):
             here = (*path, at) if isinstance(value, List) else path
-            if not isinstance(item, str) or not schema.pattern_of("target").search(item):
+            if not isinstance(item, str) or not _MEANT.fullmatch(item) or item == DROP:
                 continue
             if item in self.servers:
                 found.update(dict.fromkeys(self.servers[item]))
-            elif item.replace(".", "").isdigit():
+            elif addresses.looks_like_one(item):
                 address = self._address(document, item, here)
                 if address is not None:
+                    self._find_double(document, here, twice, address, at)
                     self.mentioned.add(address)
                     found[address] = None
             else:
@@ -110,18 +118,27 @@ class Resolver:
                 break
         return tuple(found)
 
-    def _address(self, document: Document, item: Any, path: Sequence[str | int]) -> IPv4Address | None:
+    def _address(self, document: Document, item: Any, path: Sequence[str | int]) -> Address | None:
         if not isinstance(item, str):
             return None
-        if not schema.pattern_of("address").search(item):
+        address = addresses.parse(item)
+        if address is None:
             if path[0] != "servers":
-                self.fault(document, path, f"'{ends(item)}' is not an IPv4 address such as 10.20.0.10")
+                self.fault(document, path, addresses.not_one(item))
             return None
-        address = IPv4Address(item)
-        if not can_be_server(address):
-            self.fault(document, path, f"{item} can't be a server; write the unicast address of one")
+        why = addresses.why_no_server(item, address)
+        if why:
+            self.fault(document, path, why)
             return None
         return address
+
+    def _find_double(
+        self, document: Document, path: Sequence[str | int], twice: Twice | None, address: Address, at: int
+    ) -> None:
+        """Note a fault if the address of an item stands in its list already, spelled in another way."""
+        message = twice.said_of(address, at) if twice is not None else ""
+        if message:
+            self.fault(document, path, message)
 
     def _read_servers(self, servers: Map) -> None:
         for name, value in servers.items():
@@ -142,17 +159,20 @@ class Resolver:
             message = f"{len(value)} addresses of one server; name at most {MOST_SERVERS}"
             self.fault(self.main, path, message)
             return []
+        twice = Twice(value) if isinstance(value, List) else None
         for at, item in enumerate(value if isinstance(value, List) else [value]):
             if isinstance(item, str) and schema.pattern_of("hostname").search(item):
                 found.append(item.rstrip(".").lower())
                 continue
-            address = self._address(self.main, item, (*path, at) if isinstance(value, List) else path)
+            here = (*path, at) if isinstance(value, List) else path
+            address = self._address(self.main, item, here)
             if address is not None:
+                self._find_double(self.main, here, twice, address, at)
                 found.append(address)
         return found
 
     def _strategic(self, name: str, entry: Map, hosts: Sequence[Host]) -> tuple[Target, ...]:
-        """Return what an entry with a strategy stands for; of one address there is nothing to choose."""
+        """Return what an entry with a strategy stands for; of one address a family, nothing is to choose."""
         text = entry.get("strategy", ALL)
         probing = self._probing(entry, ("servers", name, "probe"))
         if text == ALL:
@@ -164,7 +184,8 @@ class Resolver:
             return tuple(hosts)
         if text not in [strategy.value for strategy in Strategy] or not hosts:
             return tuple(hosts)
-        if len(hosts) == 1 and isinstance(hosts[0], IPv4Address):
+        ours = [isinstance(host, IPv4Address) for host in hosts if not isinstance(host, str)]
+        if len(ours) == len(hosts) and max(ours.count(True), ours.count(False)) == 1:
             return tuple(hosts)
         strategy = Strategy(text)
         members = tuple(sorted(hosts, key=str) if strategy is Strategy.HASH else hosts)

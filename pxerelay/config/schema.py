@@ -11,6 +11,7 @@ import pkgutil
 import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
+from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any
 
 from pxerelay.config import keywords
@@ -71,7 +72,7 @@ def _only(whole: Mapping[str, Any], definition: str) -> dict[str, Any]:
 
 @cache
 def pattern_of(definition: str) -> re.Pattern[str]:
-    """Return a definition's `pattern`, compiled: `address`, `target` ..."""
+    """Return a definition's `pattern`, compiled: `address4`, `target` ..."""
     return re.compile(schema()["$defs"][definition]["pattern"])
 
 
@@ -93,11 +94,15 @@ def findings(document: Document, definition: str | None = None, told: Collection
         expected = "`rules:`" if definition else "at least `default:`"
         return [Finding(document.name, 1, 1, f"the file is empty; it needs {expected}")]
     found: list[Finding] = []
+    places = set(told)
     for error in _errors(_without_plain_rules(document.data), definition, told):
         for leaf in _leaves(error):
             for finding in _explain(document, leaf, hints=len(found) < MOST_HINTS):
-                if leaf.validator not in _OF_KEYS and (finding.line, finding.column) in told:
-                    continue
+                if leaf.validator not in _OF_KEYS:
+                    place = Mark(finding.line, finding.column)
+                    if place in places:
+                        continue
+                    places.add(place)
                 found.append(finding)
                 if len(found) > MOST:
                     return found
@@ -110,7 +115,7 @@ def _without_plain_rules(data: Any) -> Any:
     if not isinstance(rules, dict):
         return data
     accepted = {schema()["$defs"]["choice"]["anyOf"][0]["const"]}
-    target = pattern_of("target")
+    target = pattern_of("serverName")
     doubtful: dict[str, Any] = {}
     for key, value in rules.items():
         server = value
@@ -164,7 +169,11 @@ def _explain(document: Document, error: ValidationError, *, hints: bool) -> Iter
     part: Any = error.schema
     instance: Any = error.instance
     expected = part.get("x-expected", "what the schema wants")
-    if "propertyNames" in error.absolute_schema_path:
+    split = _split_address(instance)
+    if split:
+        message = f'{label}YAML takes {split} for a mapping; quote it: "{split}"'
+        yield document.finding(document.mark_of(path), message)
+    elif "propertyNames" in error.absolute_schema_path:
         if "rules" in path:
             return
         mark = document.mark_of([*path, instance], key=True)
@@ -185,7 +194,35 @@ def _explain(document: Document, error: ValidationError, *, hints: bool) -> Iter
         yield document.finding(document.mark_of(path), f"{label}one of {', '.join(names)} is missing")
     else:
         mark = document.mark_of(path)
-        yield document.finding(mark, f"{label}{_shown(instance)} is not {expected}")
+        mend = remedy(instance) if isinstance(instance, str) else ""
+        yield document.finding(mark, f"{label}{_shown(instance)} is not {expected}{mend}")
+
+
+def _split_address(value: Any) -> str:
+    """Return the IPv6 address that YAML read as a mapping for its last colon; empty if the value is none."""
+    if not isinstance(value, dict) or list(value.values()) != [None]:
+        return ""
+    text = f"{next(iter(value))}:"
+    return text if pattern_of("address6").search(text) else ""
+
+
+_AROUND_ADDRESS = (
+    (re.compile(r"%[^%]*\Z"), "without the zone"),
+    (re.compile(r"^\[|\](:[0-9]*)?\Z"), "without brackets, and without a port"),
+    (re.compile(r"/(12[0-8]|1[01][0-9]|[1-9]?[0-9])\Z"), "without the prefix length"),
+)
+"""What people write around IPv6 addresses elsewhere, and how to do without."""
+
+
+def remedy(text: str) -> str:
+    """Return `; write ...` if a text is an IPv6 address but for what stands around it, else nothing."""
+    for around, how in _AROUND_ADDRESS:
+        bare = around.sub("", text)
+        if bare != text and pattern_of("address6").search(bare):
+            if IPv6Address(bare).is_link_local:
+                return "; a link-local address is good on one link only, write a global one"
+            return f"; write {bare}, {how}"
+    return ""
 
 
 def _alternatives(error: ValidationError) -> list[str]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import signal
-import socket
 import sys
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pxerelay import __version__
 from pxerelay.config.findings import ConfigError
@@ -20,39 +19,32 @@ from pxerelay.daemon import loader_process, stats
 from pxerelay.daemon.active_config import ActiveConfig
 from pxerelay.daemon.control import ControlServer
 from pxerelay.daemon.export import Export
+from pxerelay.daemon.flow import StartError, ToObey
+from pxerelay.daemon.flow4 import Flow4
 from pxerelay.daemon.handlers import Handlers
 from pxerelay.daemon.healthcheck import HealthCheck
 from pxerelay.daemon.loader import loaded
 from pxerelay.daemon.loader_process import LoadError, Loading
 from pxerelay.daemon.own_health import InForce, OwnHealth
-from pxerelay.daemon.port_log import PortLog
-from pxerelay.daemon.traffic import Traffic
-from pxerelay.linux import clock, memory, names, notify, sockets
+from pxerelay.daemon.server_names import ServerNames
+from pxerelay.linux import clock, memory, notify
 from pxerelay.linux.clock import Alarm
 from pxerelay.linux.drain_mark import DrainMark
-from pxerelay.linux.interfaces import Changes, watch
-from pxerelay.linux.listener import Listener
+from pxerelay.linux.interfaces import Changes, Families, listed, watch
 from pxerelay.linux.localsocket import TakenError
 from pxerelay.linux.log import LOGGER
 from pxerelay.linux.tasks import end
-from pxerelay.linux.vrfs import VrfSockets
 from pxerelay.linux.ways import Ways
+from pxerelay.policy.links import Link
 from pxerelay.policy.model import Config
-from pxerelay.policy.ports import Change, Link, PortTable, vrfs_to_hear
-from pxerelay.policy.resolved import ResolvedName, ResolvedNames
-from pxerelay.relay.account import Narrator
-from pxerelay.relay.askers import Askers
-from pxerelay.relay.relay import Relay
+from pxerelay.policy.port_table import AnyPort
+from pxerelay.policy.resolved import ResolvedNames
 
-_NAMES_WAITED_FOR = 1.0
-"""Seconds that the end of the start waits for DNS answers; packets do not wait for it."""
+if TYPE_CHECKING:
+    from pxerelay.daemon.flow6 import Flow6
 
 _LONGEST_ERROR = 500
 """Characters of an error that `status` and the service manager are told."""
-
-
-class StartError(Exception):
-    """The daemon can't start for a reason outside its configuration; the message says what to do."""
 
 
 class Daemon:
@@ -71,19 +63,15 @@ class Daemon:
         self._export = Export(self.status)
         self._control: ControlServer | None = None
         self._active: ActiveConfig
-        self._relay_now: Relay
-        self._askers = Askers()
         self._last_error: str | None = None
         self._last_reload_at: datetime | None = None  # there was none since the start
         self._alarm = Alarm(self._follow_clock)
-        self._answers = ResolvedNames()
-        self._has_names = asyncio.Event()
-        self._naming: asyncio.Task[None]
-        self._questioner = names.DnsClient(self._take_late_answer)
-        self._teller = names.DnsLog()
+        self._names = ServerNames(lambda: self._active.loaded.config, self._obey_answers)
+        self._families = Families()
         self._links: Mapping[int, Link] = {}
-        self._table: PortTable
-        self._port_log = PortLog()
+        self._ways = Ways()
+        self._flow4 = Flow4(self._apply_again, self._ways.to)
+        self._flow6: Flow6 | None = None
         self._loading = asyncio.Lock()
         self._next_reload: asyncio.Task[dict[str, Any]] | None = None
         self._reloads: set[asyncio.Task[dict[str, Any]]] = set()
@@ -112,11 +100,11 @@ class Daemon:
         async with contextlib.AsyncExitStack() as stack:
             async with self._loading:  # a reload that somebody asks for now comes after the start
                 states = await self._start(stack)
-            await asyncio.gather(self._follow(states), self._follow_names())
+            await asyncio.gather(self._follow(states), self._names.follow())
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> AsyncGenerator[Changes, None]:
         """Begin to relay, leaving to `stack` how to end it, and return the states of the network to come."""
-        states = watch()
+        states = watch(self._families)
         listing = asyncio.ensure_future(anext(states))  # while the child loads
         stack.push_async_callback(states.aclose)
         stack.push_async_callback(end, (listing,))
@@ -124,25 +112,22 @@ class Daemon:
             held = await self._load()
         except (LoadError, OSError) as error:
             raise StartError(str(error)) from error
-        udp, link = stack.enter_context(_open_sockets())
-        self._ways = Ways()
         stack.callback(self._ways.close)
-        self._traffic = Traffic(udp, link)
-        stack.callback(self._traffic.close)
-        self._vrfs = VrfSockets(udp, self._traffic.readable, self._apply_again)
-        stack.callback(self._vrfs.close)
+        stack.callback(self._close_flows)
+        self._open_flows(held.config)
         stack.callback(self._alarm.close)
-        self._healthcheck = HealthCheck(self._traffic, self._apply_again)
+        self._healthcheck = HealthCheck(self._flow4.traffic, self._apply_again)
         stack.callback(self._healthcheck.close)
         mark = DrainMark(self._control_path)
-        self._own_health = OwnHealth(self._in_force, self._traffic, self._healthcheck, self._ways.to, mark)
+        self._own_health = OwnHealth(
+            self._in_force, self._flow4.traffic, self._healthcheck, self._ways.to, mark
+        )
         stack.push_async_callback(self._export.serve, None)
         self._links = (await listing).links
-        self._apply(held, self._answers.renewed(dict.fromkeys(held.loaded.config.dns_names, names.NOT_YET)))
-        stack.callback(Listener(udp, self._traffic.readable).close)
-        self._naming = asyncio.get_running_loop().create_task(self._renew_names())
-        stack.push_async_callback(end, (self._naming,))
-        await asyncio.wait((self._naming,), timeout=_NAMES_WAITED_FOR)
+        await self._learn_ipv6(held.config)
+        self._apply(held, self._names.unasked(held.loaded.config))
+        stack.push_async_callback(self._names.close)
+        await self._names.begin()
         await self._export.serve(held.config.metrics)
         stack.push_async_callback(self._close_control)
         self._renew_control()
@@ -182,7 +167,8 @@ class Daemon:
             self._export.renew(self._active.config.metrics)
             try:
                 held = await self._load()
-                answers = await self._ask_names(held.loaded.config)
+                answers = await self._names.ask(held.loaded.config)
+                await self._learn_ipv6(held.config)
                 await asyncio.sleep(0)  # packets first, here and below
                 self._apply(held, answers)
             except Exception as error:  # noqa: BLE001  # whatever it is, the old configuration stays
@@ -198,9 +184,10 @@ class Daemon:
 
     def _refuse(self, error: Exception) -> dict[str, Any]:
         """Tell everybody that the new configuration is not in force."""
-        expected = isinstance(error, ConfigError | LoadError | OSError)
+        expected = isinstance(error, ConfigError | LoadError | OSError | StartError)
         text = str(error) if expected else repr(error)
         summary = error.summary() if isinstance(error, ConfigError) else text
+        self._shut_flows(self._active.config)  # those that were opened for it
         self._last_error = " ".join(summary.split())[:_LONGEST_ERROR]
         self._last_reload_at = datetime.now(timezone.utc)
         LOGGER.error(
@@ -209,13 +196,13 @@ class Daemon:
             exc_info=None if expected else error,
         )
         notify.notify("READY=1", f"STATUS=new configuration refused: {self._last_error}")
-        self._traffic.ledger.watches.announce({"event": "refused", "error": self._last_error})
+        self._flow4.traffic.ledger.watches.announce({"event": "refused", "error": self._last_error})
         return {"error": text}
 
     def status(self) -> dict[str, Any]:
         """Return what `status --json` prints."""
-        loaded, relay, traffic = self._active.loaded, self._relay_now, self._traffic
-        now, reloaded = asyncio.get_running_loop().time(), self._last_reload_at
+        loaded, relay, traffic = self._active.loaded, self._flow4.relay, self._flow4.traffic
+        now, reloaded, flow6 = asyncio.get_running_loop().time(), self._last_reload_at, self._flow6
         return {
             "version": __version__,
             "prefix": sys.prefix,
@@ -229,23 +216,29 @@ class Daemon:
                 "last_error": self._last_error,
             },
             "health": self._own_health.told(),
-            "interfaces": stats.interfaces(relay),
-            "dns": stats.dns(relay),
+            "interfaces": stats.interfaces(relay.ports, flow6.relay.ports if flow6 else ()),
+            "dns": stats.dns(self._names.answers),
             "metrics": {
                 "at": self._active.config.metrics,
                 "error": self._export.error,
             },
             "counters": traffic.totals(),
+            **({"counters6": flow6.traffic.totals()} if flow6 else {}),
             "traffic": stats.traffic(relay, traffic.ledger.counters),
             "servers": stats.servers(
-                relay, traffic.ledger.counters, traffic.ledger.transactions, now, self._healthcheck.states()
+                relay,
+                traffic.ledger.counters,
+                traffic.ledger.transactions,
+                now,
+                self._healthcheck.states(),
+                (flow6.relay, flow6.traffic.counters) if flow6 else None,
             ),
             "clients": stats.last_clients(relay, traffic.names, traffic.ledger.transactions, now),
             "unknown": len(traffic.ledger.unknown),
         }
 
     def _in_force(self) -> InForce:
-        return InForce(self._relay_now, self._active.loaded.sha256, self._naming.done())
+        return InForce(self._flow4.relay, self._active.loaded.sha256, self._names.asked)
 
     async def _answer_status(self, _: Mapping[str, Any]) -> dict[str, Any]:
         return self.status()
@@ -254,53 +247,76 @@ class Daemon:
         """Put a configuration or new answers into force: build, then swap."""
         held, healthcheck = held.on(clock.today()), self._healthcheck
         config = held.config
-        links, thought = self._links.values(), (healthcheck.standing, healthcheck.sticky(config))
-        table = PortTable(config, links, socket.gethostname())
-        relay = Relay(config, table.ports, links, answers, *thought, self._askers, self._ways.to)
+        line_of = held.places.line_of if self._debug else None
+        force = ToObey(config, held.described(self._config_path), self._links, line_of)
+        self._open_flows(config)
+        built = self._flow4.built(force, answers, healthcheck.standing, healthcheck.sticky(config))
+        built6 = self._flow6.built(force, answers) if self._flow6 else None
         if held.dated:
             self._alarm.set(None if held.next_end is None else held.next_end + 1)
         else:
             self._alarm.close()
-        if config.dns_names:
-            self._has_names.set()
+        self._active = held
+        self._names.in_force(config, answers)
+        self._flow4.obey(built, force)
+        if self._flow6 and built6:
+            self._flow6.obey(built6, force)
+        healthcheck.follow(self._flow4.relay)
+        self._shut_flows(config)
+
+    def _open_flows(self, config: Config) -> None:
+        """Have sockets for the families that a configuration relays; StartError if that can't be."""
+        if config.dhcpv4:
+            self._flow4.open()
+        if config.dhcpv6:
+            if self._flow6 is None:
+                from pxerelay.daemon.flow6 import Flow6  # most hosts have no use for it
+
+                self._flow6 = Flow6(self._apply_again, self._ways.to, self._flow4.traffic.recent)
+            self._flow6.open()
+
+    def _shut_flows(self, config: Config) -> None:
+        """Hear the families that a configuration relays, and have no sockets for others."""
+        self._families.want_ipv6(config.dhcpv6 is not None)
+        if config.dhcpv4:
+            self._flow4.listen()
         else:
-            self._has_names.clear()  # nothing to ask for, and so no reason to wake up
-        self._active, self._answers, self._table, self._relay_now = held, answers, table, relay
-        self._traffic.narrator = Narrator(relay, held.places.line_of) if self._debug else None
-        self._traffic.obey(relay, table.names)
-        self._traffic.ledger.watches.obey(relay, table.names, held.described(self._config_path))
-        healthcheck.follow(relay)
-        self._hear_vrfs()
-        self._port_log.tell_all(relay.ports)
+            self._flow4.shut()
+        if self._flow6 and config.dhcpv6:
+            self._flow6.listen()
+        elif self._flow6:
+            self._flow6.close()
+            self._flow6 = None
 
-    def _follow_network(self, change: Change) -> None:
-        """Patch what depends on links and their addresses, where these changed."""
-        relay, described = self._relay_now, self._active.described(self._config_path)
-        relay.follow(self._table.ports, change)
-        self._traffic.follow(relay, change.indexes)
-        self._traffic.ledger.watches.obey(relay, self._table.names, described)
-        self._hear_vrfs()
-        self._port_log.tell(change.fresh)
-        notify.notify(self._status_text())
+    def _close_flows(self) -> None:
+        self._flow4.close()
+        if self._flow6:
+            self._flow6.close()
 
-    def _hear_vrfs(self) -> None:
-        links = self._links.values()
-        heard = self._vrfs.follow(vrfs_to_hear(self._active.config, self._relay_now.ports, links))
-        self._traffic.elsewhere = frozenset(link.index for link in links if link.vrf in heard)
+    async def _learn_ipv6(self, config: Config) -> None:
+        """List IPv6 addresses too where a configuration is the first to need them."""
+        if config.dhcpv6 and not self._families.ipv6:
+            self._families.want_ipv6(True)
+            found = {link.index: link for link in await listed(ipv6=True)}
+            self._links = {index: _with_ipv6(link, found.get(index)) for index, link in self._links.items()}
 
     def _apply_again(self) -> None:
         """Build the relay again with the same configuration: something else has changed."""
-        self._apply(self._active, self._answers)
+        self._apply(self._active, self._names.answers)
+
+    def _obey_answers(self, answers: ResolvedNames) -> None:
+        self._apply(self._active, answers)
 
     async def _follow(self, states: AsyncGenerator[Changes, None]) -> None:
         """Keep up with the network; of most links nothing is of interest."""
         async with contextlib.aclosing(states):
             async for changes in states:
                 self._links = changes.links
-                self._traffic.settle()  # for names change with the table
-                change = self._table.update(changes.changed)
-                if change.matters:
-                    self._follow_network(change)
+                matters = self._flow4.follow(changes.links, changes.changed)
+                if self._flow6:
+                    matters |= self._flow6.follow(changes.links, changes.changed)
+                if matters:
+                    notify.notify(self._status_text())
 
     def _follow_clock(self) -> None:
         """Pass over the rules whose last day is over; where the clock was set back they apply again."""
@@ -308,34 +324,6 @@ class Daemon:
         self._apply_again()
         for line in self._active.changes_since(before):
             LOGGER.info("%s", line)
-
-    async def _follow_names(self) -> None:
-        """Ask for servers' DNS names again and again."""
-        await self._naming
-        while True:
-            await self._has_names.wait()
-            await asyncio.sleep(names.INTERVAL)
-            await self._renew_names()
-
-    async def _renew_names(self) -> None:
-        """Ask for servers' DNS names; what is in force stays until an answer differs."""
-        held = self._active
-        answers = await self._ask_names(held.loaded.config)
-        if answers != self._answers and held.loaded is self._active.loaded:  # no reload came in between
-            self._apply(self._active, answers)
-
-    async def _ask_names(self, config: Config) -> ResolvedNames:
-        fresh = self._answers.renewed(await self._questioner.resolve(config.dns_names))
-        self._teller.tell(fresh, self._answers)
-        return fresh
-
-    def _take_late_answer(self, name: str, answer: ResolvedName) -> None:
-        """Put an answer into force that came after its round, if the name is still one of a server."""
-        if name in self._answers.by_name:
-            fresh = self._answers.updated(name, answer)
-            self._teller.tell(fresh, self._answers)
-            if fresh != self._answers:
-                self._apply(self._active, fresh)
 
     def _renew_control(self) -> None:
         """Listen at the control socket, also if it was removed or could not be made before; else say why not.
@@ -350,7 +338,7 @@ class Daemon:
                         "status": self._answer_status,
                         "reload": lambda _: self.reload(),
                         **self._own_health.handlers(),
-                        **Handlers(self._traffic, lambda: self._relay_now).handlers(),
+                        **Handlers(self._flow4.traffic, lambda: self._flow4.relay).handlers(),
                     },
                 )
             elif self._control.renew():
@@ -367,33 +355,26 @@ class Daemon:
     def _report_start(self) -> None:
         LOGGER.info("pxerelay %s relays by %s: %s", __version__, self._config_path, self._summary())
         config = self._active.loaded.config
-        if not config.interfaces and not config.accept_relayed_from:
+        if not (config.interfaces or config.accept_relayed_from or config.accept_relayed_from6):
             LOGGER.warning(
                 "there is nothing to relay: neither `interfaces:` nor `accept_relayed_from:` is set"
             )
 
     def _summary(self) -> str:
         rules = len(self._active.loaded.config.policy.rules)
-        ports = self._relay_now.ports
-        active = sum(not port.waiting for port in ports)
-        return f"{rules} rules, {active} of {len(ports)} client interfaces active"
+        serving = [f"{_active(self._flow4.relay.ports)} client interfaces active"]
+        if self._flow6:
+            serving.append(f"{_active(self._flow6.relay.ports)} in DHCPv6")
+        return f"{rules} rules, {', '.join(serving)}"
 
     def _status_text(self) -> str:
         return f"STATUS={self._summary()}"
 
 
-@contextlib.contextmanager
-def _open_sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
-    with contextlib.ExitStack() as stack:
-        try:
-            udp = stack.enter_context(sockets.open_udp())
-            link = stack.enter_context(sockets.open_link())
-        except PermissionError as error:
-            raise StartError(
-                "may not open the sockets: run as root, or with CAP_NET_BIND_SERVICE and CAP_NET_RAW"
-            ) from error
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise StartError("port 67 is taken: stop the other DHCP relay or server on this host") from error
-        yield udp, link
+def _with_ipv6(link: Link, found: Link | None) -> Link:
+    """Return a link as it is by now, with what was found of it in IPv6."""
+    return replace(link, addresses6=found.addresses6, has_ipv6=found.has_ipv6) if found else link
+
+
+def _active(ports: Sequence[AnyPort]) -> str:
+    return f"{sum(not port.waiting for port in ports)} of {len(ports)}"

@@ -78,16 +78,20 @@ class HealthCheck:
         return self._sticky if config.pools else None
 
     def follow(self, relay: Relay) -> None:
-        """Check the servers of a relay's pools from now on; what is known of them stays."""
+        """Check the servers of a relay's pools from now on; what is known of them stays.
+
+        Those of DHCPv4 only, and none while that is off.
+        """
         loop = asyncio.get_running_loop()
         self._relay = relay
-        self._health.follow(relay.config.pools, relay.answers, loop.time())
+        pools = relay.config.pools if relay.config.dhcpv4 else {}
+        self._health.follow(pools, relay.answers, loop.time())
         for times in (self._asked_at, self._tried_at):
             for address in times.keys() - self._health.addresses:
                 del times[address]
         self._log.keep(self._health.addresses)
         self._await_first_answers(loop.time())
-        if not relay.config.pools:
+        if not pools:
             self.close()
             self.standing, self._sticky = ALL_UP, StickyClients()
         elif self._timer is None:

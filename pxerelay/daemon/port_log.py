@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
 
 from pxerelay.linux.fields import Fields
 from pxerelay.linux.log import LOGGER
-from pxerelay.policy.ports import Port
-from pxerelay.relay.words import port_text
+from pxerelay.policy.port_table import AnyPort
+
+Port = TypeVar("Port", bound=AnyPort)
 
 _MOST = 200
 """Client interfaces that change together and that are named: journald bounds the lines of a service."""
 
 
-class PortLog:
-    """Remembers by name what was logged last of each interface."""
+class PortLog(Generic[Port]):
+    """Remembers by name what was logged last of each interface; `text` tells of one in words."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: Callable[[Port], str]) -> None:
+        self._text = text
         self._told: dict[str, Port] = {}
 
     def tell_all(self, ports: Iterable[Port]) -> None:
@@ -36,4 +39,4 @@ class PortLog:
             LOGGER.info("%d client interfaces changed, %d of them are active", len(ports), active)
             return
         for port in ports:
-            LOGGER.info("interface %s", port_text(port), extra=Fields(interface=port.name).extra)
+            LOGGER.info("interface %s", self._text(port), extra=Fields(interface=port.name).extra)

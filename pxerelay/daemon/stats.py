@@ -5,39 +5,58 @@ Addresses are texts, times that have passed are seconds ago, times that took are
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from ipaddress import IPv4Address
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
 
+from pxerelay.policy.ports import Port
+from pxerelay.policy.resolved import ResolvedNames
+from pxerelay.policy.servers import Address, Target
+from pxerelay.relay.choosing import Choosing
 from pxerelay.relay.counters import Counters
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.transactions import BOUNDS, Followed, Record, Transactions
 from pxerelay.wire.mac import format_mac
 
+if TYPE_CHECKING:
+    from pxerelay.policy.ports6 import Port6
+    from pxerelay.relay.relay6 import Relay6
 
-def interfaces(relay: Relay) -> dict[str, Any]:
-    """Return the state of each client interface by its name; `waiting` says what for."""
-    return {
+
+def interfaces(ports: Iterable[Port], ports6: Iterable[Port6]) -> dict[str, Any]:
+    """Return by name what client interfaces are in DHCPv4, and under `ipv6` what in DHCPv6.
+
+    One that is for DHCPv6 alone is `off` in the other.
+    """
+    found: dict[str, Any] = {
         port.name: {
             "state": port.state,
             "giaddr": str(port.giaddr) if port.giaddr else None,
             "waiting": port.waiting or None,
         }
-        for port in relay.ports
+        for port in ports
     }
+    for port6 in ports6:
+        found.setdefault(port6.name, {"state": "off", "giaddr": None, "waiting": None})["ipv6"] = {
+            "state": port6.state,
+            "link_address": str(port6.link_address) if port6.link_address else None,
+            "link_local": str(port6.link_local) if port6.link_local else None,
+            "waiting": port6.waiting or None,
+        }
+    return found
 
 
-def dns(relay: Relay) -> dict[str, Any]:
-    """Return what is known of each DNS name of a server."""
+def dns(answers: ResolvedNames) -> dict[str, Any]:
+    """Return what DNS names stand for."""
     return {
-        name: {"addresses": list(map(str, answer.addresses)), "error": answer.error or None}
-        for name, answer in relay.answers.by_name.items()
+        name: {"addresses": list(map(str, answer.both)), "error": answer.trouble or None}
+        for name, answer in answers.by_name.items()
     }
 
 
 def traffic(relay: Relay, counters: Counters) -> dict[str, Any]:
     """Return how many messages of which kind went where, a row for each kind that was met."""
-    names = _names(relay)
+    names = _names(relay, relay.answers.of)
     return {
         "requests": [
             {"interface": interface, "rule": reason.value, "count": count}
@@ -64,45 +83,52 @@ def servers(
     transactions: Transactions,
     now: float,
     states: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    ipv6: tuple[Relay6, Counters] | None = None,
 ) -> dict[str, Any]:
     """Return by server and address what was sent there, what came back, and how fast.
 
     All that are `configured` are there, also those that were never asked. `now` is monotonic seconds.
-    `states` has what is thought of some (`HealthCheck.states`).
+    `states` has what is thought of some (`HealthCheck.states`). `ipv6` is what relays DHCPv6, and what that
+    has counted; how fast its servers are is not known.
     """
     transactions.settle(now)
-    names = _names(relay)
-    sent, came = dict[bytes, int](), dict[bytes, int]()
-    for counted, found in ((counters.copies, sent), (counters.replies, came)):
-        for (_, server), count in counted.items():
-            found[server] = found.get(server, 0) + count
-    asked = dict(transactions.records())
-    known = dict.fromkeys(
-        address.packed
-        for target in sorted(relay.config.mentioned, key=str)
-        for address in relay.answers.of(target)
-    )
+    asked = {server: _answers(record, now) for server, record in transactions.records()}
+    never = _answers(_NEVER_ASKED, now)
     rows: dict[str, Any] = {}
-    for server in dict.fromkeys((*known, *sent, *came)):
-        named = _server(names, server)
-        rows.setdefault(named["server"], {})[named["address"]] = {
-            "configured": server in known,
-            "requests": sent.get(server, 0),
-            "replies": came.get(server, 0),
-            **_answers(asked.get(server, _NEVER_ASKED), now),
-        }
+    for named, row in _served(relay, relay.answers.of, counters):
+        address = named["address"]
+        told = asked.get(ip_address(address).packed, never)
+        rows.setdefault(named["server"], {})[address] = {**row, **told}
+    for named, row in _served(ipv6[0], ipv6[0].answers.of6, ipv6[1]) if ipv6 else ():
+        rows.setdefault(named["server"], {})[named["address"]] = {**row, **never}
     thought = {address: state for found in states.values() for address, state in found.items()}
-    for addresses in rows.values():
-        for address, row in addresses.items():
+    for by_address in rows.values():
+        for address, row in by_address.items():
             row.update(thought.get(address, {}))
     return rows
+
+
+def _served(
+    relay: Choosing, addresses: _Addresses, counters: Counters
+) -> Iterator[tuple[dict[str, str], dict[str, Any]]]:
+    """Yield each server of one family, and how many messages it was sent and has sent."""
+    sent, came = dict[bytes, int](), dict[bytes, int]()
+    for counts, found in ((counters.copies, sent), (counters.replies, came)):
+        for (_, server), count in counts.items():
+            found[server] = found.get(server, 0) + count
+    names = _names(relay, addresses)
+    targets = sorted(relay.config.mentioned, key=str)
+    known = dict.fromkeys(address.packed for target in targets for address in addresses(target))
+    for server in dict.fromkeys((*known, *sent, *came)):
+        row = {"configured": server in known, "requests": sent.get(server, 0), "replies": came.get(server, 0)}
+        yield _server(names, server), row
 
 
 def last_clients(
     relay: Relay, interfaces: Mapping[int, str], transactions: Transactions, now: float
 ) -> list[dict[str, Any]]:
     """Return the clients that looked for servers last, the newest first; `interfaces` has names."""
-    names = _names(relay)
+    names = _names(relay, relay.answers.of)
     return [_client(names, interfaces.get(one.index), one, now) for one in reversed(transactions.last)]
 
 
@@ -135,20 +161,23 @@ def _client(names: _Names, interface: str | None, followed: Followed, now: float
     }
 
 
+_Addresses = Callable[[Target], Iterable[Address]]
+"""Tells the addresses of one family that a target stands for."""
+
 _Names = Mapping[bytes, str]
-"""The first name of each server that has one, by its 4 octets."""
+"""The first name of each server that has one, by its 4 or 16 octets."""
 
 
-def _names(relay: Relay) -> _Names:
+def _names(relay: Choosing, addresses: _Addresses) -> _Names:
     found: dict[bytes, str] = {}
     for name, targets in relay.config.servers.items():
         for target in targets:
-            for address in relay.answers.of(target):
+            for address in addresses(target):
                 found.setdefault(address.packed, name)
     return found
 
 
 def _server(names: _Names, server: bytes) -> dict[str, str]:
     """Name a server by its first name, or by its address if it has none."""
-    address = str(IPv4Address(server))
+    address = str(ip_address(server))
     return {"server": names.get(server, address), "address": address}

@@ -8,8 +8,8 @@ import time
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
-from weakref import WeakKeyDictionary
 
+from pxerelay.daemon.losses import Losses
 from pxerelay.daemon.warnings import Warnings, failure_texts, fields_of
 from pxerelay.linux import sockets
 from pxerelay.linux.burst_meter import BurstMeter
@@ -46,22 +46,22 @@ _CROWD = 16
 class Traffic:
     """Moves datagrams by the rules of a `Relay`, which may be exchanged for another at any time.
 
-    `udp` hears the default VRF and sends everywhere, `link` sends by link layer. `elsewhere` tells which
-    interfaces another socket hears. What becomes of messages is told to the `ledger`. With a `narrator` each
-    decision is logged. Replies to `questions` go to no client, but to whoever asked.
+    `udp` hears the default VRF and sends everywhere, `link` sends by link layer; without them, while DHCPv4
+    is off, nothing is sent. `elsewhere` tells which interfaces another socket hears. What becomes of messages
+    is told to the `ledger`. With a `narrator` each decision is logged. Replies to `questions` go to no
+    client, but to whoever asked.
     """
 
-    def __init__(self, udp: socket.socket, link: socket.socket) -> None:
-        self._udp = udp
+    def __init__(self, udp: socket.socket | None = None, link: socket.socket | None = None) -> None:
         self._inbox = Inbox()
         self._to_network = UdpOutbox()
-        self._to_link = LinkOutbox(link)
+        self._to_link = LinkOutbox()
+        self.use(udp, link)
         self._warnings = Warnings()
         self._pipeline = Pipeline(BATCH)
         self._storms = BurstMeter(_STORM_WINDOW, _STORM)
         self._storm = False
         self._framings: dict[int, Framing] = {}
-        self._drops: WeakKeyDictionary[socket.socket, int] = WeakKeyDictionary()
         self.narrator: Narrator | None = None
         self.questions = self._pipeline.questions
         self.names: Mapping[int, str] = {}
@@ -69,14 +69,18 @@ class Traffic:
         self.ledger = Ledger()
         self.recent = Recent()
         self._failed_requests = self._failed_replies = self._send_failures = 0
-        self._not_received = self._bad_checksums = 0
-        self._checksums = sockets.Checksums()
-        self._damaged_before = self._checksums.bad()
+        self._losses = Losses(sockets.Checksums(), self._warnings)
+
+    def use(self, udp: socket.socket | None, link: socket.socket | None) -> None:
+        """Send by these sockets from now on."""
+        self._udp = udp
+        self._to_link.use(link)
+        self._to_network.close()
 
     def close(self) -> None:
         """Close what was opened to send by, but for the sockets that were given."""
         self._to_network.close()
-        self._checksums.close()
+        self._losses.close()
 
     def obey(self, relay: Relay, names: Mapping[int, str]) -> None:
         """Relay by these rules from now on; `names` has the names of interfaces by index."""
@@ -108,8 +112,8 @@ class Traffic:
             "sent_to_servers": totals["copies"] - self._failed_requests,
             "sent_to_clients": totals["replies"] - self._failed_replies,
             "send_failures": self._send_failures,
-            "not_received": self._not_received,
-            "bad_checksums": self._bad_checksums,
+            "not_received": self._losses.not_received,
+            "bad_checksums": self._losses.bad_checksums,
             "without_option82": counters.without_option82,
             "dropped": totals["dropped"],
         }
@@ -206,6 +210,9 @@ class Traffic:
     def _flush(self) -> Mapping[int, Sequence[Failure]]:
         """Send what was collected, and return what failed by the identity of the message."""
         failed: dict[int, list[Failure]] = {}
+        if self._udp is None:
+            self._to_network.discard()
+            return failed
         for failure in (*self._to_network.flush(self._udp, storm=self._storm), *self._to_link.flush()):
             self._warnings.failed(failure, self.ledger.watches.relay)
             self._send_failures += len(failure.messages)
@@ -248,24 +255,10 @@ class Traffic:
 
     def notice_overflow(self) -> None:
         """Count what the kernel dropped at the socket of the default VRF, also if nothing came since."""
-        self._notice_overflow(self._udp)
+        if self._udp is not None:
+            self._notice_overflow(self._udp)
 
     def _notice_overflow(self, sock: socket.socket) -> None:
-        """Count what the kernel dropped since the last look: damaged on the way, or for want of room."""
-        total = sockets.drops(sock)
-        dropped = total - self._drops.get(sock, 0)
-        if not dropped:
-            return
-        self._drops[sock] = total
-        damaged = self._checksums.bad()
-        self._bad_checksums, before = damaged - self._damaged_before, self._bad_checksums
-        lost = max(dropped - (self._bad_checksums - before), 0)
-        self._not_received += lost
+        lost = self._losses.notice(sock)
         if lost:
             self.recent.add(time.monotonic(), heard=lost, late=lost)
-            room = sockets.buffer_size(sock) >> 10
-            self._warnings.warn(
-                "overflow",
-                f"the kernel dropped {lost} datagrams that came faster than we relay: the receive buffer of "
-                f"{room} KiB was full; net.core.rmem_max bounds it",
-            )

@@ -6,16 +6,18 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterable
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 
 from pxerelay.linux.fields import Fields
 from pxerelay.linux.log import LOGGER, Limiter
 from pxerelay.linux.outbox import Failure
 from pxerelay.relay.account import Account
+from pxerelay.relay.choosing import Choosing
 from pxerelay.relay.decision import MEANING, Drop
-from pxerelay.relay.relay import Relay
 from pxerelay.relay.words import client_mac, server_names
 from pxerelay.wire import packet
+
+_IPV4_OCTETS = 4
 
 
 class Warnings:
@@ -34,17 +36,18 @@ class Warnings:
 
         self.warn(reason, f"dropped a message from {sender} on {interface}: {MEANING[reason]}", about)
 
-    def failed(self, failure: Failure, relay: Relay) -> None:
+    def failed(self, failure: Failure, relay: Choosing) -> None:
         """Tell of what could not be sent: of servers each, of clients, who claim any address, together."""
         hint = (_CLIENT_HINTS if failure.to_client else _SERVER_HINTS).get(failure.errno, "")
         kind = (None if failure.to_client else failure.destination, failure.errno)
 
         def about() -> Fields:
-            mac = client_mac(failure.messages[0]) if len(failure.messages) == 1 else ""
+            alone = len(failure.messages) == 1 and len(failure.destination) == _IPV4_OCTETS
+            mac = client_mac(failure.messages[0]) if alone else ""
             if failure.to_client:
                 return Fields(mac)
             names = server_names(relay, failure.destination)
-            return Fields(mac, servers=(*names, str(IPv4Address(failure.destination))))
+            return Fields(mac, servers=(*names, str(ip_address(failure.destination))))
 
         self.warn(kind, f"{_failure_text(failure)}{hint}", about)
 
@@ -75,7 +78,7 @@ def failure_texts(failures: Iterable[Failure]) -> list[str]:
 
 
 def _failure_text(failure: Failure) -> str:
-    return f"could not send to {IPv4Address(failure.destination)}: {os.strerror(failure.errno)}"
+    return f"could not send to {ip_address(failure.destination)}: {os.strerror(failure.errno)}"
 
 
 _SERVER_HINTS = {

@@ -13,7 +13,8 @@ class Fields(NamedTuple):
     """Whom and what a log line is about, as far as that is known.
 
     `servers` has names and addresses, each of which finds the line. `rule` is the rule, class or default
-    that chose, as the file spells it, and `reason` the name of a drop's reason (`relay.Drop`).
+    that chose, as the file spells it, and `reason` the name of a drop's reason (`relay.Drop`). `family` is 6
+    for DHCPv6, where a client has a `duid` and an address (`peer`) too.
     """
 
     mac: str = ""
@@ -21,6 +22,9 @@ class Fields(NamedTuple):
     servers: tuple[str, ...] = ()
     rule: str = ""
     reason: str = ""
+    family: str = ""
+    duid: str = ""
+    peer: str = ""
 
     @property
     def extra(self) -> dict[str, Any]:
@@ -35,6 +39,9 @@ class Fields(NamedTuple):
             *(("PXERELAY_SERVER", server) for server in self.servers),
             ("PXERELAY_RULE", self.rule),
             ("PXERELAY_REASON", self.reason),
+            ("PXERELAY_FAMILY", self.family),
+            ("PXERELAY_DUID", self.duid),
+            ("PXERELAY_PEER", self.peer),
         ):
             if value:
                 yield name, value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import socket
 import struct
 import time
@@ -25,9 +24,6 @@ _INFO = struct.Struct("@N8xi4s4s4x")
 
 _CONTROL_SIZE = _STAMP.size + _INFO.size
 
-_IOVECS = struct.Struct("@PNPN")
-"""Where the two parts of a datagram go, and how long they may be (readv(2))."""
-
 _WORD, _LONG = 4, struct.calcsize("@l")
 
 
@@ -37,25 +33,13 @@ class Inbox:
     def __init__(self) -> None:
         data = mmsg.Buffer(room_size(BATCH))
         self._room = Room(data.octets)
-        names = mmsg.Buffer(BATCH * _NAME.size)
-        controls = mmsg.Buffer(BATCH * _CONTROL_SIZE)
-        iovecs = mmsg.Buffer(BATCH * _IOVECS.size)
-        self._headers = mmsg.Buffer(BATCH * mmsg.MMSGHDR.size)
-        self._kept = data, names, controls, iovecs
-        for at, (slot, rest) in enumerate(self._room.places):
-            parts = data.address + slot, SLOT, data.address + rest, EXCESS
-            _IOVECS.pack_into(iovecs.octets, at * _IOVECS.size, *parts)
-            mmsg.MMSGHDR.pack_into(
-                self._headers.octets,
-                at * mmsg.MMSGHDR.size,
-                *(names.address + at * _NAME.size, _NAME.size),
-                *(iovecs.address + at * _IOVECS.size, 2),
-                *(controls.address + at * _CONTROL_SIZE, _CONTROL_SIZE),
-                *(0, 0),
-            )
-        self._fresh = bytes(self._headers.octets)
-        self._used = 0
-        self._lengths = memoryview(self._headers.octets).cast("I")[mmsg.LENGTH_AT :: mmsg.LENGTH_STRIDE]
+        self._kept = data
+        places = [
+            ((data.address + slot, SLOT), (data.address + rest, EXCESS)) for slot, rest in self._room.places
+        ]
+        self._arrivals = mmsg.Arrivals(places, _NAME.size, _CONTROL_SIZE)
+        names, controls = self._arrivals.names, self._arrivals.controls
+        self._lengths = self._arrivals.lengths
         self._ports = memoryview(names.octets).cast("H")[1 :: _NAME.size // 2]
         self._sources = memoryview(names.octets).cast("I")[1 :: _NAME.size // _WORD]
         head = struct.calcsize("@N8x")
@@ -72,17 +56,7 @@ class Inbox:
 
     def receive(self, sock: socket.socket) -> Batch:
         """Return what is waiting at a socket, valid until the next call; OSError if the socket fails."""
-        used = self._used * mmsg.MMSGHDR.size  # the kernel left in them what it found
-        self._headers.octets[:used] = self._fresh[:used]
-        self._used = 0
-        try:
-            count = self._used = mmsg.receive(
-                sock.fileno(), self._headers.address, BATCH, socket.MSG_DONTWAIT
-            )
-        except OSError as error:
-            if error.errno != errno.EAGAIN:
-                raise
-            count = 0
+        count = self._arrivals.receive(sock)
         return Batch(
             self._room,
             self._lengths[:count].tolist(),

@@ -4,6 +4,8 @@ One netlink socket hears which links something changed about, and no more is tak
 is asked by another. Where much changed all is listed anew, and so it is where the kernel had more events than
 the socket holds (ENOBUFS), which says that some were lost. So nothing depends on hearing every event.
 
+IPv6 addresses are asked for only where somebody wants them (`Families`).
+
 The kernel tells of many links that lose their carrier together 50 at a time in a second (linkwatch), while
 a list has them all at once. So in a burst there is one more list. Of a link that is down it does not tell
 that it has another alternative name: that is seen when it comes up.
@@ -16,27 +18,22 @@ import contextlib
 import errno
 import socket
 import time
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network
-from itertools import islice
-from typing import NamedTuple, TypeVar
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from pxerelay.linux import rtnetlink
+from pxerelay.linux.link_table import Entry, LinkTable, parts
 from pxerelay.linux.log import LOGGER, Limiter
-from pxerelay.linux.netlink import DisturbedError, Lister, messages, open_socket
-from pxerelay.linux.rtnetlink import AddressInfo, LinkInfo
-from pxerelay.policy.ports import Link
-from pxerelay.wire.mac import MAC_OCTETS
+from pxerelay.linux.netlink import SOL_NETLINK, DisturbedError, Lister, messages, open_socket, request
+from pxerelay.linux.rtnetlink import AddressInfo
+from pxerelay.policy.addresses6 import Address6
+from pxerelay.policy.links import Link
 
 EVENT_BUFFER = 1 << 20
 """Octets of events that may wait, within net.core.rmem_max: some hundred of them."""
 
-_UP = rtnetlink.UP | rtnetlink.LOWER_UP
-"""Flags of a link that carries packets."""
-
-_VRF = "vrf"
-"""The kind of link that is a VRF."""
+_ADD_MEMBERSHIP, _DROP_MEMBERSHIP = 1, 2
+"""Options of a netlink socket (netlink(7)); not in Python's socket module."""
 
 _LARGEST_EVENT = 65536
 """Octets that an event has at most, far less in general."""
@@ -56,9 +53,6 @@ _RETRY = 1.0
 _TRIES = 5
 """Listings that may be disturbed by changes, one after the other, until such a one is taken as it is."""
 
-_AT_ONCE = 64
-"""Links that are looked at, taken in or told before packets have their turn."""
-
 _FEW = 16
 """Links that are asked for one by one in any case; beyond that it depends on how many there are."""
 
@@ -72,16 +66,6 @@ _EXTRA = 5.0
 """... but not more often than once in so many seconds."""
 
 
-_T = TypeVar("_T")
-
-
-class Entry(NamedTuple):
-    """What was asked of one link; its addresses in the kernel's order."""
-
-    info: LinkInfo
-    addresses: tuple[AddressInfo, ...]
-
-
 class Changes(NamedTuple):
     """All links there are, by index, and those that changed: None is one that is gone."""
 
@@ -89,141 +73,81 @@ class Changes(NamedTuple):
     changed: Mapping[int, Link | None]
 
 
-class LinkTable:
-    """The links of this network namespace, as far as they were asked for."""
+class Families:
+    """Whether IPv6 addresses are wanted too; that may change while `watch` runs."""
 
-    def __init__(self) -> None:
-        self._vrfs: set[int] = set()
-        self._masters: dict[int, int] = {}
-        self._members: dict[int, set[int]] = {}
-        self.links: dict[int, Link] = {}
+    def __init__(self, *, ipv6: bool = False) -> None:
+        self.ipv6 = ipv6
+        self._events: _Events | None = None
 
-    async def replace(self, entries: Mapping[int, Entry]) -> dict[int, Link | None]:
-        """Take all that there are; return what that changed. Packets have their turn meanwhile."""
-        others: dict[int, Entry | None] = dict.fromkeys(self.links.keys() - entries.keys())
-        for at, (index, entry) in enumerate(entries.items()):
-            if at % _AT_ONCE == 0:
-                await asyncio.sleep(0)
-            if self._differs(entry):
-                others[index] = entry
-        changed: dict[int, Link | None] = {}
-        for some in _parts(others):
-            changed |= self.update(some)
-            await asyncio.sleep(0)
-        return changed
+    def want_ipv6(self, wanted: bool) -> None:
+        """Have IPv6 addresses asked for from now on, or no more; `watch` tells what that changes."""
+        if wanted != self.ipv6:
+            self.ipv6 = wanted
+            if self._events is not None:
+                self._events.hear_ipv6(wanted)
 
-    def _differs(self, entry: Entry) -> bool:
-        """Whether a link is another than it was, or another's part; a VRF that begins or ends is."""
-        index, master = entry.info.ifindex, entry.info.master
-        known = self.links.get(index)
-        if known is None or self._masters.get(index, 0) != master:
-            return True
-        link = _link(entry)
-        if not link.vrf and master in self._vrfs:
-            link = replace(link, vrf=master)
-        return link != known
-
-    def update(self, entries: Mapping[int, Entry | None]) -> dict[int, Link | None]:
-        """Take what was found of some links, None of one that is gone; return what that changed."""
-        found: dict[int, Link | None] = {}
-        vrfs: set[int] = set()
-        for index, entry in entries.items():
-            self._members.get(self._masters.pop(index, 0), set()).discard(index)
-            if entry is not None and entry.info.master:
-                self._masters[index] = entry.info.master
-                self._members.setdefault(entry.info.master, set()).add(index)
-            if (entry is not None and entry.info.kind == _VRF) != (index in self._vrfs):
-                vrfs.add(index)
-            found[index] = None if entry is None else _link(entry)
-        self._vrfs ^= vrfs
-        for index in set[int]().union(*(self._members.get(vrf, ()) for vrf in vrfs)):
-            found.setdefault(index, self.links.get(index))
-        changed: dict[int, Link | None] = {}
-        for index, link in found.items():
-            if link is not None and index not in self._vrfs:
-                master = self._masters.get(index, 0)
-                vrf = master if master in self._vrfs else 0
-                link = link if link.vrf == vrf else replace(link, vrf=vrf)
-            if link != self.links.get(index):
-                changed[index] = link
-                if link is None:
-                    del self.links[index]
-                else:
-                    self.links[index] = link
-        return changed
+    @contextlib.contextmanager
+    def events(self) -> Iterator[_Events]:
+        """Open the socket that hears of changes, also while it is open of those that are wanted then."""
+        with contextlib.closing(_Events()) as events:
+            if self.ipv6:
+                events.hear_ipv6(True)
+            self._events = events
+            try:
+                yield events
+            finally:
+                self._events = None
 
 
-def _parts(whole: Mapping[int, _T]) -> Iterator[Mapping[int, _T]]:
-    """Yield parts that are small enough to be dealt with before packets have their turn."""
-    left = iter(whole.items())
-    while part := dict(islice(left, _AT_ONCE)):
-        yield part
-
-
-def _link(entry: Entry) -> Link:
-    """Return a link, with no VRF unless it is one: global addresses first, and of these the primary ones."""
-    info = entry.info
-    addresses, narrow, subnets = _addresses(entry.addresses) if entry.addresses else ((), (), ())
-    has_frames = info.type == rtnetlink.ETHERNET and len(info.address) == MAC_OCTETS
-    return Link(
-        index=info.ifindex,
-        name=info.name,
-        up=info.flags & _UP == _UP,
-        mtu=info.mtu or 1500,
-        addresses=addresses,
-        vrf=info.ifindex if info.kind == _VRF else 0,
-        hardware=info.address if has_frames else b"",
-        narrow=narrow,
-        altnames=info.altnames,
-        loopback=bool(info.flags & rtnetlink.LOOPBACK),
-        subnets=subnets,
-    )
-
-
-def _addresses(
-    found: Sequence[AddressInfo],
-) -> tuple[tuple[IPv4Address, ...], tuple[IPv4Address, ...], tuple[IPv4Network, ...]]:
-    """Return a link's addresses in order, those of narrow scope, and its subnets."""
-    addresses: dict[IPv4Address, bool] = {}
-    for one in sorted(found, key=_rank):
-        addresses.setdefault(one.address, one.scope != rtnetlink.SCOPE_GLOBAL)
-    narrow = tuple(address for address, narrow in addresses.items() if narrow)
-    return tuple(addresses), narrow, tuple(dict.fromkeys(one.subnet for one in found))
-
-
-def _rank(one: AddressInfo) -> tuple[bool, bool]:
-    return one.scope != rtnetlink.SCOPE_GLOBAL, one.secondary
-
-
-async def _all_entries(lister: Lister, *, strict: bool) -> dict[int, Entry]:
+async def _all_entries(lister: Lister, *, strict: bool, ipv6: bool) -> dict[int, Entry]:
     """Ask for every link; with `strict`, DisturbedError if one may be missing or incomplete."""
     addresses: dict[int, list[AddressInfo]] = {}
+    addresses6: dict[int, list[Address6]] = {}
     async for message in lister.entries(rtnetlink.RTM_GETADDR, rtnetlink.ask_addresses(), strict=strict):
         one = rtnetlink.address(message)
         if one:
             addresses.setdefault(one.ifindex, []).append(one)
+    if ipv6:
+        body = rtnetlink.ask_addresses(family=socket.AF_INET6)
+        async for message in lister.entries(rtnetlink.RTM_GETADDR, body, strict=strict):
+            found6 = rtnetlink.address6(message)
+            if found6:
+                addresses6.setdefault(found6[0], []).append(found6[1])
     found = {}
     async for message in lister.entries(rtnetlink.RTM_GETLINK, rtnetlink.ask_links(), strict=strict):
         info = rtnetlink.link(message)
-        found[info.ifindex] = Entry(info, tuple(addresses.get(info.ifindex, ())))
+        found[info.ifindex] = Entry(
+            info,
+            tuple(addresses.get(info.ifindex, ())),
+            tuple(sorted(addresses6.get(info.ifindex, ()))),
+            rtnetlink.has_ipv6(message) if ipv6 else True,
+        )
     return found
 
 
-async def _entry(lister: Lister, index: int) -> Entry | None:
+async def _entry(lister: Lister, index: int, *, ipv6: bool) -> Entry | None:
     """Ask for one link, None if it is gone; the lister must be strict. DisturbedError if it changes."""
     try:
-        info = rtnetlink.link(await lister.answer(rtnetlink.RTM_GETLINK, rtnetlink.ask_link(index)))
-        found = []
+        link = await lister.answer(rtnetlink.RTM_GETLINK, rtnetlink.ask_link(index))
+        found, found6 = [], []
         body = rtnetlink.ask_addresses(index)
         async for message in lister.entries(rtnetlink.RTM_GETADDR, body, strict=True):
             one = rtnetlink.address(message)
             if one and one.ifindex == index:
                 found.append(one)
+        if ipv6:
+            body = rtnetlink.ask_addresses(index, socket.AF_INET6)
+            async for message in lister.entries(rtnetlink.RTM_GETADDR, body, strict=True):
+                one6 = rtnetlink.address6(message)
+                if one6 and one6[0] == index:
+                    found6.append(one6[1])
     except OSError as error:
         if error.errno != errno.ENODEV:
             raise
         return None
-    return Entry(info, tuple(found))
+    enabled = rtnetlink.has_ipv6(link) if ipv6 else True
+    return Entry(rtnetlink.link(link), tuple(found), tuple(sorted(found6)), enabled)
 
 
 class _Events:
@@ -236,6 +160,12 @@ class _Events:
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
+
+    def hear_ipv6(self, heard: bool) -> None:
+        """Hear of IPv6 addresses too, or no more, and of every link once: what is asked of it is another."""
+        option = _ADD_MEMBERSHIP if heard else _DROP_MEMBERSHIP
+        self._socket.setsockopt(SOL_NETLINK, option, rtnetlink.IPV6_ADDRESSES)
+        self._socket.send(request(rtnetlink.RTM_GETLINK, rtnetlink.ask_links()))
 
     async def burst(self, rested: float) -> set[int] | None:
         """Wait for a change, then for those that come with it, and until a monotonic time at least.
@@ -287,7 +217,8 @@ def _pass_overflow(error: OSError) -> None:
 class _Watch:
     """What was seen so far, and when all is to be listed again."""
 
-    def __init__(self) -> None:
+    def __init__(self, families: Families) -> None:
+        self._families = families
         self._table = LinkTable()
         self._counted: dict[int, float] = {}
         self._extra_at = 0.0
@@ -296,7 +227,7 @@ class _Watch:
     async def all(self) -> Changes:
         """List all links."""
         self.wants_all = False
-        return Changes(self._table.links, await self._table.replace(await _listed()))
+        return Changes(self._table.links, await self._table.replace(await _listed(ipv6=self._families.ipv6)))
 
     async def some(self, indexes: Iterable[int]) -> Changes:
         """Ask for some links; for all where the kernel can't be asked so, or one changes meanwhile."""
@@ -306,7 +237,7 @@ class _Watch:
                 return await self.all()
             try:
                 for index in indexes:
-                    entries[index] = await _entry(lister, index)
+                    entries[index] = await _entry(lister, index, ipv6=self._families.ipv6)
             except DisturbedError:
                 return await self.all()
         return Changes(self._table.links, self._table.update(entries))
@@ -325,18 +256,19 @@ class _Watch:
             self.wants_all = True
 
 
-async def watch() -> AsyncGenerator[Changes, None]:
+async def watch(families: Families | None = None) -> AsyncGenerator[Changes, None]:
     """Yield the interfaces that there are, and again after each burst of changes; never end.
 
     What changed together may come in parts, so that packets have their turn between them. Whatever fails is
     logged, at a bounded rate, and tried again.
     """
-    seen = _Watch()
+    families = families or Families()
+    seen = _Watch(families)
     limiter = Limiter()
     first = True
     while True:
         try:
-            with contextlib.closing(_Events()) as events:
+            with families.events() as events:
                 indexes: set[int] | None = None
                 while True:
                     start = time.monotonic()
@@ -345,7 +277,7 @@ async def watch() -> AsyncGenerator[Changes, None]:
                     else:
                         changes = await seen.some(indexes)
                         seen.note(indexes, start)
-                    for some in (changes.changed,) if first else _parts(changes.changed):
+                    for some in (changes.changed,) if first else parts(changes.changed):
                         first = False
                         yield Changes(changes.links, some)
                         await asyncio.sleep(0)
@@ -360,18 +292,18 @@ async def watch() -> AsyncGenerator[Changes, None]:
             await asyncio.sleep(_RETRY)
 
 
-async def listed() -> tuple[Link, ...]:
-    """Return the interfaces that there are."""
+async def listed(*, ipv6: bool = False) -> tuple[Link, ...]:
+    """Return the interfaces that there are, with their IPv6 addresses if these are wanted."""
     table = LinkTable()
-    await table.replace(await _listed())
+    await table.replace(await _listed(ipv6=ipv6))
     return tuple(table.links.values())
 
 
-async def _listed() -> dict[int, Entry]:
+async def _listed(*, ipv6: bool) -> dict[int, Entry]:
     for remaining in reversed(range(_TRIES)):
         try:
             with contextlib.closing(Lister()) as lister:
-                return await _all_entries(lister, strict=remaining > 0)
+                return await _all_entries(lister, strict=remaining > 0, ipv6=ipv6)
         except DisturbedError:
             await asyncio.sleep(_SETTLE)
     raise AssertionError("the last try takes the list as it is")

@@ -12,7 +12,9 @@ import ctypes
 import errno
 import mmap
 import os
+import socket
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 MMSGHDR = struct.Struct("@PIPNPNi0PI0P")
@@ -45,6 +47,54 @@ class Buffer:
             self.octets.madvise(mmap.MADV_NOHUGEPAGE)
         self._pin = (ctypes.c_char * size).from_buffer(self.octets)
         self.address = ctypes.addressof(self._pin)
+
+
+class Arrivals:
+    """Message headers for one recvmmsg: where datagrams go, and room for what is told of each.
+
+    `places` has the parts of each datagram: addresses and lengths. `names` have a socket address each,
+    `controls` all control messages that the socket's options ask for. They, and `lengths`, are those of the
+    last call.
+    """
+
+    def __init__(
+        self, places: Sequence[Sequence[tuple[int, int]]], name_size: int, control_size: int
+    ) -> None:
+        count = len(places)
+        parts = sum(map(len, places))
+        self.names, self.controls = Buffer(count * name_size), Buffer(count * control_size)
+        self._iovecs = Buffer(parts * IOVEC.size)
+        self._headers = Buffer(count * MMSGHDR.size)
+        at_part = 0
+        for at, here in enumerate(places):
+            begin = self._iovecs.address + at_part * IOVEC.size
+            for part in here:
+                IOVEC.pack_into(self._iovecs.octets, at_part * IOVEC.size, *part)
+                at_part += 1
+            MMSGHDR.pack_into(
+                self._headers.octets,
+                at * MMSGHDR.size,
+                *(self.names.address + at * name_size, name_size),
+                *(begin, len(here)),
+                *(self.controls.address + at * control_size, control_size),
+                *(0, 0),
+            )
+        self._fresh = bytes(self._headers.octets)
+        self._count = count
+        self._used = 0
+        self.lengths = memoryview(self._headers.octets).cast("I")[LENGTH_AT::LENGTH_STRIDE]
+
+    def receive(self, sock: socket.socket) -> int:
+        """Receive what is waiting at a socket, and return how many; OSError if the socket fails."""
+        used = self._used * MMSGHDR.size  # the kernel left in them what it found
+        self._headers.octets[:used] = self._fresh[:used]
+        self._used = 0
+        try:
+            self._used = receive(sock.fileno(), self._headers.address, self._count, socket.MSG_DONTWAIT)
+        except OSError as error:
+            if error.errno != errno.EAGAIN:
+                raise
+        return self._used
 
 
 def receive(descriptor: int, headers: int, count: int, flags: int) -> int:

@@ -21,7 +21,7 @@ _REQUEST, _DUMP, _DUMP_INTERRUPTED = 0x1, 0x300, 0x10
 _ERROR, _DONE = 2, 3
 """Types of messages: an errno, or 0; the end of a list (NLMSG_, linux/netlink.h)."""
 
-_SOL_NETLINK, _GET_STRICT_CHECK = 270, 12
+SOL_NETLINK, _GET_STRICT_CHECK = 270, 12
 """Not in Python's socket module; linux/netlink.h."""
 
 _HEADER = struct.Struct("=IHHII")
@@ -68,6 +68,11 @@ def open_socket(groups: int = 0) -> socket.socket:
     return opened
 
 
+def request(kind: int, body: bytes) -> bytes:
+    """Return the message that asks for a list; nobody waits for it, what it has comes as events do."""
+    return _HEADER.pack(_HEADER.size + len(body), kind, _REQUEST | _DUMP, 0, 0) + body
+
+
 class Lister:
     """A netlink socket that asks for one list, or one thing, after the other.
 
@@ -78,7 +83,7 @@ class Lister:
     def __init__(self) -> None:
         self._socket = open_socket()
         try:
-            self._socket.setsockopt(_SOL_NETLINK, _GET_STRICT_CHECK, 1)
+            self._socket.setsockopt(SOL_NETLINK, _GET_STRICT_CHECK, 1)
         except OSError:
             self.is_strict = False
         else:

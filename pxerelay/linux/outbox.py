@@ -21,10 +21,9 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-import sys
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from pxerelay.linux import mmsg, sockets
 from pxerelay.linux.sockets import IP_PKTINFO
@@ -48,7 +47,10 @@ _NO_SEGMENTS = frozenset({errno.EINVAL, errno.EIO, errno.EOPNOTSUPP, errno.ENOPR
 
 
 class Failure(NamedTuple):
-    """Messages that the kernel did not take, and the 4 octets of whom they were for, a client or a server."""
+    """Messages that the kernel did not take, and the address of whom they were for, a client or a server.
+
+    It has 4 octets, in DHCPv6 16.
+    """
 
     destination: bytes
     to_client: bool
@@ -175,10 +177,22 @@ _LINK_NAME = struct.Struct("@HHi12x")
 """struct sockaddr_ll (packet(7)) of a frame with its own Ethernet header: family, none, interface."""
 
 
+class AnyReply(Protocol):
+    """A reply in either family."""
+
+    @property
+    def message(self) -> Message:
+        """What is sent."""
+
+    @property
+    def destination(self) -> bytes:
+        """The address that it is for."""
+
+
 class LinkOutbox:
     """Collects replies for a packet socket (`sockets.open_link`)."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket | None = None) -> None:
         self._socket = sock
         self._arena = mmsg.Buffer(_ARENA)
         self._names = mmsg.Buffer(_FRAMES * _LINK_NAME.size)
@@ -194,11 +208,16 @@ class LinkOutbox:
             )
         self._places = memoryview(self._iovecs.octets).cast("L")
         self._indexes = [0] * _FRAMES
-        self._waiting: list[Reply] = []
+        self._waiting: list[AnyReply] = []
         self._used = 0
         self._number = 0
         self._failures: list[Failure] = []
         self._packets: list[tuple[Reply, Framing, int]] = []
+
+    def use(self, sock: socket.socket | None) -> None:
+        """Send by another socket from now on; without one nothing is sent."""
+        self.discard()
+        self._socket = sock
 
     def put(self, replies: Sequence[Reply], framing: Framing, index: int) -> None:
         """Add replies that leave by an interface, given by its index."""
@@ -219,11 +238,15 @@ class LinkOutbox:
 
     def _put_fragments(self, reply: Reply, framing: Framing, index: int) -> None:
         for frame in framing.fragments(reply, self._number):
-            self._room()
-            end = self._used + len(frame)
-            self._arena.octets[self._used : end] = frame
-            self._add([reply], [(self._used, end)], index)
+            self.put_frame(reply, frame, index)
         self._number += 1
+
+    def put_frame(self, reply: AnyReply, frame: bytes, index: int) -> None:
+        """Add a frame that is made already, which brings a reply or a part of it."""
+        self._room()
+        end = self._used + len(frame)
+        self._arena.octets[self._used : end] = frame
+        self._add([reply], [(self._used, end)], index)
 
     def _room(self) -> int:
         """Return how many frames there is room for, one at least."""
@@ -231,7 +254,7 @@ class LinkOutbox:
             self._send()
         return _FRAMES - len(self._waiting)
 
-    def _add(self, replies: Sequence[Reply], bounds: Sequence[tuple[int, int]], index: int) -> None:
+    def _add(self, replies: Sequence[AnyReply], bounds: Sequence[tuple[int, int]], index: int) -> None:
         """Point the next free headers at frames that were written to the arena, at `bounds` in it."""
         at, places, base = len(self._waiting), self._places, self._arena.address
         self._waiting.extend(replies)
@@ -271,7 +294,7 @@ class LinkOutbox:
     def _send_reply(self, sock: socket.socket, reply: Reply, framing: Framing, index: int) -> None:
         self._number += 1
         ancillary = [(socket.IPPROTO_IP, IP_PKTINFO, sockets.packet_info(UNSET, index))]
-        name = socket.inet_ntoa(reply.address.to_bytes(4, sys.byteorder)), 0
+        name = socket.inet_ntoa(reply.destination), 0
         for packet in framing.packets(reply, self._number):
             try:
                 sock.sendmsg([packet], ancillary, socket.MSG_DONTWAIT, name)
@@ -280,8 +303,8 @@ class LinkOutbox:
 
     def _send(self) -> None:
         """Send what waits; a frame that the kernel refuses does not hold up those behind it."""
-        total, done = len(self._waiting), 0
-        descriptor = self._socket.fileno()
+        total, done = len(self._waiting) if self._socket else 0, 0
+        descriptor = self._socket.fileno() if self._socket else -1
         while done < total:
             headers = self._headers.address + done * mmsg.MMSGHDR.size
             try:
@@ -293,5 +316,5 @@ class LinkOutbox:
         self._used = 0
 
 
-def _failure(reply: Reply, error: OSError) -> Failure:
-    return Failure(reply.address.to_bytes(4, sys.byteorder), True, error.errno or 0, [reply.message])
+def _failure(reply: AnyReply, error: OSError) -> Failure:
+    return Failure(reply.destination, True, error.errno or 0, [reply.message])

@@ -9,11 +9,12 @@ from __future__ import annotations
 import struct
 import sys
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network
-from socket import AF_INET
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
+from socket import AF_INET, AF_INET6
 from typing import NamedTuple
 
 from pxerelay.linux import attributes
+from pxerelay.policy.addresses6 import Address6
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
@@ -23,6 +24,9 @@ RTM_GETNEIGH = 30
 
 GROUP_LINK, GROUP_IPV4_ADDRESS = 0x1, 0x10
 """Bits of the groups whose changes a socket may hear of (RTMGRP_LINK, RTMGRP_IPV4_IFADDR)."""
+
+IPV6_ADDRESSES = 9
+"""The number of a further such group, which a socket may join later (RTNLGRP_IPV6_IFADDR)."""
 
 UP, LOOPBACK, LOWER_UP = 0x1, 0x8, 0x10000
 """Flags of a link: set up by the administrator, the loopback interface, has a carrier (linux/if.h)."""
@@ -57,9 +61,12 @@ _NEIGHBOUR = struct.Struct("=BxxxiHBB")
 _NUMBER = struct.Struct("=I")
 
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 10
-_IFLA_LINKINFO, _IFLA_EXT_MASK, _IFLA_PROP_LIST, _IFLA_ALT_IFNAME = 18, 29, 52, 53
-_IFLA_INFO_KIND = 1
+_IFLA_LINKINFO, _IFLA_AF_SPEC, _IFLA_EXT_MASK, _IFLA_PROP_LIST, _IFLA_ALT_IFNAME = 18, 26, 29, 52, 53
+_IFLA_INFO_KIND, _IFLA_INET6_CONF = 1, 2
 """Attributes of links (linux/if_link.h)."""
+
+_DISABLE_IPV6 = 26
+"""Which of the numbers of IFLA_INET6_CONF tells that IPv6 is disabled (linux/ipv6.h)."""
 
 _MOST_KINDS = 64
 """Kinds of links, with their settings, that are remembered."""
@@ -67,6 +74,11 @@ _MOST_KINDS = 64
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _IFA_F_SECONDARY = 0x01
 """Attributes of addresses, and the flag of one that goes with its primary one (linux/if_addr.h)."""
+
+_IFA_F_TEMPORARY, _IFA_F_DADFAILED, _IFA_F_DEPRECATED, _IFA_F_TENTATIVE, _IFA_F_PERMANENT = (
+    *(0x01, 0x08, 0x20, 0x40, 0x80),
+)
+"""Flags of IPv6 addresses (linux/if_addr.h)."""
 
 _RTA_DST, _RTA_SRC, _RTA_IIF, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC, _RTA_METRICS = 1, 2, 3, 4, 5, 7, 8
 """Attributes of routes: destination, source, the interface in and out, router, our address, and what else is
@@ -90,7 +102,7 @@ _OF_NEIGHBOURS = frozenset({_NDA_DST})
 _WITHOUT_STATISTICS = attributes.one(_IFLA_EXT_MASK, _NUMBER.pack(1 << 3))
 """Has the kernel leave out counters (RTEXT_FILTER_SKIP_STATS, linux/rtnetlink.h)."""
 
-_BITS = 32
+_BITS, _BITS6 = 32, 128
 
 
 class LinkInfo(NamedTuple):
@@ -131,6 +143,8 @@ class AddressInfo(NamedTuple):
 class RouteInfo(NamedTuple):
     """A route: its kind, the interface that it leaves by, the router, if any, and our address on it.
 
+    Of IPv6 neither address is read.
+
     `mtu` is the largest packet that it is known to carry, 0 if that is the interface's.
     """
 
@@ -159,12 +173,12 @@ def ask_link(index: int) -> bytes:
     return _LINK.pack(0, 0, index, 0, 0) + _WITHOUT_STATISTICS
 
 
-def ask_addresses(index: int = 0) -> bytes:
-    """Return the body that asks for all IPv4 addresses, or those of one link.
+def ask_addresses(index: int = 0, family: int = AF_INET) -> bytes:
+    """Return the body that asks for all addresses of a family, or those of one link.
 
     Only of a socket that is strict (`netlink.open_socket`) is an index regarded; others list them all.
     """
-    return _ADDRESS.pack(AF_INET, 0, 0, 0, index)
+    return _ADDRESS.pack(family, 0, 0, 0, index)
 
 
 def ask_neighbours() -> bytes:
@@ -173,14 +187,19 @@ def ask_neighbours() -> bytes:
 
 
 def ask_route(
-    destination: IPv4Address, source: IPv4Address | None = None, *, arriving_on: int = 0, by: int = 0
+    destination: IPv4Address | IPv6Address,
+    source: IPv4Address | None = None,
+    *,
+    arriving_on: int = 0,
+    by: int = 0,
 ) -> bytes:
     """Return the body that asks which way a packet goes.
 
     From an address of ours, or of one that it comes from by the interface `arriving_on`; `by` is the index
     of a VRF, or of an interface that it is to leave by.
     """
-    body = _ROUTE.pack(AF_INET, _BITS, _BITS if source else 0, 0, 0, 0, 0, 0, 0)
+    family, bits = (AF_INET, _BITS) if destination.version == 4 else (AF_INET6, _BITS6)
+    body = _ROUTE.pack(family, bits, bits if source else 0, 0, 0, 0, 0, 0, 0)
     body += attributes.one(_RTA_DST, destination.packed)
     if source:
         body += attributes.one(_RTA_SRC, source.packed)
@@ -231,6 +250,34 @@ def address(message: bytes) -> AddressInfo | None:
         return None
     secondary = bool(flags & _IFA_F_SECONDARY)
     return AddressInfo(index, own, prefix, scope, secondary, None if other == local else _address(other))
+
+
+def address6(message: bytes) -> tuple[int, Address6] | None:
+    """Read the same of an IPv6 address, and the index of its link first; None if it is of another family."""
+    family, prefix, flags, _, index = _struct(_ADDRESS, message)
+    found = attributes.read(message, _HEADER + _ADDRESS.size, _OF_ADDRESSES)
+    own = found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS)
+    if family != AF_INET6 or own is None or len(own) != 16:
+        return None
+    duplicate = bool(flags & _IFA_F_DADFAILED)
+    return index, Address6(
+        IPv6Address(own),
+        prefix,
+        tentative=bool(flags & _IFA_F_TENTATIVE) and not duplicate,
+        duplicate=duplicate,
+        deprecated=bool(flags & _IFA_F_DEPRECATED),
+        temporary=bool(flags & _IFA_F_TEMPORARY),
+        static=bool(flags & _IFA_F_PERMANENT),
+    )
+
+
+def has_ipv6(message: bytes) -> bool:
+    """Whether IPv6 is enabled on the link that RTM_NEWLINK tells of; ValueError if it is not all there."""
+    found = attributes.read(message, _HEADER + _LINK.size, frozenset({_IFLA_AF_SPEC}))
+    ipv6 = attributes.read(found.get(_IFLA_AF_SPEC, b""), 0, frozenset({AF_INET6})).get(AF_INET6, b"")
+    settings = attributes.read(ipv6, 0, frozenset({_IFLA_INET6_CONF})).get(_IFLA_INET6_CONF, b"")
+    disabled = settings[_DISABLE_IPV6 * _NUMBER.size :][: _NUMBER.size]
+    return bool(disabled) and not any(disabled)
 
 
 def changed_index(kind: int, message: bytes) -> int | None:

@@ -29,7 +29,7 @@ without CAP_NET_ADMIN it gives no more than net.core.rmem_max says."""
 SEND_BUFFER = 4 << 20
 """Octets that may wait on their way out, within net.core.wmem_max."""
 
-_SO_RCVBUFFORCE, _SO_SNDBUFFORCE, _SO_TIMESTAMPNS, _SO_MEMINFO, _SO_BINDTOIFINDEX = 33, 32, 35, 55, 62
+_SO_RCVBUFFORCE, _SO_SNDBUFFORCE, SO_TIMESTAMPNS, _SO_MEMINFO, SO_BINDTOIFINDEX = 33, 32, 35, 55, 62
 """Not in Python's socket module; asm-generic/socket.h."""
 
 _MEMINFO = struct.Struct("@9I")
@@ -65,8 +65,10 @@ def drops(sock: socket.socket) -> int:
 class Checksums:
     """The kernel's count of wrong ones, kept open: it is asked for when much goes wrong."""
 
+    path = "/proc/thread-self/net/snmp"
+
     def __init__(self) -> None:
-        self._file = Path("/proc/thread-self/net/snmp").open("rb", buffering=0)  # noqa: SIM115  # see close
+        self._file = Path(self.path).open("rb", buffering=0)  # noqa: SIM115  # see close
 
     def close(self) -> None:
         """Close the file."""
@@ -75,7 +77,10 @@ class Checksums:
     def bad(self) -> int:
         """Return how many UDP datagrams with a wrong one came to this network namespace (RFC 4113)."""
         self._file.seek(0)
-        rows = [line.split() for line in self._file.read().splitlines() if line.startswith(b"Udp:")]
+        return self._of(self._file.read().splitlines())
+
+    def _of(self, lines: list[bytes]) -> int:
+        rows = [line.split() for line in lines if line.startswith(b"Udp:")]
         return int(dict(zip(*rows, strict=True))[b"InCsumErrors"]) if len(rows) == 2 else 0
 
 
@@ -107,8 +112,8 @@ def open_udp_in(vrf: int, main: socket.socket) -> socket.socket:
     """
     sock = _udp()
     try:
-        sock.setsockopt(socket.SOL_SOCKET, _SO_BINDTOIFINDEX, vrf)
-        _bind_beside(main, sock, "")
+        sock.setsockopt(socket.SOL_SOCKET, SO_BINDTOIFINDEX, vrf)
+        bind_beside(main, sock, ("", SERVER_PORT))
     except OSError:
         sock.close()
         raise
@@ -127,21 +132,21 @@ def open_lane(number: int, main: socket.socket) -> socket.socket:
         sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT)
         sock.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)  # also where the loopback interface is down
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
-        _grow_send_buffer(sock)
-        _bind_beside(main, sock, str(_LANES + number))
+        grow_send_buffer(sock)
+        bind_beside(main, sock, (str(_LANES + number), SERVER_PORT))
     except OSError:
         sock.close()
         raise
     return sock
 
 
-def _bind_beside(main: socket.socket, sock: socket.socket, address: str) -> None:
-    """Bind a socket to port 67, which `main` has already."""
+def bind_beside(main: socket.socket, sock: socket.socket, address: tuple[str, int]) -> None:
+    """Bind a socket to a port of an address that `main` has already."""
     both = (main, sock)
     try:
         for one in both:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((address, SERVER_PORT))
+        sock.bind(address)
     finally:
         for one in both:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
@@ -150,10 +155,10 @@ def _bind_beside(main: socket.socket, sock: socket.socket, address: str) -> None
 def _udp() -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     sock.setblocking(False)
-    sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
     sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT)
-    _grow(sock)
+    grow(sock)
     return sock
 
 
@@ -164,7 +169,7 @@ def route_source(address: str, vrf: int = 0) -> bytes:
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
         if vrf:
-            sock.setsockopt(socket.SOL_SOCKET, _SO_BINDTOIFINDEX, vrf)
+            sock.setsockopt(socket.SOL_SOCKET, SO_BINDTOIFINDEX, vrf)
         sock.connect((address, SERVER_PORT))
         return socket.inet_aton(sock.getsockname()[0])
 
@@ -173,7 +178,7 @@ def open_link() -> socket.socket:
     """Return a packet socket that sends frames as `frames` makes them; OSError EPERM without CAP_NET_RAW."""
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
     sock.setblocking(False)
-    _grow(sock)
+    grow(sock)
     return sock
 
 
@@ -184,13 +189,19 @@ def open_packets() -> socket.socket:
     return sock
 
 
-def _grow(sock: socket.socket) -> None:
+def grow(sock: socket.socket) -> None:
     """Ask for buffers that hold a burst; beyond the host's limit only where we may."""
+    grow_receive_buffer(sock)
+    grow_send_buffer(sock)
+
+
+def grow_receive_buffer(sock: socket.socket) -> None:
+    """Ask for a buffer that holds what comes in a burst."""
     _set_buffer(sock, _SO_RCVBUFFORCE, socket.SO_RCVBUF, RECEIVE_BUFFER)
-    _grow_send_buffer(sock)
 
 
-def _grow_send_buffer(sock: socket.socket) -> None:
+def grow_send_buffer(sock: socket.socket) -> None:
+    """Ask for a buffer that holds what is sent in a burst."""
     _set_buffer(sock, _SO_SNDBUFFORCE, socket.SO_SNDBUF, SEND_BUFFER)
 
 

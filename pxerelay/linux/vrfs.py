@@ -19,17 +19,22 @@ _TRY_AGAIN = 5.0
 
 
 class VrfSockets:
-    """UDP sockets on port 67 by VRF; `readable` is called with the one that has something to read.
+    """UDP sockets of one family by VRF; `readable` is called with the one that has something to read.
 
-    `main` is the socket of the default VRF. A socket that can't be opened, for want of descriptors perhaps,
-    is tried again with each `follow`, and its error is logged once. As long as there is one, `again` is
-    called in a while, if it is given, which is to follow anew.
+    `main` is the socket of the default VRF, `open_in` opens one beside it. A socket that can't be opened, for
+    want of descriptors perhaps, is tried again with each `follow`, and its error is logged once. As long as
+    there is one, `again` is called in a while, if it is given, which is to follow anew.
     """
 
     def __init__(
-        self, main: socket.socket, readable: Readable, again: Callable[[], object] | None = None
+        self,
+        main: socket.socket,
+        readable: Readable,
+        again: Callable[[], object] | None = None,
+        open_in: Callable[[int, socket.socket], socket.socket] = sockets.open_udp_in,
     ) -> None:
         self._main = main
+        self._open_in = open_in
         self._readable = readable
         self._again = again
         self._trying_again: asyncio.TimerHandle | None = None
@@ -65,7 +70,7 @@ class VrfSockets:
 
     def _begin(self, index: int, name: str) -> None:
         try:
-            sock = sockets.open_udp_in(index, self._main)
+            sock = self._open_in(index, self._main)
         except OSError as error:
             if self._failed.get(index) != error.errno:
                 LOGGER.error("can't listen in VRF %s: %s", name, error.strerror)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import time
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 
 from pxerelay.linux import netlink, rtnetlink
 from pxerelay.policy.ways import Way
@@ -29,7 +29,7 @@ _HEADER = struct.Struct("=IHHII")
 
 
 class Ways:
-    """Remembers the ways to servers, each 4 octets, by VRF."""
+    """Remembers the ways to servers, each 4 or 16 octets, by VRF."""
 
     def __init__(self) -> None:
         self._socket = netlink.open_socket()
@@ -72,7 +72,7 @@ class Ways:
         return self._left >= 0
 
     def _ask(self, server: bytes, vrf: int) -> Way | None:
-        body = rtnetlink.ask_route(IPv4Address(server), by=vrf)
+        body = rtnetlink.ask_route(ip_address(server), by=vrf)
         answer = self._answer(rtnetlink.RTM_GETROUTE, body)
         if answer is None:
             return None

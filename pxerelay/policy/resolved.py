@@ -7,10 +7,10 @@ can't be resolved keeps the addresses it had, and its error is told until it is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, IPv6Address
 
-from pxerelay.policy.servers import NamedServer, Pool, Target
+from pxerelay.policy.servers import Address, NamedServer, Pool, Target
 
 Servers = Mapping[str, Sequence[Target]]
 """What is behind each name, as in `model.Config.servers`."""
@@ -18,10 +18,26 @@ Servers = Mapping[str, Sequence[Target]]
 
 @dataclass(frozen=True)
 class ResolvedName:
-    """What a name stands for; `error` tells why the last question failed, empty if it did not."""
+    """What a name stands for: the addresses of its A and, where DHCPv6 is on, of its AAAA records.
+
+    `error` and `error6` tell why the last question for either failed, empty if it did not. That a name has
+    none of one family, and some of the other, is no error.
+    """
 
     addresses: tuple[IPv4Address, ...] = ()
     error: str = ""
+    addresses6: tuple[IPv6Address, ...] = ()
+    error6: str = ""
+
+    @property
+    def both(self) -> tuple[Address, ...]:
+        """The addresses of both families."""
+        return (*self.addresses, *self.addresses6)
+
+    @property
+    def trouble(self) -> str:
+        """What went wrong in either family, once if it is the same; empty if nothing did."""
+        return "; ".join(dict.fromkeys(filter(None, (self.error, self.error6))))
 
 
 @dataclass(frozen=True)
@@ -31,20 +47,36 @@ class ResolvedNames:
     by_name: Mapping[str, ResolvedName] = field(default_factory=dict)
 
     def of(self, target: Target) -> tuple[IPv4Address, ...]:
-        """Return the addresses of a target, of a pool all; none for a name that was never resolved."""
+        """Return the IPv4 addresses of a target, of a pool all; none for a name that was never resolved."""
         if isinstance(target, IPv4Address):
             return (target,)
         if isinstance(target, Pool):
             return tuple(dict.fromkeys(address for host in target.hosts for address in self.of(host)))
-        return self.by_name.get(target, ResolvedName()).addresses
+        return self.by_name.get(target, ResolvedName()).addresses if isinstance(target, str) else ()
 
-    def names(self, servers: Servers, address: IPv4Address) -> list[str]:
+    def of6(self, target: Target) -> tuple[IPv6Address, ...]:
+        """Return the IPv6 addresses of a target, of a pool all; none for a name that was never resolved."""
+        if isinstance(target, IPv6Address):
+            return (target,)
+        if isinstance(target, Pool):
+            return tuple(dict.fromkeys(address for host in target.hosts for address in self.of6(host)))
+        return self.by_name.get(target, ResolvedName()).addresses6 if isinstance(target, str) else ()
+
+    def is_known(self, name: str) -> bool:
+        """Whether the IPv6 addresses of a name are known, be it that there are none."""
+        answer = self.by_name.get(name)
+        return answer is not None and bool(answer.addresses6 or not answer.trouble)
+
+    def names(self, servers: Servers, address: Address) -> list[str]:
         """Return all names under `servers:` that an address goes by."""
+        addresses = self.of if isinstance(address, IPv4Address) else self.of6
         return [
-            name for name, targets in servers.items() if any(address in self.of(target) for target in targets)
+            name
+            for name, targets in servers.items()
+            if any(address in addresses(target) for target in targets)
         ]
 
-    def named(self, servers: Servers, address: IPv4Address) -> NamedServer:
+    def named(self, servers: Servers, address: Address) -> NamedServer:
         """Return an address with the first of these names."""
         return NamedServer(next(iter(self.names(servers, address)), ""), str(address))
 
@@ -57,4 +89,8 @@ class ResolvedNames:
         return ResolvedNames({**self.by_name, name: self._kept(name, answer)})
 
     def _kept(self, name: str, answer: ResolvedName) -> ResolvedName:
-        return ResolvedName(self.of(name), answer.error) if answer.error else answer
+        return replace(
+            answer,
+            addresses=self.of(name) if answer.error else answer.addresses,
+            addresses6=self.of6(name) if answer.error6 else answer.addresses6,
+        )

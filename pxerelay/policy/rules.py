@@ -24,7 +24,7 @@ from typing import NamedTuple
 from pxerelay.policy.days import FOREVER
 from pxerelay.policy.mac_table import MacTable
 from pxerelay.policy.servers import Target
-from pxerelay.wire.client import Client
+from pxerelay.wire.client import AnyClient
 from pxerelay.wire.globs import Names
 from pxerelay.wire.mac import MAC_OCTETS, Pattern, format_mac, rule_kind
 
@@ -87,8 +87,9 @@ class Match(NamedTuple):
 class ClientClass:
     """Clients told by what they say of themselves; every condition that is given must hold.
 
-    `vendor_class` is a prefix of option 60; `architectures` holds numbers of option 93, one of which the
-    client must name; `interfaces` are client interfaces, one of which it must be heard on.
+    `vendor_class` is a prefix of option 60, in DHCPv6 of one of the strings of option 16; `architectures`
+    holds numbers of option 93 or 61, one of which the client must name; `interfaces` are client interfaces,
+    one of which it must be heard on.
     """
 
     name: str
@@ -97,11 +98,15 @@ class ClientClass:
     architectures: frozenset[int] | None = None
     interfaces: Names | None = None
 
-    def matches(self, client: Client) -> bool:
+    def may_match(self, client: AnyClient) -> bool:
+        """Whether the client would belong to the class if it said what it is."""
+        return self.interfaces is None or client.interface in self.interfaces
+
+    def matches(self, client: AnyClient) -> bool:
         """Whether the client belongs to the class."""
         return (
             (self.interfaces is None or client.interface in self.interfaces)
-            and (self.vendor_class is None or client.vendor_class.startswith(self.vendor_class))
+            and (self.vendor_class is None or client.says_class(self.vendor_class))
             and (self.architectures is None or not self.architectures.isdisjoint(client.architectures))
         )
 
@@ -233,16 +238,18 @@ class Policy:
         rules = self.rules.on(today)
         return self if rules is self.rules else replace(self, rules=rules)
 
-    def candidates(self, client: Client, interface_default: Default | None) -> Iterator[Match]:
+    def candidates(self, client: AnyClient, interface_default: Default | None) -> Iterator[Match]:
         """Yield what applies to a client, in the order of precedence; the first one wins.
 
         A client with no Ethernet address (hardware type or length is another) matches no rule and no
         class: only its interface's default and the default are left. But whoever is never to be served is not
         served for claiming another hardware type or length: rules that say `drop` hold for what stands where
-        an Ethernet address would.
+        an Ethernet address would. A client of DHCPv6 whose Ethernet address nobody told matches classes
+        (rule 120).
         """
         if client.chaddr is not None:
             yield from self.rules.matching(client.chaddr)
+        if client.chaddr is not None or client.claimed is None:
             for entry in self.classes:
                 if entry.matches(client):
                     yield Match(Reason.CLASS, entry.name, entry.choice)
@@ -252,6 +259,11 @@ class Policy:
             if fallback is not None:
                 yield Match(fallback.reason, fallback.rule, fallback.choice)
 
-    def choose(self, client: Client, interface_default: Default | None) -> Match:
+    def possible(self, client: AnyClient, interface_default: Default | None) -> list[Choice]:
+        """Return all that a client may have been chosen for that no rule names, if it said what it is."""
+        choices = [entry.choice for entry in self.classes if entry.may_match(client)]
+        return [*choices, (interface_default or self.default).choice]
+
+    def choose(self, client: AnyClient, interface_default: Default | None) -> Match:
         """Return the candidate that wins."""
         return next(self.candidates(client, interface_default))

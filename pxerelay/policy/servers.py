@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
-Host = IPv4Address | str
+Address = IPv4Address | IPv6Address
+"""A server's address; its family is that of the requests that it gets."""
+
+Host = Address | str
 """A server as the configuration names it: an address or a DNS name."""
 
 
@@ -50,6 +53,11 @@ Target = Host | Pool
 """Who gets requests: a server, or one of several."""
 
 
+def hosts_of(target: Target) -> tuple[Host, ...]:
+    """Return the hosts that a target is: of a pool all."""
+    return target.hosts if isinstance(target, Pool) else (target,)
+
+
 @dataclass(frozen=True)
 class NamedServer:
     """A server as people and programs are told of it.
@@ -65,6 +73,15 @@ class NamedServer:
         return f"{self.name} {self.address}".lstrip()
 
 
-def can_be_server(address: IPv4Address) -> bool:
-    """Whether requests may go to an address: it is one host's, and not this one's own."""
+UNICAST6 = IPv6Network("2000::/3"), IPv6Network("fc00::/7")
+"""IPv6 addresses of single hosts beyond their link: global ones, and unique local ones (RFC 4193)."""
+
+
+def can_be_server(address: Address) -> bool:
+    """Whether requests may go to an address: it is one host's, and not this one's own.
+
+    A link-local one would need an interface beside it, and clients are not on the servers' link.
+    """
+    if isinstance(address, IPv6Address):
+        return any(address in network for network in UNICAST6)
     return not (address.is_unspecified or address.is_multicast or address.is_reserved or address.is_loopback)

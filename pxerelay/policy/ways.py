@@ -14,4 +14,4 @@ class Way(NamedTuple):
 
 
 WayTo = Callable[[bytes, int], Way | None]
-"""Tells the way to 4 octets in a VRF, given by its index, 0 for the default one; None if there is none."""
+"""Tells the way to 4 or 16 octets in a VRF, by its index, 0 for the default one; None if there is none."""

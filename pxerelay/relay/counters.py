@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from enum import Enum
+from typing import Any, Protocol
 
 from pxerelay.policy.rules import Reason
-from pxerelay.relay.decision import Drop, ToServers
+from pxerelay.relay.decision import Drop
 from pxerelay.wire.packet import UNSET
 
 _MOST_NAMES = 4096
@@ -20,18 +21,32 @@ OTHER = ""
 """Stands for an interface that is no client interface, or one too many."""
 
 
-class Counters:
-    """Counters since the start. Interfaces are given by index and counted by name.
+class Sent(Protocol):
+    """What was decided about a request, in either family."""
 
-    `copies` counts requests by the server that they were for, also those that the kernel did not take, and
-    `replies` by the address that they came from: 4 octets.
+    @property
+    def servers(self) -> tuple[bytes, ...]:
+        """Who gets it."""
+
+    @property
+    def reason(self) -> Reason:
+        """What kind of entry chose."""
+
+
+class Counters:
+    """Counters since the start, of one family. Interfaces are given by index and counted by name.
+
+    `reasons` are all for which a message may be dropped. `copies` counts requests by the server that they
+    were for, also those that the kernel did not take, and `replies` by the address that they came from: 4
+    octets, in DHCPv6 16.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, reasons: type[Enum] = Drop) -> None:
+        self._reasons = reasons
         self.requests: Counter[tuple[str, Reason]] = Counter()
         self.copies: Counter[tuple[str, bytes]] = Counter()
         self.replies: Counter[tuple[str, bytes]] = Counter()
-        self.dropped: Counter[tuple[str, Drop]] = Counter()
+        self.dropped: Counter[tuple[str, Enum]] = Counter()
         self.without_option82 = 0
         self._names: Mapping[int, str] = {}
         self._clients: frozenset[str] = frozenset()
@@ -43,14 +58,12 @@ class Counters:
         self._names = names
         self._clients = frozenset(clients)
 
-    def add_requests(self, index: int, decision: ToServers, count: int) -> None:
+    def add_requests(self, index: int, decision: Sent, count: int) -> None:
         """Count requests that were heard on an interface and went one way."""
         interface = self._name(index)
         self.requests[interface, decision.reason] += count
         for server in decision.servers:
             self.copies[interface, server] += count
-        if decision.too_large:
-            self.without_option82 += count
 
     def add_replies(self, index: int, source: bytes, count: int) -> None:
         """Count replies from a server that left by an interface."""
@@ -61,7 +74,7 @@ class Counters:
                 source = UNSET
         self.replies[self._name(index), source] += count
 
-    def add_drops(self, index: int, reason: Drop, count: int = 1) -> None:
+    def add_drops(self, index: int, reason: Enum, count: int = 1) -> None:
         """Count messages that were heard on an interface and dropped."""
         interface = self._names.get(index, OTHER)
         self.dropped[interface if interface in self._clients else OTHER, reason] += count
@@ -76,12 +89,12 @@ class Counters:
 
     def totals(self) -> dict[str, Any]:
         """Return the sums; `dropped` has every reason, also those not met yet."""
-        dropped: Counter[Drop] = Counter()
+        dropped: Counter[Enum] = Counter()
         for (_, reason), count in self.dropped.items():
             dropped[reason] += count
         return {
             "requests": self.requests.total(),
             "replies": self.replies.total(),
             "copies": self.copies.total(),
-            "dropped": {reason.value: dropped[reason] for reason in Drop},
+            "dropped": {reason.value: dropped[reason] for reason in self._reasons},
         }

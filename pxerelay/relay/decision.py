@@ -62,7 +62,7 @@ MEANING = {
     Drop.FLOOD: "this client asks more than `max_requests` times a second",
     Drop.MORE_THAN_ITS_SHARE: "its VLAN or router sends faster than we relay, and others would have to wait",
     Drop.TOO_OLD: "it waited for more than a second to be read; firmware has given up on it, or asks again",
-    Drop.NOT_RESOLVED: "its server is a DNS name that has not been resolved yet",
+    Drop.NOT_RESOLVED: "its server is a DNS name that has not been resolved yet, or has no IPv4 address",
     Drop.FOREIGN_OPTION82: "brings an option 82 of its own, on an interface that is not `trusted`",
     Drop.NO_ROOM_FOR_OPTION82: "has no room for option 82, which `required` says that it must have",
     Drop.NOT_A_SERVER: "a reply from an address that is no configured server's",

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
 from pxerelay.relay.counters import Counters
+from pxerelay.relay.decision import ToServers
 from pxerelay.relay.outcome import Lost, Replies, Requests, Route
 from pxerelay.relay.pipeline import Decided
 from pxerelay.relay.relay import Relay
@@ -50,7 +51,7 @@ class Ledger:
     def counters(self) -> Counters:
         """What was counted by interface and server, up to now."""
         for route, count in self._requests.items():
-            self._counters.add_requests(route.index, route.decision, count)
+            self._count_requests(route.index, route.decision, count)
         for (index, source), count in self._replies.items():
             self._counters.add_replies(index, source.to_bytes(4, sys.byteorder), count)
         self._requests.clear()
@@ -82,11 +83,16 @@ class Ledger:
             if len(self._requests) > _ROUTES:
                 _ = self.counters
         elif count:
-            self._counters.add_requests(outcome.index, outcome.decision, count)
+            self._count_requests(outcome.index, outcome.decision, count)
         room = self.transactions.room(now) if count else 0
         if room:
             some = outcome.messages if count <= room else outcome.messages[:1]
             self.transactions.sent(some, outcome.index, outcome.decision, now)
+
+    def _count_requests(self, index: int, decision: ToServers, count: int) -> None:
+        self._counters.add_requests(index, decision, count)
+        if decision.too_large:
+            self._counters.without_option82 += count
 
     def _note(self, batch: Batch, outcome: Requests | Lost, now: float) -> None:
         """Note who fell to a default."""

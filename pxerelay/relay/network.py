@@ -4,37 +4,52 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from typing import Generic, TypeVar
 
-from pxerelay.policy.ports import Change, Link, Port
+from pxerelay.policy import port_table
+from pxerelay.policy.links import Link
+from pxerelay.policy.ports import Port
+from pxerelay.policy.servers import Address
 
 _LARGEST_PACKET = 65535
 """Octets of the largest IPv4 packet (RFC 791, 3.1)."""
 
-_NONE: tuple[Port, ...] = ()
+AnyPort = TypeVar("AnyPort", bound=port_table.AnyPort)
 
 
-class Network:
-    """Client interfaces, and addresses and VRFs of the host. Addresses are 4 octets, VRFs are indexes.
+class AnyNetwork(Generic[AnyPort]):
+    """Client interfaces of one family, and addresses and VRFs of the host.
 
-    `ports` are all of them, also those that wait. `vrfs` tells the names of VRFs.
+    Addresses are octets, VRFs are indexes. `ports` are all client interfaces, also those that wait. `vrfs`
+    tells the names of VRFs.
     """
 
-    def __init__(self, ports: Iterable[Port], links: Iterable[Link]) -> None:
+    def __init__(self, ports: Iterable[AnyPort], links: Iterable[Link]) -> None:
         self.ports = tuple(ports)
         self.vrfs: dict[int, str] = {}
-        self._active: dict[int, Port] = {}
-        self._waiting: set[int] = set()
-        self._by_giaddr: dict[tuple[int, bytes], tuple[Port, ...]] = {}
+        self._active: dict[int, AnyPort] = {}
+        self._waiting: dict[int, AnyPort] = {}
+        self._by_address: dict[tuple[int, bytes], tuple[AnyPort, ...]] = {}
         self._own: Counter[tuple[int, bytes]] = Counter()
         self._vrf_of: dict[int, int] = {}
         self._loopbacks: set[int] = set()
-        self._mtus: Counter[int] = Counter()
         for port in self.ports:
             self._add_port(port)
         for link in links:
             self._add_link(link)
 
-    def follow(self, ports: Iterable[Port], change: Change) -> None:
+    @staticmethod
+    def _standing(port: AnyPort) -> Address | None:
+        """Return the address that stands for a port, None while it waits."""
+        raise NotImplementedError
+
+    @staticmethod
+    def _owned(link: Link) -> Iterable[tuple[int, bytes]]:
+        """Return the addresses of a link, each with the VRF that it is in."""
+        raise NotImplementedError
+
+    def follow(self, ports: Iterable[AnyPort], change: port_table.Change[AnyPort]) -> None:
         """Take in what changed; `ports` are all that there are now."""
         self.ports = tuple(ports)
         for before, after in change.ports.values():
@@ -48,52 +63,47 @@ class Network:
             if now is not None:
                 self._add_link(now)
 
-    def _add_port(self, port: Port) -> None:
-        if port.index is not None and port.giaddr is not None:
+    def _add_port(self, port: AnyPort) -> None:
+        standing = self._standing(port)
+        if port.index is not None and standing is not None:
             self._active[port.index] = port
-            key = port.vrf, port.giaddr.packed
-            self._by_giaddr[key] = (*self._by_giaddr.get(key, ()), port)
+            key = port.vrf, standing.packed
+            self._by_address[key] = (*self._by_address.get(key, ()), port)
         elif port.link is not None:
-            self._waiting.add(port.link.index)
+            self._waiting[port.link.index] = port
 
-    def _remove_port(self, port: Port) -> None:
-        if port.index is not None and port.giaddr is not None:
+    def _remove_port(self, port: AnyPort) -> None:
+        standing = self._standing(port)
+        if port.index is not None and standing is not None:
             del self._active[port.index]
-            key = port.vrf, port.giaddr.packed
-            others = tuple(one for one in self._by_giaddr[key] if one.index != port.index)
+            key = port.vrf, standing.packed
+            others = tuple(one for one in self._by_address[key] if one.index != port.index)
             if others:
-                self._by_giaddr[key] = others
+                self._by_address[key] = others
             else:
-                del self._by_giaddr[key]
+                del self._by_address[key]
         elif port.link is not None:
-            self._waiting.discard(port.link.index)
+            self._waiting.pop(port.link.index, None)
 
     def _add_link(self, link: Link) -> None:
-        self._own.update((link.vrf, address.packed) for address in link.addresses)
+        self._own.update(self._owned(link))
         if link.vrf:
             self._vrf_of[link.index] = link.vrf
         if link.loopback:
             self._loopbacks.add(link.index)
         if link.vrf == link.index:
             self.vrfs[link.index] = link.name
-        if _bounds_packets(link):
-            self._mtus[link.mtu] += 1
 
     def _remove_link(self, link: Link) -> None:
-        for address in link.addresses:
-            key = link.vrf, address.packed
+        for key in self._owned(link):
             self._own[key] -= 1
             if not self._own[key]:
                 del self._own[key]
         self._vrf_of.pop(link.index, None)
         self._loopbacks.discard(link.index)
         self.vrfs.pop(link.index, None)
-        if _bounds_packets(link):
-            self._mtus[link.mtu] -= 1
-            if not self._mtus[link.mtu]:
-                del self._mtus[link.mtu]
 
-    def active(self, index: int) -> Port | None:
+    def active(self, index: int) -> AnyPort | None:
         """Return the client interface that serves at an index."""
         return self._active.get(index)
 
@@ -105,10 +115,6 @@ class Network:
     def waits(self, index: int) -> bool:
         """Whether a client interface waits at an index."""
         return index in self._waiting
-
-    def with_giaddr(self, vrf: int, giaddr: bytes) -> Sequence[Port]:
-        """Return the client interfaces that serve with a giaddr, none if there are none."""
-        return self._by_giaddr.get((vrf, giaddr), _NONE)
 
     def vrf_of(self, index: int) -> int:
         """Return the VRF that an interface is in, 0 for the default one."""
@@ -135,6 +141,38 @@ class Network:
         """Return the VRFs that this host has an address in."""
         return [vrf for vrf, own in self._own if own == address]
 
+
+class Network(AnyNetwork[Port]):
+    """The network of DHCPv4. Addresses are 4 octets."""
+
+    def __init__(self, ports: Iterable[Port], links: Iterable[Link]) -> None:
+        self._mtus: Counter[int] = Counter()
+        super().__init__(ports, links)
+
+    @staticmethod
+    def _standing(port: Port) -> IPv4Address | None:
+        return port.giaddr
+
+    @staticmethod
+    def _owned(link: Link) -> Iterable[tuple[int, bytes]]:
+        return [(link.vrf, address.packed) for address in link.addresses]
+
+    def _add_link(self, link: Link) -> None:
+        super()._add_link(link)
+        if _bounds_packets(link):
+            self._mtus[link.mtu] += 1
+
+    def _remove_link(self, link: Link) -> None:
+        super()._remove_link(link)
+        if _bounds_packets(link):
+            self._mtus[link.mtu] -= 1
+            if not self._mtus[link.mtu]:
+                del self._mtus[link.mtu]
+
+    def with_giaddr(self, vrf: int, giaddr: bytes) -> Sequence[Port]:
+        """Return the client interfaces that serve with a giaddr, none if there are none."""
+        return self._by_address.get((vrf, giaddr), ())
+
     @property
     def mtu(self) -> int:
         """The largest packet that every link with an address carries."""
@@ -143,3 +181,21 @@ class Network:
 
 def _bounds_packets(link: Link) -> bool:
     return link.up and bool(link.addresses) and not link.addresses[0].is_loopback
+
+
+Masks = tuple[tuple[int, int], ...]
+"""Networks as numbers: what of an address counts, and what that must be."""
+
+
+def masks(networks: Sequence[IPv4Network] | Sequence[IPv6Network]) -> Masks:
+    """Return networks of one family as numbers."""
+    return tuple((int(network.netmask), int(network.network_address)) for network in networks)
+
+
+def within(address: bytes, networks: Masks) -> bool:
+    """Whether an address lies in one of some networks of its family."""
+    number = int.from_bytes(address, "big")
+    for mask, network in networks:  # noqa: SIM110  # twice as fast as `any`, and asked for each new router
+        if number & mask == network:
+            return True
+    return False

@@ -103,9 +103,9 @@ def troubles_of_servers(
 
     `named`: the first questions for DNS names have ended. `reached` says whether a route leads to a server.
     """
-    nameless = [name for name, answer in relay.answers.by_name.items() if not answer.addresses]
+    nameless = [name for name, answer in relay.answers.by_name.items() if not answer.both]
     if nameless and named:
-        errors = (f"{name} ({relay.answers.by_name[name].error})" for name in nameless)
+        errors = (f"{name} ({relay.answers.by_name[name].trouble})" for name in nameless)
         yield Finding(Trouble.NO_ADDRESS, f"no address is known of {', '.join(errors)}")
     elif nameless:
         yield Finding(Trouble.NAMES_OUTSTANDING, f"no answer yet for {', '.join(nameless)}")
@@ -120,7 +120,12 @@ def troubles_of_servers(
 
 
 def _without_route(relay: Relay, reached: Reached) -> list[IPv4Address]:
-    """Return servers to which no route leads, if that is so of all of them that are looked at."""
+    """Return servers to which no route leads, if that is so of all of them that are looked at.
+
+    They are those of DHCPv4, if that is on.
+    """
+    if not relay.config.dhcpv4:
+        return []
     servers = [
         address for target in sorted(relay.config.mentioned, key=str) for address in relay.answers.of(target)
     ]

@@ -7,20 +7,22 @@ relaying it. What is decided is returned; the daemon sends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address
 
+from pxerelay.policy.links import Link
 from pxerelay.policy.model import GIADDR, Config
-from pxerelay.policy.pools import ALL_UP, Standing, chosen
-from pxerelay.policy.ports import Change, Link, Port
+from pxerelay.policy.pools import ALL_UP, Standing
+from pxerelay.policy.ports import Change, Port
 from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.rules import Choice
 from pxerelay.policy.servers import Pool, Target
 from pxerelay.policy.sticky import StickyClients
 from pxerelay.policy.ways import WayTo
 from pxerelay.relay.askers import Askers
+from pxerelay.relay.choosing import Choosing
 from pxerelay.relay.decision import BROADCAST, Decision, Drop, Dropped, ToClient, ToServers
-from pxerelay.relay.network import Network
+from pxerelay.relay.network import Network, masks, within
 from pxerelay.wire import agentinfo, packet
 from pxerelay.wire.client import Client
 from pxerelay.wire.facts import Facts
@@ -31,7 +33,7 @@ _ALL_STATIONS = b"\xff" * 6
 """The Ethernet broadcast address."""
 
 
-class Relay:
+class Relay(Choosing):
     """The rules for one configuration, one state of the network, and what is known and thought of servers.
 
     Built anew when one of them changes, but for the network, which it follows (`follow`). The configuration
@@ -53,17 +55,13 @@ class Relay:
         askers: Askers | None = None,
         way_to: WayTo | None = None,
     ) -> None:
-        self.config = config
-        self.answers = answers
-        self.sticky = sticky
-        self._standing = standing
-        self._pools = {pool: self._packed((pool,)) for pool in config.pools.values()}
+        super().__init__(config, answers, answers.of, standing, sticky)
         self._askers = Askers() if askers is None else askers
         self._way_to = way_to
         self._network = Network(ports, links)
-        self._relays = _masks(config.accept_relayed_from)
+        self._relays = masks(config.accept_relayed_from)
         self.repliers = frozenset(self._packed(config.mentioned))
-        self._replying_networks = _masks(config.accept_replies_from)
+        self._replying_networks = masks(config.accept_replies_from)
         fixed = config.source_address
         self._source = fixed.packed if isinstance(fixed, IPv4Address) else None
         self._source_is_giaddr = fixed == GIADDR
@@ -261,53 +259,7 @@ class Relay:
 
     def accepts_router(self, source: bytes) -> bool:
         """Whether a router with an address of these 4 octets may relay to us."""
-        return _within(source, self._relays)
-
-    def now_for(self, targets: Iterable[Target], chaddr: bytes) -> tuple[bytes, ...]:
-        """Return the servers that targets stand for, for a client with these 6 octets that begins now."""
-        return self._of(targets, chaddr, self._standing)
-
-    def _decided(self, targets: Iterable[Target], facts: Facts) -> tuple[bytes, ...]:
-        """Return the servers that targets stand for, of each pool the one that is this client's.
-
-        A client in the middle of a boot stays where that began. When it begins anew it does so only if its
-        servers are thought to answer: its second DISCOVER, iPXE's say, has to reach the same one. A REQUEST
-        that names one of a pool goes to that one, whatever happened in between (rule 42).
-        """
-        octets, named = facts.client_octets, facts.named_server
-        now = self._of(targets, octets, self._standing, named)
-        if named is not None and any(named in members for members in self._pools.values()):
-            return now
-        kept = self.sticky.standing_for(facts.client_key) if self.sticky else None
-        if self.sticky is None or kept is None:
-            return now
-        before = self._of(targets, octets, kept)
-        if before == now or (not self._standing.trusts(before) and facts.begins_anew):
-            self.sticky.release(facts.client_key)
-            return now
-        return before
-
-    def _of(
-        self, targets: Iterable[Target], octets: bytes, standing: Standing, named: bytes | None = None
-    ) -> tuple[bytes, ...]:
-        """Return the servers that targets stand for; of a pool the one that a client has named, if it has."""
-        found: dict[bytes, None] = {}
-        for target in targets:
-            if isinstance(target, Pool) and named in self._pools[target]:
-                found[named] = None
-            elif isinstance(target, Pool):
-                found.update(dict.fromkeys(self.members(target, octets, standing)))
-            else:
-                found.update(dict.fromkeys(self._packed((target,))))
-        return tuple(found)
-
-    def members(self, pool: Pool, octets: bytes, standing: Standing | None = None) -> tuple[bytes, ...]:
-        """Return which of a pool get a client's requests, by its octets and what is thought now, or was."""
-        return chosen(pool, self._pools[pool], octets, standing or self._standing)
-
-    def _packed(self, targets: Iterable[Target]) -> tuple[bytes, ...]:
-        found = (address.packed for target in targets for address in self.answers.of(target))
-        return tuple(dict.fromkeys(found))
+        return within(source, self._relays)
 
     def source_for(self, vrf: int, giaddr: bytes) -> bytes | None:
         """Return the source address of a relayed request; a router's giaddr is none of ours to use."""
@@ -316,7 +268,7 @@ class Relay:
         return self._source
 
     def _may_reply(self, source: bytes) -> bool:
-        return source in self.repliers or _within(source, self._replying_networks)
+        return source in self.repliers or within(source, self._replying_networks)
 
     def _is_the_way_to(self, index: int, server: bytes) -> bool:
         """Whether packets to a server leave by an interface, as far as that is known."""
@@ -374,15 +326,3 @@ def _target(message: bytearray | memoryview, facts: Facts) -> tuple[bytes, bytes
     if yiaddr == packet.UNSET or chaddr is None:
         return everyone  # a proxyDHCP offer gives no address, and such a client has none yet
     return yiaddr, chaddr
-
-
-def _masks(networks: Sequence[IPv4Network]) -> tuple[tuple[int, int], ...]:
-    return tuple((int(network.netmask), int(network.network_address)) for network in networks)
-
-
-def _within(address: bytes, networks: tuple[tuple[int, int], ...]) -> bool:
-    number = int.from_bytes(address, "big")
-    for mask, network in networks:  # noqa: SIM110  # twice as fast as `any`, and asked for each new router
-        if number & mask == network:
-            return True
-    return False

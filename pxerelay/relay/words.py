@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 
 from pxerelay.policy.ports import Port
 from pxerelay.policy.rules import Match, Reason
 from pxerelay.policy.servers import NamedServer
+from pxerelay.relay.choosing import Choosing
 from pxerelay.relay.decision import BROADCAST, ToClient
-from pxerelay.relay.relay import Relay
 from pxerelay.wire import packet
 from pxerelay.wire.arch import arch_name
 from pxerelay.wire.facts import Facts
@@ -54,14 +54,14 @@ def message_name(kind: int | None) -> str:
     return packet.MESSAGE_NAMES.get(kind, f"message of type {kind}")
 
 
-def server_names(relay: Relay, address: bytes) -> list[str]:
-    """Return all names that the configuration has for a server's 4 octets."""
-    return relay.answers.names(relay.config.servers, IPv4Address(address))
+def server_names(relay: Choosing, address: bytes) -> list[str]:
+    """Return all names that the configuration has for a server's 4 or 16 octets."""
+    return relay.answers.names(relay.config.servers, ip_address(address))
 
 
-def named_server(relay: Relay, address: bytes) -> NamedServer:
-    """Return a server by its 4 octets, with the first of its names."""
-    return relay.answers.named(relay.config.servers, IPv4Address(address))
+def named_server(relay: Choosing, address: bytes) -> NamedServer:
+    """Return a server by its 4 or 16 octets, with the first of its names."""
+    return relay.answers.named(relay.config.servers, ip_address(address))
 
 
 def port_text(port: Port) -> str:

@@ -2,9 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from pxerelay.wire import packet
 from pxerelay.wire.facts import Facts
 from pxerelay.wire.mac import MAC_OCTETS
+
+
+class AnyClient(Protocol):
+    """A client of either family.
+
+    It tells what rules and classes look at.
+    """
+
+    @property
+    def chaddr(self) -> bytes | None:
+        """Its Ethernet address, None where it has none that a rule could name."""
+
+    @property
+    def claimed(self) -> bytes | None:
+        """What a client of another kind of hardware says in the place of an Ethernet address."""
+
+    @property
+    def interface(self) -> str | None:
+        """The client interface that it was heard on, None if it was on none."""
+
+    @property
+    def architectures(self) -> tuple[int, ...]:
+        """The numbers of its system architectures."""
+
+    def says_class(self, prefix: bytes) -> bool:
+        """Whether its vendor class, or one of several, begins with some octets."""
 
 
 class Client:
@@ -31,6 +59,10 @@ class Client:
     def vendor_class(self) -> bytes:
         """Option 60, empty if absent."""
         return self.facts.vendor_class
+
+    def says_class(self, prefix: bytes) -> bool:
+        """Whether option 60 begins with some octets."""
+        return self.vendor_class.startswith(prefix)
 
     @property
     def architectures(self) -> tuple[int, ...]:

@@ -62,6 +62,11 @@ class Reply(NamedTuple):
     address: int
     hardware: bytes
 
+    @property
+    def destination(self) -> bytes:
+        """The 4 octets of the client's address."""
+        return self.address.to_bytes(4, sys.byteorder)
+
 
 class _Form(NamedTuple):
     """What is the same in all replies of one size: parts of the headers, and what of the sums is known."""

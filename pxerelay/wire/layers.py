@@ -1,4 +1,4 @@
-"""Captured frames to IPv4 packets: link layers, VLAN tags, SNAP, PPPoE and MPLS.
+"""Captured frames to IP packets: link layers, VLAN tags, SNAP, PPPoE and MPLS.
 
 What a header says comes next is written as an EtherType throughout, for each of these layers has one, and GRE
 and Linux cooked captures name their content so too.
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Packet(NamedTuple):
-    """An IPv4 packet and the VLAN tags of the Ethernet frame around it, the outer one first.
+    """An IP packet and the VLAN tags of the Ethernet frame around it, the outer one first.
 
     `is_wrapped` says that there is more around it than a frame and tags, which a relay's interface never has.
     """
@@ -32,7 +32,7 @@ CUT_SHORT = Other("cut short")
 ETHERNET_FRAME = 0x6558
 """The EtherType of an Ethernet frame within something else (RFC 1701)."""
 
-_IPV4, _IPV6, _PPP, _PPPOE = 0x0800, 0x86DD, 0x880B, 0x8864
+IPV4, IPV6, _PPP, _PPPOE = 0x0800, 0x86DD, 0x880B, 0x8864
 """EtherTypes (IANA, IEEE 802 Numbers; PPPoE's session stage by RFC 2516, 4)."""
 
 _MPLS = frozenset({0x8847, 0x8848})
@@ -64,11 +64,12 @@ _MOST = 24
 _ADDRESS_AND_CONTROL = b"\xff\x03"
 """What PPP frames may begin with (RFC 1662, 3.1)."""
 
-_OF_PPP = {0x0021: _IPV4, 0x0057: _IPV6, 0x0281: 0x8847}
+_OF_PPP = {0x0021: IPV4, 0x0057: IPV6, 0x0281: 0x8847}
 """EtherTypes by PPP's own numbers (RFC 1332, 4; RFC 5072, 2; RFC 3032, 4.3)."""
 
 _NAMES = {
-    _IPV6: "IPv6",
+    IPV4: "IPv4",
+    IPV6: "IPv6",
     0x0806: "ARP",
     0x8863: "PPPoE discovery",
     0x888E: "EAPOL",
@@ -114,44 +115,61 @@ def is_cooked(link: int) -> bool:
     return link in _COOKED
 
 
-def of_link(link: int, octets: bytes) -> Packet | Other:
-    """Return the IPv4 packet in a frame of a link type."""
+def of_link(link: int, octets: bytes, wanted: int = IPV4) -> Packet | Other:
+    """Return the packet in a frame of a link type, of IPv4 unless another EtherType is wanted."""
     if link == _ETHERNET:
-        return of_type(ETHERNET_FRAME, octets, is_wrapped=False)
+        return of_type(ETHERNET_FRAME, octets, wanted, is_wrapped=False)
     if link in _COOKED:
         type_at, start = _COOKED[link]
         if len(octets) < start:
             return CUT_SHORT
-        return of_type(octets[type_at] << 8 | octets[type_at + 1], octets[start:], is_wrapped=False)
+        kind = octets[type_at] << 8 | octets[type_at + 1]
+        return of_type(kind, octets[start:], wanted, is_wrapped=False)
     if link in _RAW:
-        return of_type(_IPV6 if octets[:1] and octets[0] >> 4 == 6 else _IPV4, octets, is_wrapped=False)
+        kind = IPV6 if octets[:1] and octets[0] >> 4 == 6 else IPV4
+        return of_type(kind, octets, wanted, is_wrapped=False)
     if link in (_NULL, _LOOP):
-        return _of_loopback(octets)
+        return _of_loopback(octets, wanted)
     if link in (_PPP_LINK, _PPP_SERIAL):
-        return of_type(_PPP, octets, is_wrapped=False)
+        return of_type(_PPP, octets, wanted, is_wrapped=False)
     if link == _PPP_ETHER:
-        return of_type(_PPPOE, octets)
+        return of_type(_PPPOE, octets, wanted)
     return Other(_NAMES_OF_LINKS.get(link, f"link type {link}"))
 
 
-def _of_loopback(octets: bytes) -> Packet | Other:
+def sender_of(link: int, octets: bytes) -> bytes | None:
+    """Return the link-layer address that a frame came from; None where the link type does not have it."""
+    if link == _ETHERNET:
+        return octets[6:12]
+    if link in _SENDERS:
+        length_at, start = _SENDERS[link]
+        return octets[start : start + octets[length_at]] if len(octets) > length_at else None
+    return None
+
+
+_SENDERS = {_SLL: (5, 6), _SLL2: (11, 12)}
+"""Where a Linux cooked header has the length of the sender's address (its low octet), and the address."""
+
+
+def _of_loopback(octets: bytes, wanted: int) -> Packet | Other:
     """Return the packet behind an address family, which is in the byte order of the host that captured it."""
     if len(octets) < 4:
         return CUT_SHORT
     family = min(int.from_bytes(octets[:4], "little"), int.from_bytes(octets[:4], "big"))
-    if family == _AF_INET:
-        return of_type(_IPV4, octets[4:], is_wrapped=False)
-    return Other(_NAMES[_IPV6] if family in _AF_INET6 else f"address family {family}")
+    if family == _AF_INET or family in _AF_INET6:
+        kind = IPV4 if family == _AF_INET else IPV6
+        return of_type(kind, octets[4:], wanted, is_wrapped=False)
+    return Other(f"address family {family}")
 
 
-def of_type(kind: int, octets: bytes, *, is_wrapped: bool = True) -> Packet | Other:
-    """Return the IPv4 packet in what an EtherType names; `is_wrapped` tells what is around that.
+def of_type(kind: int, octets: bytes, wanted: int = IPV4, *, is_wrapped: bool = True) -> Packet | Other:
+    """Return the packet of the EtherType wanted in what one names; `is_wrapped` tells what is around that.
 
     An Ethernet frame's type or length stands in 2 octets behind its addresses; `octets` begin with these.
     """
     tags: tuple[int, ...] = ()
     for _ in range(_MOST):
-        if kind == _IPV4:
+        if kind == wanted:
             return Packet(octets, tags, is_wrapped)
         found: tuple[int, bytes] | Other
         if kind in _TAGS:
@@ -226,7 +244,7 @@ def _behind_labels(octets: bytes) -> tuple[int, bytes] | Other:
         return CUT_SHORT
     first = inner[0] >> 4 if inner else 0
     if first in (4, 6):
-        return (_IPV4 if first == 4 else _IPV6), inner
+        return (IPV4 if first == 4 else IPV6), inner
     has_word = first == 0 and (_is_frame(inner[_LABEL:]) or not _is_frame(inner))
     return ETHERNET_FRAME, inner[_LABEL:] if has_word else inner
 
@@ -234,4 +252,4 @@ def _behind_labels(octets: bytes) -> tuple[int, bytes] | Other:
 def _is_frame(octets: bytes) -> bool:
     """Whether an Ethernet frame's type is one that we know."""
     found = _behind_addresses(octets)
-    return not isinstance(found, Other) and found[0] in (_IPV4, _PPPOE, *_MPLS, *_TAGS, *_NAMES)
+    return not isinstance(found, Other) and found[0] in (IPV4, _PPPOE, *_MPLS, *_TAGS, *_NAMES)

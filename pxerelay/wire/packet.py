@@ -175,8 +175,12 @@ def vendor_class(found: dict[int, bytes]) -> bytes:
 
 
 def architectures(found: dict[int, bytes]) -> tuple[int, ...]:
-    """Return the numbers of option 93; an odd octet at its end is ignored."""
-    raw = found.get(CLIENT_ARCH, b"")
+    """Return the numbers of option 93."""
+    return numbers_in(found.get(CLIENT_ARCH, b""))
+
+
+def numbers_in(raw: bytes) -> tuple[int, ...]:
+    """Return the 16-bit numbers that octets spell; an odd one at their end is ignored."""
     return tuple(raw[at] << 8 | raw[at + 1] for at in range(0, len(raw) - 1, 2))
 
 

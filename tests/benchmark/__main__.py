@@ -25,7 +25,7 @@ from tests.benchmark.burst import burst_part
 from tests.benchmark.counting import counting_part
 from tests.benchmark.footprint import footprint_part
 from tests.benchmark.giaddrs import giaddrs_part
-from tests.benchmark.hostile import hostile_part
+from tests.benchmark.hostile6 import hostile6_part, hostile_part
 from tests.benchmark.links import links_part
 from tests.benchmark.live import quiet_part, reload_part
 from tests.benchmark.loading import loading_part
@@ -40,6 +40,7 @@ PARTS = {
     "replies": replies_part,
     "burst": burst_part,
     "hostile": hostile_part,
+    "hostile6": hostile6_part,
     "counting": counting_part,
     "rules": rules_part,
     "loading": loading_part,

@@ -7,7 +7,6 @@ import socket
 import struct
 import threading
 import time
-from types import TracebackType
 from typing import final
 
 from tests.lab import Host
@@ -18,7 +17,7 @@ from tests.unit.messages import request
 VICTIM = "02:00:00:ee:ee:01"
 """The client's hardware address."""
 
-_EVERY = 0.05
+EVERY = 0.05
 """Seconds between two questions."""
 
 _GIVES_UP = 4.0
@@ -28,7 +27,7 @@ _XID = 0x7E000000
 """What xid begins with, so that nobody else's looks like one of ours."""
 
 _SO_ATTACH_FILTER, _SO_TIMESTAMPNS = 26, 35
-_TIMESPEC = struct.Struct("@ll")
+TIMESPEC = struct.Struct("@ll")
 _INSTRUCTION = struct.Struct("@HBBI")
 _LOAD_WORD, _LOAD_HALF, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x28, 0x15, 0x06
 """Instructions of a filter (linux/bpf_common.h; the kernel's networking/filter.rst)."""
@@ -47,7 +46,8 @@ class Asking:
             self._out.bind(("eth0", 0))
         with inside(server):
             self._in = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            _take_only(self._in, bytes.fromhex(VICTIM.replace(":", "")))
+            first, last = struct.unpack("!IH", bytes.fromhex(VICTIM.replace(":", "")))
+            take_only(self._in, ((_CHADDR, first), (_CHADDR + 4, last)), last=_LOAD_HALF)
             self._in.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
             self._in.bind(("", 67))
         self._in.settimeout(0.2)
@@ -60,9 +60,7 @@ class Asking:
         self._looking.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._ended.set()
         self._looking.join()
         self._out.close()
@@ -78,12 +76,11 @@ class Asking:
             (frame,) = frames(bytes(asking), destination=EVERYONE, sender=sender, checksum=Checksum.NONE)
             self.asked[number] = time.time()
             self._out.send(frame)
-            time.sleep(max(now + _EVERY - time.monotonic(), 0.0))
+            time.sleep(max(now + EVERY - time.monotonic(), 0.0))
 
     def took(self, number: int) -> float:
         """Return the seconds that a question took, infinity for one that is lost."""
-        took = self._arrived.get(number, float("inf")) - self.asked[number]
-        return took if took < _GIVES_UP else float("inf")
+        return answered_in_time(self._arrived.get(number, float("inf")) - self.asked[number])
 
     def _look(self) -> None:
         while not self._ended.is_set():
@@ -93,21 +90,27 @@ class Asking:
                 continue
             xid = int.from_bytes(octets[4:8], "big")
             if xid & 0xFF000000 == _XID and ancillary:
-                seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2][: _TIMESPEC.size])
+                seconds, nanoseconds = TIMESPEC.unpack(ancillary[0][2][: TIMESPEC.size])
                 self._arrived.setdefault(xid - _XID, seconds + nanoseconds / 1e9)
 
 
-def _take_only(sock: socket.socket, chaddr: bytes) -> None:
-    """Have a UDP socket hear one client's requests alone.
+def answered_in_time(took: float) -> float:
+    """Return the seconds that a question took, infinity for what firmware takes for lost."""
+    return took if took < _GIVES_UP else float("inf")
 
-    A packet socket would see many messages that the kernel sent as one, by UDP_SEGMENT, as one.
+
+def take_only(sock: socket.socket, words: tuple[tuple[int, int], tuple[int, int]], last: int = 0) -> None:
+    """Have a UDP socket hear only what has two numbers at two places behind the UDP header's begin.
+
+    Both are words, but for the second where `last` loads something else. A packet socket would see many
+    messages that the kernel sent as one, by UDP_SEGMENT, as one.
     """
-    first, last = struct.unpack("!IH", chaddr)
+    (first_at, first), (second_at, second) = words
     code = (
-        (_LOAD_WORD, 0, 0, _CHADDR),
+        (_LOAD_WORD, 0, 0, first_at),
         (_JUMP_IF_EQUAL, 0, 3, first),
-        (_LOAD_HALF, 0, 0, _CHADDR + 4),
-        (_JUMP_IF_EQUAL, 0, 1, last),
+        (last or _LOAD_WORD, 0, 0, second_at),
+        (_JUMP_IF_EQUAL, 0, 1, second),
         (_RETURN, 0, 0, 0xFFFF),
         (_RETURN, 0, 0, 0),
     )

@@ -17,9 +17,9 @@ from textwrap import dedent
 from pxerelay.config import config, document
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux import sockets
-from pxerelay.policy.ports import Link, assign
-from pxerelay.relay.counters import Counters
-from pxerelay.relay.decision import ToServers
+from pxerelay.policy.links import Link
+from pxerelay.policy.ports import assign
+from pxerelay.relay.counters import Counters, Sent
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.transactions import Transactions
 from pxerelay.wire import packet
@@ -53,7 +53,7 @@ class _Deaf(Transactions):
 class _Blind(Counters):
     """Counts nothing."""
 
-    def add_requests(self, index: int, decision: ToServers, count: int) -> None:
+    def add_requests(self, index: int, decision: Sent, count: int) -> None:
         pass
 
     def add_replies(self, index: int, source: bytes, count: int) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from statistics import quantiles
-from typing import Any
+from typing import Any, Protocol
 
 from pxerelay.linux import control_client
 from tests.benchmark.asking import VICTIM, Asking
@@ -50,11 +50,12 @@ _MESSAGES = 100_000
 
 @dataclass(frozen=True)
 class Flood:
-    """What is sent from vlan20: so many a second; `make` returns the messages."""
+    """What is sent from vlan20: so many a second; `make` returns the messages, or the frames themselves."""
 
     name: str
     rate: int
     make: Callable[[random.Random], list[bytes]]
+    framed: Callable[[list[bytes]], list[bytes]] = request_frames
 
 
 def _empty_options(chance: random.Random) -> list[bytes]:
@@ -167,15 +168,41 @@ RELAYS: Sequence[tuple[str, type[RelayAgent]]] = (
 )
 
 
-class _TwoVlans(Wires):
+class TwoVlans(Wires):
     """The cables of the benchmark, and one more to whoever floods."""
 
-    def build(self) -> _TwoVlans:
+    def build(self) -> TwoVlans:
         """Make the hosts and their cables."""
         super().build()
         self.relay.connect("vlan20", self.lab.host("hostile"), "eth0")
         self.relay.ip(f"address add {_OTHER_GIADDR}/16 dev vlan20")
         return self
+
+
+class Asker(Protocol):
+    """Asks until it is told to end, and knows how long each question took (`asking.Asking`)."""
+
+    asked: dict[int, float]
+
+    def until(self, end: float) -> None:
+        """Ask until a monotonic time."""
+
+    def took(self, number: int) -> float:
+        """Return the seconds that a question took."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What floods are of one family: the network, who asks there, and where a relay counts what it drops."""
+
+    name: str
+    floods: Sequence[Flood]
+    relays: Sequence[tuple[str, type[RelayAgent]]]
+    ours: Sequence[str]
+    network: type[TwoVlans] = TwoVlans
+    asking: Callable[[Host, Host], AbstractContextManager[Asker]] = Asking
+    rig: type[Rig] = Rig
+    counters: str = "counters"
 
 
 @dataclass(frozen=True)
@@ -198,21 +225,22 @@ class Noticed:
 class _Stage:
     """A relay on a processor of its own between two VLANs and a server."""
 
-    def __init__(self, network: _TwoVlans, kind: type[RelayAgent]) -> None:
+    def __init__(self, world: World, network: TwoVlans, kind: type[RelayAgent]) -> None:
+        self._world = world
         self._network = network
         self._agent = kind(network)
         self._client, self._hostile = Host(network.lab, "clients"), Host(network.lab, "hostile")
-        self.rig = Rig(network, self._client, self._agent, apart=True)
+        self.rig = world.rig(network, self._client, self._agent, apart=True)
 
     def _send(self, flood: Flood, rate: int, seconds: float) -> tuple[Any, int]:
         path = _written(flood)
-        count = int(rate * seconds)
+        count = max(int(rate * seconds), 1)
         load = [str(program("load")), "eth0", str(path), str(rate), str(count)]
         return self._hostile.popen(["taskset", "--cpu-list", str(OTHERS_CPU), *load]), count
 
     def flood(self, flood: Flood) -> Noticed:
         """Have a client ask before, during and after a flood."""
-        with Asking(self._client, self._network.ris.host) as asking:
+        with self._world.asking(self._client, self._network.ris.host) as asking:
             asking.until(time.monotonic() + _BEFORE)
             calm = self.rig.memory("VmRSS")
             dropped = self._dropped()
@@ -239,10 +267,11 @@ class _Stage:
 
     def _dropped(self) -> int:
         """Return how many messages ours has dropped as a flood."""
-        if not isinstance(self._agent, Pxerelay):
+        socket = self._agent.path("sock")
+        if not socket.exists():
             return 0
-        status = control_client.ask(self._agent.path("sock"), "status")
-        return int(status["counters"]["dropped"]["flood"])
+        status = control_client.ask(socket, "status")
+        return int(status[self._world.counters]["dropped"]["flood"])
 
     def cost(self, flood: Flood) -> float:
         """Return microseconds of processor time for each message, received to dropped or sent."""
@@ -256,65 +285,73 @@ class _Stage:
 @cache
 def _written(flood: Flood) -> Path:
     """Write what is sent, and return where."""
-    path = frames_file(f"hostile-{FLOODS.index(flood)}")
-    return write_frames(path, request_frames(flood.make(random.Random(1))))
+    path = frames_file(f"hostile-{flood.name.translate(_FILE_NAME)}")
+    return write_frames(path, flood.framed(flood.make(random.Random(1))))
+
+
+_FILE_NAME = str.maketrans(" ,'", "---")
 
 
 @contextmanager
-def _stage(kind: type[RelayAgent]) -> Iterator[_Stage]:
+def _stage(world: World, kind: type[RelayAgent]) -> Iterator[_Stage]:
     with ExitStack() as stack:
-        one = _Stage(_TwoVlans(stack.enter_context(Lab("hostile"))).build(), kind)
+        one = _Stage(world, world.network(stack.enter_context(Lab("hostile"))).build(), kind)
         stack.callback(one.rig.agent.stop)
         one.rig.start()
         yield one
 
 
-def hostile_part(rounds: int, say: Say) -> Result:
-    """Flood every relay in every way."""
-    found: dict[tuple[str, str], list[Noticed]] = {}
-    costs: dict[tuple[str, str], list[float]] = {}
-    for turn in range(rounds):
-        for relay, kind in RELAYS:
-            for flood in FLOODS:
-                with _stage(kind) as one:
-                    noticed = one.flood(flood)
-                    cost = one.cost(flood)
-                found.setdefault((relay, flood.name), []).append(noticed)
-                costs.setdefault((relay, flood.name), []).append(cost)
-                say(f"round {turn + 1}: {relay}: {flood.name}: {_words(noticed)}, {cost:.1f} us each")
-    ours = [name for name, kind in RELAYS if issubclass(kind, Pxerelay)]
-    return Result(
-        "hostile",
-        [_table(relay, found, costs) for relay, _ in RELAYS],
-        _bounds(ours, found, costs),
-        {f"{relay}: {flood}": [asdict(one) for one in runs] for (relay, flood), runs in found.items()},
-    )
+DHCPV4 = World("", FLOODS, RELAYS, [name for name, kind in RELAYS if issubclass(kind, Pxerelay)])
+
+
+def measured(worlds: Sequence[World], rounds: int, say: Say, part: str = "hostile") -> Result:
+    """Flood every relay of some families in every way."""
+    tables, bounds, raw = list[Table](), list[Bound](), dict[str, Any]()
+    for world in worlds:
+        found: dict[tuple[str, str], list[Noticed]] = {}
+        costs: dict[tuple[str, str], list[float]] = {}
+        for turn in range(rounds):
+            for relay, kind in world.relays:
+                for flood in world.floods:
+                    with _stage(world, kind) as one:
+                        noticed = one.flood(flood)
+                        cost = one.cost(flood)
+                    found.setdefault((relay, flood.name), []).append(noticed)
+                    costs.setdefault((relay, flood.name), []).append(cost)
+                    say(f"round {turn + 1}: {relay}: {flood.name}: {_words(noticed)}, {cost:.1f} us each")
+        tables += [_table(world, relay, found, costs) for relay, _ in world.relays]
+        bounds += _bounds(world, found, costs)
+        raw |= {f"{relay}: {flood}": [asdict(one) for one in runs] for (relay, flood), runs in found.items()}
+    return Result(part, tables, bounds, raw)
 
 
 def _bounds(
-    ours: Sequence[str],
-    found: dict[tuple[str, str], list[Noticed]],
-    costs: dict[tuple[str, str], list[float]],
+    world: World, found: dict[tuple[str, str], list[Noticed]], costs: dict[tuple[str, str], list[float]]
 ) -> list[Bound]:
+    """Return what must hold: the costly floods are the first three, the third of them of typical messages."""
+    ours, floods, name = world.ours, world.floods, world.name
     runs = [one for (relay, _), ones in found.items() if relay in ours for one in ones]
-    typical = {relay: middle(costs[relay, FLOODS[2].name]) for relay in ours}
-    worst = max(middle(costs[relay, flood.name]) / typical[relay] for relay in ours for flood in FLOODS[:3])
-    bounded = [one.looked_at for relay in ours for one in found[relay, FLOODS[-1].name]]
+    typical = {relay: middle(costs[relay, floods[2].name]) for relay in ours}
+    worst = max(middle(costs[relay, flood.name]) / typical[relay] for relay in ours for flood in floods[:3])
+    bounded = [one.looked_at for relay in ours for one in found[relay, floods[-1].name]]
     return [
-        Bound("lost of the other VLAN, any flood", max(one.lost for one in runs), 0),
-        Bound("95 of 100 of the other VLAN, ms", max(one.p95 for one in runs) * 1000, 250),
-        Bound("until calm, s", max(one.calm_after for one in runs), 2),
-        Bound("memory, of a calm daemon's", max(one.memory for one in runs), 1.5),
-        Bound("CPU for the worst message, of a typical one's", worst, 5),
-        Bound("share of one mad client's messages that are looked at", max(bounded), 0.1),
+        Bound(f"{name}lost of the other VLAN, any flood", max(one.lost for one in runs), 0),
+        Bound(f"{name}95 of 100 of the other VLAN, ms", max(one.p95 for one in runs) * 1000, 250),
+        Bound(f"{name}until calm, s", max(one.calm_after for one in runs), 2),
+        Bound(f"{name}memory, of a calm daemon's", max(one.memory for one in runs), 1.5),
+        Bound(f"{name}CPU for the worst message, of a typical one's", worst, 5),
+        Bound(f"{name}share of one mad client's messages that are looked at", max(bounded), 0.1),
     ]
 
 
 def _table(
-    relay: str, found: dict[tuple[str, str], list[Noticed]], costs: dict[tuple[str, str], list[float]]
+    world: World,
+    relay: str,
+    found: dict[tuple[str, str], list[Noticed]],
+    costs: dict[tuple[str, str], list[float]],
 ) -> Table:
     rows = []
-    for flood in FLOODS:
+    for flood in world.floods:
         runs = found[relay, flood.name]
         rows.append(
             (

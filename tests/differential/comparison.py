@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Protocol
 
 import yaml
 
@@ -17,12 +18,20 @@ from tests.differential.outline import outline
 TABLE = Path(__file__).with_name("differences.yml")
 
 
+class Named(Protocol):
+    """A case of either family."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+
 @dataclass(frozen=True)
 class Difference:
     """One case that a peer treats in another way, or one of the ways that it does."""
 
     peer: str
-    case: Case
+    case: Named
     theirs: str
     ours: str
     words: frozenset[str]

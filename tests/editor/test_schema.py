@@ -49,3 +49,46 @@ def test_keys_are_offered_with_what_they_mean(editor: Editor, file: Path) -> Non
 def test_keys_of_an_interface_are_offered(editor: Editor, file: Path) -> None:
     editor.problems(file, MODELINE + "default: 10.20.0.10\ninterfaces:\n  vlan10:\n    \n")
     assert {"default", "giaddr", "pxe_only"} <= set(editor.completions(file, 5, 5))
+
+
+WRONG = """\
+servers:
+  any: 0.0.0.0
+  all: [10.20.0.1, 255.255.255.255]
+  own: {addresses: 127.0.0.1}
+  group: 224.0.0.1
+  link: "fe80::1"
+default: 10.1.1.300
+dhcp_servers: [wds.example.net]
+interfaces:
+  lo: {}
+  vlan10: {giaddr: 127.0.0.1}
+accept_relayed_from:
+  - 10.10.1.0/16
+source_address: 224.0.0.1
+metrics: 127.0.0.1:65536
+include:
+  - rules**/x.yml
+option82: {circuit_id: "{vlan}"}
+classes:
+  - {name: a, server: drop, arch: x65 UEFI}
+rules:
+  00:11:22:33:44:5: drop
+  00:11:22:33:44:55:66: drop
+  00-11:22-33:44-56: drop
+  00:11: drop
+  02:00:00:00:00:03: {server: drop, until: 2027-02-30}
+"""
+"""One value that is wrong by itself in each line that does not end in a colon."""
+
+
+def test_what_one_value_shows_to_be_wrong_is_marked_while_it_is_typed(editor: Editor, file: Path) -> None:
+    wrong = {number for number, line in enumerate(WRONG.splitlines(), 2) if not line.endswith(":")}
+    problems = editor.problems(file, MODELINE + WRONG)
+    assert {line for line, _ in problems} == wrong
+
+
+def test_names_of_architectures_are_offered(editor: Editor, file: Path) -> None:
+    editor.problems(file, MODELINE + "default: drop\nclasses:\n  - name: a\n    server: drop\n    arch: \n")
+    offered = editor.completions(file, 6, 11)
+    assert {"x64 UEFI", "ARM 64-bit UEFI HTTP"} <= {label.strip("\"'") for label in offered}

@@ -19,8 +19,8 @@ BOOT_PORTS = f"udp and (port 67 or port 68 or port {PXE_PORT})"
 DHCPACK = 5
 
 
-class Capture:
-    """A recording that is being made. Read it after `stop`."""
+class Recording:
+    """Packets that are being recorded. Read them after `stop`."""
 
     def __init__(self, host: Host, interface: str, expression: str = BOOT_PORTS) -> None:
         name = f"{host.name}-{interface}"
@@ -44,6 +44,10 @@ class Capture:
         """Copy the recording to where it is kept."""
         path.parent.mkdir(exist_ok=True)
         shutil.copyfile(self.path, path)
+
+
+class Capture(Recording):
+    """A recording of DHCPv4 and of what follows."""
 
     def leases(self) -> dict[str, str]:
         """Return the address that each client was given, by its MAC address."""

@@ -17,9 +17,6 @@ DHCP = "10.20.0.2"
 ROUTER, BRANCH = "10.30.0.1", IPv4Network("10.30.0.0/24")
 """A router with a relay agent of its own, and the VLAN behind it."""
 
-BIOS_ARCH, UEFI_X64_ARCH = 0, 7
-"""What the two say in option 93 (RFC 4578, 2.1; 7 as the registry of IANA has it)."""
-
 PLAIN = "02:00:00:10:00:50"
 """A client that does not boot from the network, in the set-up that has one."""
 

@@ -11,17 +11,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.firmware import efi
 from tests.firmware.capture import BOOT_PORTS, TFTP_PORT, Capture
-from tests.firmware.machine import Machine, boot_text, run_to_end
-from tests.firmware.setups import BIOS_ARCH, BRANCH, CARDS, DHCP, ROUTER, UEFI_X64_ARCH, configuration
+from tests.firmware.machine import Machine, run_to_end
+from tests.firmware.programs import BIOS_ARCH, PROGRAMS, UEFI_X64_ARCH, write_programs
+from tests.firmware.setups import BRANCH, CARDS, DHCP, ROUTER, configuration
 from tests.lab import DhcpServer, Dnsmasq, Host, IscDhcpServer, Lab, Pool, Segment
 from tests.lab.daemon import Daemon
 from tests.lab.topology import CLIENT_VLANS, RELAY_CORE, SERVER_NAMES, Network
 from tests.lab.wire import finish_checksums
-
-PROGRAMS = {BIOS_ARCH: "bios.ipxe", UEFI_X64_ARCH: "uefi.efi"}
-"""The boot file for each."""
 
 SERVER_PORTS = f"{BOOT_PORTS} or udp port {TFTP_PORT}"
 """What is recorded at a server: who asks it, for what and for files."""
@@ -31,14 +28,6 @@ DNSMASQ = [
     *("--user=root", "--conf-file=/dev/null", "--port=0"),
 ]
 """dnsmasq with nothing to do yet."""
-
-IPXE_SCRIPT = """\
-#!ipxe
-echo {text}
-sleep 1
-reboot
-"""
-"""The console of a BIOS runs behind what is printed: the pause lets it catch up."""
 
 
 class Boots:
@@ -219,12 +208,7 @@ class Stage:
         return Pool(self.subnet, str(self.subnet[first]), str(self.subnet[first + 49]))
 
     def _programs(self, server: str) -> Path:
-        """Write the boot programs of a server and return the folder."""
-        folder = self.lab.state_dir / f"tftp-{server}"
-        folder.mkdir()
-        (folder / PROGRAMS[BIOS_ARCH]).write_text(IPXE_SCRIPT.format(text=boot_text("bios", server)))
-        (folder / PROGRAMS[UEFI_X64_ARCH]).write_bytes(efi.program(boot_text("uefi", server)))
-        return folder
+        return write_programs(self.lab.state_dir / f"tftp-{server}", server)
 
 
 def _boot_lines(server: str) -> list[str]:

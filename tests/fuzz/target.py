@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Address, IPv4Network
 
+from pxerelay.policy.links import Link
 from pxerelay.policy.pools import Standing
-from pxerelay.policy.ports import Link, Port
+from pxerelay.policy.ports import Port
 from pxerelay.policy.sticky import StickyClients
 from pxerelay.relay.account import Narrator
 from pxerelay.relay.decision import Decision, Drop, Dropped, ToClient, ToServers

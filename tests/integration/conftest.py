@@ -13,7 +13,9 @@ import pytest
 from tests.lab import Host, Lab
 from tests.lab.daemon import PXERELAY, Daemon
 from tests.lab.topology import Network
+from tests.lab.topology6 import Network6
 from tests.lab.wire import FakeServer, Station
+from tests.lab.wire6 import FakeServer6, Station6, settled
 
 BASE = """\
 max_requests: 0
@@ -28,6 +30,12 @@ rules:
   "52:54:00:12:3?:*": altiris
   "02:00:00:de:ad:01": drop
 """
+
+BASE6 = BASE.replace("max_requests: 0\n", "max_requests: 0\ndhcpv6: true\n").replace(
+    "servers: {ris: 10.20.0.10, altiris: 10.20.0.20}",
+    'servers: {ris: [10.20.0.10, "2001:db8:20::10"], altiris: [10.20.0.20, "2001:db8:20::20"]}',
+)
+"""The same, with IPv6 addresses of the servers."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,6 +55,15 @@ def network(request: pytest.FixtureRequest) -> Iterator[Network]:
 
 
 @pytest.fixture(scope="module")
+def network6(network: Network) -> Network6:
+    """Add IPv6 to the standard network; its servers are not started."""
+    built = Network6(network).build()
+    for interface in ("vlan10", "vlan20", "core"):
+        settled(network.relay, interface)
+    return built
+
+
+@pytest.fixture(scope="module")
 def client(network: Network) -> Host:
     """Add a client to vlan10 that does what a test tells it."""
     return network.add_client("probe", "02:00:00:00:00:01")
@@ -63,6 +80,22 @@ def station(client: Host) -> Iterator[Station]:
 def server(network: Network) -> Iterator[FakeServer]:
     """Be the server `ris`."""
     with closing(FakeServer(network.ris.host)) as server:
+        yield server
+
+
+@pytest.fixture
+def station6(network6: Network6, client: Host) -> Iterator[Station6]:
+    """Open the client's interface, for what is over IPv6."""
+    assert network6
+    settled(client)
+    with closing(Station6(client)) as station:
+        yield station
+
+
+@pytest.fixture
+def server6(network6: Network6) -> Iterator[FakeServer6]:
+    """Be the DHCPv6 server `ris`."""
+    with closing(FakeServer6(network6.ris.host)) as server:
         yield server
 
 

@@ -12,7 +12,8 @@ import pytest
 from pxerelay.config import config, document
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux import sockets
-from pxerelay.policy.ports import Link, assign
+from pxerelay.policy.links import Link
+from pxerelay.policy.ports import assign
 from pxerelay.relay.fast_path import FastPath
 from pxerelay.relay.relay import Relay
 from tests.integration.conftest import BASE

@@ -13,7 +13,8 @@ import pytest
 
 from pxerelay.linux import interfaces
 from pxerelay.linux.interfaces import listed, watch
-from pxerelay.policy.ports import Link, PortTable, assign
+from pxerelay.policy.links import Link
+from pxerelay.policy.ports import PortTable, assign
 from tests.lab.changes import Walk
 from tests.lab.daemon import Daemon
 from tests.lab.network import Host

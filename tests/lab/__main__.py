@@ -13,7 +13,9 @@ from tests.lab.network import Host, Lab, LabError
 from tests.lab.relayhost import RelayHost
 from tests.lab.stage import Progress, alone, down, up
 from tests.lab.topology import CLIENTS, SERVER_NAMES, Branch, Client, Network
+from tests.lab.topology6 import Network6
 from tests.lab.trial import Outcome, boot
+from tests.lab.trial6 import Outcome6, boot6
 
 
 def main() -> int:
@@ -44,6 +46,7 @@ def main() -> int:
     help_text = "only this client; NAME=SERVER expects it at another server than the topology does"
     actions.choices["boot"].add_argument("client", nargs="*", help=help_text)
     actions.choices["boot"].add_argument("--json", action="store_true", help="tell it to a program")
+    actions.choices["boot"].add_argument("--ipv6", action="store_true", help="over IPv6")
     for action in ("kill", "revive"):
         actions.choices[action].add_argument("relay", help="which one")
     for action in ("watch", "boot-through"):
@@ -79,7 +82,7 @@ def main() -> int:
         if arguments.action == "boot":
             clients = [client for number in arguments.branch for client in Branch(number).clients]
             chosen = clients or _chosen(arguments.client)
-            return _boot(arguments.name, chosen, as_json=arguments.json)
+            return _boot(arguments.name, chosen, as_json=arguments.json, ipv6=arguments.ipv6)
         with alone(arguments.name):
             if arguments.action == "up":
                 up(arguments.name, Progress(), arguments.relay or (RELEASE,), pair=arguments.pair)
@@ -91,8 +94,9 @@ def main() -> int:
     return 0
 
 
-def _boot(name: str, clients: Sequence[Client], *, as_json: bool) -> int:
-    outcomes = boot(Network(Lab.existing(name)), clients)
+def _boot(name: str, clients: Sequence[Client], *, as_json: bool, ipv6: bool) -> int:
+    network = Network(Lab.existing(name))
+    outcomes = boot6(Network6(network), clients) if ipv6 else boot(network, clients)
     if as_json:
         _print_json(outcomes)
         return 0
@@ -102,7 +106,7 @@ def _boot(name: str, clients: Sequence[Client], *, as_json: bool) -> int:
     return 0 if all(outcome.ok for outcome in outcomes) else 1
 
 
-def _print_json(outcomes: Sequence[Outcome]) -> None:
+def _print_json(outcomes: Sequence[Outcome] | Sequence[Outcome6]) -> None:
     rows = [
         {
             "client": outcome.client.name,

@@ -5,6 +5,7 @@ Installed, these packages would start services and take port 67 of this machine.
 
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def _unpacked(package: str, path: str, *, dependencies: bool) -> Path:
     home = CACHE / "lab" / package
     found = home / path
     if not found.exists():
-        print(f"fetching Debian's {package}")
+        print(f"fetching Debian's {package}", file=sys.stderr)  # standard output may be JSON
         part = home.with_name(f"{package}.part-{os.getpid()}")
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)

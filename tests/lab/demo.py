@@ -1,8 +1,8 @@
 """`make demo`: the whole of pxerelay on this one machine, with real servers, real clients and Ansible.
 
-A mapping in an inventory is rolled out to a relay host; clients of one VLAN boot from different servers.
-Then one line of the mapping goes, the playbook runs again, and that client moves, without a restart of
-the daemon.
+A mapping in an inventory is rolled out to a relay host; clients of one VLAN boot from different servers,
+over IPv4 and over IPv6. Then one line of the mapping goes, the playbook runs again, and that client moves in
+both, without a restart of the daemon.
 """
 
 import argparse
@@ -21,7 +21,9 @@ from tests.lab.relayhost import PXERELAY, RelayHost
 from tests.lab.rollout import COMMAND, CONFIG, INVENTORY, PLAYBOOK, roll_out, without_rule
 from tests.lab.stage import Progress, alone, down, up
 from tests.lab.topology import CLIENTS, RIS, Client
+from tests.lab.topology6 import Network6
 from tests.lab.trial import Outcome, boot
+from tests.lab.trial6 import Outcome6, boot6
 
 NAME = "demo"
 UNIT = "pxerelay.service"
@@ -89,32 +91,39 @@ def _show(progress: Progress) -> bool:
     progress.step("ansible-playbook -i inventories/lab ansible/playbooks/site.yml")
     roll_out(NAME, INVENTORY, logs / "rollout-1.log")
     progress.step(f"{len(CLIENTS)} clients boot on vlan10")
-    first = _report(host, boot(network, CLIENTS))
+    fine = _report(host, boot(network, CLIENTS))
 
     moving = next(client for client in CLIENTS if client.name == "listed")
+    network6 = Network6(network)
+    progress.step("the first of them boots over IPv6 too, by the same rule")
+    fine &= _report(host, boot6(network6, [moving]))
+
     pid = host.main_pid(UNIT)
     line = without_rule(moving.mac, logs / "inventory")
     progress.step("the playbook again, with one line of the mapping removed:")
     print(f"             - {line}")
     roll_out(NAME, logs / "inventory", logs / "rollout-2.log")
-    progress.step("that client boots again")
-    second = _report(host, boot(network, [replace(moving, server=RIS, kind="no longer listed")]))
+    progress.step("that client boots again, over IPv4 and over IPv6")
+    moved = replace(moving, server=RIS, kind="no longer listed")
+    fine &= _report(host, boot(network, [moved]))
+    fine &= _report(host, boot6(network6, [moved]))
     now = host.main_pid(UNIT)
     if now == pid:
         print(f"The daemon was not restarted: process {pid} before and after.\n")
     else:
         print(f"The daemon was RESTARTED: process {pid} before, {now} after.\n")
-    return first and second and now == pid
+    return fine and now == pid
 
 
-def _report(host: RelayHost, outcomes: Sequence[Outcome]) -> bool:
+def _report(host: RelayHost, outcomes: Sequence[Outcome] | Sequence[Outcome6]) -> bool:
     """Print what each client got beside what the daemon's own `explain` says; True if all is as expected."""
     rows = [HEADINGS]
     fine = True
     for outcome in outcomes:
         client = outcome.client
         said = _explain(host, client)
-        ok = outcome.ok and said["servers"] == ([client.server] if client.server else [])
+        said_of_it = said["servers6" if isinstance(outcome, Outcome6) else "servers"]
+        ok = outcome.ok and said_of_it == ([outcome.wanted] if outcome.wanted else [])
         fine = fine and ok
         rule = f"{said['rule']} ({said['reason']}, {said['source'].rpartition('/')[2]})"
         rows.append(
@@ -132,7 +141,7 @@ def _explain(host: RelayHost, client: Client) -> dict[str, Any]:
     argv = [PXERELAY, "explain", client.mac, "--interface", "vlan10", "--format", "json"]
     answer = json.loads(host.run(*argv).stdout)
     return {key: answer.get(key) or "" for key in ("rule", "reason", "source")} | {
-        "servers": answer["servers"]
+        key: answer[key] for key in ("servers", "servers6")
     }
 
 
@@ -141,8 +150,8 @@ def _keep() -> None:
 The lab is still up. From the repository's folder:
   relay host         {PODMAN} exec -it {RelayHost(NAME).name} bash
   its log            {PODMAN} exec {RelayHost(NAME).name} journalctl -u {UNIT}
-  its packets        ip netns exec {RelayHost(NAME).name} tcpdump -nei vlan10 port 67 or port 68
-  boot all clients   {sys.executable} -m tests.lab boot {NAME}
+  its packets        ip netns exec {RelayHost(NAME).name} tcpdump -nei vlan10 port 67 or 68 or 546 or 547
+  boot all clients   {sys.executable} -m tests.lab boot {NAME}, with --ipv6 over IPv6
   the daemon says    {PODMAN} exec {RelayHost(NAME).name} {PXERELAY} status
   servers' logs      .cache/lab/{NAME}/*.log
   the playbook       ANSIBLE_CONFIG={CONFIG.relative_to(REPOSITORY)} \\

@@ -38,8 +38,8 @@ class Checksum(Enum):
 class Datagram:
     """A UDP datagram and how it travelled.
 
-    `hardware` is the Ethernet destination of its last frame, `vlan` that frame's tag. `offloaded` says
-    that the sender's kernel left the checksum to the device.
+    `hardware` is the Ethernet destination of its last frame, `sender` its source, `vlan` that frame's tag.
+    `offloaded` says that the sender's kernel left the checksum to the device. `hop_limit` is IPv4's TTL.
     """
 
     hardware: str
@@ -50,6 +50,8 @@ class Datagram:
     payload: bytes
     vlan: int | None = None
     offloaded: bool = field(default=False, compare=False)
+    sender: str = field(default="", compare=False)
+    hop_limit: int = field(default=0, compare=False)
 
     @property
     def source_port(self) -> int:
@@ -128,9 +130,9 @@ class Joiner:
             if whole is None:
                 return None
             udp = whole
-        return replace(
-            _datagram(frame[:6].hex(":"), ip[12:20], udp, offloaded), vlan=vlan, offloaded=offloaded
-        )
+        found = _datagram(frame[:6].hex(":"), ip[12:20], udp, offloaded)
+        sender, hop_limit = frame[6:12].hex(":"), ip[8]
+        return replace(found, vlan=vlan, offloaded=offloaded, sender=sender, hop_limit=hop_limit)
 
     def _join(self, identification: bytes, addresses: bytes, place: int, part: bytes) -> bytes | None:
         parts = self._parts.setdefault((identification, addresses), [])

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.lab.frames import Datagram, datagrams
+from tests.lab.frames6 import datagrams6
 
 _MAGIC = 0xA1B2C3D4
 _NANOSECONDS_MAGIC = 0xA1B23C4D
@@ -31,8 +32,13 @@ def frames(capture: bytes) -> Iterator[bytes]:
 
 
 def read(path: Path) -> list[Datagram]:
-    """Return the UDP datagrams of a capture."""
+    """Return the UDP datagrams over IPv4 of a capture."""
     return list(datagrams(frames(path.read_bytes())))
+
+
+def read6(path: Path) -> list[Datagram]:
+    """Return the UDP datagrams over IPv6 of a capture."""
+    return list(datagrams6(frames(path.read_bytes())))
 
 
 def written(found: Iterable[bytes], order: str = "<") -> bytes:

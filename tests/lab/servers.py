@@ -29,33 +29,18 @@ class Pool:
     last: str
 
 
-class DhcpServer(ABC):
-    """A DHCP server process on a host: start it, stop it, read its log."""
+class Server(ABC):
+    """A server process on a host: start it, stop it, read its log."""
 
     kind: str
+    port = 67
 
-    def __init__(
-        self,
-        host: Host,
-        *,
-        address: str,
-        pools: Sequence[Pool],
-        bootfile: str | None,
-        next_server: str | None = None,
-        interface: str = "eth0",
-        extra: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, host: Host) -> None:
         self.host = host
-        self.address = address
-        self.pools = pools
-        self.bootfile = bootfile
-        self.next_server = next_server or address
-        self.interface = interface
-        self.extra = extra  # further lines of the server's own configuration language
         self.process: subprocess.Popen[str] | None = None
 
-    def start(self) -> "DhcpServer":
-        """Start the server; returns when it listens on port 67."""
+    def start(self) -> None:
+        """Start the server; returns when it listens on its port."""
         argv = self.command()
         said = len(self.log)
         self.process = self.host.popen(argv, log=self.log_path.name)
@@ -64,9 +49,9 @@ class DhcpServer(ABC):
             if self.process.poll() is not None:
                 break
             if self._listens(self.process.pid, self.log[said:]):
-                return self
+                return
             time.sleep(0.02)
-        raise LabError(f"{self.kind} on {self.host.name} does not listen on port 67:\n{self.log}")
+        raise LabError(f"{self.kind} on {self.host.name} does not listen on port {self.port}:\n{self.log}")
 
     def stop(self) -> None:
         """End the server; leases and log stay."""
@@ -89,12 +74,39 @@ class DhcpServer(ABC):
         """Name one of the server's files in the lab's state directory."""
         return self.host.lab.state_dir / f"{self.host.name}-{self.kind}.{suffix}"
 
-    def _listens(self, pid: int, said: str) -> bool:  # noqa: ARG002  # other servers tell
-        return ANY_ADDRESS_PORT_67 in _read(Path(f"/proc/{pid}/net/udp"))
+    @abstractmethod
+    def _listens(self, pid: int, said: str) -> bool:
+        """Tell whether it takes requests, by its sockets or by what it has said since its start."""
 
     @abstractmethod
     def command(self) -> list[str]:
         """Write the configuration and return the command that serves it."""
+
+
+class DhcpServer(Server):
+    """A DHCP server: which addresses and boot file it gives."""
+
+    def __init__(
+        self,
+        host: Host,
+        *,
+        address: str,
+        pools: Sequence[Pool],
+        bootfile: str | None,
+        next_server: str | None = None,
+        interface: str = "eth0",
+        extra: Sequence[str] = (),
+    ) -> None:
+        super().__init__(host)
+        self.address = address
+        self.pools = pools
+        self.bootfile = bootfile
+        self.next_server = next_server or address
+        self.interface = interface
+        self.extra = extra  # further lines of the server's own configuration language
+
+    def _listens(self, pid: int, said: str) -> bool:  # noqa: ARG002  # other servers tell
+        return sockets_of(pid, "udp", ANY_ADDRESS_PORT_67)
 
 
 class Dnsmasq(DhcpServer):
@@ -205,6 +217,11 @@ def _subnet(subnet: IPv4Network, inside: str = "") -> str:
 def isc_dhcpd() -> Path:
     """Return the dhcpd program, unpacked out of Debian's package."""
     return debian.program("isc-dhcp-server", "usr/sbin/dhcpd")
+
+
+def sockets_of(pid: int, table: str, line: str) -> bool:
+    """Tell whether a table of sockets, as /proc/PID/net has it for a process's network, holds a text."""
+    return line in _read(Path(f"/proc/{pid}/net/{table}"))
 
 
 def _read(path: Path) -> str:

@@ -23,9 +23,14 @@ class Outcome:
         return self.lease.next_server if self.lease else None
 
     @property
+    def wanted(self) -> str | None:
+        """The address of the server that must answer; None: nobody may."""
+        return self.client.server
+
+    @property
     def ok(self) -> bool:
         """The right server alone heard the client, and it boots that server's file; or nobody did."""
-        wanted = self.client.server
+        wanted = self.wanted
         if wanted is None:
             return self.lease is None and not self.heard_by
         return (
@@ -47,7 +52,7 @@ class Outcome:
     @property
     def expected(self) -> str:
         """What it should have been offered, in words."""
-        wanted = self.client.server
+        wanted = self.wanted
         return f"{BOOT_FILES[wanted]} by {self._names([wanted])}" if wanted else "nothing"
 
     @staticmethod

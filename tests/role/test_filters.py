@@ -272,11 +272,84 @@ def test_what_yaml_made_of_a_rule_is_said_in_words(text: str, said: str) -> None
         ("pxerelay_default", "no", "the truth value false where a name or an address should be"),
         ("pxerelay_dhcp_servers", "[5]", "the number 5 where a name or an address should be"),
         ("pxerelay_accept_relayed_from", "[10.10]", "the number 10.1 where a name or an address should be"),
+        ("pxerelay_accept_replies_from", "[10.10]", "the number 10.1 where a name or an address should be"),
+        (
+            "pxerelay_interfaces",
+            "{v: {default: no}}",
+            "the truth value false where a name or an address should be",
+        ),
+        ("pxerelay_interfaces", "{v: {giaddr: 5}}", "the number 5 where a name or an address should be"),
+        ("pxerelay_classes", "[{name: a, server: 5}]", "the number 5 where a name or an address should be"),
+        (
+            "pxerelay_classes",
+            "[{name: a, server: [b, 5]}]",
+            "the number 5 where a name or an address should be",
+        ),
     ],
 )
 def test_names_and_addresses_that_yaml_took_for_something_else(name: str, text: str, said: str) -> None:
     (finding,) = _findings({name: _read_by_yaml_1_1(text)})
     assert finding == f"{name}: {said}; quote it"
+
+
+SPELLED = "2001:10:20:30:0:0:0:10"
+WAS = f"the number 5602001860800010, which was {SPELLED} until YAML 1.1 read it in base 60,"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pxerelay_servers", f"{{ris: {SPELLED}}}"),
+        ("pxerelay_servers", f"{{ris: [10.20.0.10, {SPELLED}]}}"),
+        ("pxerelay_servers", f"{{ris: {{addresses: [10.20.0.10, {SPELLED}], strategy: hash}}}}"),
+        ("pxerelay_default", SPELLED),
+        ("pxerelay_dhcp_servers", f"[{SPELLED}]"),
+        ("pxerelay_interfaces", f"{{vlan10: {{link_address: {SPELLED}}}}}"),
+        ("pxerelay_interfaces", f"{{vlan10: {{default: [ris, {SPELLED}]}}}}"),
+        ("pxerelay_classes", f"[{{name: a, arch: 7, server: {SPELLED}}}]"),
+        ("pxerelay_source_address", f"[10.20.0.1, {SPELLED}]"),
+        ("pxerelay_accept_replies_from", f"[{SPELLED}]"),
+    ],
+)
+def test_an_ipv6_address_that_yaml_1_1_had_for_a_number_is_named(name: str, text: str) -> None:
+    (finding,) = _findings({name: _read_by_yaml_1_1(text)})
+    assert finding == f"{name}: {WAS} where a name or an address should be; quote it"
+
+
+def test_so_is_one_that_a_rule_sends_to() -> None:
+    rules = _read_by_yaml_1_1(f'"02:80:64": {SPELLED}')
+    (finding,) = _findings({"pxerelay_rules": rules})
+    assert finding == f"pxerelay_rules: the server of 02:80:64 is {WAS}; quote it if it is a name"
+
+
+@given(st.integers(1, 9999), st.lists(st.integers(0, 59), min_size=7, max_size=7))
+def test_every_address_that_yaml_1_1_has_for_a_number_is_found_again(first: int, others: list[int]) -> None:
+    text = ":".join(map(str, [first, *others]))
+    (finding,) = _findings({"pxerelay_default": _read_by_yaml_1_1(text)})
+    assert f"which was {text} until" in finding
+
+
+def test_both_families_are_rendered_so_that_every_reader_of_yaml_means_the_same() -> None:
+    variables = {
+        "pxerelay_servers": {
+            "ris": ["10.20.0.10", SPELLED, "2001:db8:20::"],
+            "dhcp": {"addresses": ["2001:db8:20::2", "::ffff:10.20.0.1"], "strategy": "failover"},
+        },
+        "pxerelay_default": "2001:db8:20::",
+        "pxerelay_dhcpv4": "yes",
+        "pxerelay_dhcpv6": {"interface_id": "{interface}", "relay_id": "10:03:00:01", "trusted": ["vlan10"]},
+        "pxerelay_interfaces": {"vlan10": {"link_address": SPELLED, "dhcpv6": False}},
+        "pxerelay_accept_relayed_from": ["2001:db8:10::/48", "::/0"],
+        "pxerelay_source_address": ["10.20.0.1", "2001:db8:20::1"],
+        "pxerelay_rules": {"02:80:64": SPELLED},
+    }
+    rendered = FILTERS["text"](FILTERS["config"](variables))
+    ours, theirs = document.parse("pxerelay.yml", rendered).data, yaml.safe_load(rendered)
+    assert ours == theirs
+    assert ours["servers"]["ris"] == ["10.20.0.10", SPELLED, "2001:db8:20::"]
+    assert ours["default"] == "2001:db8:20::"
+    assert ours["dhcpv4"] is True
+    assert list(ours)[:5] == ["servers", "default", "dhcpv4", "dhcpv6", "interfaces"]
 
 
 @pytest.mark.parametrize("name", ["pxerelay_rules_kiosks", "pxerelay_rule__kiosks", "pxerelay_rule_kiosks"])
@@ -386,3 +459,40 @@ def test_what_is_written_is_what_the_daemon_reads(values: dict[str, object]) -> 
     read = document.parse("f.yml", text({"rules": values, "list": list(values.values())}))
     assert not read.faults
     assert read.data == {"rules": values, "list": list(values.values())}
+
+
+def _vlan_files(*addresses: str) -> str:
+    interfaces = {"vlan10": {"vlan": {"id": 10, "parent": "eth1", "address": list(addresses)}}}
+    listing = json.dumps(
+        {"Interfaces": [{"Name": "eth1", "NetworkFile": "/etc/systemd/network/50-eth1.network"}]}
+    )
+    files = FILTERS["vlan_files"](FILTERS["vlans"](interfaces), listing)
+    return str(files["/etc/systemd/network/60-pxerelay-vlan10.network"])
+
+
+def test_a_vlan_with_an_ipv6_address_has_a_link_local_one_too() -> None:
+    """Replies to clients come from it; and nothing else of IPv6 is learnt there."""
+    both = _vlan_files("10.10.10.1/24", "2001:db8:10::1/64")
+    assert (
+        "Address=10.10.10.1/24\nAddress=2001:db8:10::1/64\nLinkLocalAddressing=ipv6\nIPv6AcceptRA=no\n"
+        in both
+    )
+    assert "LinkLocalAddressing=no\n" in _vlan_files("10.10.10.1/24")
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("2001:db8:10::1", "must be an address with its prefix length"),
+        ("2001:db8:10::1/129", "must be an address with its prefix length"),
+        ("2001:db8:10::g/64", "must be an address with its prefix length"),
+        ("2001:db8:10::/64", "is an end of its network"),
+        ("fe80::1/64", "must be a global IPv6 address"),
+        ("ff02::1/64", "must be a global IPv6 address"),
+        ("10.10.10.255/24", "is an end of its network"),
+    ],
+)
+def test_an_address_that_no_vlan_can_have_is_named(address: str, said: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=re.escape(said)):
+        _vlan_files(address)
+    assert _vlan_files("2001:db8:10:0:ffff:ffff:ffff:ffff/64", "2001:db8:20::/127")

@@ -1,6 +1,7 @@
 """The role's filters: the fleet in a table, and probes that were not answered."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -129,3 +130,17 @@ def test_a_probe_that_another_server_answered_is_told() -> None:
     fine = {"rc": 0, "__pxerelay_probe": probe}
     wrong = {"rc": 1, "stdout": "f1 on vlan10: sent\n  no answer", "stderr": "", "__pxerelay_probe": probe}
     assert unanswered([fine, wrong]) == ["ris did not answer: f1 on vlan10: sent;   no answer"]
+
+
+def test_interfaces_are_counted_in_each_family() -> None:
+    def told(*ports: Mapping[str, object]) -> str:
+        status = json.loads(_answer()["stdout"])
+        status["interfaces"] = {f"vlan{at}": port for at, port in enumerate(ports)}
+        return str(row({"rc": 0, "stdout": json.dumps(status)}, "relay1", {})["interfaces"])
+
+    active, waiting, off = {"state": "active"}, {"state": "waiting"}, {"state": "off"}
+    assert told(active, waiting) == "1 of 2"
+    assert told({**active, "ipv6": active}, {**active, "ipv6": waiting}) == "2 of 2, DHCPv6 1 of 2"
+    assert told({**active, "ipv6": active}, {**off, "ipv6": active}, active) == "2 of 2, DHCPv6 2 of 2"
+    assert told({**off, "ipv6": active}) == "DHCPv6 1 of 1"
+    assert told() == "0 of 0"

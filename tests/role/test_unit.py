@@ -61,6 +61,40 @@ def test_it_may_listen_where_it_is_to(metrics: str | None, ports: list[str], tmp
     assert "SocketBindDeny=any" in lines
 
 
+def _lines(unit: Path, key: str) -> list[str]:
+    return [line.partition("=")[2] for line in unit.read_text().splitlines() if line.startswith(f"{key}=")]
+
+
+@pytest.mark.parametrize(
+    ("variables", "families", "ports", "addresses"),
+    [
+        ({}, "AF_INET AF_NETLINK AF_PACKET AF_UNIX", ["ipv4:udp:67"], 1),
+        ({"pxerelay_dhcpv6": False}, "AF_INET AF_NETLINK AF_PACKET AF_UNIX", ["ipv4:udp:67"], 1),
+        ({"pxerelay_dhcpv6": "false"}, "AF_INET AF_NETLINK AF_PACKET AF_UNIX", ["ipv4:udp:67"], 1),
+        (
+            {"pxerelay_dhcpv6": True},
+            "AF_INET AF_INET6 AF_NETLINK AF_PACKET AF_UNIX",
+            ["ipv4:udp:67", "ipv6:udp:547"],
+            2,
+        ),
+        (
+            {"pxerelay_dhcpv6": {"client_mac": False}, "pxerelay_dhcpv4": False},
+            "AF_INET AF_INET6 AF_NETLINK AF_PACKET AF_UNIX",
+            ["ipv6:udp:547"],
+            2,
+        ),
+    ],
+)
+def test_it_speaks_ipv6_only_where_dhcpv6_is_on(
+    variables: dict[str, object], families: str, ports: list[str], addresses: int, tmp_path: Path
+) -> None:
+    unit = _unit(tmp_path, **variables)
+    assert _lines(unit, "RestrictAddressFamilies") == [families]
+    assert _lines(unit, "SocketBindAllow") == ports
+    allowed = ["0.0.0.0/1 128.0.0.0/2 192.0.0.0/3", "2000::/3 fc00::/7 fe80::/10"]
+    assert _lines(unit, "IPAddressAllow") == allowed[:addresses]
+
+
 def test_the_python_may_be_elsewhere(tmp_path: Path) -> None:
     answer = {"stdout_lines": ["3.12.1", "/opt/python3.12"]}
     unit = _unit(tmp_path, __pxerelay_python_answer=answer, pxerelay_dir="/opt/pxerelay").read_text()
@@ -68,8 +102,9 @@ def test_the_python_may_be_elsewhere(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
-def test_systemd_counts_it_as_little_exposed(tmp_path: Path) -> None:
-    unit = _unit(tmp_path)
+@pytest.mark.parametrize("dhcpv6", [False, True])
+def test_systemd_counts_it_as_little_exposed(dhcpv6: bool, tmp_path: Path) -> None:
+    unit = _unit(tmp_path, pxerelay_dhcpv6=dhcpv6)
     done = subprocess.run(
         ["systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=15", unit],
         capture_output=True,

@@ -5,7 +5,8 @@
 In each of two set-ups, half of the COUNT datagrams arrive on a client VLAN, half at the servers' side
 (tests/soak/attacks.py). Real udhcpc clients boot again and again meanwhile, on another VLAN: on that of the
 attacker udhcpc reads each of its thousands of broadcasts a second, and does not hear what it has no time for.
-At the end the figures are printed; the exit code is 1 if anything did not hold. A client that hears nothing
+In a third one the same goes on in DHCPv6, while clients boot in both families (tests/soak/dhcpv6.py). At the
+end the figures are printed; the exit code is 1 if anything did not hold. A client that hears nothing
 asks again: only one that hears nothing in RUNS runs, or anything that is not its own server's, is a failure;
 the others are told as late, since a machine that is busy is no fault of the daemon. After the flood each
 client must boot at once.
@@ -30,6 +31,8 @@ from tests.lab.topology import ALTIRIS, CLIENT_SUPERNET, CLIENTS, RELAY_CORE, RI
 from tests.lab.trial import boot
 from tests.lab.wire import FakeServer, Station
 from tests.soak.attacks import ATTACKER, ATTACKER_MAC, Flood, from_clients, from_servers
+from tests.soak.dhcpv6 import soak6
+from tests.soak.figures import GROWTH, POOL, RUNS, log_troubles, lost_at_port, lost_by_the_machine, resident
 
 SINK, STRANGER = "10.20.0.66", "10.20.0.77"
 CONFIG = (
@@ -67,14 +70,6 @@ SETTINGS = (
 )
 
 SERVED = tuple(client for client in CLIENTS if client.server)
-RUNS = 3
-"""Runs of udhcpc, each of three tries, in which a client of a busy machine must have booted."""
-GROWTH = 4096
-"""KiB by which resident memory may grow after the first half of the soak: allocator noise."""
-POOL = 20000
-"""Different datagrams from each side; in half a soak the daemon has met nearly all of them."""
-WARNING_SECONDS = 10
-"""How often the log may tell of one kind of trouble."""
 
 
 class Boots:
@@ -97,24 +92,6 @@ class Boots:
             if outcome.lease is not None or self._silent[name] >= RUNS:
                 self.troubles.append(f"{name} was offered {outcome.offered}, expected {outcome.expected}")
             self.count["heard nothing"] += outcome.lease is None
-
-
-def resident(pid: int) -> int:
-    """Return a process's resident memory in KiB."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
-
-
-def lost_at_port(host: Host) -> int:
-    """Return how many datagrams the kernel of a host dropped because port 67 was read too slowly."""
-    rows = [line.split() for line in host.run(["cat", "/proc/net/udp"]).stdout.splitlines()[1:]]
-    return sum(int(row[-1]) for row in rows if row[1].endswith(":0043"))
-
-
-def lost_by_the_machine() -> int:
-    """Return how many packets this machine's processors had no time for; a lab's wires are made of them."""
-    rows = [line.split() for line in Path("/proc/net/softnet_stat").read_text().splitlines()]
-    return sum(int(row[1], 16) for row in rows)
 
 
 def soak(setting: Setting, count: int) -> bool:
@@ -141,7 +118,7 @@ def soak(setting: Setting, count: int) -> bool:
         ]
         troubles = _watch(network, daemon, floods, setting)
         code = daemon.stop()
-        troubles += _log_troubles(daemon.log, time.monotonic() - start, setting)
+        troubles += log_troubles(daemon.log, time.monotonic() - start, MEANING, setting.must_be_met)
         if code:
             troubles.append(f"the daemon ended with {code}")
         for trouble in troubles:
@@ -174,9 +151,8 @@ def _watch(network: Network, daemon: Daemon, floods: Sequence[Flood], setting: S
     handled = counters["requests"] + counters["replies"] + sum(dropped.values())
     print(f"datagrams sent       {sum(flood.sent for flood in floods)} in {seconds:.0f} s")
     print(f"handled              {handled}")
-    print(
-        f"lost at port 67      {lost_at_port(network.relay)}, by the machine {lost_by_the_machine() - lost}"
-    )
+    at_port = lost_at_port(network.relay, 67)
+    print(f"lost at port 67      {at_port}, by the machine {lost_by_the_machine() - lost}")
     print(f"boots of clients     {dict(during)}, then {len(calm)} in the calm")
     print(f"memory               {settled} KiB after one half, {grown:+d} KiB at the end")
     print(f"requests, replies    {counters['requests']}, {counters['replies']}")
@@ -197,21 +173,7 @@ def _watch(network: Network, daemon: Daemon, floods: Sequence[Flood], setting: S
     return troubles
 
 
-def _log_troubles(log: str, seconds: float, setting: Setting) -> list[str]:
-    """Return what the log should not hold: anything worse than a warning, or one warning too often."""
-    lines = log.splitlines()
-    told = Counter(meaning for line in lines for meaning in MEANING.values() if meaning in line)
-    warnings = sum(line.startswith("<4>") for line in lines)
-    print(
-        f"log lines            {len(lines)} in {seconds:.0f} s, {warnings} warnings, {told.total()} of drops"
-    )
-    most = seconds // WARNING_SECONDS + 1
-    troubles = [f"told {number} times: {meaning}" for meaning, number in told.items() if number > most]
-    troubles += [f"never told: {MEANING[drop]}" for drop in setting.must_be_met if not told[MEANING[drop]]]
-    return troubles + [f"in the log: {line}" for line in lines if not line.startswith(("<6>", "<4>"))]
-
-
 if __name__ == "__main__":
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    held = [soak(setting, number) for setting in SETTINGS]
+    held = [*(soak(setting, number) for setting in SETTINGS), soak6(number)]
     sys.exit(0 if all(held) else 1)

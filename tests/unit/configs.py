@@ -6,9 +6,10 @@ from ipaddress import IPv4Address, IPv4Network
 from textwrap import dedent
 
 from pxerelay.config import config, document
+from pxerelay.policy.links import Link
 from pxerelay.policy.model import Config
 from pxerelay.policy.pools import ALL_UP, Standing
-from pxerelay.policy.ports import Link, assign
+from pxerelay.policy.ports import assign
 from pxerelay.policy.sticky import StickyClients
 from pxerelay.relay.decision import Decision, Drop, Dropped, ToClient, ToServers
 from pxerelay.relay.relay import Relay

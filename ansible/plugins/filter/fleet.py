@@ -56,7 +56,6 @@ def row(answer: Mapping[str, Any], host: str, wanted: Mapping[str, str]) -> dict
         return {"host": host, "last error": told[-1] if told else "no answer"}
     status = json.loads(answer["stdout"])
     running, interfaces = status["config"], status["interfaces"]
-    active = sum(port["state"] == "active" for port in interfaces.values())
     return {
         "host": host,
         "version": status["version"],
@@ -64,7 +63,7 @@ def row(answer: Mapping[str, Any], host: str, wanted: Mapping[str, str]) -> dict
         "config": running["sha256"][:12],
         "drift": ("yes" if mismatches(running, wanted) else "no") if wanted else "?",
         "rules": str(running["rules"]),
-        "interfaces": f"{active} of {len(interfaces)}",
+        "interfaces": _interfaces(interfaces.values()),
         "health": _health(status.get("health")),
         "last error": running["last_error"] or "",
         "servers": {
@@ -74,6 +73,17 @@ def row(answer: Mapping[str, Any], host: str, wanted: Mapping[str, str]) -> dict
             if "state" in one
         },
     }
+
+
+def _interfaces(ports: Iterable[Mapping[str, Any]]) -> str:
+    """Return how many client interfaces are active, and how many in DHCPv6, where that is on."""
+    ports = list(ports)
+    of4 = [port["state"] for port in ports if port["state"] != "off"]
+    of6 = [port["ipv6"]["state"] for port in ports if "ipv6" in port]
+    parts = [f"{of4.count('active')} of {len(of4)}"] if of4 or not of6 else []
+    if of6:
+        parts.append(f"DHCPv6 {of6.count('active')} of {len(of6)}")
+    return ", ".join(parts)
 
 
 def _health(told: Mapping[str, Any] | None) -> str:

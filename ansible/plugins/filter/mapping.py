@@ -25,6 +25,8 @@ KEYS = (
     "default",
     "dhcp_servers",
     "pxe_only",
+    "dhcpv4",
+    "dhcpv6",
     "interfaces",
     "accept_relayed_from",
     "accept_replies_from",
@@ -37,7 +39,7 @@ KEYS = (
     "option82",
     "metrics",
 )
-_BOOLEANS = frozenset({"pxe_only"})
+_BOOLEANS = frozenset({"pxe_only", "dhcpv4", "dhcpv6"})
 _TEXTS = ("owner", "note")
 _NUMBERS = frozenset({"max_hops", "max_requests"})
 RULES = "pxerelay_rules"
@@ -47,7 +49,7 @@ _NEAR = 0.9
 
 # YAML 1.1 (https://yaml.org/type/int.html) reads 52:54:00 as 52 * 60**2 + 54 * 60 + 0.
 SIXTY = 60
-OUI_GROUPS, MAC_GROUPS = 3, 6
+OUI_GROUPS, MAC_GROUPS, IPV6_GROUPS = 3, 6, 8
 
 _PAIRS = re.compile(r"[0-9a-f]{2}([:-][0-9a-f]{2})*([:-][0-9a-f])?")
 _CISCO = re.compile(r"[0-9a-f]{4}(\.[0-9a-f]{4})*(\.[0-9a-f]{1,4})?")
@@ -252,6 +254,15 @@ def _before_base_60(number: int) -> list[str]:
     return [*short, text]
 
 
+# Where in a value names and addresses stand: of an interface, a class, the settings of DHCPv6.
+_ADDRESSED = {
+    "interfaces": frozenset({"default", "giaddr", "link_address"}),
+    "classes": frozenset({"server"}),
+    "dhcpv6": frozenset({"relay_id"}),
+}
+_ADDRESSES = ("default", "dhcp_servers", "accept_relayed_from", "accept_replies_from", "source_address")
+
+
 def _unquoted(key: str, value: object) -> Iterator[str]:
     """Yield the scalars below VALUE that must be strings and are not."""
     if isinstance(value, Mapping):
@@ -264,12 +275,37 @@ def _unquoted(key: str, value: object) -> Iterator[str]:
                 yield from _unquoted("probe", below)
             elif key == "probe" and name == "mac" and not isinstance(below, str):
                 yield f"{_called(below)} where a MAC should be; quote it"
+            elif key == "interfaces" and isinstance(below, Mapping):
+                yield from _in_entry(key, below)
+        if key == "dhcpv6":
+            yield from _in_entry(key, value)
     elif isinstance(value, list):
-        if key != "classes":
-            for below in value:
-                yield from _unquoted(key, below)
-    elif not isinstance(value, str) and key in ("default", "dhcp_servers", "accept_relayed_from"):
+        for below in value:
+            yield from _in_entry(key, below) if key == "classes" else _unquoted(key, below)
+    elif not isinstance(value, str) and key in _ADDRESSES:
         yield f"{_called(value)} where a name or an address should be; quote it"
+
+
+def _in_entry(key: str, entry: object) -> Iterator[str]:
+    """Yield such scalars in an entry where names and addresses stand at certain keys."""
+    if isinstance(entry, Mapping):
+        for name in _ADDRESSED[key] & entry.keys():
+            yield from _unquoted("default", entry[name])
+
+
+def _before_base_60_of_ipv6(number: int) -> str:
+    """Return the IPv6 address that YAML 1.1 reads as NUMBER, empty if there is none.
+
+    It has eight groups of decimal digits, all but the first below 60; the first has at most four digits.
+    """
+    rest, parts = number, []
+    for _ in range(IPV6_GROUPS - 1):
+        rest, part = divmod(rest, SIXTY)
+        parts.append(part)
+    return ":".join(map(str, [rest, *reversed(parts)])) if 0 < rest <= _LARGEST_GROUP else ""
+
+
+_LARGEST_GROUP = 9999
 
 
 def _comparable(mac: str) -> str:
@@ -314,7 +350,11 @@ def _called(value: object) -> str:
         return "an empty value"
     if isinstance(value, bool):
         return f"the truth value {str(value).lower()}"
-    if isinstance(value, int | float):
+    if isinstance(value, int):
+        was = _before_base_60_of_ipv6(value)
+        read = f", which was {was} until YAML 1.1 read it in base 60," if was else ""
+        return f"the number {value}{read}"
+    if isinstance(value, float):
         return f"the number {value}"
     if isinstance(value, list):
         return "a list"

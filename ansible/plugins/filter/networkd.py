@@ -26,8 +26,9 @@ LAST_ID = 4094
 NAME_LENGTH = 15
 """IFNAMSIZ of linux/if.h, without the octet that ends the name."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_POINT_TO_POINT = 31
-"""RFC 3021: a network of this prefix length has no address of its own."""
+IPV4 = 4
+_GLOBAL = ipaddress.ip_network("2000::/3"), ipaddress.ip_network("fc00::/7")
+"""What servers and routers elsewhere can answer to."""
 
 
 def vlans(interfaces: object) -> dict[str, dict[str, Any]]:
@@ -113,7 +114,8 @@ def vlan_files(wanted: Mapping[str, Mapping[str, Any]], listing: str) -> dict[st
             Link=["RequiredForOnline=no"],
             Network=[
                 *(f"Address={address}" for address in vlan["address"]),
-                "LinkLocalAddressing=no",
+                # DHCPv6 needs a link-local address, which replies come from.
+                f"LinkLocalAddressing={'ipv6' if any(':' in one for one in vlan['address']) else 'no'}",
                 "IPv6AcceptRA=no",
                 "DHCP=no",
                 "ConfigureWithoutCarrier=yes",
@@ -184,19 +186,22 @@ def _wrong_vlan(name: str, vlan: object, wanted: Mapping[str, Any]) -> Iterator[
 def _wrong_address(address: object) -> Iterator[str]:
     """Yield what is wrong with an address that a VLAN is to have."""
     try:
-        if not (isinstance(address, str) and re.fullmatch(r"[0-9.]+/[0-9]+", address)):
+        if not (isinstance(address, str) and re.fullmatch(r"[0-9.]+/[0-9]+|[0-9A-Fa-f:.]+/[0-9]+", address)):
             raise ValueError
-        parsed = ipaddress.IPv4Interface(address)
+        parsed = ipaddress.ip_interface(address)
     except ValueError:
         yield (
-            "vlan.address must be an IPv4 address with its prefix length, such as 10.10.10.1/24, "
-            f"or a list of them, and has {address!r}"
+            "vlan.address must be an address with its prefix length, such as 10.10.10.1/24 or "
+            f"2001:db8:10::1/64, or a list of them, and has {address!r}"
         )
         return
     network = parsed.network
-    ends = (network.network_address, network.broadcast_address)
-    if network.prefixlen < _POINT_TO_POINT and parsed.ip in ends:
+    # In IPv6 the last address is like any other, and the first one is every router's (RFC 4291, 2.6.1).
+    ends = (network.network_address, *([network.broadcast_address] if parsed.version == IPV4 else []))
+    if network.prefixlen < network.max_prefixlen - 1 and parsed.ip in ends:
         yield f"vlan.address {address} is an end of its network, which no interface can have"
+    elif parsed.version != IPV4 and not any(parsed.ip in one for one in _GLOBAL):
+        yield f"vlan.address {address} must be a global IPv6 address (2000::/3), or unique local (fc00::/7)"
 
 
 def _is_id(value: object) -> bool:

@@ -37,6 +37,18 @@ def _bind(kind: socket.SocketKind, port: int) -> None:
         sock.bind(("127.0.0.1", port))
 
 
+def _bind6(port: int) -> None:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+        sock.bind(("::", port))
+
+
+def _send6(address: str) -> None:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+        interface = next(index for index, name in socket.if_nameindex() if name.startswith("vlan"))
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface)
+        sock.sendto(b"", (address, 9))
+
+
 def _send(address: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
@@ -75,6 +87,11 @@ ATTEMPTS: dict[str, Callable[[], object]] = {
     "see other processes": _other_processes,
     "set a kernel parameter": lambda: _write("/proc/sys/net/ipv4/ip_forward"),
     "speak IPv6": lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM),
+    "send to a server of DHCPv6": lambda: _send6("2001:db8:20::10"),
+    "send to a multicast group of IPv6": lambda: _send6("ff02::fb"),
+    "send to itself by IPv6": lambda: _send6("::1"),
+    "listen on another port of UDP by IPv6": lambda: _bind6(546),
+    "speak Bluetooth": lambda: socket.socket(31, socket.SOCK_RAW, 1),
     "send to a multicast group": lambda: _send("224.0.0.251"),
     "listen on TCP": lambda: _bind(socket.SOCK_STREAM, 8080),
     "listen on another port of UDP": lambda: _bind(socket.SOCK_DGRAM, 69),

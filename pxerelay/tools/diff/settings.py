@@ -19,6 +19,8 @@ from pxerelay.wire.mac import format_mac
 
 OTHER_KEYS = (
     "pxe_only",
+    "dhcpv4",
+    "dhcpv6",
     "dhcp_servers",
     "accept_relayed_from",
     "accept_replies_from",
@@ -157,8 +159,20 @@ def interfaces(old: Whole, new: Whole) -> Iterator[SettingChange]:
         if before.giaddr != after.giaddr:
             texts = (str(one.giaddr) if one.giaddr else None for one in (before, after))
             yield SettingChange(f"{shown}: giaddr", *texts)
+        if before.link_address != after.link_address:
+            texts = (str(one.link_address) if one.link_address else None for one in (before, after))
+            yield SettingChange(f"{shown}: link_address", *texts)
+        off = _off(old.config, before), _off(new.config, after)
+        for family in sorted(off[0] ^ off[1]):
+            yield SettingChange(f"{shown}: {family}", *(json.dumps(family not in one) for one in off))
         if before.pxe_only != after.pxe_only:
             yield SettingChange(f"{shown}: pxe_only", *(json.dumps(one.pxe_only) for one in (before, after)))
+
+
+def _off(config: Config, setting: InterfaceSetting) -> frozenset[str]:
+    """Return the families that are off on an interface, and on in the file."""
+    of4 = {"dhcpv4"} if config.dhcpv4 and not setting.dhcpv4 else set()
+    return frozenset(of4 | ({"dhcpv6"} if config.dhcpv6 and not setting.dhcpv6 else set()))
 
 
 def _default(setting: InterfaceSetting) -> Choice | None:
@@ -182,10 +196,16 @@ def others(old: Whole, new: Whole) -> Iterator[SettingChange]:
     if _moved(before, after):
         yield SettingChange("default", before.label, after.label)
     for key in OTHER_KEYS:
-        if _comparable(getattr(old.config, key)) != _comparable(getattr(new.config, key)):
+        meanings = [[_comparable(value) for value in _meant(side.config, key)] for side in (old, new)]
+        if meanings[0] != meanings[1]:
             texts = [_as_written(side.data, key) for side in (old, new)]
             if texts[0] != texts[1]:  # else a server's address is another, which is told once
                 yield SettingChange(key, *texts)
+
+
+def _meant(config: Config, key: str) -> list[Any]:
+    """Return what a key means, in DHCPv6 too where that has a value of its own."""
+    return [getattr(config, name) for name in (key, f"{key}6") if hasattr(config, name)]
 
 
 def _comparable(value: Any) -> Any:

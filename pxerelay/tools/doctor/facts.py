@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface
 
+from pxerelay.policy.links import Link
 from pxerelay.policy.model import Config
-from pxerelay.policy.ports import Link, Port
+from pxerelay.policy.ports import Port
 from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.servers import NamedServer, Target
 

@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Sequence
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any
 
@@ -120,11 +120,15 @@ def _is_denied(path: Path) -> bool:
 
 async def _answers(wanted: frozenset[str], status: dict[str, Any]) -> ResolvedNames:
     """Return what DNS names stand for: as the daemon was told, else as we are."""
-    told = {
-        name: ResolvedName(tuple(map(IPv4Address, one["addresses"])), one["error"] or "")
-        for name, one in status.get("dns", {}).items()
-        if name in wanted
-    }
+    told = {}
+    for name, one in status.get("dns", {}).items():
+        if name in wanted:
+            found = list(map(ip_address, one["addresses"]))
+            told[name] = ResolvedName(
+                tuple(address for address in found if isinstance(address, IPv4Address)),
+                one["error"] or "",
+                tuple(address for address in found if isinstance(address, IPv6Address)),
+            )
     missing = wanted - told.keys()
     if missing:
         told |= await names.DnsClient(lambda _name, _answer: None).resolve(missing)

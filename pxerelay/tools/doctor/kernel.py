@@ -9,8 +9,9 @@ from pathlib import Path
 
 from pxerelay.linux import routes, rtnetlink
 from pxerelay.linux.netlink import Lister
+from pxerelay.policy.links import Link
 from pxerelay.policy.model import GIADDR, Config
-from pxerelay.policy.ports import Link, Port
+from pxerelay.policy.ports import Port
 from pxerelay.tools.doctor.facts import Arrival, Nic, ServerRoute
 
 _SYSCTL = Path("/proc/sys/net")

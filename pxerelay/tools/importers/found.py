@@ -216,7 +216,7 @@ def not_imported(source: Source, line: int) -> str:
 
 def server_fault(text: str) -> str:
     """Return what is wrong with a text as a server's address or DNS name; empty if nothing is."""
-    if schema.pattern_of("address").search(text):
+    if schema.pattern_of("address4").search(text):
         if can_be_server(IPv4Address(text)):
             return ""
         return f"{text} can't be a server; write the unicast address of one"

@@ -80,7 +80,7 @@ def _wished(suggested: str, server: str) -> str:
 
 def name_fault(name: str) -> str:
     """Return what is wrong with the user's name for a server; empty if nothing is."""
-    names = schema.schema()["properties"]["servers"]["propertyNames"]
+    names = schema.schema()["$defs"]["serverName"]
     usable = re.search(names["pattern"], name) and isinstance(plain_scalar(name), str)
     return "" if usable else f"'{printable(name)}' is not {names['x-expected']}"
 

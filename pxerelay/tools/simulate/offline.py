@@ -13,14 +13,16 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 from itertools import chain
 
+from pxerelay.policy.links import Link
 from pxerelay.policy.model import Config
-from pxerelay.policy.ports import Link, Port, assign
+from pxerelay.policy.ports import Port, assign
 from pxerelay.policy.resolved import ResolvedName, ResolvedNames
 from pxerelay.policy.servers import NamedServer
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.words import named_server
 from pxerelay.wire import packet
 from pxerelay.wire.dissect import Datagram
+from pxerelay.wire.dissect6 import Datagram6
 
 _PLACEHOLDERS = (IPv4Network("192.0.2.0/24"), IPv4Network("198.18.0.0/15"))
 """For documentation, and for many VLANs for tests of networks (RFC 5737, 3; RFC 2544, C.2.2)."""
@@ -50,7 +52,7 @@ class Whereabouts:
         self.named = [setting.name for setting in config.interfaces if not setting.is_glob]
         self.only = self.named[0] if len(config.interfaces) == len(self.named) == 1 else None
 
-    def __call__(self, datagram: Datagram) -> str | None:
+    def __call__(self, datagram: Datagram | Datagram6) -> str | None:
         """Return the interface's name, None if nothing tells it."""
         for tag in _spelled(datagram.tags):
             if tag in self._hints.vlans:
@@ -80,7 +82,7 @@ class Whereabouts:
             ]
         return found[0] if len(found) == 1 else None
 
-    def advice(self, datagram: Datagram) -> str:
+    def advice(self, datagram: Datagram | Datagram6) -> str:
         """Return what to give so that a packet's interface is known."""
         if datagram.tags:
             tags = next(_spelled(datagram.tags))

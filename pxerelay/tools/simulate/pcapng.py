@@ -29,6 +29,10 @@ _NAME, _RESOLUTION, _OFFSET = 2, 9, 14
 """Options of an interface: its name, the parts of a second that times count, and seconds to be added."""
 
 
+_LONGEST_NAME = 128
+"""Characters of an interface's name; Linux's alternative ones have 127 at most (ip-link(8))."""
+
+
 class _Interface(NamedTuple):
     """Where packets were heard. `snaplen` is how many octets of one are kept, 0 for all."""
 
@@ -112,7 +116,8 @@ def _interface(section: _Section, body: bytes) -> _Interface:
     for code, value in _options(section, body[8:]):
         if code == _NAME:
             text = value.decode("utf-8", "replace").rstrip("\0")
-            found = found._replace(name=text if text and text.isprintable() else None)
+            if 0 < len(text) <= _LONGEST_NAME and text.isprintable():
+                found = found._replace(name=text)
         elif code == _RESOLUTION and len(value) == 1:
             found = found._replace(parts=(2 if value[0] & 0x80 else 10) ** (value[0] & 0x7F))
         elif code == _OFFSET and len(value) == 8:

@@ -5,7 +5,7 @@
    FILE holds frames, each behind its length in two octets, the host's order; they are sent in turn, COUNT in
    all, RATE a second (0: as fast as it goes), ATONCE in a call (at most 64) or as many as are due. Each becomes unmistakable: its xid is its number, counted from 0,
    and the first eight octets of sname are the time it was sent, nanoseconds of CLOCK_REALTIME. So the UDP
-   checksum must be 0. Prints what it did as JSON.                                                              */
+   checksum must be 0. Frames that are not IPv4's are sent as they are. Prints what it did as JSON.             */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -92,8 +92,10 @@ int main(int argc, char **argv)
                 uint32_t number = htonl(sent + ready);
                 memcpy(&length, frames + at, sizeof length);
                 memcpy(slots[ready], frames + at + sizeof length, length);
-                memcpy(slots[ready] + XID, &number, sizeof number);
-                memcpy(slots[ready] + SNAME, &stamp, sizeof stamp);
+                if (slots[ready][12] == ETHERTYPE_IP >> 8 && slots[ready][13] == (ETHERTYPE_IP & 255)) {
+                    memcpy(slots[ready] + XID, &number, sizeof number);
+                    memcpy(slots[ready] + SNAME, &stamp, sizeof stamp);
+                }
                 parts[ready] = (struct iovec){slots[ready], length};
                 batch[ready].msg_hdr = (struct msghdr){.msg_iov = &parts[ready], .msg_iovlen = 1};
                 at = (at + sizeof length + length) % size;

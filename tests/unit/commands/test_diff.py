@@ -163,6 +163,33 @@ def test_other_settings(lab: Lab) -> None:
     assert "  vlan10: pxe_only  false -> true\n" in said
 
 
+def test_settings_of_dhcpv6(lab: Lab) -> None:
+    """That a family is switched on, or trusts others, is told; an interface only where it differs."""
+    new = OLD.replace("vlan20: {}", "vlan20: {dhcpv6: false}, vlan10: {link_address: 2001:db8:10::1}")
+    new = new.replace("vlan10: {}, ", "") + "dhcpv6: true\naccept_relayed_from: [2001:db8:10::/48]\n"
+    code, said = lab.diff(OLD, new)
+    assert code == 1
+    for told in (
+        "dhcpv6: true",
+        'accept_relayed_from: ["2001:db8:10::/48"]',
+        "vlan10: link_address: 2001:db8:10::1",
+        "vlan20: dhcpv6: true -> false",
+    ):
+        key, _, value = told.rpartition(": ")
+        assert key in said, told
+        assert value in said, told
+    assert "vlan10: dhcpv6" not in said
+    new = new.replace("vlan20: {dhcpv6: false}", "vlan20: {}")
+    only6 = new + "dhcpv4: false\nsource_address: [10.20.0.1, 2001:db8:20::1]\n"
+    changed = only6.replace("2001:db8:20::1]", "2001:db8:20::2]").replace(
+        "2001:db8:10::/48", "2001:db8:11::/48"
+    )
+    assert "dhcpv4" in lab.diff(new, only6)[1]
+    said = lab.diff(only6, changed)[1]
+    assert "source_address" in said
+    assert "accept_relayed_from" in said
+
+
 def test_a_rule_that_is_spelled_otherwise_is_the_same_one(lab: Lab) -> None:
     _, said = lab.diff(
         OLD.replace("00:11:22:33:44:55", "0011.2233.4455"), OLD.replace(": altiris\n", ": wds\n")

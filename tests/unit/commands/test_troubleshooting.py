@@ -5,18 +5,28 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from pxerelay.cli import COMMANDS
 from pxerelay.linux.fields import Fields
 from pxerelay.relay.decision import MEANING
+from pxerelay.relay.decision6 import MEANING6
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "troubleshooting.md").read_text("utf-8")
 
 
-def test_every_reason_stands_there_with_its_meaning() -> None:
-    table = PAGE.partition("## Why messages are dropped")[2]
+@pytest.mark.parametrize(
+    ("heading", "meanings"),
+    [
+        ("Why messages are dropped", {one.value: text for one, text in MEANING.items()}),
+        ("Why DHCPv6 messages are dropped", {one.value: text for one, text in MEANING6.items()}),
+    ],
+)
+def test_every_reason_stands_there_with_its_meaning(heading: str, meanings: dict[str, str]) -> None:
+    table = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `([a-z0-9-]+)` \| (.+) \| (.+) \|$", table, re.MULTILINE)
-    assert {name: meaning for name, meaning, _ in rows} == {one.value: text for one, text in MEANING.items()}
+    assert {name: meaning for name, meaning, _ in rows} == meanings
     assert all(advice.strip() for _, _, advice in rows)
 
 
@@ -36,7 +46,7 @@ def _anchor(heading: str) -> str:
 
 
 def test_every_field_stands_there() -> None:
-    every = {name for name, _ in Fields("a", "b", ("c",), "d", "e").pairs()}
+    every = {name for name, _ in Fields("a", "b", ("c",), "d", "e", "6", "f", "g").pairs()}
     assert set(re.findall(r"^\| `(PXERELAY_[A-Z]+)` \|", PAGE, re.MULTILINE)) == every
 
 

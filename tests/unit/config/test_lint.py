@@ -284,3 +284,87 @@ def test_a_path_with_backslashes_says_what_to_write(
         assert main(["check", str(path)]) == 1
         slashed = include.replace("\\", "/")
         assert f"a \\ parts no folders here, write {slashed}" in capsys.readouterr().out
+
+
+DUAL = """\
+servers:
+  ris: [10.20.0.10, 2001:db8:20::10]
+  old: 10.20.0.30
+  new: 2001:db8:20::40
+  named: wds.example.net
+  pool: {addresses: [10.20.0.20, 10.20.0.21], strategy: failover}
+default: %s
+dhcpv6: true
+interfaces: {vlan10: {default: named}, vlan20: {default: pool}, vlan30: {default: drop}}
+classes: [{name: some, arch: 7, server: new}]
+"""
+
+
+def told(main: str, more: str | None = None) -> list[str]:
+    return [f"{f.line} {f.code}" for f in warnings(main, more) if f.code != "unused-server"]
+
+
+def test_servers_that_lack_a_family_are_told_with_who_sends_there() -> None:
+    rules = "".join(f"  02:00:00:00:00:0{at}: old\n" for at in range(1, 5))
+    found = warnings(DUAL % "old" + f"rules:\n  02:80:64: ris\n{rules}", "rules: {02:90:64: old}")
+    assert [f"{f.line} {f.code}" for f in found] == [
+        "3 no-ipv6-server",
+        "4 no-ipv4-server",
+        "6 no-ipv6-server",
+    ]
+    assert found[0].message == (
+        "'old' has no IPv6 address, and 6 entries send clients there, whose DHCPv6 requests then reach no "
+        "boot server: main.yml:7, main.yml:13, main.yml:14 and 3 more; add one if they are to boot by DHCPv6"
+    )
+    assert "one entry sends" in found[1].message
+    assert "main.yml:10" in found[1].message
+
+
+def test_a_list_lacks_a_family_if_all_of_it_does_and_an_ended_rule_sends_nobody() -> None:
+    main = DUAL.replace("pool}", "ris}").replace("server: new", "server: ris") % "ris"
+    assert told(main + "rules: {02:00:00:00:00:01: [old, ris]}") == []
+    assert told(main + "rules: {02:00:00:00:00:01: [old, pool]}") == ["11 no-ipv6-server"]
+    ended = "rules: {02:00:00:00:00:01: {server: old, until: 2027-01-19}}"
+    assert told(main + ended) == ["11 expired-rule"]
+
+
+def test_without_a_family_nobody_lacks_it() -> None:
+    assert told(DUAL.replace("dhcpv6: true", "dhcpv6: true\ndhcpv4: false") % "new") == ["6 no-ipv6-server"]
+    off = told(DUAL.replace("dhcpv6: true", "dhcpv6: false") % "old")
+    assert off == ["2 ipv6-unused", "4 ipv6-unused"]
+
+
+def test_dhcp_servers_for_all_may_have_firmware_boot_nothing() -> None:
+    text = (
+        "default: 2001:db8:20::10\ndhcpv4: false\ndhcp_servers: 2001:db8:20::2\ndhcpv6: {dhcp_servers: %s}\n"
+    )
+    assert told(text % "all") == ["4 first-answer-wins"]
+    assert told(text % "others") == []
+    assert told(text.replace("dhcp_servers: 2001:db8:20::2\n", "") % "all") == []
+    assert told(text % "all" + "pxe_only: true\n") == []
+    assert told(text % "all" + "pxe_only: true\ninterfaces: {vlan10: {pxe_only: false}}") == [
+        "4 first-answer-wins"
+    ]
+
+
+def test_rules_need_routers_that_tell_the_mac() -> None:
+    text = "default: 2001:db8:20::10\ndhcpv4: false\ndhcpv6: %s\n"
+    text += "accept_relayed_from: [10.0.0.0/24, '2001:db8::/32']\n"
+    assert told(text % "true") == [], "without rules nobody needs it"
+    text += "rules: {02:80:64: 2001:db8:20::20}\n"
+    found = [f for f in warnings(text % "true") if f.code == "router-without-mac"]
+    assert [(f.line, f.column) for f in found] == [(4, 36)]
+    assert "2001:db8::/32" in found[0].message
+    assert "router-without-mac" not in str(told(text.replace("dhcpv4: false\n", "") % "false"))
+
+
+def test_a_wide_network_of_either_family_is_told_where_it_stands() -> None:
+    text = "default: 10.0.0.1\naccept_relayed_from: [10.0.0.0/8, 'fd00::/8', '2000::/3', 0.0.0.0/0]\n"
+    found = [(f.column, f.message.split()[0]) for f in warnings(text) if f.code == "wide-network"]
+    assert found == [(47, "2000::/3"), (59, "0.0.0.0/0")]
+
+
+def test_a_strategy_of_one_server_a_family_does_nothing() -> None:
+    text = "servers: {a: {addresses: [10.0.0.1, 2001:db8::1], strategy: hash}}\ndefault: a\ndhcpv6: true\n"
+    (found,) = warnings(text)
+    assert (found.code, "one address a family" in found.message) == ("lone-server", True)

@@ -10,6 +10,7 @@ import json
 import re
 from calendar import monthrange
 from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import jsonschema
@@ -19,6 +20,8 @@ from hypothesis import strategies as some
 
 from pxerelay.config import config, document, keywords, paths, schema
 from pxerelay.config.findings import ConfigError, Finding
+from pxerelay.policy.model import PLACEHOLDERS6
+from pxerelay.policy.servers import can_be_server
 from pxerelay.wire.agentinfo import PLACEHOLDERS
 from pxerelay.wire.arch import ARCHITECTURES
 from pxerelay.wire.mac import MacError, parse_mac, parse_pattern
@@ -136,6 +139,84 @@ def test_placeholders_of_templates_are_those_that_are_filled_in() -> None:
         assert not meets("template", text), text
 
 
+def test_placeholders_of_dhcpv6_are_those_that_are_filled_in() -> None:
+    (names,) = re.findall(r"\(\?!\(([a-z_|]+)\)", WHOLE["$defs"]["template6"]["pattern"])
+    assert set(names.split("|")) == set(PLACEHOLDERS6)
+    assert meets("template6", "{link_address}")
+    assert not meets("template6", "{giaddr}")
+
+
+OCTETS = some.sampled_from([0, 1, 10, 63, 64, 126, 127, 128, 192, 223, 224, 239, 240, 254, 255])
+
+
+@settings(max_examples=500)
+@given(some.tuples(OCTETS, OCTETS, OCTETS, OCTETS))
+def test_a_server_has_the_address_of_one_host(octets: tuple[int, ...]) -> None:
+    text = ".".join(map(str, octets))
+    assert meets("unicast4", text) == can_be_server(IPv4Address(text))
+    assert meets("target", text) == can_be_server(IPv4Address(text))
+
+
+@given(some.integers(0, 2**128 - 1).map(IPv6Address), some.booleans())
+@example(IPv6Address("::"), False)
+@example(IPv6Address("::1"), False)
+@example(IPv6Address("fe80::1"), False)
+@example(IPv6Address("ff02::1:2"), False)
+@example(IPv6Address("::ffff:10.0.0.1"), False)
+@example(IPv6Address("2000::"), True)
+@example(IPv6Address("3fff:ffff::"), False)
+@example(IPv6Address("fc00::1"), False)
+@example(IPv6Address("FDFF::1"), True)
+def test_a_server_has_a_global_or_unique_local_address(address: IPv6Address, is_long: bool) -> None:
+    text = address.exploded.upper() if is_long else str(address)
+    assert meets("unicast6", text) == can_be_server(address)
+    assert meets("target", text) == can_be_server(address)
+
+
+def test_a_network_has_no_bits_behind_its_prefix() -> None:
+    network4 = schema.pattern_of("network4")
+    for bits in range(33):
+        for at in range(4):
+            for octet in range(256):
+                octets = [0, 0, 0, 0]
+                octets[at] = octet
+                address = ".".join(map(str, octets))
+                is_one = int(IPv4Address(address)) & ((1 << 32 - bits) - 1) == 0
+                assert bool(network4.search(f"{address}/{bits}")) == is_one, (address, bits)
+    for text in ("10.0.0.1", "0.0.0.0/0", "10.20.30.40/32", "172.16.0.0/12", "192.168.4.0/22"):
+        assert network4.search(text), text
+    for text in (
+        "10.0.0.0/33",
+        "10.0.0.0/",
+        "10.0.0.0/08",
+        "10.0.0/8",
+        "10.0.0.0/8\n",
+        "10.0.0.0.0/8",
+        "a/8",
+    ):
+        assert not network4.search(text), text
+
+
+def test_names_of_servers() -> None:
+    for text in ("ris", "_x", "a-b", "A9"):
+        assert meets("serverName", text)
+        assert meets("target", text)
+    for text in (
+        "drop",
+        "1a",
+        "a.b",
+        "wds.example.net",
+        "",
+        "a b",
+        "10.1.1.300",
+        "a\n",
+        "10.1.1",
+        "2001:db8",
+    ):
+        assert not meets("serverName", text)
+        assert not meets("target", text)
+
+
 def test_paths_of_includes() -> None:
     assert WHOLE["$defs"]["path"]["maxLength"] == paths.LONGEST
     for text in ("rules.d/*.yml", "**", "a/**/b.yml", "/etc/**", "a*/b?.yml", "**/**"):
@@ -209,18 +290,19 @@ GOOD = list(_good())
 """Data of files that are right, and the places in it; the first file has every key."""
 
 OF_SEVERAL = re.compile(
-    r"unknown server '[A-Za-z_][A-Za-z0-9_-]*'|is none of the `interfaces:`|has a rule.* already; keep one"
+    r"unknown server '[A-Za-z_][A-Za-z0-9_-]*( \.\.\. \d+ more characters .*)?'"
+    r"|is none of the `interfaces:`|has a rule.* already; keep one"
     r"|stands in line \d+ already|are equally specific and both match|is longer than `every`"
     r"|so replies could not be told apart|`probe` has a say with|server_override|servers that lease"
     r"|in a folder of its own|can't be read|this matches the file itself"
+    r"|`enterprise` (is missing|has a say with)|is off for all interfaces|nothing is relayed"
+    r"|is a second IPv[46] address|, which stands in line .* already; keep one"
+    r"|more than 64 servers would get a copy"
 )
 """Faults that one value alone does not show."""
 
-OF_ADDRESSES = re.compile(
-    r"can't be a server|is not an IPv4 address|has bits set past|can't be an address of this host"
-    r"|unknown server"
-)
-"""Faults of addresses, which the schema does not know of yet."""
+OF_PREFIX6 = re.compile(r":.* has bits set past its prefix")
+"""What a pattern would have to do sums for; an IPv4 network it can look at octet by octet."""
 
 OF_OCTETS = re.compile(r"has \d+ octets; write a path that has at most")
 """What no pattern can count."""
@@ -237,7 +319,7 @@ def judge(data: Any) -> None:
         alone = [
             one.message
             for one in findings
-            if not any(known.search(one.message) for known in (OF_SEVERAL, OF_OCTETS, OF_ADDRESSES))
+            if not any(known.search(one.message) for known in (OF_SEVERAL, OF_OCTETS, OF_PREFIX6))
         ]
         assert alone == [], "`check` refuses by one value what the schema takes"
     told = [(one.line, one.column) for one in findings]
@@ -270,6 +352,17 @@ WRONG = [
     "10.0.0.0/8",
     "0.0.0.0/0",
     "169.254.1.1",
+    "2001:db8::1",
+    "fe80::1",
+    "fe80::1%eth0",
+    "[2001:db8::1]:67",
+    "::1",
+    "ff02::1:2",
+    "::ffff:10.0.0.1",
+    "2001:db8:::1",
+    "2001:db8::/32",
+    "2001:db8::1/32",
+    "2001:db8::/129",
     "wds.example.net",
     "1abc",
     "a.b",

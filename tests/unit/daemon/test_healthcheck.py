@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from pxerelay.commands.status import _server_text
 from pxerelay.daemon import stats
 from pxerelay.daemon.healthcheck import _port, _question
-from pxerelay.policy.ports import Link
+from pxerelay.policy.links import Link
 from pxerelay.relay.counters import Counters
 from pxerelay.relay.decision import ToServers
 from pxerelay.relay.transactions import Transactions

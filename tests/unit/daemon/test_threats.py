@@ -26,9 +26,10 @@ def test_each_row_of_a_table_names_a_test() -> None:
 
 
 def test_each_rule_about_whom_to_believe_stands_there() -> None:
-    """Rules 28 to 31, and 33 to 36: each is a row with a test of its number."""
-    rules = {int(each) for each in re.findall(r"test_rule_(\d\d)_", PAGE)}
+    """Rules 28 to 31, and 33 to 36, and those of DHCPv6: each is a row with a test of its number."""
+    rules = {int(each) for each in re.findall(r"test_rule_(\d{2,3})_", PAGE)}
     assert {28, 29, 30, 31, 33, 34, 35, 36, 42, 43} <= rules
+    assert {101, 102, 106, 114, 121, 124, 130, 131, 134, 135, 136, 140, 141, 143, 147, 148} <= rules
 
 
 def test_each_file_that_is_named_is_there() -> None:

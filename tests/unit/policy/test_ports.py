@@ -8,7 +8,8 @@ from ipaddress import IPv4Address
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from pxerelay.policy.ports import Link, PortTable, assign, vrfs_to_hear
+from pxerelay.policy.links import Link
+from pxerelay.policy.ports import PortTable, assign, vrfs_to_hear
 from tests.unit.configs import LINKS, VLAN10, build
 
 TWO = "default: 10.20.0.10\ninterfaces: {vlan10: {}, vlan20: {}}"

@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import threading
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import pytest
@@ -92,6 +92,91 @@ def asked_for(wanted: set[str]) -> dict[str, ResolvedName]:
         return await names.DnsClient(lambda *_: None).resolve(wanted)
 
     return asyncio.run(ask())
+
+
+SIX, SEVEN = IPv6Address("2001:db8:20::10"), IPv6Address("2001:db8:20::11")
+ERRORS = {
+    "none": socket.gaierror(socket.EAI_NODATA, "No address associated with hostname"),
+    "late": socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
+}
+NONE, LATE = ERRORS["none"].strerror or "", ERRORS["late"].strerror or ""
+
+
+@pytest.mark.parametrize(
+    ("a", "aaaa", "expected"),
+    [
+        ("10.20.0.10", "2001:db8:20::11 2001:db8:20::10", ResolvedName((ONE,), "", (SIX, SEVEN))),
+        ("10.20.0.10", "none", ResolvedName((ONE,))),
+        ("none", "2001:db8:20::10", ResolvedName((), "", (SIX,))),
+        ("none", "none", ResolvedName((), NONE, (), NONE)),
+        ("10.20.0.10", "late", ResolvedName((ONE,), "", (), LATE)),
+        ("late", "2001:db8:20::10", ResolvedName((), LATE, (SIX,))),
+        ("late", "none", ResolvedName((), LATE, (), NONE)),
+        ("10.20.0.10", "fe80::1 2001:db8:20::10 ::ffff:10.20.0.1", ResolvedName((ONE,), "", (SIX,))),
+        ("10.20.0.10", "::1", ResolvedName((ONE,), "", (), "the answer is ::1, which can't be a server")),
+    ],
+)
+def test_with_dhcpv6_both_families_are_asked_for_and_one_is_enough(
+    monkeypatch: pytest.MonkeyPatch, a: str, aaaa: str, expected: ResolvedName
+) -> None:
+    def getaddrinfo(*_: object, family: socket.AddressFamily, **__: object) -> list[object]:
+        text = {socket.AF_INET: a, socket.AF_INET6: aaaa}[family]
+        if text in ERRORS:
+            raise ERRORS[text]
+        return [(family, socket.SOCK_DGRAM, 0, "", (address, 0)) for address in text.split()]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    config = build(TEXT + "dhcpv6: true\n")
+    found = asyncio.run(names.DnsClient(lambda *_: None).resolve_for(config))
+    assert found == {"wds.example.net": expected}
+
+
+def test_without_dhcpv6_names_are_asked_for_a_records_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def getaddrinfo(*_: object, family: int, **__: object) -> list[object]:
+        asked.append(family)
+        return [(family, socket.SOCK_DGRAM, 0, "", (str(ONE if family == socket.AF_INET else SIX), 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    asyncio.run(names.DnsClient(lambda *_: None).resolve_for(build(TEXT)))
+    assert asked == [socket.AF_INET]
+    only6 = build(TEXT.replace(", 10.20.0.30", "") + "dhcpv4: false\ndhcpv6: true\n")
+    found = asyncio.run(names.DnsClient(lambda *_: None).resolve_for(only6))
+    assert found == {"wds.example.net": ResolvedName((), "", (SIX,))}
+    assert asked == [socket.AF_INET, socket.AF_INET6]
+
+
+def test_a_family_that_can_not_be_asked_for_keeps_its_addresses_and_the_other_is_renewed() -> None:
+    before = ResolvedNames({"wds.example.net": ResolvedName((ONE,), "", (SIX,))})
+    fresh = before.renewed({"wds.example.net": ResolvedName((TWO,), "", (), LATE)})
+    assert fresh.by_name["wds.example.net"] == ResolvedName((TWO,), "", (SIX,), LATE)
+    assert fresh.of("wds.example.net") == (TWO,)
+    assert fresh.of6("wds.example.net") == (SIX,)
+    gone = before.renewed({"wds.example.net": ResolvedName((TWO,))})
+    assert gone.of6("wds.example.net") == ()
+    assert gone.is_known("wds.example.net")
+    assert not ResolvedNames({"wds.example.net": names.NOT_YET}).is_known("wds.example.net")
+
+
+def test_targets_have_addresses_by_family() -> None:
+    config = build(
+        """
+        servers:
+          pool: {addresses: [10.20.0.10, 2001:db8:20::11, wds.example.net, 10.20.0.11], strategy: failover}
+          both: [10.20.0.10, 2001:db8:20::10]
+        default: pool
+        """
+    )
+    answers = ResolvedNames({"wds.example.net": ResolvedName((TWO,), "", (SIX,))})
+    (pool,) = config.servers["pool"]
+    assert answers.of(pool) == (ONE, TWO)
+    assert answers.of6(pool) == (SEVEN, SIX)
+    assert [answers.of(target) for target in config.servers["both"]] == [(ONE,), ()]
+    assert [answers.of6(target) for target in config.servers["both"]] == [(), (SIX,)]
+    assert answers.names(config.servers, ONE) == ["pool", "both"]
+    assert answers.names(config.servers, SEVEN) == ["pool"]
+    assert str(answers.named(config.servers, SIX)) == "pool 2001:db8:20::10"
 
 
 def test_an_answer_that_comes_late_is_told_when_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ from ipaddress import IPv4Address
 
 import pytest
 
+from pxerelay.policy.links import Link
 from pxerelay.policy.pools import ALL_UP, Standing
-from pxerelay.policy.ports import Link
 from pxerelay.policy.rules import Reason
 from pxerelay.policy.sticky import StickyClients
 from pxerelay.relay.decision import ToClient, ToServers

@@ -9,7 +9,8 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from pxerelay.policy.ports import Link, PortTable
+from pxerelay.policy.links import Link
+from pxerelay.policy.ports import PortTable
 from pxerelay.relay.askers import Askers
 from pxerelay.relay.pipeline import Pipeline
 from pxerelay.relay.relay import Relay

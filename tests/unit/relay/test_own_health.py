@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pxerelay.policy.links import Link
 from pxerelay.policy.pools import ALL_UP, Standing
-from pxerelay.policy.ports import Link, assign
+from pxerelay.policy.ports import assign
 from pxerelay.policy.resolved import ResolvedName, ResolvedNames
 from pxerelay.relay import own_health
 from pxerelay.relay.own_health import MEANING, NOT_READY, Finding, State, Trouble

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pxerelay.daemon.warnings import fields_of
-from pxerelay.policy.ports import Link
+from pxerelay.policy.links import Link
 from pxerelay.policy.servers import NamedServer
 from pxerelay.relay import trace
 from pxerelay.relay.account import Account
@@ -218,6 +218,9 @@ def test_an_account_goes_through_json() -> None:
         "servers": ("10.20.0.10",),
         "rule": "02:00:*",
         "reason": "flood",
+        "family": "",
+        "duid": "",
+        "peer": "",
     }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from pxerelay.policy.ports import Link, assign, vrfs_to_hear
+from pxerelay.policy.links import Link
+from pxerelay.policy.ports import assign, vrfs_to_hear
 from pxerelay.relay.account import Narrator
 from pxerelay.relay.decision import Drop, ToClient, ToServers
 from pxerelay.wire.facts import Facts

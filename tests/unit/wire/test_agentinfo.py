@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxerelay.policy.ports import Link, assign
+from pxerelay.policy.links import Link
+from pxerelay.policy.ports import assign
 from pxerelay.policy.ways import Way
 from pxerelay.relay.askers import Askers
 from pxerelay.relay.decision import Drop, ToClient, ToServers

@@ -1,16 +1,19 @@
-# Lets UDP port 67 through this host's firewall: clients' requests, and servers' answers.
-#   sh firewall.sh VERB
+# Lets DHCP through this host's firewall, UDP port 67 for IPv4 and 547 for IPv6: clients' requests, and servers' answers.
+#   sh firewall.sh VERB [PORT...]
 # Verbs, which say "changed" if that changes anything:
 #   open   let it in, where firewalld, ufw or nftables rules the host; now, and with the first two for good
 #   look   the same, but nothing is changed
 #   close  take back what `open` did
+# Without a port it is 67 that is opened; `close` closes both.
 # The rules of nftables are in files of the administrator. Into each chain with `hook input`, of a table that drops
 # anything, a rule is put in front; pxerelay-firewall.service does it again after nftables.service has loaded the files.
 # Chains that iptables made are left alone: nobody says what loads them at boot.
 set -eu
 exec </dev/null
 verb=$1
-rule='udp dport 67 accept comment "pxerelay"'
+shift
+ports=${*:-67}
+[ "$verb" != close ] || ports='67 547'
 
 # Carries a command out, unless there is only to be looked.
 changes() {
@@ -22,22 +25,27 @@ firewalld() {
     zones=$(firewall-cmd --get-default-zone && firewall-cmd --get-active-zones | sed -n 's/^\([^ ]*\).*/\1/p')
     [ "$verb" != close ] || zones=$(firewall-cmd --get-zones | tr ' ' '\n')
     for zone in $(printf '%s\n' "$zones" | sort -u); do
-        for place in --permanent --quiet; do
-            if firewall-cmd "$place" --zone="$zone" --query-port=67/udp >/dev/null; then
-                [ "$verb" != close ] || changes firewall-cmd "$place" --zone="$zone" --remove-port=67/udp
-            else
-                [ "$verb" = close ] || changes firewall-cmd "$place" --zone="$zone" --add-port=67/udp
-            fi
+        for place in --permanent ''; do
+            there=" $(firewall-cmd ${place:+"$place"} --zone="$zone" --list-ports) "
+            for port in $ports; do
+                case "$verb$there" in
+                close*" $port/udp "*) changes firewall-cmd ${place:+"$place"} --zone="$zone" --remove-port="$port/udp" ;;
+                close* | *" $port/udp "*) ;;
+                *) changes firewall-cmd ${place:+"$place"} --zone="$zone" --add-port="$port/udp" ;;
+                esac
+            done
         done
     done
 }
 
 ufw_rules() {
-    if [ "$verb" = close ]; then
-        ! ufw show added | grep -q "^ufw allow 67/udp comment 'pxerelay'" || changes ufw delete allow 67/udp
-    else
-        ufw show added | grep -q '^ufw allow 67/udp' || changes ufw allow 67/udp comment pxerelay
-    fi
+    for port in $ports; do
+        if [ "$verb" = close ]; then
+            ! ufw show added | grep -q "^ufw allow $port/udp comment 'pxerelay'" || changes ufw delete allow "$port/udp"
+        else
+            ufw show added | grep -q "^ufw allow $port/udp" || changes ufw allow "$port/udp" comment pxerelay
+        fi
+    done
 }
 
 # Tells family, table and name of chains that what is for this host goes through, and perhaps no further.
@@ -47,20 +55,25 @@ input_chains() {
         $1 == "chain" { chain = $2 }
         / hook input / { chains[count++] = chain }
         / (drop|reject)/ { drops = 1 }
-        /^}/ && drops && (family == "ip" || family == "inet") {
+        /^}/ && drops && (family == "ip" || family == "ip6" || family == "inet") {
             for (at = 0; at < count; at++)
-                if (family " " table " " chains[at] != "ip filter INPUT") print family, table, chains[at]
+                if (family == "inet" || table " " chains[at] != "filter INPUT") print family, table, chains[at]
         }'
 }
 
 nftables() {
     input_chains | while read -r family table chain; do
-        handle=$(nft -a list chain "$family" "$table" "$chain" | sed -n "s/.*$rule # handle //p" | head -n 1)
-        if [ "$verb" = close ]; then
-            [ -z "$handle" ] || changes nft delete rule "$family" "$table" "$chain" handle "$handle"
-        elif [ -z "$handle" ]; then
-            changes nft insert rule "$family" "$table" "$chain" "$rule"
-        fi
+        for port in $ports; do
+            # What DHCPv4 is for has no IPv6 in it, and the other way round.
+            case "$family $port" in 'ip 547' | 'ip6 67') continue ;; esac
+            rule="udp dport $port accept comment \"pxerelay\""
+            handle=$(nft -a list chain "$family" "$table" "$chain" | sed -n "s/.*$rule # handle //p" | head -n 1)
+            if [ "$verb" = close ]; then
+                [ -z "$handle" ] || changes nft delete rule "$family" "$table" "$chain" handle "$handle"
+            elif [ -z "$handle" ]; then
+                changes nft insert rule "$family" "$table" "$chain" "$rule"
+            fi
+        done
     done
 }
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pxerelay.policy.ports import Link, assign
+from pxerelay.policy.links import Link
+from pxerelay.policy.ports import assign
 from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.tools.doctor import host, network, plan
 from pxerelay.tools.doctor.facts import Facts, Holder, Nic, Running, ServerRoute

@@ -15,6 +15,7 @@ from pxerelay.tools.simulate.captures import CaptureError
 from pxerelay.tools.simulate.octets import MOST
 from tests.unit import written
 from tests.unit.messages import reply, request
+from tests.unit.messages6 import boot, ip6
 from tests.unit.tools.simulate.conftest import OTHER, THIN, Told, on_vlan, replay
 from tests.unit.written import ETHERNET, SECONDS, asked, tagged
 
@@ -101,13 +102,14 @@ def test_times_by_resolution_and_offset(capture: Path) -> None:
 def test_blocks_that_are_not_known_and_options_that_do_not_fit_are_passed_over(capture: Path) -> None:
     interface = block(1, struct.pack("<HHI", ETHERNET, 0, 0) + struct.pack("<HH", 2, 4000) + b"vlan")
     name = block(1, struct.pack("<HHI", ETHERNET, 0, 0) + struct.pack("<HH4s", 2, 4, b"a\x1bb\0"))
-    whole = SECTION + block(0x0BAD, b"what?..!") + interface + name
+    long = block(1, struct.pack("<HHI", ETHERNET, 0, 0) + struct.pack("<HH", 2, 400) + b"vlan" * 100)
+    whole = SECTION + block(0x0BAD, b"what?..!") + interface + name + long
     packets = b"".join(
         block(6, struct.pack("<IIIII", at, 0, 0, len(FRAME), len(FRAME)) + written._padded(FRAME))
-        for at in (0, 1)
+        for at in (0, 1, 2)
     )
     capture.write_bytes(whole + packets)
-    assert [(one.interface, one.octets) for one in captures.frames(capture)] == [(None, FRAME)] * 2
+    assert [(one.interface, one.octets) for one in captures.frames(capture)] == [(None, FRAME)] * 3
 
 
 def fault_of(capture: Path, octets: bytes) -> str:
@@ -227,7 +229,12 @@ def test_a_list_counts_lines_as_grep_does(
     assert (code, f"{path}:2: 'nothing' is no MAC" in capsys.readouterr().err) == (2, True)
 
 
+SOLICIT = b"\x33\x33\0\1\0\2\2\0\0\0\0\1\x86\xdd" + b"\x60\0\0\0" + (8 + len(boot())).to_bytes(2, "big")
+SOLICIT += b"\x11\xff" + ip6("fe80::ff:fe00:1") + ip6("ff02::1:2")
+SOLICIT += struct.pack("!HHHH", 546, 547, 8 + len(boot()), 0) + boot()
+
 WHOLES = [
+    written.pcapng([(ETHERNET, "vlan10")], [(0, SOLICIT), (0, tagged(SOLICIT, 10)), (0, FRAME)]),
     written.pcap([FRAME, on_vlan(10), cut(FRAME, 60), asked(reply(), ports=(67, 67))]),
     written.pcap([FRAME, LOOPBACK], modified=True, order=">"),
     written.pcapng([(0, "lo0"), (ETHERNET, "vlan10")], [(0, LOOPBACK), (1, FRAME), (1, on_vlan(20))]),

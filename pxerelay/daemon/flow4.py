@@ -1,0 +1,101 @@
+"""DHCPv4: its sockets, its client interfaces and its relay."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable, Mapping
+
+from pxerelay.daemon.flow import Flow, ToObey
+from pxerelay.daemon.port_log import PortLog
+from pxerelay.daemon.traffic import Traffic
+from pxerelay.linux import sockets
+from pxerelay.linux.listener import Taken
+from pxerelay.policy.links import Link
+from pxerelay.policy.pools import Standing
+from pxerelay.policy.ports import PortTable, vrfs_to_hear
+from pxerelay.policy.resolved import ResolvedNames
+from pxerelay.policy.sticky import StickyClients
+from pxerelay.policy.ways import WayTo
+from pxerelay.relay.account import Narrator
+from pxerelay.relay.askers import Askers
+from pxerelay.relay.relay import Relay
+from pxerelay.relay.words import port_text
+from pxerelay.wire.packet import SERVER_PORT
+
+Built = tuple[PortTable, Relay]
+"""What is to be exchanged at once."""
+
+
+class Flow4(Flow):
+    """Relays DHCPv4. `way_to` tells the way to a server."""
+
+    port = SERVER_PORT
+
+    def __init__(self, again: Callable[[], object], way_to: WayTo) -> None:
+        super().__init__(again)
+        self._log = PortLog(port_text)
+        self.traffic = Traffic()
+        self.relay: Relay
+        self._way_to = way_to
+        self._askers = Askers()
+        self._table: PortTable
+        self._force: ToObey
+
+    def close(self) -> None:
+        """End."""
+        self.shut()
+        self.traffic.close()
+
+    def _open_sockets(self, stack: contextlib.ExitStack) -> socket.socket:
+        udp = stack.enter_context(sockets.open_udp())
+        link = stack.enter_context(sockets.open_link())
+        self.traffic.use(udp, link)
+        stack.callback(self.traffic.use, None, None)
+        return udp
+
+    def _open_in(self, vrf: int, main: socket.socket) -> socket.socket:
+        return sockets.open_udp_in(vrf, main)
+
+    def _readable(self, sock: socket.socket) -> Taken:
+        return self.traffic.readable(sock)
+
+    def built(
+        self,
+        force: ToObey,
+        answers: ResolvedNames,
+        standing: Standing,
+        sticky: StickyClients | None,
+    ) -> Built:
+        """Return what relays by a configuration, and by what is known and thought of servers."""
+        links = force.links.values()
+        table = PortTable(force.config, links, socket.gethostname())
+        thought = answers, standing, sticky
+        return table, Relay(force.config, table.ports, links, *thought, self._askers, self._way_to)
+
+    def obey(self, built: Built, force: ToObey) -> None:
+        """Relay by what was built from now on."""
+        self._force = force
+        self._table, self.relay = table, relay = built
+        self.traffic.narrator = Narrator(relay, force.line_of) if force.line_of else None
+        self.traffic.obey(relay, table.names)
+        self.traffic.ledger.watches.obey(relay, table.names, force.described)
+        self._hear(force.links)
+        self._log.tell_all(relay.ports)
+
+    def follow(self, links: Mapping[int, Link], changed: Mapping[int, Link | None]) -> bool:
+        """Patch what depends on links where these changed; return whether anything does."""
+        self.traffic.settle()  # for names change with the table
+        change = self._table.update(changed)
+        if not change.matters:
+            return False
+        self.relay.follow(self._table.ports, change)
+        self.traffic.follow(self.relay, change.indexes)
+        self.traffic.ledger.watches.obey(self.relay, self._table.names, self._force.described)
+        self._hear(links)
+        self._log.tell(change.fresh)
+        return True
+
+    def _hear(self, links: Mapping[int, Link]) -> None:
+        vrfs = vrfs_to_hear(self._force.config, self.relay.ports, links.values())
+        self.traffic.elsewhere = self._hear_vrfs(vrfs, links.values())

@@ -1,0 +1,133 @@
+"""DHCPv6: its sockets, its client interfaces and its relay. Only imported where DHCPv6 is on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Mapping
+
+from pxerelay.daemon.flow import Flow, ToObey
+from pxerelay.daemon.port_log import PortLog
+from pxerelay.daemon.traffic6 import Traffic6
+from pxerelay.linux import sockets, sockets6
+from pxerelay.linux.faces import Faces
+from pxerelay.linux.groups import Groups
+from pxerelay.linux.listener import Taken
+from pxerelay.policy.links import Link
+from pxerelay.policy.ports6 import Change6, PortTable6, vrfs_to_hear
+from pxerelay.policy.resolved import ResolvedNames
+from pxerelay.policy.ways import WayTo
+from pxerelay.relay.account6 import Narrator6
+from pxerelay.relay.recent import Recent
+from pxerelay.relay.relay6 import Relay6
+from pxerelay.relay.words6 import port_text
+from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS, SERVER_PORT
+
+Built6 = tuple[PortTable6, Relay6]
+"""What is to be exchanged at once."""
+
+_TRY_AGAIN = 5.0
+"""Seconds until an interface that could not join ff02::1:2 is tried again."""
+
+
+class Flow6(Flow):
+    """Relays DHCPv6. `way_to` tells the way to a server, `recent` hears what was sent and lost."""
+
+    port = SERVER_PORT
+
+    def __init__(self, again: Callable[[], object], way_to: WayTo, recent: Recent) -> None:
+        super().__init__(again)
+        self._log = PortLog(port_text)
+        self.traffic = Traffic6(recent)
+        self.relay: Relay6
+        self._way_to = way_to
+        self._groups = Groups(ALL_RELAYS_AND_SERVERS)
+        self._trying_again: asyncio.TimerHandle | None = None
+        self._table: PortTable6
+        self._force: ToObey
+
+    def close(self) -> None:
+        """End."""
+        self.shut()
+        self.traffic.close()
+
+    def _open_sockets(self, stack: contextlib.ExitStack) -> socket.socket:
+        udp = stack.enter_context(sockets6.open_udp())
+        link = stack.enter_context(sockets.open_link())
+        faces = Faces()
+        stack.callback(faces.close)
+        self.traffic.use(udp, link, faces)
+        stack.callback(self.traffic.use, None, None, None)
+        stack.callback(self._groups.close)
+        stack.callback(self._rest)
+        return udp
+
+    def _open_in(self, vrf: int, main: socket.socket) -> socket.socket:
+        return sockets6.open_udp_in(vrf, main)
+
+    def _readable(self, sock: socket.socket) -> Taken:
+        return self.traffic.readable(sock)
+
+    def built(self, force: ToObey, answers: ResolvedNames) -> Built6:
+        """Return what relays by a configuration, and by what is known of servers."""
+        links = force.links.values()
+        table = PortTable6(force.config, links, socket.gethostname())
+        relay = Relay6(
+            force.config,
+            table.ports,
+            links,
+            answers,
+            way_to=self._way_to,
+            behind=self.traffic.behind,
+        )
+        return table, relay
+
+    def obey(self, built: Built6, force: ToObey) -> None:
+        """Relay by what was built from now on."""
+        self._force = force
+        self._table, self.relay = built
+        self._join()
+        self.traffic.narrator = Narrator6(self.relay, force.line_of) if force.line_of else None
+        self.traffic.obey(self.relay, self._table.names)
+        self._hear(force.links)
+        self._log.tell_all(self.relay.ports)
+
+    def follow(self, links: Mapping[int, Link], changed: Mapping[int, Link | None]) -> bool:
+        """Patch what depends on links where these changed; return whether anything does."""
+        change = self._table.update(changed)
+        if not change.matters:
+            return False
+        self.relay.follow(self._table.ports, change)
+        changes = [change, *self._join()]
+        self.traffic.obey(self.relay, self._table.names)
+        self._hear(links)
+        fresh = {port.name: port for change in changes for port in change.fresh}
+        self._log.tell(fresh.values())
+        return True
+
+    def _join(self) -> list[Change6]:
+        """Be a member of ff02::1:2 on the interfaces that serve; return what it changes where that failed."""
+        self._rest()
+        failed_before = dict(self._groups.failed)
+        self._groups.follow(self._table.to_join)
+        failed = self._groups.failed
+        changes = []
+        for index in sorted({*failed_before, *failed}):
+            change = self._table.joined(index, os.strerror(failed[index]) if index in failed else "")
+            self.relay.follow(self._table.ports, change)
+            changes.append(change)
+        if failed:
+            self._trying_again = asyncio.get_running_loop().call_later(_TRY_AGAIN, self._again)
+        return changes
+
+    def _rest(self) -> None:
+        """Try nothing again until the next `_join`."""
+        if self._trying_again:
+            self._trying_again.cancel()
+            self._trying_again = None
+
+    def _hear(self, links: Mapping[int, Link]) -> None:
+        vrfs = vrfs_to_hear(self._force.config, self.relay.ports, links.values())
+        self.traffic.elsewhere = self._hear_vrfs(vrfs, links.values())

@@ -1,0 +1,111 @@
+"""From a batch of DHCPv6 messages to what becomes of each. `pipeline` is the same for DHCPv4.
+
+1. Messages that waited too long, or that would keep other VLANs waiting, are dropped unread (`fair_share`).
+2. Requests of a client beyond its bound are dropped (`rate_limit`).
+3. Everything else is decided on by `Relay6`, one message at a time.
+
+Nothing is sent here, and nothing counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from pxerelay.relay.decision6 import Arrival6, Decision6, Drop6, Dropped6, ToServers6
+from pxerelay.relay.fair_share import OLDEST, FairShare
+from pxerelay.relay.rate_limit import RateLimit
+from pxerelay.relay.relay6 import Relay6
+from pxerelay.wire.batch import Asker, number
+from pxerelay.wire.client6 import Client6
+from pxerelay.wire.facts6 import Facts6
+from pxerelay.wire.packet6 import RELAY_REPL, TYPE
+
+
+class Columns(Protocol):
+    """What is known of the messages of a batch before any of them is read."""
+
+    @property
+    def interfaces(self) -> Sequence[int]:
+        """The indexes of the interfaces that they came in on."""
+
+    def sources(self) -> Sequence[bytes]:
+        """Return the 16 octets that each came from."""
+
+    def waited(self, at: int) -> float:
+        """Return the seconds that the one at a position has waited to be read."""
+
+
+class Outcome6(NamedTuple):
+    """What became of a message; `facts` are there if it was read."""
+
+    arrival: Arrival6
+    decision: Decision6
+    facts: Facts6 | None = None
+
+
+class Pipeline6:
+    """Decides on batches of at most `most` messages by a relay, which may be exchanged for another."""
+
+    def __init__(self, most: int) -> None:
+        self._rate_limit = RateLimit(0)
+        self._fair_share = FairShare(most)
+        self._relay: Relay6
+        self._clients: frozenset[int] = frozenset()
+
+    def obey(self, relay: Relay6) -> None:
+        """Decide by this relay from now on; what clients have asked in this second stays known.
+
+        It is to be called again when the relay has followed what changed of the network.
+        """
+        if relay.config.max_requests != self._rate_limit.limit:
+            self._rate_limit = RateLimit(relay.config.max_requests)
+        self._relay = relay
+        self._clients = relay.active_indexes
+
+    def shed(self, columns: Columns, now: float) -> dict[int, Drop6]:
+        """Return which messages are dropped unread, at a monotonic time, by their positions in a batch.
+
+        They waited too long, or would keep other VLANs waiting. Nothing is made of one for that: to drop a
+        message unread must cost a fraction of relaying it.
+        """
+        size = len(columns.interfaces)
+        longest = columns.waited(0) if size else 0.0
+        if longest <= OLDEST and self._fair_share.is_calm(longest, size):
+            return {}
+        clients = self._clients
+        places = [
+            index if index in clients else ~number(source)
+            for index, source in zip(columns.interfaces, columns.sources(), strict=True)
+        ]
+        found = dict.fromkeys(self._fair_share.excess(places, longest, now), Drop6.MORE_THAN_ITS_SHARE)
+        if longest > OLDEST:
+            found |= {at: Drop6.TOO_OLD for at in range(size) if columns.waited(at) > OLDEST}
+        return found
+
+    def decide(self, arrivals: Iterable[Arrival6], now: float) -> list[Outcome6]:
+        """Return what becomes of messages, at a monotonic time."""
+        return [self._decided(arrival, now) for arrival in arrivals]
+
+    def _decided(self, arrival: Arrival6, now: float) -> Outcome6:
+        refused = self._relay.refuses(arrival)
+        if refused is not None:
+            return Outcome6(arrival, Dropped6(refused))
+        facts = Facts6(arrival.message)
+        if arrival.message[TYPE] == RELAY_REPL:
+            return Outcome6(arrival, self._relay.decide_on_taken(arrival, facts), facts)
+        place, client = self._asker(arrival, facts)
+        if self._rate_limit.is_shut(place, client, now):
+            return Outcome6(arrival, Dropped6(Drop6.FLOOD))
+        decision = self._relay.decide_on_taken(arrival, facts)
+        if self._rate_limit.excess(place, (client,), now) and isinstance(decision, ToServers6):
+            decision = Dropped6(Drop6.FLOOD)
+        return Outcome6(arrival, decision, facts)
+
+    def _asker(self, arrival: Arrival6, facts: Facts6) -> tuple[int, Asker]:
+        """Return where a request was heard, and what its client is told apart by there (rules 33 and 125)."""
+        client = Client6(facts, None, arrival.source, arrival.mac)
+        if not facts.layers:
+            return arrival.interface, client.client_key
+        link = number(facts.layers[-1].link_address)
+        return ~arrival.interface, (number(arrival.source), link, client.client_key)

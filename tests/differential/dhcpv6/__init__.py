@@ -1,0 +1,1 @@
+"""The comparison of DHCPv6: the same messages through ISC dhcrelay -6, dnsmasq and pxerelay."""
