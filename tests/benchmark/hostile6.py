@@ -11,6 +11,7 @@ from tests.benchmark.hostile import DHCPV4, Flood, TwoVlans, World, measured
 from tests.benchmark.messages import macs
 from tests.benchmark.results import Result, Say
 from tests.benchmark.rig import Rig
+from tests.lab import Host
 from tests.lab.frames6 import frames6, link_local
 from tests.lab.relays import RelayAgent
 from tests.lab.relays6 import Dnsmasq6Relay, IscOfTwo6
@@ -25,6 +26,9 @@ from tests.lab.topology6 import (
 )
 from tests.lab.wire6 import settled
 from tests.unit.messages6 import boot, message, option, plain, relayed
+
+_NOT_BOOTING = bytes.fromhex("020000eeee02")
+"""The hardware address of a client that does not boot."""
 
 _MESSAGES = 60_000
 """Invented clients of a flood, which begins again with the first."""
@@ -71,7 +75,7 @@ def _in_the_name_of_the_victim(chance: random.Random) -> list[bytes]:
 
 
 def _not_pxe(chance: random.Random) -> list[bytes]:
-    return [_framed(chance, plain(), bytes.fromhex("020000eeee02"))]
+    return [_framed(chance, plain(), _NOT_BOOTING)]
 
 
 FLOODS: Sequence[Flood] = (
@@ -125,6 +129,8 @@ class _TwoVlans6(TwoVlans):
         for address in (RIS6, ALTIRIS6):
             add_address(self.ris.host, "eth0", f"{address}/{CORE6.prefixlen}")
         self.ris.host.route(CLIENT_SUPERNET6, RELAY_CORE6)
+        for name, mac in (("clients", VICTIM6), ("hostile", _NOT_BOOTING)):  # who is there answers for it
+            add_address(Host(self.lab, name), "eth0", f"{link_local(mac)}/64")
         for interface in (*CLIENT_VLANS6, "core"):
             settled(self.relay, interface)
         return self
