@@ -13,6 +13,7 @@ import os
 import socket
 import struct
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 _REQUEST, _DUMP, _DUMP_INTERRUPTED = 0x1, 0x300, 0x10
@@ -93,9 +94,11 @@ class Lister:
         self._socket.connect((0, 0))  # with the kernel: nobody else is heard
         self._port = self._socket.getsockname()[0]
         self._number = 0
+        self._thread = ThreadPoolExecutor(1, "netlink")
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close the socket, and let the thread end that reads from it."""
+        self._thread.shutdown(wait=False)
         self._socket.close()
 
     async def entries(self, kind: int, body: bytes, *, strict: bool) -> AsyncIterator[bytes]:
@@ -142,7 +145,7 @@ class Lister:
 
     async def _asked(self, request: bytes) -> list[bytes]:
         """Have a thread send a request, if there is one, and return the parts that it reads."""
-        work = asyncio.get_running_loop().run_in_executor(None, self._exchange, request)
+        work = asyncio.get_running_loop().run_in_executor(self._thread, self._exchange, request)
         try:
             return await asyncio.shield(work)
         finally:
