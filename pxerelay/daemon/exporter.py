@@ -132,6 +132,7 @@ class _Server:
         self._threads = ThreadPoolExecutor(_THREADS, "metrics")
         self._slots = Slots(_PEERS, _PEERS_EACH)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
         self._acceptor = Acceptor(self._listening, self._admit)
 
     @property
@@ -140,6 +141,7 @@ class _Server:
         return self._local is None or self._local.is_there
 
     def close(self) -> None:
+        self._closed = True
         self._acceptor.close()
         if self._local:
             self._local.unlink()
@@ -169,6 +171,8 @@ class _Server:
         reader, writer = await asyncio.open_connection(sock=peer, limit=_LONGEST_REQUEST)
         try:
             asked = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _PEER_TIMEOUT)
+            if self._closed:  # before Python 3.12 wait_for may forget that it was cancelled
+                return
             slot.busy = True
             answer = await self._loop.run_in_executor(self._threads, self._http.answer, asked)
             slot.busy = False
