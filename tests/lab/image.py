@@ -49,7 +49,7 @@ def image(release: str = RELEASE) -> str:
 
 def fresh(release: str, packages: Sequence[str], at_hand: Sequence[str]) -> str:
     """Return the image of a host that has these packages, and can install others without a network."""
-    fetch = "apt-get install --quiet --yes --no-install-recommends --download-only " + " ".join(at_hand)
+    fetch = "apt-get install --quiet --yes --install-recommends --download-only " + " ".join(at_hand)
     options = [
         "--skip=cleanup/apt",
         '--aptopt=APT::Keep-Downloaded-Packages "true"',

@@ -22,7 +22,7 @@ WITH = (
 
 GROWS = (
     "/proc", "/sys", "/dev", "/run", "/srv", "/tmp",  # noqa: S108
-    "/var/log", "/var/cache", "/var/lib/apt", "/var/lib/dpkg",
+    "/usr/share/autopkgtest", "/var/log", "/var/cache", "/var/lib/apt", "/var/lib/dpkg",
 )  # fmt: skip
 """Where a package manager keeps its own books."""
 
