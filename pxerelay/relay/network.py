@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
@@ -18,7 +19,7 @@ _LARGEST_PACKET = 65535
 AnyPort = TypeVar("AnyPort", bound=port_table.AnyPort)
 
 
-class AnyNetwork(Generic[AnyPort]):
+class AnyNetwork(ABC, Generic[AnyPort]):
     """Client interfaces of one family, and addresses and VRFs of the host.
 
     Addresses are octets, VRFs are indexes. `ports` are all client interfaces, also those that wait. `vrfs`
@@ -40,14 +41,14 @@ class AnyNetwork(Generic[AnyPort]):
             self._add_link(link)
 
     @staticmethod
+    @abstractmethod
     def _standing(port: AnyPort) -> Address | None:
         """Return the address that stands for a port, None while it waits."""
-        raise NotImplementedError
 
     @staticmethod
+    @abstractmethod
     def _owned(link: Link) -> Iterable[tuple[int, bytes]]:
         """Return the addresses of a link, each with the VRF that it is in."""
-        raise NotImplementedError
 
     def follow(self, ports: Iterable[AnyPort], change: port_table.Change[AnyPort]) -> None:
         """Take in what changed; `ports` are all that there are now."""
