@@ -1,0 +1,160 @@
+# Copyright: pxerelay developers
+# SPDX-License-Identifier: MIT
+"""Proof that the daemon runs what was written, and that servers answer through it."""
+
+from __future__ import annotations
+
+import re
+import time
+from fnmatch import fnmatchcase
+
+from ansible_collections.pxerelay.pxerelay.plugins.module_utils import control
+from ansible_collections.pxerelay.pxerelay.plugins.module_utils.host import run
+
+SETTLES = 5.0
+"""Seconds in which interfaces that are there become active after a start, and a pair has agreed."""
+
+TRIES = 4
+"""Of a probe; firmware asks as often (PXE 2.1, 2.2.3)."""
+
+_GLOB = re.compile(r"[*?\[]")
+
+
+def mismatches(running: dict, wanted: dict) -> list:
+    """Return one line for each way in which the daemon's `config` part of `status --json` is not WANTED.
+
+    WANTED are checksums by path.
+    """
+    held = running.get("files") or {}
+    lines = [f"its last reload was refused: {running['last_error']}"] if running.get("last_error") else []
+    for path in sorted({*held, *wanted}):
+        if path not in held:
+            lines.append(f"{path}: not loaded")
+        elif path not in wanted:
+            lines.append(f"{path}: loaded, though this play does not write it")
+        elif held[path] != wanted[path]:
+            lines.append(f"{path}: sha256 {held[path]} is loaded, {wanted[path]} was written")
+    return lines
+
+
+def waiting(interfaces: dict) -> dict:
+    """Return the client interfaces that are not active, in a family that is relayed there, and why not."""
+    found = {}
+    for name, port in interfaces.items():
+        reasons = []
+        if port.get("state") not in ("active", "off"):
+            reasons.append(str(port.get("waiting") or port.get("state")))
+        of6 = port.get("ipv6")
+        if of6 and of6.get("state") not in ("active", "off"):
+            reasons.append(f"DHCPv6: {of6.get('waiting') or of6.get('state')}")
+        if reasons:
+            found[name] = "; ".join(reasons)
+    return found
+
+
+class Idle:
+    """Whom the relay does not serve: lines for people.
+
+    `names` are the entries of `interfaces` in its configuration, `routers` whether it takes what routers relay.
+    """
+
+    def __init__(self, status: dict, names: list, routers: bool) -> None:
+        ports = status.get("interfaces") or {}
+        waits = waiting(ports)
+        globs = [name for name in names if _GLOB.search(name)]
+        plain = set(names) - set(globs)
+        self.named = [f"{name} waits: {why}" for name, why in sorted(waits.items()) if name in plain]
+        self.others = [f"{name} waits: {why}" for name, why in sorted(waits.items()) if name not in plain]
+        for glob in globs:
+            if not any(fnmatchcase(name, glob) for name in ports):
+                self.others.append(f'"{glob}" of pxerelay_interfaces stands for no interface of this host')
+        self.nothing = []
+        if not routers and not _any_active(ports):
+            self.nothing.append(
+                "nothing is relayed: no client interface is active, and pxerelay_accept_relayed_from names no router"
+            )
+
+    def lines(self) -> list:
+        """Return all of them."""
+        return [*self.named, *self.others, *self.nothing]
+
+    def faults(self, required: bool | None) -> list:
+        """Return those that are a failure: with True all, with False none, with None named interfaces."""
+        if required is None:
+            return self.named
+        return self.lines() if required else []
+
+
+def _any_active(ports: dict) -> bool:
+    return any(
+        port.get("state") == "active" or (port.get("ipv6") or {}).get("state") == "active"
+        for port in ports.values()
+    )
+
+
+def stands_by(status: dict, addresses: list) -> bool:
+    """Tell whether a host of a pair has the other one relay: an interface of the pair waits."""
+    interfaces = status.get("interfaces") or {}
+    return any(interfaces.get(name, {}).get("state") == "waiting" for name in addresses)
+
+
+class Probes:
+    """Asks servers in the name of clients, through the running daemon."""
+
+    def __init__(self, socket: str, program: str) -> None:
+        self._socket = socket
+        self._program = program
+
+    def unanswered(self, probes: list) -> list:
+        """Return one line for each that was not answered by its server, however often it was tried."""
+        lines = []
+        for probe in probes:
+            told = ""
+            for attempt in range(TRIES):
+                if attempt:
+                    time.sleep(1)
+                fine, told = self._ask(probe)
+                if fine:
+                    break
+            else:
+                lines.append(f"{probe['server']} did not answer: {told}")
+        return lines
+
+    def _ask(self, probe: dict) -> tuple:
+        arch = str(probe.get("arch") or "0")
+        if not arch.isdigit():  # a name, which the program knows
+            return self._ask_by_program(probe)
+        try:
+            found = control.ask(
+                self._socket,
+                "probe",
+                45.0,
+                mac=probe["mac"],
+                interface=probe.get("interface"),
+                vendor_class="PXEClient",
+                architectures=[int(arch)],
+                expected=probe["server"],
+            )
+        except control.NoDaemonError as error:
+            return False, str(error)
+        if "error" in found:
+            return False, found["error"]
+        fine = any(probe["server"] in answer["known_as"] for answer in found.get("answers", ()))
+        return fine, _said(found)
+
+    def _ask_by_program(self, probe: dict) -> tuple:
+        argv = [self._program, "probe", probe["mac"], "--expect", probe["server"], "--arch", probe["arch"]]
+        if probe.get("interface"):
+            argv += ["--interface", probe["interface"]]
+        code, out, err = run([*argv, "--socket", self._socket])
+        return code == 0, "; ".join((out + err).strip().splitlines())
+
+
+def _said(found: dict) -> str:
+    head = f"{found['mac']} on {found['interface']}"
+    if "dropped" in found:
+        return f"{head}: not relayed: {found['dropped']}"
+    lines = [f"{head}: DISCOVER sent to {', '.join(found['servers'])}"]
+    lines += [f"not sent: {failure}" for failure in found["failures"]]
+    lines += [f"{' '.join(one['known_as'])} answered" for one in found["answers"]] or ["no answer"]
+    return "; ".join(lines)
