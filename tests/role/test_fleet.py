@@ -1,4 +1,4 @@
-"""The role's filters: the fleet in a table, and probes that were not answered."""
+"""The role's filters: the fleet in a table."""
 
 import json
 from collections.abc import Mapping
@@ -9,9 +9,7 @@ import pytest
 from tests.role.test_filters import FILTERS
 
 row = FILTERS["row"]
-sums = FILTERS["sums"]
 table = FILTERS["table"]
-unanswered = FILTERS["unanswered"]
 views = FILTERS["views"]
 
 STATUS = {
@@ -118,18 +116,6 @@ def test_hosts_that_think_differently_of_a_server_for_a_minute_are_told_of() -> 
     assert views(rows) == [told]
     assert views([_view("relay1", "down", 0), _view("relay2", "down", 10)]) == []
     assert views([_view("relay1", "up", 0), _view("relay2", "down", 10, "10.20.0.11")]) == []
-
-
-def test_checksums_are_written_as_sha256sum_reads_them() -> None:
-    assert sums({"/a": "01", "/b c": "02"}) == "01  /a\n02  /b c\n"
-    assert sums({}) == ""
-
-
-def test_a_probe_that_another_server_answered_is_told() -> None:
-    probe = {"mac": "02:00:00:00:00:f1", "server": "ris"}
-    fine = {"rc": 0, "__pxerelay_probe": probe}
-    wrong = {"rc": 1, "stdout": "f1 on vlan10: sent\n  no answer", "stderr": "", "__pxerelay_probe": probe}
-    assert unanswered([fine, wrong]) == ["ris did not answer: f1 on vlan10: sent;   no answer"]
 
 
 def test_interfaces_are_counted_in_each_family() -> None:

@@ -12,6 +12,7 @@ import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 import yaml
@@ -53,6 +54,7 @@ OUI_GROUPS, MAC_GROUPS, IPV6_GROUPS = 3, 6, 8
 
 _PAIRS = re.compile(r"[0-9a-f]{2}([:-][0-9a-f]{2})*([:-][0-9a-f])?")
 _CISCO = re.compile(r"[0-9a-f]{4}(\.[0-9a-f]{4})*(\.[0-9a-f]{1,4})?")
+_ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
 _DIGITS = re.compile(r"[0-9a-f?]+\*?")
 
 
@@ -74,6 +76,40 @@ def config(variables: Mapping[str, Any], include: str = "") -> dict[str, Any]:
     if findings:
         raise AnsibleFilterError("\n".join(["these variables need a correction:", *findings]))
     return document
+
+
+def origins(variables: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables that rules come from, by the rule as the file has it, but for `pxerelay_rules`."""
+    found: dict[str, str] = {}
+    for name in sorted(filter(_adds_rules, variables), reverse=True):  # the first one that has it wins
+        rules = variables[name]
+        for mac in rules if isinstance(rules, Mapping) else ():
+            found[_canonical(str(mac))] = name
+    return {mac: name for mac, name in found.items() if name != RULES}
+
+
+def probe_faults(probes: Iterable[Mapping[str, Any]], interfaces: Any, servers: Any) -> list[str]:
+    """Return one line for each probe of an interface or a server that the host's variables do not name."""
+    lines = []
+    names = list(interfaces or ())
+    for number, probe in enumerate(probes, 1):
+        said = f"pxerelay_probes: number {number}, {probe.get('mac')}"
+        interface, server = probe.get("interface"), str(probe.get("server"))
+        if interface and not any(fnmatchcase(str(interface), str(name)) for name in names):
+            lines.append(
+                f"{said}: {interface} is no entry of pxerelay_interfaces"
+                f"{_did_you_mean(str(interface), map(str, names))}"
+            )
+        if not _ADDRESS.fullmatch(server) and server not in (servers or {}):
+            lines.append(
+                f"{said}: {server} is no entry of pxerelay_servers{_did_you_mean(server, servers or ())}"
+            )
+    return lines
+
+
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def misspelled(names: Iterable[str], known: Collection[str]) -> list[str]:
@@ -368,4 +404,10 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by the names that the tasks use, in the collection pxerelay.pxerelay."""
-        return {"config": config, "misspelled": misspelled, "text": text}
+        return {
+            "config": config,
+            "misspelled": misspelled,
+            "origins": origins,
+            "probe_faults": probe_faults,
+            "text": text,
+        }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Interface
@@ -64,12 +63,6 @@ def paired(variables: Mapping[str, Any], pair: Mapping[str, Any], host: str) -> 
     return {**variables, INTERFACES: interfaces}
 
 
-def waits(status: str, pair: Mapping[str, Any]) -> bool:
-    """Tell from `pxerelay status --json` whether the host stands by: an interface of the pair waits."""
-    interfaces = json.loads(status)["interfaces"] if status else {}
-    return any(interfaces.get(name, {}).get("state") == "waiting" for name in pair["addresses"])
-
-
 def _wrong_hosts(pair: Mapping[str, Any], host: str) -> list[str]:
     hosts = list(pair["hosts"])
     if len(set(hosts)) != 2:  # a pair
@@ -84,4 +77,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by the names that the tasks use, in the collection pxerelay.pxerelay."""
-        return {"paired": paired, "priority": priority, "waits": waits}
+        return {"paired": paired, "priority": priority}
