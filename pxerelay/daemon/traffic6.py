@@ -21,8 +21,9 @@ from pxerelay.linux.log import LOGGER
 from pxerelay.linux.outbox import Failure, LinkOutbox
 from pxerelay.linux.outbox6 import UdpOutbox6
 from pxerelay.relay.account6 import Account6, Narrator6
-from pxerelay.relay.counters import Counters
 from pxerelay.relay.decision6 import MEANING6, SUSPICIOUS6, Arrival6, Drop6, Dropped6, ToPeer, ToServers6
+from pxerelay.relay.ledger import Common
+from pxerelay.relay.ledger6 import Ledger6
 from pxerelay.relay.pipeline6 import Outcome6, Pipeline6
 from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay6 import Relay6
@@ -47,10 +48,11 @@ class Traffic6:
     """Moves datagrams by the rules of a `Relay6`, which may be exchanged for another at any time.
 
     As `Traffic`. A message is decided on as soon as it is known whose frame it came in. With a `narrator`
-    each decision is logged. `by_kernel` counts replies that were not sent by link layer.
+    each decision is logged. `by_kernel` counts replies that were not sent by link layer. `recent` and
+    `common` hear of both families.
     """
 
-    def __init__(self, recent: Recent) -> None:
+    def __init__(self, recent: Recent, common: Common) -> None:
         self._recent = recent
         self._inbox = Inbox6()
         self._to_link = LinkOutbox()
@@ -67,7 +69,7 @@ class Traffic6:
         self.names: Mapping[int, str] = {}
         self.elsewhere: AbstractSet[int] = frozenset()
         self.narrator: Narrator6 | None = None
-        self.counters = Counters(Drop6)
+        self.ledger = Ledger6(common)
 
     def use(self, udp: socket.socket | None, link: socket.socket | None, faces: Faces | None) -> None:
         """Hear and send by these from now on; without them nothing is sent."""
@@ -91,7 +93,7 @@ class Traffic6:
         """Relay by these rules from now on; `names` has the names of interfaces by index."""
         self._relay, self.names = relay, names
         self._pipeline.obey(relay)
-        self.counters.rename(names, (port.name for port in relay.ports))
+        self.ledger.obey(relay, names)
         self._framed = frozenset(
             port.index for port in relay.ports if port.index is not None and port.hardware
         )
@@ -102,7 +104,7 @@ class Traffic6:
         """Return the counters since the start, with the keys of DHCPv4's."""
         if self._udp is not None:
             self._notice_overflow(self._udp)
-        totals = self.counters.totals()
+        totals = self.ledger.counters.totals()
         return {
             "requests": totals["requests"],
             "replies": totals["replies"],
@@ -219,7 +221,7 @@ class Traffic6:
         for (index, reason), count in Counter(
             (batch.interfaces[at], why) for at, why in shed.items()
         ).items():
-            self.counters.add_drops(index, reason, count)
+            self.ledger.add_drops(index, reason, count)
             if reason in SUSPICIOUS6:
                 self._warn(_unread(batch, first[index, reason]), reason)
         if self.narrator is not None:
@@ -244,17 +246,11 @@ class Traffic6:
             heard=len(outcomes),
             late=sum(isinstance(one, Dropped6) and one.reason is Drop6.TOO_OLD for one in decisions),
         )
+        self.ledger.enter(outcomes, time.monotonic())
         for outcome in outcomes:
             arrival, decision, _ = outcome
-            if isinstance(decision, ToServers6):
-                self.counters.add_requests(arrival.interface, decision, 1)
-            elif isinstance(decision, ToPeer):
-                out = decision.port.index if decision.port else None
-                self.counters.add_replies(out or arrival.interface, arrival.source, 1)
-            else:
-                self.counters.add_drops(arrival.interface, decision.reason)
-                if decision.reason in SUSPICIOUS6:
-                    self._warn(arrival, decision.reason)
+            if isinstance(decision, Dropped6) and decision.reason in SUSPICIOUS6:
+                self._warn(arrival, decision.reason)
             if self.narrator is not None:
                 sent = decision.message if isinstance(decision, ToPeer) else arrival.message
                 but = failure_texts([failed[id(sent)]]) if id(sent) in failed else []
