@@ -19,7 +19,7 @@ from pxerelay.daemon import loader_process, stats
 from pxerelay.daemon.active_config import ActiveConfig
 from pxerelay.daemon.control import ControlServer
 from pxerelay.daemon.export import Export
-from pxerelay.daemon.flow import StartError, ToObey
+from pxerelay.daemon.flow import Flow, StartError, ToObey
 from pxerelay.daemon.flow4 import Flow4
 from pxerelay.daemon.handlers import Handlers
 from pxerelay.daemon.healthcheck import HealthCheck
@@ -291,6 +291,11 @@ class Daemon:
             self._flow6.close()
             self._flow6 = None
 
+    def _flows_in_force(self) -> list[Flow]:
+        """Return the families that are on."""
+        flows: list[Flow] = [self._flow4] if self._active.config.dhcpv4 else []
+        return [*flows, self._flow6] if self._flow6 else flows
+
     def _close_flows(self) -> None:
         self._flow4.close()
         if self._flow6:
@@ -341,7 +346,9 @@ class Daemon:
                         "status": self._answer_status,
                         "reload": lambda _: self.reload(),
                         **self._own_health.handlers(),
-                        **Handlers(self._flow4.traffic, lambda: self._flow4.relay).handlers(),
+                        **Handlers(
+                            self._flow4.traffic, lambda: self._flow4.relay, self._flows_in_force
+                        ).handlers(),
                     },
                 )
             elif self._control.renew():

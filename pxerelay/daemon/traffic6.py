@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -29,6 +30,7 @@ from pxerelay.relay.relay6 import Relay6
 from pxerelay.wire import frames6
 from pxerelay.wire.facts6 import Facts6
 from pxerelay.wire.mac import format_mac
+from pxerelay.wire.packet import Message
 from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS, RELAY_REPL
 
 _RELAY_REPL = bytes([RELAY_REPL])
@@ -53,7 +55,7 @@ class Traffic6(Traffic[Batch6, Decided6]):
 
     As `Traffic4`. A message is decided on as soon as it is known whose frame it came in. With a `narrator`
     each decision is logged. `by_kernel` counts replies that were not sent by link layer. `recent` and
-    `common` hear of both families.
+    `common` hear of both families. Replies to `questions` go to no client, but to whoever asked.
     """
 
     def __init__(self, recent: Recent, common: Common) -> None:
@@ -63,6 +65,7 @@ class Traffic6(Traffic[Batch6, Decided6]):
         self._faces: Faces | None = None
         self._relay6: Relay6
         self._pipeline = Pipeline6(BATCH)
+        self.questions = self._pipeline.questions
         self._framed: frozenset[int] = frozenset()
         self._left_out: AbstractSet[int] = frozenset()
         self.by_kernel = 0
@@ -138,17 +141,26 @@ class Traffic6(Traffic[Batch6, Decided6]):
     def _send(self, outcome: Outcome6) -> list[Failure]:
         """Send what was decided, replies by link layer with the next flush; return what failed at once."""
         outbox, decision = self._to_network, outcome.decision
-        failures: list[Failure | None] = []
-        if outbox is None or isinstance(decision, Dropped6):
+        if outbox is None or isinstance(decision, Dropped6) or outcome.taken:
             return []
         if isinstance(decision, ToServers6):
-            parts = [decision.header, outcome.arrival.message]
-            failures.extend(
-                outbox.to_server(parts, server, decision.source, decision.vrf) for server in decision.servers
-            )
-        else:
-            failures.append(self._to_peer(decision, outbox))
+            return self._to_servers(outcome.arrival.message, decision, outbox)
+        failure = self._to_peer(decision, outbox)
+        return [failure] if failure else []
+
+    def _to_servers(self, message: Message, decision: ToServers6, outbox: UdpOutbox6) -> list[Failure]:
+        parts, vrf = [decision.header, message], decision.vrf
+        failures = (outbox.to_server(parts, server, decision.source, vrf) for server in decision.servers)
         return [failure for failure in failures if failure]
+
+    def send(self, message: Message, decision: ToServers6) -> list[str]:
+        """Send a request of our own, and return what failed."""
+        if self._to_network is None:
+            return []
+        failures = self._to_servers(message, decision, self._to_network)
+        self._count_failures(failures, self._relay6)
+        self.recent.add(time.monotonic(), sent=len(decision.servers), failed=len(failures))
+        return failure_texts(failures)
 
     def _to_peer(self, decision: ToPeer, outbox: UdpOutbox6) -> Failure | None:
         """Have a reply sent by link layer; by UDP where that can't be (rules 148 and 150)."""
@@ -203,7 +215,9 @@ class Traffic6(Traffic[Batch6, Decided6]):
         )
         self.ledger.enter(outcomes, now)
         for outcome in outcomes:
-            arrival, decision, _ = outcome
+            arrival, decision = outcome.arrival, outcome.decision
+            if outcome.taken:
+                continue
             if isinstance(decision, Dropped6) and decision.reason in SUSPICIOUS6:
                 self._warn(arrival, decision.reason)
             if self.narrator is not None:
@@ -226,8 +240,8 @@ class Traffic6(Traffic[Batch6, Decided6]):
 
     def _tell(self, narrator: Narrator6, outcome: Outcome6, failures: Sequence[str]) -> None:
         """Log what became of a message."""
-        arrival, decision, facts = outcome
-        facts = facts or Facts6(arrival.message)
+        arrival, decision = outcome.arrival, outcome.decision
+        facts = outcome.facts or Facts6(arrival.message)
         account = narrator.account(arrival, facts, self._name(arrival.interface), decision)
         but = "".join(f"; BUT {failure}" for failure in failures)
         LOGGER.debug("%s%s", narrator.text(account), but, extra=_fields_of(account).extra)
