@@ -49,7 +49,8 @@ def test_a_boot_by_both_families_is_one_stream(
         duid = f"DUID-LL 00030001{UNLISTED.replace(':', '')}"
         assert rest_of(asked) == (
             f"{UNLISTED} on vlan10: SOLICIT (PXEClient, x64 UEFI; {duid}; MAC from the frame), "
-            f"the default ({daemon.config}:4) says ris; sent to ris {RIS6} with link-address 2001:db8:10:10::1"
+            f"the default ({daemon.config}:4) says ris; sent to ris {RIS6} with link-address "
+            "2001:db8:10:10::1"
         )
         advertised = followed.wait_for("ADVERTISE", seconds=PATIENCE)
         assert f"{UNLISTED}: ADVERTISE from ris {RIS6} after " in advertised
