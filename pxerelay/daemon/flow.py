@@ -20,6 +20,7 @@ from pxerelay.linux.vrfs import VrfSockets
 from pxerelay.policy.links import Link
 from pxerelay.policy.model import Config
 from pxerelay.policy.port_table import AnyPort
+from pxerelay.relay.trace import View
 
 
 class StartError(Exception):
@@ -100,6 +101,11 @@ class Flow(ABC):
     @abstractmethod
     def ports(self) -> Sequence[AnyPort]:
         """The client interfaces, also those that wait."""
+
+    @property
+    @abstractmethod
+    def view(self) -> View:
+        """The family as traces see it."""
 
     @abstractmethod
     async def probe(self, asked: Question) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from pxerelay.relay.account6 import Narrator6
 from pxerelay.relay.ledger import Common
 from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay6 import Relay6
+from pxerelay.relay.trace6 import View6
 from pxerelay.relay.words6 import port_text
 from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS, SERVER_PORT
 
@@ -59,6 +60,11 @@ class Flow6(Flow):
     def ports(self) -> tuple[Port6, ...]:
         """The client interfaces, also those that wait."""
         return self.relay.ports
+
+    @property
+    def view(self) -> View6:
+        """The family as traces see it."""
+        return View6(self.relay, self._table.names)
 
     async def probe(self, asked: Question) -> dict[str, Any]:
         """Ask servers in the name of a client."""
