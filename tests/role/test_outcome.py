@@ -81,7 +81,7 @@ def test_probes_of_what_a_host_does_not_have_are_found_on_the_control_machine() 
         {"mac": "02:00:00:00:00:f3", "server": "rsi"},
         {"mac": "02:00:00:00:00:f4", "server": "2001:db8::1", "interface": "eth7"},
     ]
-    ports = {"vlan10": {}, "vlan20": {}, "eth*": {}}
+    ports: dict[str, Any] = {"vlan10": {}, "vlan20": {}, "eth*": {}}
     assert probe_faults(probes, ports, {"ris": "192.0.2.10"}) == [
         "pxerelay_probes: number 2, 02:00:00:00:00:f2: vlan200 is no entry of pxerelay_interfaces; "
         "did you mean vlan20?",
