@@ -48,6 +48,9 @@ ansible-matrix: $(VENV)/.stamp ## the role by every ansible-core it is for, on P
 	tests/lab/install-packages openssh-client
 	$(BIN)/python -m tests.role.matrix $(ARGS)
 
+ansible-sanity: $(VENV)/.stamp ## ansible-test on the collection's modules, filters and playbooks; ARGS='--test import' for some
+	$(BIN)/python -m tests.role.sanity $(ARGS)
+
 differential: $(VENV)/.stamp ## the same messages through ISC dhcrelay, dnsmasq and pxerelay, compared
 	$(BIN)/pytest --quiet tests/differential
 
@@ -122,4 +125,4 @@ demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this 
 molecule: $(VENV)/.stamp ## the role on real systemd hosts; SCENARIOS="rules rollout" for some
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test $(or $(addprefix --scenario-name ,$(SCENARIOS)),--all)
 
-.PHONY: help venv test lint unit role tools ansible-matrix integration differential guest firmware firmware-more editor monitoring dashboard bench fuzz soak wheelhouse collection deb image packages demo molecule
+.PHONY: help venv test lint unit role tools ansible-matrix ansible-sanity integration differential guest firmware firmware-more editor monitoring dashboard bench fuzz soak wheelhouse collection deb image packages demo molecule

@@ -108,7 +108,7 @@ PLAY = """\
         unit: "{{ __pxerelay_unit }}"
         group: root
         program: "{{ pxerelay_dir }}/current/bin/pxerelay"
-        files: {pxerelay.yml: "default: drop\n"}
+        files: {pxerelay.yml: "default: drop"}
     - pxerelay.pxerelay.rollback:
         which: look
         path: "{{ pxerelay_config_dir }}"
@@ -144,4 +144,4 @@ def test_modules_and_commands_end_at_a_terminal(tmp_path: Path) -> None:
     }
     played = play(tmp_path, playbook, hosts(tmp_path, {}, "relay1"), "-e", json.dumps(variables))
     assert played.returncode == 0, played.stdout + played.stderr
-    assert (config / "pxerelay.yml").read_text() == "default: drop\n"
+    assert (config / "pxerelay.yml").read_text() == "default: drop"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: build
-author: pxerelay developers
+author: pxerelay developers (!UNKNOWN)
 version_added: 1.0.0
 short_description: The build of the pxerelay daemon that hosts get
 description:

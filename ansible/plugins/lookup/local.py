@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: local
-author: pxerelay developers
+author: pxerelay developers (!UNKNOWN)
 version_added: 1.0.0
 short_description: Paths on the control machine, however they are written
 description:

@@ -65,7 +65,7 @@ attributes:
   diff_mode:
     description: There is nothing to show.
     support: none
-author: pxerelay developers
+author: pxerelay developers (!UNKNOWN)
 """
 
 EXAMPLES = r"""

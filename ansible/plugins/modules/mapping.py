@@ -110,7 +110,7 @@ attributes:
   diff_mode:
     description: Shows each file that changes, up to 100 KiB of it.
     support: full
-author: pxerelay developers
+author: pxerelay developers (!UNKNOWN)
 """
 
 EXAMPLES = r"""

@@ -73,7 +73,7 @@ attributes:
   diff_mode:
     description: Shows which build was the current one, and which is.
     support: full
-author: pxerelay developers
+author: pxerelay developers (!UNKNOWN)
 """
 
 EXAMPLES = r"""

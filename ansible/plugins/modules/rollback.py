@@ -50,7 +50,7 @@ attributes:
   diff_mode:
     description: Shows each file of the configuration that changes.
     support: full
-author: pxerelay developers
+author: pxerelay developers (!UNKNOWN)
 """
 
 EXAMPLES = r"""
