@@ -226,11 +226,15 @@ class Daemon:
             },
             "counters": traffic.totals(),
             **({"counters6": flow6.traffic.totals()} if flow6 else {}),
-            "traffic": stats.traffic(relay, traffic.ledger.counters),
+            "traffic": stats.traffic(relay, relay.answers.of, traffic.ledger.counters),
+            **({"traffic6": self._traffic6(flow6)} if flow6 else {}),
             "servers": stats.servers(self._servers(), now, self._healthcheck.states()),
-            "clients": stats.last_clients(relay, traffic.names, traffic.ledger.transactions, now),
+            "clients": stats.last_clients(self._servers(), traffic.names, now),
             "unknown": len(traffic.ledger.unknown),
         }
+
+    def _traffic6(self, flow: Flow6) -> dict[str, Any]:
+        return stats.traffic(flow.relay, flow.relay.answers.of6, flow.traffic.ledger.counters)
 
     def _servers(self) -> Iterator[ServersOf]:
         """Yield each family's servers, and what is known of them."""
