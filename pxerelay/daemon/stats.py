@@ -52,12 +52,9 @@ def dns(answers: ResolvedNames) -> dict[str, Any]:
     }
 
 
-def traffic(relay: Choosing, addresses: _Addresses, counters: Counters) -> dict[str, Any]:
-    """Return how many messages of which kind went where, a row for each kind that was met.
-
-    `addresses` tells those of the family.
-    """
-    names = _names(relay, addresses)
+def traffic(family: Counted) -> dict[str, Any]:
+    """Return how many messages of which kind went where, a row for each kind that was met."""
+    names, counters = _names(family.relay, family.addresses), family.counters
     return {
         "requests": [
             {"interface": interface, "rule": reason.value, "count": count}
@@ -79,7 +76,7 @@ def traffic(relay: Choosing, addresses: _Addresses, counters: Counters) -> dict[
 
 
 def servers(
-    families: Iterable[ServersOf], now: float, states: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    families: Iterable[Counted], now: float, states: Mapping[str, Mapping[str, Mapping[str, Any]]]
 ) -> dict[str, Any]:
     """Return by server and address what was sent there, what came back, and how fast.
 
@@ -119,7 +116,7 @@ def _served(
 
 
 def last_clients(
-    families: Iterable[ServersOf], interfaces: Mapping[int, str], now: float
+    families: Iterable[Counted], interfaces: Mapping[int, str], now: float
 ) -> list[dict[str, Any]]:
     """Return the clients that looked for servers last, the newest first; `interfaces` has names."""
     found = [
@@ -168,8 +165,8 @@ _Addresses = Callable[[Target], Iterable[Address]]
 """Tells the addresses of one family that a target stands for."""
 
 
-class ServersOf(NamedTuple):
-    """The servers of one family: what chooses them, their addresses, and what was counted of them."""
+class Counted(NamedTuple):
+    """What was counted of one family, with what chooses its servers, and what tells their addresses."""
 
     relay: Choosing
     addresses: _Addresses

@@ -45,10 +45,8 @@ def status_of(
         },
         "interfaces": interfaces,
         "counters": {**NOTHING, "without_option82": 0, "dropped": counters.totals()["dropped"]},
-        "traffic": stats.traffic(relay, relay.answers.of, counters),
-        "servers": stats.servers(
-            [stats.ServersOf(relay, relay.answers.of, counters, Transactions())], 0.0, {}
-        ),
+        "traffic": stats.traffic(stats.Counted(relay, relay.answers.of, counters, Transactions())),
+        "servers": stats.servers([stats.Counted(relay, relay.answers.of, counters, Transactions())], 0.0, {}),
         "unknown": 0,
         "health": health,
     }
@@ -134,15 +132,15 @@ def test_many_vlans_do_not_make_series_without_end() -> None:
 def in_both(relay_: Relay, relay6_: Relay6, ledger: Ledger6, interfaces: dict[str, Any]) -> dict[str, Series]:
     """Return what a daemon with both families tells, DHCPv6's as a ledger has it."""
     families = [
-        stats.ServersOf(relay_, relay_.answers.of, Counters(), Transactions()),
-        stats.ServersOf(relay6_, relay6_.answers.of6, ledger.counters, ledger.transactions),
+        stats.Counted(relay_, relay_.answers.of, Counters(), Transactions()),
+        stats.Counted(relay6_, relay6_.answers.of6, ledger.counters, ledger.transactions),
     ]
     sources = {source.value: ledger.mac_sources[source] for source in MacSource}
     dropped6 = ledger.counters.totals()["dropped"]
     status = {
         **status_of(relay_, Counters(), interfaces),
         "counters6": {**NOTHING, "send_failures": 7, "mac_sources": sources, "dropped": dropped6},
-        "traffic6": stats.traffic(relay6_, relay6_.answers.of6, ledger.counters),
+        "traffic6": stats.traffic(families[1]),
         "servers": stats.servers(families, 0.0, {"altiris": {"2001:db8:20::20": {"state": "down"}}}),
     }
     return series(status)
@@ -168,8 +166,9 @@ def test_both_families_are_told_of_by_the_same_names() -> None:
     assert found["pxerelay_requests"]["vlan10", "default", "4"] == 0
     assert found["pxerelay_replies"]["vlan10", "6"] == 1
     ris = ("ris", "2001:db8:20::10", "6")
-    assert found["pxerelay_server_requests"][("vlan10", *ris)] == 1
-    assert found["pxerelay_server_replies"][("vlan20", *ris)] == 0, "it is there before it counts"
+    on10, on20 = ("vlan10", *ris), ("vlan20", *ris)
+    assert found["pxerelay_server_requests"][on10] == 1
+    assert found["pxerelay_server_replies"][on20] == 0, "it is there before it counts"
     assert found["pxerelay_server_answered"][ris] == 1
     assert found["pxerelay_server_answered"]["ris", "10.20.0.10", "4"] == 0
     assert found["pxerelay_server_up"] == {("altiris", "2001:db8:20::20", "6"): 0}
