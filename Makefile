@@ -28,6 +28,7 @@ lint: $(VENV)/.stamp ## ruff, mypy, yamllint, ansible-lint; are the generated pa
 	$(BIN)/mypy
 	$(BIN)/yamllint --strict .
 	$(BIN)/python ansible/readme.py --check
+	$(BIN)/python ansible/lock.py --check
 	$(BIN)/python schemas/reference.py --check
 	$(BIN)/python man/write.py --check
 	$(BIN)/python -m pxerelay.completions --check
@@ -100,6 +101,9 @@ dashboard: $(VENV)/.stamp ## docs/dashboard.png: a quarter of an hour in the lab
 	npm install --silent --no-audit --no-fund --legacy-peer-deps --prefix .cache/picture
 	$(BIN)/python -m tests.monitoring.picture $(ARGS)
 
+lock: ## the versions and checksums of what the daemon depends on, anew from the package index; the role installs no other
+	$(PYTHON) ansible/lock.py
+
 wheelhouse: ## the wheels that relay hosts without internet need, for pxerelay_wheelhouse (WHEELHOUSE=folder PYTHONS="3.11 3.12")
 	$(PYTHON) ansible/wheelhouse.py $(or $(WHEELHOUSE),.cache/wheelhouse) $(addprefix --python ,$(PYTHONS))
 
@@ -125,4 +129,4 @@ demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this 
 molecule: $(VENV)/.stamp ## the role on real systemd hosts; SCENARIOS="rules rollout" for some
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test $(or $(addprefix --scenario-name ,$(SCENARIOS)),--all)
 
-.PHONY: help venv test lint unit role tools ansible-matrix ansible-sanity integration differential guest firmware firmware-more editor monitoring dashboard bench fuzz soak wheelhouse collection deb image packages demo molecule
+.PHONY: help venv test lint unit role tools ansible-matrix ansible-sanity integration differential guest firmware firmware-more editor monitoring dashboard bench fuzz soak lock wheelhouse collection deb image packages demo molecule

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Write the table of the role's variables into its README, from its argument_specs.
 
     ansible/readme.py            # writes it

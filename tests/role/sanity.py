@@ -1,4 +1,4 @@
-"""`ansible-test` on the collection: `make ansible-sanity`, ARGS='--test validate-modules' for one of its tests.
+"""`ansible-test` on the collection: `make ansible-sanity`, with ARGS="--test import" for one of its tests.
 
 It wants the collection at a path of its own, with files that git knows, and gets a copy there.
 """
