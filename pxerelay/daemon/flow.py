@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux.listener import Listener, Taken
 from pxerelay.linux.vrfs import VrfSockets
 from pxerelay.policy.links import Link
@@ -41,6 +42,9 @@ class Flow(ABC):
 
     port: int
     """The UDP port of relay agents."""
+
+    traffic: Traffic[Any, Any]
+    """What moves its datagrams."""
 
     def __init__(self, again: Callable[[], object]) -> None:
         self._again = again
@@ -95,13 +99,19 @@ class Flow(ABC):
     def _open_in(self, vrf: int, main: socket.socket) -> socket.socket:
         """Open one more that hears a VRF."""
 
-    @abstractmethod
+    def close(self) -> None:
+        """End."""
+        self.shut()
+        self.traffic.close()
+
     def _readable(self, sock: socket.socket) -> Taken:
         """Relay what is waiting at a socket."""
+        return self.traffic.readable(sock)
 
-    def _hear_vrfs(self, vrfs: Mapping[int, str], links: Iterable[Link]) -> frozenset[int]:
-        """Hear these VRFs besides the default one; return the interfaces whose VRF is heard so."""
+    def _hear(self, vrfs: Mapping[int, str], links: Iterable[Link]) -> None:
+        """Hear these VRFs besides the default one, if the sockets are open."""
         if self._open is None:
-            return frozenset()
+            self.traffic.elsewhere = frozenset()
+            return
         heard = self._vrfs.follow(vrfs)
-        return frozenset(link.index for link in links if link.vrf in heard)
+        self.traffic.elsewhere = frozenset(link.index for link in links if link.vrf in heard)

@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 
 from pxerelay.daemon.flow import Flow, ToObey
 from pxerelay.daemon.port_log import PortLog
-from pxerelay.daemon.traffic import Traffic
+from pxerelay.daemon.traffic4 import Traffic4
 from pxerelay.linux import sockets
-from pxerelay.linux.listener import Taken
 from pxerelay.policy.links import Link
 from pxerelay.policy.pools import Standing
 from pxerelay.policy.ports import PortTable, vrfs_to_hear
@@ -35,17 +34,12 @@ class Flow4(Flow):
     def __init__(self, again: Callable[[], object], way_to: WayTo) -> None:
         super().__init__(again)
         self._log = PortLog(port_text)
-        self.traffic = Traffic()
+        self.traffic: Traffic4 = Traffic4()
         self.relay: Relay
         self._way_to = way_to
         self._askers = Askers()
         self._table: PortTable
         self._force: ToObey
-
-    def close(self) -> None:
-        """End."""
-        self.shut()
-        self.traffic.close()
 
     def _open_sockets(self, stack: contextlib.ExitStack) -> socket.socket:
         udp = stack.enter_context(sockets.open_udp())
@@ -56,9 +50,6 @@ class Flow4(Flow):
 
     def _open_in(self, vrf: int, main: socket.socket) -> socket.socket:
         return sockets.open_udp_in(vrf, main)
-
-    def _readable(self, sock: socket.socket) -> Taken:
-        return self.traffic.readable(sock)
 
     def built(
         self,
@@ -80,7 +71,7 @@ class Flow4(Flow):
         self.traffic.narrator = Narrator(relay, force.line_of) if force.line_of else None
         self.traffic.obey(relay, table.names)
         self.traffic.ledger.watches.obey(relay, table.names, force.described)
-        self._hear(force.links)
+        self._hear_vrfs(force.links)
         self._log.tell_all(relay.ports)
 
     def follow(self, links: Mapping[int, Link], changed: Mapping[int, Link | None]) -> bool:
@@ -92,10 +83,9 @@ class Flow4(Flow):
         self.relay.follow(self._table.ports, change)
         self.traffic.follow(self.relay, change.indexes)
         self.traffic.ledger.watches.obey(self.relay, self._table.names, self._force.described)
-        self._hear(links)
+        self._hear_vrfs(links)
         self._log.tell(change.fresh)
         return True
 
-    def _hear(self, links: Mapping[int, Link]) -> None:
-        vrfs = vrfs_to_hear(self._force.config, self.relay.ports, links.values())
-        self.traffic.elsewhere = self._hear_vrfs(vrfs, links.values())
+    def _hear_vrfs(self, links: Mapping[int, Link]) -> None:
+        self._hear(vrfs_to_hear(self._force.config, self.relay.ports, links.values()), links.values())

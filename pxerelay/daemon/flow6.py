@@ -14,7 +14,6 @@ from pxerelay.daemon.traffic6 import Traffic6
 from pxerelay.linux import sockets, sockets6
 from pxerelay.linux.faces import Faces
 from pxerelay.linux.groups import Groups
-from pxerelay.linux.listener import Taken
 from pxerelay.policy.links import Link
 from pxerelay.policy.ports6 import Change6, PortTable6, vrfs_to_hear
 from pxerelay.policy.resolved import ResolvedNames
@@ -40,18 +39,13 @@ class Flow6(Flow):
     def __init__(self, again: Callable[[], object], way_to: WayTo, recent: Recent) -> None:
         super().__init__(again)
         self._log = PortLog(port_text)
-        self.traffic = Traffic6(recent)
+        self.traffic: Traffic6 = Traffic6(recent)
         self.relay: Relay6
         self._way_to = way_to
         self._groups = Groups(ALL_RELAYS_AND_SERVERS)
         self._trying_again: asyncio.TimerHandle | None = None
         self._table: PortTable6
         self._force: ToObey
-
-    def close(self) -> None:
-        """End."""
-        self.shut()
-        self.traffic.close()
 
     def _open_sockets(self, stack: contextlib.ExitStack) -> socket.socket:
         udp = stack.enter_context(sockets6.open_udp())
@@ -66,9 +60,6 @@ class Flow6(Flow):
 
     def _open_in(self, vrf: int, main: socket.socket) -> socket.socket:
         return sockets6.open_udp_in(vrf, main)
-
-    def _readable(self, sock: socket.socket) -> Taken:
-        return self.traffic.readable(sock)
 
     def built(self, force: ToObey, answers: ResolvedNames) -> Built6:
         """Return what relays by a configuration, and by what is known of servers."""
@@ -91,7 +82,7 @@ class Flow6(Flow):
         self._join()
         self.traffic.narrator = Narrator6(self.relay, force.line_of) if force.line_of else None
         self.traffic.obey(self.relay, self._table.names)
-        self._hear(force.links)
+        self._hear_vrfs(force.links)
         self._log.tell_all(self.relay.ports)
 
     def follow(self, links: Mapping[int, Link], changed: Mapping[int, Link | None]) -> bool:
@@ -102,7 +93,7 @@ class Flow6(Flow):
         self.relay.follow(self._table.ports, change)
         changes = [change, *self._join()]
         self.traffic.obey(self.relay, self._table.names)
-        self._hear(links)
+        self._hear_vrfs(links)
         fresh = {port.name: port for change in changes for port in change.fresh}
         self._log.tell(fresh.values())
         return True
@@ -128,6 +119,5 @@ class Flow6(Flow):
             self._trying_again.cancel()
             self._trying_again = None
 
-    def _hear(self, links: Mapping[int, Link]) -> None:
-        vrfs = vrfs_to_hear(self._force.config, self.relay.ports, links.values())
-        self.traffic.elsewhere = self._hear_vrfs(vrfs, links.values())
+    def _hear_vrfs(self, links: Mapping[int, Link]) -> None:
+        self._hear(vrfs_to_hear(self._force.config, self.relay.ports, links.values()), links.values())

@@ -9,7 +9,7 @@ from typing import Any
 
 from pxerelay.daemon import hearing, prober, survey, trace_stream
 from pxerelay.daemon.control import Handler, Response
-from pxerelay.daemon.traffic import Traffic
+from pxerelay.daemon.traffic4 import Traffic4
 from pxerelay.relay import survey_request
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.unknown import described
@@ -21,7 +21,7 @@ _PIECE = 32
 class Handlers:
     """Answers by `traffic`, and by the relay that is in force when somebody asks."""
 
-    def __init__(self, traffic: Traffic, relay: Callable[[], Relay]) -> None:
+    def __init__(self, traffic: Traffic4, relay: Callable[[], Relay]) -> None:
         self._traffic = traffic
         self._relay = relay
 

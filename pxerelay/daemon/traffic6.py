@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv6Address
-from typing import Any
+from typing import NamedTuple
 
-from pxerelay.daemon.losses import Losses
-from pxerelay.daemon.warnings import Warnings, failure_texts
+from pxerelay.daemon.traffic import Traffic
+from pxerelay.daemon.warnings import failure_texts
 from pxerelay.linux import sockets6
 from pxerelay.linux.faces import Faces
 from pxerelay.linux.fields import Fields
 from pxerelay.linux.inbox6 import BATCH, Batch6, Datagram6, Inbox6
-from pxerelay.linux.listener import Taken
 from pxerelay.linux.log import LOGGER
-from pxerelay.linux.outbox import Failure, LinkOutbox
+from pxerelay.linux.outbox import Failure
 from pxerelay.linux.outbox6 import UdpOutbox6
 from pxerelay.relay.account6 import Account6, Narrator6
 from pxerelay.relay.counters import Counters
@@ -31,41 +29,40 @@ from pxerelay.wire.facts6 import Facts6
 from pxerelay.wire.mac import format_mac
 from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS, RELAY_REPL
 
-_TURN = 0.005
-"""Seconds after which the event loop gets its turn for signals, the control socket and reloads."""
-
 _RELAY_REPL = bytes([RELAY_REPL])
 
 _FAMILY = "6"
 """What log lines about DHCPv6 are found by."""
 
-_CROWD = 16
-"""Datagrams read in one go above which the socket's count of overflows is read."""
+
+class Decided6(NamedTuple):
+    """What becomes of a batch: why some were dropped unread, by position, and what is done with the others.
+
+    `failures` are of what was sent already.
+    """
+
+    shed: Mapping[int, Drop6]
+    outcomes: Sequence[Outcome6]
+    failures: list[Failure]
 
 
-class Traffic6:
+class Traffic6(Traffic[Batch6, Decided6]):
     """Moves datagrams by the rules of a `Relay6`, which may be exchanged for another at any time.
 
-    As `Traffic`. A message is decided on as soon as it is known whose frame it came in. With a `narrator`
+    As `Traffic4`. A message is decided on as soon as it is known whose frame it came in. With a `narrator`
     each decision is logged. `by_kernel` counts replies that were not sent by link layer.
     """
 
     def __init__(self, recent: Recent) -> None:
-        self._recent = recent
+        super().__init__(BATCH, recent, sockets6.Checksums6())
         self._inbox = Inbox6()
-        self._to_link = LinkOutbox()
         self._to_network: UdpOutbox6 | None = None
         self._faces: Faces | None = None
-        self._udp: socket.socket | None = None
-        self._warnings = Warnings()
-        self._losses = Losses(sockets6.Checksums6(), self._warnings)
-        self._relay: Relay6
+        self._relay6: Relay6
         self._pipeline = Pipeline6(BATCH)
         self._framed: frozenset[int] = frozenset()
+        self._left_out: AbstractSet[int] = frozenset()
         self.by_kernel = 0
-        self._failed_requests = self._failed_replies = self._send_failures = 0
-        self.names: Mapping[int, str] = {}
-        self.elsewhere: AbstractSet[int] = frozenset()
         self.narrator: Narrator6 | None = None
         self.counters = Counters(Drop6)
 
@@ -81,7 +78,7 @@ class Traffic6:
         """Close what was opened here."""
         if self._to_network is not None:
             self._to_network.close()
-        self._losses.close()
+        super().close()
 
     def behind(self, interface: int, address: bytes) -> bytes | None:
         """Tell the MAC of the last frame from 16 octets on an interface, None if the address says it too."""
@@ -89,7 +86,7 @@ class Traffic6:
 
     def obey(self, relay: Relay6, names: Mapping[int, str]) -> None:
         """Relay by these rules from now on; `names` has the names of interfaces by index."""
-        self._relay, self.names = relay, names
+        self._relay6, self.names = relay, names
         self._pipeline.obey(relay)
         self.counters.rename(names, (port.name for port in relay.ports))
         self._framed = frozenset(
@@ -98,72 +95,36 @@ class Traffic6:
         if self._to_network is not None:
             self._to_network.keep_lanes(relay.repliers)
 
-    def totals(self) -> dict[str, Any]:
-        """Return the counters since the start, with the keys of DHCPv4's."""
-        if self._udp is not None:
-            self._notice_overflow(self._udp)
-        totals = self.counters.totals()
-        return {
-            "requests": totals["requests"],
-            "replies": totals["replies"],
-            "sent_to_servers": totals["copies"] - self._failed_requests,
-            "sent_to_clients": totals["replies"] - self._failed_replies,
-            "send_failures": self._send_failures,
-            "not_received": self._losses.not_received,
-            "bad_checksums": self._losses.bad_checksums,
-            "dropped": totals["dropped"],
-        }
+    def _counters(self) -> Counters:
+        return self.counters
 
-    def readable(self, sock: socket.socket) -> Taken:
-        """Relay what is waiting at a UDP socket, for a while."""
-        total, more, end = 0, False, time.monotonic() + _TURN
-        elsewhere = self.elsewhere if sock is self._udp else frozenset()
-        while True:
-            try:
-                batch = self._inbox.receive(sock)
-                if self._faces is not None:
-                    self._faces.look(batch.newest)
-            except OSError as error:
-                self._warnings.warn(("receive", error.errno), f"could not receive: {error.strerror}")
-                break
-            total += len(batch)
-            self._relay_all(batch, elsewhere)
-            more = len(batch) == BATCH
-            if not more or time.monotonic() > end:
-                break
-        if total > _CROWD:
-            self._notice_overflow(sock)
-        return Taken(total, more)
+    def _receive(self, sock: socket.socket, elsewhere: AbstractSet[int]) -> Batch6:
+        self._left_out = elsewhere
+        batch = self._inbox.receive(sock)
+        if self._faces is not None:
+            self._faces.look(batch.newest)
+        return batch
 
-    def _relay_all(self, batch: Batch6, elsewhere: AbstractSet[int]) -> None:
-        """Decide on a batch, send what is to be sent, then count and log it.
+    def _decide(self, batch: Batch6, now: float) -> Decided6:
+        elsewhere = self._left_out
+        shed = self._pipeline.shed(batch, now)
+        if elsewhere:
+            shed = {at: why for at, why in shed.items() if batch.interfaces[at] not in elsewhere}
+        arrivals = [
+            self._arrival(batch.datagram(at))
+            for at, index in enumerate(batch.interfaces)
+            if at not in shed and index not in elsewhere
+        ]
+        outcomes = self._pipeline.decide(arrivals, now)
+        return Decided6(shed, outcomes, [failure for one in outcomes for failure in self._send(one)])
 
-        What came in on interfaces that another socket hears is left out.
+    def _discard(self) -> None:
+        self._to_link.discard()
 
-        A fault of ours in one batch does not stop the next, and a fault while counting undoes nothing sent.
-        """
-        now = time.monotonic()
-        try:
-            shed = self._pipeline.shed(batch, now)
-            if elsewhere:
-                shed = {at: why for at, why in shed.items() if batch.interfaces[at] not in elsewhere}
-            arrivals = [
-                self._arrival(batch.datagram(at))
-                for at, index in enumerate(batch.interfaces)
-                if at not in shed and index not in elsewhere
-            ]
-            outcomes = self._pipeline.decide(arrivals, now)
-            failures = [failure for one in outcomes for failure in self._send(one)]
-            failures += self._to_link.flush()
-        except Exception:  # noqa: BLE001
-            self._to_link.discard()
-            self._warnings.bug(f"up to {len(batch)} messages were lost")
-            return
-        try:
-            self._enter_shed(batch, shed)
-            self._enter(outcomes, failures)
-        except Exception:  # noqa: BLE001
-            self._warnings.bug(f"up to {len(batch)} messages were not counted")
+    def _finish(self, batch: Batch6, decided: Decided6, now: float) -> None:
+        failures = [*decided.failures, *self._to_link.flush()]
+        self._enter_shed(batch, decided.shed)
+        self._enter(decided.outcomes, failures, now)
 
     def _arrival(self, one: Datagram6) -> Arrival6:
         mac = None
@@ -226,19 +187,12 @@ class Traffic6:
             for at, reason in shed.items():
                 self._tell(self.narrator, Outcome6(_unread(batch, at), Dropped6(reason)), ())
 
-    def _enter(self, outcomes: Sequence[Outcome6], failures: Sequence[Failure]) -> None:
+    def _enter(self, outcomes: Sequence[Outcome6], failures: Sequence[Failure], now: float) -> None:
         """Count and log what became of messages."""
-        for failure in failures:
-            self._warnings.failed(failure, self._relay)
-            self._send_failures += 1
-            if failure.to_client:
-                self._failed_replies += 1
-            else:
-                self._failed_requests += 1
-        failed = {id(failure.messages[0]): failure for failure in failures}
+        failed = self._count_failures(failures, self._relay6)
         decisions = [one.decision for one in outcomes]
-        self._recent.add(
-            time.monotonic(),
+        self.recent.add(
+            now,
             sent=sum(len(one.servers) for one in decisions if isinstance(one, ToServers6)),
             failed=sum(not failure.to_client for failure in failures),
             heard=len(outcomes),
@@ -257,7 +211,7 @@ class Traffic6:
                     self._warn(arrival, decision.reason)
             if self.narrator is not None:
                 sent = decision.message if isinstance(decision, ToPeer) else arrival.message
-                but = failure_texts([failed[id(sent)]]) if id(sent) in failed else []
+                but = failure_texts(failed.get(id(sent), ()))
                 self._tell(self.narrator, outcome, but)
 
     def _warn(self, arrival: Arrival6, reason: Drop6) -> None:
@@ -280,14 +234,6 @@ class Traffic6:
         account = narrator.account(arrival, facts, self._name(arrival.interface), decision)
         but = "".join(f"; BUT {failure}" for failure in failures)
         LOGGER.debug("%s%s", narrator.text(account), but, extra=_fields_of(account).extra)
-
-    def _notice_overflow(self, sock: socket.socket) -> None:
-        lost = self._losses.notice(sock)
-        if lost:
-            self._recent.add(time.monotonic(), heard=lost, late=lost)
-
-    def _name(self, interface: int) -> str:
-        return self.names.get(interface, str(interface))
 
 
 def _unread(batch: Batch6, at: int) -> Arrival6:
