@@ -85,7 +85,7 @@ class HealthCheck:
         loop = asyncio.get_running_loop()
         self._relay = relay
         pools = relay.config.pools if relay.config.dhcpv4 else {}
-        self._health.follow(pools, relay.answers, loop.time())
+        self._health.follow(pools, [relay.answers.of], loop.time())
         for times in (self._asked_at, self._tried_at):
             for address in times.keys() - self._health.addresses:
                 del times[address]

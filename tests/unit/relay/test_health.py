@@ -29,7 +29,7 @@ class Scene:
 
     def follow(self, pool: Pool, now: float) -> None:
         """Have a pool followed."""
-        self.health.follow({"altiris": pool}, ResolvedNames(), now)
+        self.health.follow({"altiris": pool}, [ResolvedNames().of], now)
 
     def asked(self, server: bytes, now: float) -> None:
         """Have a client boot."""
@@ -229,11 +229,11 @@ def test_a_reload_forgets_nothing_about_servers_that_stay() -> None:
     scene = Scene()
     fallen(scene, 0.0)
     more = Pool("other", Strategy.HASH, (*ADDRESSES, IPv4Address("10.20.0.22")))
-    scene.health.follow({"other": more}, ResolvedNames(), 50.0)
+    scene.health.follow({"other": more}, [ResolvedNames().of], 50.0)
     assert scene.at(51.0).down == {A}
     told = scene.health.told(60.0)["other"]
     assert [(one.up, one.since) for one in told.values()] == [(False, 7.0), (True, 0.0), (True, 50.0)]
-    scene.health.follow({}, ResolvedNames(), 61.0)
+    scene.health.follow({}, [ResolvedNames().of], 61.0)
     assert scene.at(62.0) == ALL_UP
     scene.follow(POOL, 63.0)
     assert scene.at(63.0).down == {A}, "what was seen of it holds"
@@ -243,7 +243,7 @@ def test_a_name_stands_for_all_its_addresses() -> None:
     health = Health()
     pool = Pool("altiris", Strategy.FAILOVER, ("wds.example.net", ADDRESSES[1]))
     answers = ResolvedNames({"wds.example.net": ResolvedName(tuple(reversed(ADDRESSES)))})
-    health.follow({"altiris": pool}, answers, 0.0)
+    health.follow({"altiris": pool}, [answers.of], 0.0)
     assert list(health.told(0.0)["altiris"]) == [ADDRESSES[1], ADDRESSES[0]]
 
 
@@ -269,10 +269,10 @@ def test_no_first_answers_are_awaited_of_servers_that_nobody_asks() -> None:
 def test_first_answers_are_awaited_of_a_server_whose_name_has_no_address_yet() -> None:
     pool = Pool("altiris", Strategy.FAILOVER, ("wds.example.net",), Probing(10, 2, bytes(6)))
     health = Health()
-    health.follow({"altiris": pool}, ResolvedNames(), 0.0)
+    health.follow({"altiris": pool}, [ResolvedNames().of], 0.0)
     assert health.awaits_first_answers
     answer = ResolvedNames({"wds.example.net": ResolvedName(ADDRESSES[:1])})
-    health.follow({"altiris": pool}, answer, 1.0)
+    health.follow({"altiris": pool}, [answer.of], 1.0)
     assert health.awaits_first_answers
     health.asked(ADDRESSES[0], 2.0, answered=True)
     assert not health.awaits_first_answers
