@@ -21,6 +21,8 @@ from pxerelay.linux.outbox6 import UdpOutbox6
 from pxerelay.relay.account6 import Account6, Narrator6
 from pxerelay.relay.counters import Counters
 from pxerelay.relay.decision6 import MEANING6, SUSPICIOUS6, Arrival6, Drop6, Dropped6, ToPeer, ToServers6
+from pxerelay.relay.ledger import Common
+from pxerelay.relay.ledger6 import Ledger6
 from pxerelay.relay.pipeline6 import Outcome6, Pipeline6
 from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay6 import Relay6
@@ -50,10 +52,11 @@ class Traffic6(Traffic[Batch6, Decided6]):
     """Moves datagrams by the rules of a `Relay6`, which may be exchanged for another at any time.
 
     As `Traffic4`. A message is decided on as soon as it is known whose frame it came in. With a `narrator`
-    each decision is logged. `by_kernel` counts replies that were not sent by link layer.
+    each decision is logged. `by_kernel` counts replies that were not sent by link layer. `recent` and
+    `common` hear of both families.
     """
 
-    def __init__(self, recent: Recent) -> None:
+    def __init__(self, recent: Recent, common: Common) -> None:
         super().__init__(BATCH, recent, sockets6.Checksums6())
         self._inbox = Inbox6()
         self._to_network: UdpOutbox6 | None = None
@@ -64,7 +67,7 @@ class Traffic6(Traffic[Batch6, Decided6]):
         self._left_out: AbstractSet[int] = frozenset()
         self.by_kernel = 0
         self.narrator: Narrator6 | None = None
-        self.counters = Counters(Drop6)
+        self.ledger = Ledger6(common)
 
     def use(self, udp: socket.socket | None, link: socket.socket | None, faces: Faces | None) -> None:
         """Hear and send by these from now on; without them nothing is sent."""
@@ -88,7 +91,7 @@ class Traffic6(Traffic[Batch6, Decided6]):
         """Relay by these rules from now on; `names` has the names of interfaces by index."""
         self._relay6, self.names = relay, names
         self._pipeline.obey(relay)
-        self.counters.rename(names, (port.name for port in relay.ports))
+        self.ledger.obey(relay, names)
         self._framed = frozenset(
             port.index for port in relay.ports if port.index is not None and port.hardware
         )
@@ -96,7 +99,7 @@ class Traffic6(Traffic[Batch6, Decided6]):
             self._to_network.keep_lanes(relay.repliers)
 
     def _counters(self) -> Counters:
-        return self.counters
+        return self.ledger.counters
 
     def _receive(self, sock: socket.socket, elsewhere: AbstractSet[int]) -> Batch6:
         self._left_out = elsewhere
@@ -180,7 +183,7 @@ class Traffic6(Traffic[Batch6, Decided6]):
         for (index, reason), count in Counter(
             (batch.interfaces[at], why) for at, why in shed.items()
         ).items():
-            self.counters.add_drops(index, reason, count)
+            self.ledger.add_drops(index, reason, count)
             if reason in SUSPICIOUS6:
                 self._warn(_unread(batch, first[index, reason]), reason)
         if self.narrator is not None:
@@ -198,17 +201,11 @@ class Traffic6(Traffic[Batch6, Decided6]):
             heard=len(outcomes),
             late=sum(isinstance(one, Dropped6) and one.reason is Drop6.TOO_OLD for one in decisions),
         )
+        self.ledger.enter(outcomes, now)
         for outcome in outcomes:
             arrival, decision, _ = outcome
-            if isinstance(decision, ToServers6):
-                self.counters.add_requests(arrival.interface, decision, 1)
-            elif isinstance(decision, ToPeer):
-                out = decision.port.index if decision.port else None
-                self.counters.add_replies(out or arrival.interface, arrival.source, 1)
-            else:
-                self.counters.add_drops(arrival.interface, decision.reason)
-                if decision.reason in SUSPICIOUS6:
-                    self._warn(arrival, decision.reason)
+            if isinstance(decision, Dropped6) and decision.reason in SUSPICIOUS6:
+                self._warn(arrival, decision.reason)
             if self.narrator is not None:
                 sent = decision.message if isinstance(decision, ToPeer) else arrival.message
                 but = failure_texts(failed.get(id(sent), ()))
