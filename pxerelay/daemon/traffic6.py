@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -23,12 +24,13 @@ from pxerelay.relay.counters import Counters
 from pxerelay.relay.decision6 import MEANING6, SUSPICIOUS6, Arrival6, Drop6, Dropped6, ToPeer, ToServers6
 from pxerelay.relay.ledger import Common
 from pxerelay.relay.ledger6 import Ledger6
-from pxerelay.relay.pipeline6 import Outcome6, Pipeline6
+from pxerelay.relay.pipeline6 import Outcome6, Pipeline6, Taken6
 from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay6 import Relay6
 from pxerelay.wire import frames6
 from pxerelay.wire.facts6 import Facts6
 from pxerelay.wire.mac import format_mac
+from pxerelay.wire.packet import Message
 from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS, RELAY_REPL
 
 _RELAY_REPL = bytes([RELAY_REPL])
@@ -52,8 +54,8 @@ class Traffic6(Traffic[Batch6, Decided6]):
     """Moves datagrams by the rules of a `Relay6`, which may be exchanged for another at any time.
 
     As `Traffic4`. A message is decided on as soon as it is known whose frame it came in. With a `narrator`
-    each decision is logged. `by_kernel` counts replies that were not sent by link layer. `recent` and
-    `common` hear of both families.
+    each decision is logged. Replies to `questions` go to no client, but to whoever asked. `by_kernel` counts
+    replies that were not sent by link layer. `recent` and `common` hear of both families.
     """
 
     def __init__(self, recent: Recent, common: Common) -> None:
@@ -63,6 +65,7 @@ class Traffic6(Traffic[Batch6, Decided6]):
         self._faces: Faces | None = None
         self._relay6: Relay6
         self._pipeline = Pipeline6(BATCH)
+        self.questions = self._pipeline.questions
         self._framed: frozenset[int] = frozenset()
         self._left_out: AbstractSet[int] = frozenset()
         self.by_kernel = 0
@@ -138,17 +141,26 @@ class Traffic6(Traffic[Batch6, Decided6]):
     def _send(self, outcome: Outcome6) -> list[Failure]:
         """Send what was decided, replies by link layer with the next flush; return what failed at once."""
         outbox, decision = self._to_network, outcome.decision
-        failures: list[Failure | None] = []
-        if outbox is None or isinstance(decision, Dropped6):
+        if outbox is None or isinstance(decision, (Dropped6, Taken6)):
             return []
         if isinstance(decision, ToServers6):
-            parts = [decision.header, outcome.arrival.message]
-            failures.extend(
-                outbox.to_server(parts, server, decision.source, decision.vrf) for server in decision.servers
-            )
-        else:
-            failures.append(self._to_peer(decision, outbox))
-        return [failure for failure in failures if failure]
+            return self._to_servers(outcome.arrival.message, decision, outbox)
+        failure = self._to_peer(decision, outbox)
+        return [failure] if failure else []
+
+    def _to_servers(self, message: Message, decision: ToServers6, outbox: UdpOutbox6) -> list[Failure]:
+        parts = [decision.header, message]
+        tried = [
+            outbox.to_server(parts, server, decision.source, decision.vrf) for server in decision.servers
+        ]
+        return [failure for failure in tried if failure]
+
+    def send(self, message: Message, decision: ToServers6) -> list[str]:
+        """Send a request of our own, and return what failed."""
+        failures = self._to_servers(message, decision, self._to_network) if self._to_network else []
+        self._count_failures(failures, self._relay6)
+        self.recent.add(time.monotonic(), sent=len(decision.servers), failed=len(failures))
+        return failure_texts(failures)
 
     def _to_peer(self, decision: ToPeer, outbox: UdpOutbox6) -> Failure | None:
         """Have a reply sent by link layer; by UDP where that can't be (rules 148 and 150)."""
@@ -206,7 +218,7 @@ class Traffic6(Traffic[Batch6, Decided6]):
             arrival, decision, _ = outcome
             if isinstance(decision, Dropped6) and decision.reason in SUSPICIOUS6:
                 self._warn(arrival, decision.reason)
-            if self.narrator is not None:
+            if self.narrator is not None and not isinstance(decision, Taken6):
                 sent = decision.message if isinstance(decision, ToPeer) else arrival.message
                 but = failure_texts(failed.get(id(sent), ()))
                 self._tell(self.narrator, outcome, but)
@@ -227,6 +239,7 @@ class Traffic6(Traffic[Batch6, Decided6]):
     def _tell(self, narrator: Narrator6, outcome: Outcome6, failures: Sequence[str]) -> None:
         """Log what became of a message."""
         arrival, decision, facts = outcome
+        assert not isinstance(decision, Taken6)  # noqa: S101  # of it nothing is told
         facts = facts or Facts6(arrival.message)
         account = narrator.account(arrival, facts, self._name(arrival.interface), decision)
         but = "".join(f"; BUT {failure}" for failure in failures)

@@ -3,6 +3,7 @@
 1. Messages that waited too long, or that would keep other VLANs waiting, are dropped unread (`fair_share`).
 2. Requests of a client beyond its bound are dropped (`rate_limit`).
 3. Everything else is decided on by `Relay6`, one message at a time.
+4. Replies to questions of our own go to whoever asked (`questions6`).
 
 Nothing is sent here, and nothing counted.
 """
@@ -14,6 +15,7 @@ from typing import NamedTuple, Protocol
 
 from pxerelay.relay.decision6 import Arrival6, Decision6, Drop6, Dropped6, ToServers6
 from pxerelay.relay.fair_share import OLDEST, FairShare
+from pxerelay.relay.questions6 import Questions6, heard6
 from pxerelay.relay.rate_limit import RateLimit
 from pxerelay.relay.relay6 import Relay6
 from pxerelay.wire.batch import Asker, number
@@ -36,11 +38,17 @@ class Columns(Protocol):
         """Return the seconds that the one at a position has waited to be read."""
 
 
+class Taken6(NamedTuple):
+    """It answers a question of our own, and went to whoever asked; `decision` is what else would be done."""
+
+    decision: Decision6
+
+
 class Outcome6(NamedTuple):
     """What became of a message; `facts` are there if it was read."""
 
     arrival: Arrival6
-    decision: Decision6
+    decision: Decision6 | Taken6
     facts: Facts6 | None = None
 
 
@@ -48,6 +56,7 @@ class Pipeline6:
     """Decides on batches of at most `most` messages by a relay, which may be exchanged for another."""
 
     def __init__(self, most: int) -> None:
+        self.questions = Questions6()
         self._rate_limit = RateLimit(0)
         self._fair_share = FairShare(most)
         self._relay: Relay6
@@ -85,7 +94,15 @@ class Pipeline6:
 
     def decide(self, arrivals: Iterable[Arrival6], now: float) -> list[Outcome6]:
         """Return what becomes of messages, at a monotonic time."""
-        return [self._decided(arrival, now) for arrival in arrivals]
+        outcomes = [self._decided(arrival, now) for arrival in arrivals]
+        return [self._taken(outcome) for outcome in outcomes] if self.questions else outcomes
+
+    def _taken(self, outcome: Outcome6) -> Outcome6:
+        """Pass a reply to whoever asked for it."""
+        arrival, decision, facts = outcome
+        if isinstance(decision, Taken6) or not self.questions.take(heard6(arrival, decision)):
+            return outcome
+        return Outcome6(arrival, Taken6(decision), facts)
 
     def _decided(self, arrival: Arrival6, now: float) -> Outcome6:
         refused = self._relay.refuses(arrival)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Hashable
+from typing import Generic, NamedTuple, TypeVar
 
 from pxerelay.relay.decision import Decision
 from pxerelay.wire import packet
@@ -39,43 +39,67 @@ def heard(batch: Batch, at: int, decision: Decision) -> ReceivedReply | None:
     )
 
 
-class _Question(NamedTuple):
+Key = TypeVar("Key", bound=Hashable)
+"""What a question and its replies have in common."""
+
+Reply = TypeVar("Reply")
+
+
+class _Question(NamedTuple, Generic[Reply]):
     asker: str
-    tell: TakeReply
+    tell: Callable[[Reply], bool]
 
 
-class Questions:
-    """Questions that wait for replies, and ended ones that may still be answered late.
+class AnyQuestions(Generic[Key, Reply]):
+    """Questions of one family that wait for replies, and ended ones that may still be answered late.
 
-    A question is known by its transaction: the request's xid and client hardware address.
+    A question is known by its transaction.
     """
 
     def __init__(self) -> None:
-        self._asked: dict[packet.Transaction, _Question] = {}
-        self._over: set[packet.Transaction] = set()
-        self._xids: frozenset[int] = frozenset()
+        self._asked: dict[Key, _Question[Reply]] = {}
+        self._over: set[Key] = set()
 
     def __bool__(self) -> bool:
         """Whether any are kept, waiting or ended."""
         return bool(self._asked or self._over)
 
-    def begin(self, transaction: packet.Transaction, asker: str, tell: TakeReply) -> None:
+    def begin(self, transaction: Key, asker: str, tell: Callable[[Reply], bool]) -> None:
         """Pass replies in a transaction to `tell`; `asker` is a name to count questions by (`of`)."""
         self._asked[transaction] = _Question(asker, tell)
-        self._count()
+        self._changed()
 
-    def end(self, transaction: packet.Transaction) -> bool:
+    def end(self, transaction: Key) -> bool:
         """Stop delivering replies; return whether anyone was waiting. They are discarded until `forget`."""
         if self._asked.pop(transaction, None) is None:
             return False
         self._over.add(transaction)
         return True
 
-    def forget(self, transaction: packet.Transaction) -> None:
+    def forget(self, transaction: Key) -> None:
         """Relay replies in a transaction to clients from now on, as any others."""
         self._asked.pop(transaction, None)
         self._over.discard(transaction)
-        self._count()
+        self._changed()
+
+    def of(self, asker: str) -> int:
+        """Return how many questions of an asker wait for replies."""
+        return sum(question.asker == asker for question in self._asked.values())
+
+    def _changed(self) -> None:
+        """Take in that other questions are kept than before."""
+
+    def _take(self, transaction: Key, reply: Reply) -> bool:
+        question = self._asked.get(transaction)
+        return question.tell(reply) if question else transaction in self._over
+
+
+class Questions(AnyQuestions[packet.Transaction, ReceivedReply]):
+    """Those of DHCPv4, known by the request's xid and client hardware address."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._xids: frozenset[int] = frozenset()
 
     def among(self, batch: Batch) -> list[int]:
         """Return the positions in a batch of messages that may be replies to any of them."""
@@ -84,17 +108,9 @@ class Questions:
             return []
         return [at for at, xid in enumerate(xids) if xid in self._xids]
 
-    def _count(self) -> None:
+    def _changed(self) -> None:
         self._xids = frozenset(number(xid) for xid, _ in (*self._asked, *self._over))
-
-    def of(self, asker: str) -> int:
-        """Return how many questions of an asker wait for replies."""
-        return sum(question.asker == asker for question in self._asked.values())
 
     def take(self, reply: ReceivedReply | None) -> bool:
         """Pass a reply to whoever asked; return whether it was taken, and so is not to be relayed."""
-        if reply is None:
-            return False
-        transaction = packet.transaction(reply.message)
-        question = self._asked.get(transaction)
-        return question.tell(reply) if question else transaction in self._over
+        return reply is not None and self._take(packet.transaction(reply.message), reply)

@@ -173,7 +173,7 @@ def test_the_memory_of_duids_is_bounded() -> None:
     for number in range(5000):
         known.learn(number.to_bytes(4, "big"), A)
     assert known.of(bytes(4)) is None
-    assert known.of((4999).to_bytes(4, "big")) == {A}
+    assert known.of((4999).to_bytes(4, "big")) == frozenset({A})
     for number in range(20):
         known.learn(b"clone", bytes(15) + bytes((number,)))
     assert len(known.of(b"clone") or ()) == 8
