@@ -19,7 +19,7 @@ from pxerelay.daemon import loader_process, stats
 from pxerelay.daemon.active_config import ActiveConfig
 from pxerelay.daemon.control import ControlServer
 from pxerelay.daemon.export import Export
-from pxerelay.daemon.flow import StartError, ToObey
+from pxerelay.daemon.flow import Flow, StartError, ToObey
 from pxerelay.daemon.flow4 import Flow4
 from pxerelay.daemon.handlers import Handlers
 from pxerelay.daemon.healthcheck import HealthCheck
@@ -117,11 +117,11 @@ class Daemon:
         stack.callback(self._close_flows)
         self._open_flows(held.config)
         stack.callback(self._alarm.close)
-        self._healthcheck = HealthCheck(self._flow4.traffic, self._apply_again)
+        self._healthcheck = HealthCheck(self._apply_again)
         stack.callback(self._healthcheck.close)
         mark = DrainMark(self._control_path)
         self._own_health = OwnHealth(
-            self._in_force, self._flow4.traffic, self._healthcheck, self._ways.to, mark
+            self._in_force, self._flow4.traffic.recent, self._healthcheck, self._ways.to, mark
         )
         stack.push_async_callback(self._export.serve, None)
         self._links = (await listing).links
@@ -240,7 +240,9 @@ class Daemon:
             yield ServersOf(relay6, relay6.answers.of6, ledger6.counters, ledger6.transactions)
 
     def _in_force(self) -> InForce:
-        return InForce(self._flow4.relay, self._active.loaded.sha256, self._names.asked)
+        on = self._flows_of(self._active.config)
+        relays, traffics = [flow.relay for flow in on], [flow.traffic for flow in on]
+        return InForce(relays, traffics, self._names.answers, self._active.loaded.sha256, self._names.asked)
 
     async def _answer_status(self, _: Mapping[str, Any]) -> dict[str, Any]:
         return self.status()
@@ -252,8 +254,8 @@ class Daemon:
         line_of = held.places.line_of if self._debug else None
         force = ToObey(config, held.described(self._config_path), self._links, line_of)
         self._open_flows(config)
-        built = self._flow4.built(force, answers, healthcheck.standing, healthcheck.sticky(config))
-        built6 = self._flow6.built(force, answers) if self._flow6 else None
+        built = self._flow4.built(force, answers, healthcheck.standing)
+        built6 = self._flow6.built(force, answers, healthcheck.standing) if self._flow6 else None
         if held.dated:
             self._alarm.set(None if held.next_end is None else held.next_end + 1)
         else:
@@ -263,8 +265,8 @@ class Daemon:
         self._flow4.obey(built, force)
         if self._flow6 and built6:
             self._flow6.obey(built6, force)
-        healthcheck.follow(self._flow4.relay)
         self._shut_flows(config)
+        healthcheck.follow(config, [flow.checked for flow in self._flows_of(config)])
 
     def _open_flows(self, config: Config) -> None:
         """Have sockets for the families that a configuration relays; StartError if that can't be."""
@@ -290,6 +292,10 @@ class Daemon:
         elif self._flow6:
             self._flow6.close()
             self._flow6 = None
+
+    def _flows_of(self, config: Config) -> list[Flow]:
+        """Return the families that a configuration relays."""
+        return [flow for flow in (self._flow4 if config.dhcpv4 else None, self._flow6) if flow]
 
     def _close_flows(self) -> None:
         self._flow4.close()

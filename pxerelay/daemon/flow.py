@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pxerelay.daemon.healthcheck import FamilyCheck
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux.listener import Listener, Taken
 from pxerelay.linux.vrfs import VrfSockets
 from pxerelay.policy.links import Link
 from pxerelay.policy.model import Config
+from pxerelay.relay.any_relay import AnyRelay
 
 
 class StartError(Exception):
@@ -45,6 +47,12 @@ class Flow(ABC):
 
     traffic: Traffic[Any, Any]
     """What moves its datagrams."""
+
+    relay: AnyRelay[Any]
+    """What decides on them."""
+
+    checked: FamilyCheck[Any]
+    """What asks its servers how they are."""
 
     def __init__(self, again: Callable[[], object]) -> None:
         self._again = again

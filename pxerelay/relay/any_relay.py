@@ -66,6 +66,11 @@ class AnyRelay(Choosing, Generic[AnyPort]):
         """Return the index of the VRF that an interface is in, 0 for the default one."""
         return self._network.vrf_of(index)
 
+    @property
+    def serves_routers(self) -> bool:
+        """Whether routers may relay to us."""
+        return bool(self._relays)
+
     def is_client_interface(self, index: int) -> bool:
         """Whether an interface is one of clients, also one that waits."""
         return self._network.is_client_interface(index)

@@ -119,6 +119,10 @@ class Choosing:
         """Return which of a pool get a client's requests, by its octets and what is thought now, or was."""
         return chosen(pool, self._pools[pool], octets, standing or self._standing)
 
+    def addresses_of(self, target: Target) -> tuple[Address, ...]:
+        """Return the addresses of the family that a target stands for, of a pool all."""
+        return tuple(self._addresses(target))
+
     def _packed(self, targets: Iterable[Target]) -> tuple[bytes, ...]:
         found = (address.packed for target in targets for address in self._addresses(target))
         return tuple(dict.fromkeys(found))

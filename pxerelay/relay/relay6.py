@@ -233,6 +233,28 @@ class Relay6(AnyRelay[Port6]):
             source = _standing(port)
         return ToServers6(servers, source, header, vrf, pools, match, port, client, silent)
 
+    def addressed(self, message: Message, mac: bytes, port: Port6, servers: tuple[bytes, ...]) -> ToServers6:
+        """Return how a message of our own goes to servers, as if a client had sent it on an active port.
+
+        The client has an address of these 6 octets, and the link-local one that they make.
+        """
+        options = self._options_of(port)
+        told = relayed6.hardware_address(mac) if self._setting.client_mac else b""
+        around, source = options.front + told + options.behind, self._source
+        if self._source_is_link_address:
+            source = _standing(port)
+        header = relayed6.header(0, _standing(port), eui64.link_local(mac), around, len(message)) or b""
+        return ToServers6(servers, source, header, port.vrf)
+
+    def addressed_from(
+        self, message: Message, mac: bytes, link_address: bytes, vrf: int, servers: tuple[bytes, ...]
+    ) -> ToServers6:
+        """Return the same for a message that is on no client interface, with this link-address."""
+        told = relayed6.hardware_address(mac) if self._setting.client_mac else b""
+        around = told + relayed6.relay_id(self._setting.relay_id)
+        header = relayed6.header(0, link_address, eui64.link_local(mac), around, len(message)) or b""
+        return ToServers6(servers, self._source, header, vrf)
+
     def _named_by(self, asking: Asking) -> Named:
         """Return the server that a message is for (rule 126); None if it is not known which that is."""
         named = asking.named_server
