@@ -240,7 +240,7 @@ class Daemon:
             yield ServersOf(relay6, relay6.answers.of6, ledger6.counters, ledger6.transactions)
 
     def _in_force(self) -> InForce:
-        on = self._flows_of(self._active.config)
+        on = self._flows_in_force()
         relays, traffics = [flow.relay for flow in on], [flow.traffic for flow in on]
         return InForce(relays, traffics, self._names.answers, self._active.loaded.sha256, self._names.asked)
 
@@ -266,7 +266,7 @@ class Daemon:
         if self._flow6 and built6:
             self._flow6.obey(built6, force)
         self._shut_flows(config)
-        healthcheck.follow(config, [flow.checked for flow in self._flows_of(config)])
+        healthcheck.follow(config, [flow.checked for flow in self._flows_in_force()])
 
     def _open_flows(self, config: Config) -> None:
         """Have sockets for the families that a configuration relays; StartError if that can't be."""
@@ -293,9 +293,10 @@ class Daemon:
             self._flow6.close()
             self._flow6 = None
 
-    def _flows_of(self, config: Config) -> list[Flow]:
-        """Return the families that a configuration relays."""
-        return [flow for flow in (self._flow4 if config.dhcpv4 else None, self._flow6) if flow]
+    def _flows_in_force(self) -> list[Flow]:
+        """Return the families that are on."""
+        flow4 = self._flow4 if self._active.config.dhcpv4 else None
+        return [flow for flow in (flow4, self._flow6) if flow]
 
     def _close_flows(self) -> None:
         self._flow4.close()
@@ -347,7 +348,9 @@ class Daemon:
                         "status": self._answer_status,
                         "reload": lambda _: self.reload(),
                         **self._own_health.handlers(),
-                        **Handlers(self._flow4.traffic, lambda: self._flow4.relay).handlers(),
+                        **Handlers(
+                            self._flow4.traffic, lambda: self._flow4.relay, self._flows_in_force
+                        ).handlers(),
                     },
                 )
             elif self._control.renew():

@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Callable, Mapping
+from typing import Any
 
+from pxerelay.daemon import prober
 from pxerelay.daemon.flow import Flow, ToObey
 from pxerelay.daemon.healthcheck4 import Check4
 from pxerelay.daemon.port_log import PortLog
+from pxerelay.daemon.prober import Question
 from pxerelay.daemon.traffic4 import Traffic4
 from pxerelay.linux import sockets
 from pxerelay.policy.links import Link
 from pxerelay.policy.pools import Standing
-from pxerelay.policy.ports import PortTable, vrfs_to_hear
+from pxerelay.policy.ports import Port, PortTable, vrfs_to_hear
 from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.ways import WayTo
 from pxerelay.relay.account import Narrator
@@ -29,6 +32,7 @@ Built = tuple[PortTable, Relay]
 class Flow4(Flow):
     """Relays DHCPv4. `way_to` tells the way to a server."""
 
+    family = 4
     port = SERVER_PORT
 
     def __init__(self, again: Callable[[], object], way_to: WayTo) -> None:
@@ -41,6 +45,15 @@ class Flow4(Flow):
         self._askers = Askers()
         self._table: PortTable
         self._force: ToObey
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """The client interfaces, also those that wait."""
+        return self.relay.ports
+
+    async def probe(self, asked: Question) -> dict[str, Any]:
+        """Ask servers in the name of a client."""
+        return await prober.ask(self.traffic, self.relay, asked)
 
     def _open_sockets(self, stack: contextlib.ExitStack) -> socket.socket:
         udp = stack.enter_context(sockets.open_udp())

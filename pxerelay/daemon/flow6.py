@@ -7,17 +7,20 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Mapping
+from typing import Any
 
+from pxerelay.daemon import prober6
 from pxerelay.daemon.flow import Flow, ToObey
 from pxerelay.daemon.healthcheck6 import Check6
 from pxerelay.daemon.port_log import PortLog
+from pxerelay.daemon.prober import Question
 from pxerelay.daemon.traffic6 import Traffic6
 from pxerelay.linux import sockets, sockets6
 from pxerelay.linux.faces import Faces
 from pxerelay.linux.groups import Groups
 from pxerelay.policy.links import Link
 from pxerelay.policy.pools import Standing
-from pxerelay.policy.ports6 import Change6, PortTable6, vrfs_to_hear
+from pxerelay.policy.ports6 import Change6, Port6, PortTable6, vrfs_to_hear
 from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.ways import WayTo
 from pxerelay.relay.account6 import Narrator6
@@ -41,6 +44,7 @@ class Flow6(Flow):
     `recent` hears what was sent and lost, `common` of clients, as they do from DHCPv4.
     """
 
+    family = 6
     port = SERVER_PORT
 
     def __init__(self, again: Callable[[], object], way_to: WayTo, recent: Recent, common: Common) -> None:
@@ -55,6 +59,15 @@ class Flow6(Flow):
         self._trying_again: asyncio.TimerHandle | None = None
         self._table: PortTable6
         self._force: ToObey
+
+    @property
+    def ports(self) -> tuple[Port6, ...]:
+        """The client interfaces, also those that wait."""
+        return self.relay.ports
+
+    async def probe(self, asked: Question) -> dict[str, Any]:
+        """Ask servers in the name of a client."""
+        return await prober6.ask(self.traffic, self.relay, asked)
 
     def _open_sockets(self, stack: contextlib.ExitStack) -> socket.socket:
         udp = stack.enter_context(sockets6.open_udp())

@@ -29,6 +29,9 @@ _ANSWERS_ALL_THE_SAME = frozenset({Drop6.NO_INTERFACE, Drop6.BAD_PEER})
 """Drops of replies that answer us all the same: the question came from no client interface, or seemed to come
 from a router that may ask no more."""
 
+_XID_OCTETS = 3
+"""Octets of a transaction id (RFC 9915, 8)."""
+
 _VENDOR_CLASS, _ARCHITECTURES = b"PXEClient:Arch:00007:UNDI:003000", (7,)
 """What the client says of itself in whose name servers are asked: a PC with UEFI (RFC 5970, 3.3)."""
 
@@ -64,7 +67,7 @@ class Check6(FamilyCheck[Sample6]):
         """Send a client's SOLICIT once more; return whether an answer came in time."""
         message = bytearray(sample.message)
         xid = slice(sample.start + packet6.XID.start, sample.start + packet6.XID.stop)
-        message[xid] = os.urandom(probe6.XID_OCTETS)
+        message[xid] = os.urandom(_XID_OCTETS)
         decision = ToServers6((server.packed,), sample.source, sample.header, sample.vrf)
         return await self._is_answered(bytes(message), decision, seconds)
 
@@ -97,7 +100,7 @@ def question(relay: Relay6, pool: Pool, address: IPv6Address, mac: bytes) -> tup
     It seems to come from a VLAN of ours. Where we have none, as behind routers, our own address on the way to
     the server is its link-address; OSError if there is no way.
     """
-    message = probe6.solicit(mac, os.urandom(probe6.XID_OCTETS), _VENDOR_CLASS, _ARCHITECTURES)
+    message = probe6.solicit(mac, os.urandom(_XID_OCTETS), _VENDOR_CLASS, _ARCHITECTURES)
     port = port_for(relay.ports, relay.config.policy, pool, lambda vrf: _is_reached(address, vrf))
     if port is not None:
         return message, relay.addressed(message, mac, port, (address.packed,))

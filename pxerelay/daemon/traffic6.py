@@ -24,7 +24,7 @@ from pxerelay.relay.counters import Counters
 from pxerelay.relay.decision6 import MEANING6, SUSPICIOUS6, Arrival6, Drop6, Dropped6, ToPeer, ToServers6
 from pxerelay.relay.ledger import Common
 from pxerelay.relay.ledger6 import Ledger6
-from pxerelay.relay.pipeline6 import Outcome6, Pipeline6, Taken6
+from pxerelay.relay.pipeline6 import Outcome6, Pipeline6
 from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay6 import Relay6
 from pxerelay.wire import frames6
@@ -54,8 +54,8 @@ class Traffic6(Traffic[Batch6, Decided6]):
     """Moves datagrams by the rules of a `Relay6`, which may be exchanged for another at any time.
 
     As `Traffic4`. A message is decided on as soon as it is known whose frame it came in. With a `narrator`
-    each decision is logged. Replies to `questions` go to no client, but to whoever asked. `by_kernel` counts
-    replies that were not sent by link layer. `recent` and `common` hear of both families.
+    each decision is logged. `by_kernel` counts replies that were not sent by link layer. `recent` and
+    `common` hear of both families. Replies to `questions` go to no client, but to whoever asked.
     """
 
     def __init__(self, recent: Recent, common: Common) -> None:
@@ -141,7 +141,7 @@ class Traffic6(Traffic[Batch6, Decided6]):
     def _send(self, outcome: Outcome6) -> list[Failure]:
         """Send what was decided, replies by link layer with the next flush; return what failed at once."""
         outbox, decision = self._to_network, outcome.decision
-        if outbox is None or isinstance(decision, (Dropped6, Taken6)):
+        if outbox is None or isinstance(decision, Dropped6) or outcome.taken:
             return []
         if isinstance(decision, ToServers6):
             return self._to_servers(outcome.arrival.message, decision, outbox)
@@ -149,15 +149,15 @@ class Traffic6(Traffic[Batch6, Decided6]):
         return [failure] if failure else []
 
     def _to_servers(self, message: Message, decision: ToServers6, outbox: UdpOutbox6) -> list[Failure]:
-        parts = [decision.header, message]
-        tried = [
-            outbox.to_server(parts, server, decision.source, decision.vrf) for server in decision.servers
-        ]
-        return [failure for failure in tried if failure]
+        parts, vrf = [decision.header, message], decision.vrf
+        failures = (outbox.to_server(parts, server, decision.source, vrf) for server in decision.servers)
+        return [failure for failure in failures if failure]
 
     def send(self, message: Message, decision: ToServers6) -> list[str]:
         """Send a request of our own, and return what failed."""
-        failures = self._to_servers(message, decision, self._to_network) if self._to_network else []
+        if self._to_network is None:
+            return []
+        failures = self._to_servers(message, decision, self._to_network)
         self._count_failures(failures, self._relay6)
         self.recent.add(time.monotonic(), sent=len(decision.servers), failed=len(failures))
         return failure_texts(failures)
@@ -215,10 +215,12 @@ class Traffic6(Traffic[Batch6, Decided6]):
         )
         self.ledger.enter(outcomes, now)
         for outcome in outcomes:
-            arrival, decision, _ = outcome
+            arrival, decision = outcome.arrival, outcome.decision
+            if outcome.taken:
+                continue
             if isinstance(decision, Dropped6) and decision.reason in SUSPICIOUS6:
                 self._warn(arrival, decision.reason)
-            if self.narrator is not None and not isinstance(decision, Taken6):
+            if self.narrator is not None:
                 sent = decision.message if isinstance(decision, ToPeer) else arrival.message
                 but = failure_texts(failed.get(id(sent), ()))
                 self._tell(self.narrator, outcome, but)
@@ -238,9 +240,8 @@ class Traffic6(Traffic[Batch6, Decided6]):
 
     def _tell(self, narrator: Narrator6, outcome: Outcome6, failures: Sequence[str]) -> None:
         """Log what became of a message."""
-        arrival, decision, facts = outcome
-        assert not isinstance(decision, Taken6)  # noqa: S101  # of it nothing is told
-        facts = facts or Facts6(arrival.message)
+        arrival, decision = outcome.arrival, outcome.decision
+        facts = outcome.facts or Facts6(arrival.message)
         account = narrator.account(arrival, facts, self._name(arrival.interface), decision)
         but = "".join(f"; BUT {failure}" for failure in failures)
         LOGGER.debug("%s%s", narrator.text(account), but, extra=_fields_of(account).extra)

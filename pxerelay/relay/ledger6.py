@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from pxerelay.relay.decision6 import Drop6, ToPeer, ToServers6
 from pxerelay.relay.ledger import AnyLedger, Common
-from pxerelay.relay.pipeline6 import Outcome6, Taken6
+from pxerelay.relay.pipeline6 import Outcome6
 from pxerelay.relay.relay6 import Relay6
 from pxerelay.relay.transactions6 import Transactions6
 from pxerelay.wire import relayed6
@@ -32,15 +32,15 @@ class Ledger6(AnyLedger):
     def enter(self, outcomes: Iterable[Outcome6], now: float) -> None:
         """Take in what became of messages, once they were sent."""
         for outcome in outcomes:
-            arrival, decision, _ = outcome
-            if isinstance(decision, ToServers6):
+            arrival, decision = outcome.arrival, outcome.decision
+            if outcome.taken:
+                self.transactions.heard(number(arrival.source), now)
+            elif isinstance(decision, ToServers6):
                 self._enter_request(outcome, decision, now)
             elif isinstance(decision, ToPeer):
                 out = decision.port.index if decision.port else None
                 self._counters.add_replies(out or arrival.interface, arrival.source, 1)
                 self._enter_reply(outcome, decision, now)
-            elif isinstance(decision, Taken6):
-                self.transactions.heard(number(arrival.source), now)
             else:
                 self.add_drops(arrival.interface, decision.reason, 1)
 

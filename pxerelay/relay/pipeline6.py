@@ -13,15 +13,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
+from pxerelay.relay import questions6
 from pxerelay.relay.decision6 import Arrival6, Decision6, Drop6, Dropped6, ToServers6
 from pxerelay.relay.fair_share import OLDEST, FairShare
-from pxerelay.relay.questions6 import Questions6, heard6
+from pxerelay.relay.questions6 import Questions6
 from pxerelay.relay.rate_limit import RateLimit
 from pxerelay.relay.relay6 import Relay6
 from pxerelay.wire.batch import Asker, number
 from pxerelay.wire.client6 import Client6
 from pxerelay.wire.facts6 import Facts6
-from pxerelay.wire.packet6 import RELAY_REPL, TYPE
+from pxerelay.wire.packet6 import RELAY_HEADER_SIZE, RELAY_REPL, TYPE
 
 
 class Columns(Protocol):
@@ -38,18 +39,16 @@ class Columns(Protocol):
         """Return the seconds that the one at a position has waited to be read."""
 
 
-class Taken6(NamedTuple):
-    """It answers a question of our own, and went to whoever asked; `decision` is what else would be done."""
-
-    decision: Decision6
-
-
 class Outcome6(NamedTuple):
-    """What became of a message; `facts` are there if it was read."""
+    """What became of a message; `facts` are there if it was read.
+
+    One that was `taken` answers a question of our own, and goes nowhere.
+    """
 
     arrival: Arrival6
-    decision: Decision6 | Taken6
+    decision: Decision6
     facts: Facts6 | None = None
+    taken: bool = False
 
 
 class Pipeline6:
@@ -95,14 +94,15 @@ class Pipeline6:
     def decide(self, arrivals: Iterable[Arrival6], now: float) -> list[Outcome6]:
         """Return what becomes of messages, at a monotonic time."""
         outcomes = [self._decided(arrival, now) for arrival in arrivals]
-        return [self._taken(outcome) for outcome in outcomes] if self.questions else outcomes
+        return [self._or_taken(one) for one in outcomes] if self.questions else outcomes
 
-    def _taken(self, outcome: Outcome6) -> Outcome6:
-        """Pass a reply to whoever asked for it."""
-        arrival, decision, facts = outcome
-        if isinstance(decision, Taken6) or not self.questions.take(heard6(arrival, decision)):
+    def _or_taken(self, outcome: Outcome6) -> Outcome6:
+        """Pass a reply on to whoever asked for it."""
+        message = outcome.arrival.message
+        if len(message) < RELAY_HEADER_SIZE or message[TYPE] != RELAY_REPL:
             return outcome
-        return Outcome6(arrival, Taken6(decision), facts)
+        taken = self.questions.take(questions6.heard(outcome.arrival, outcome.decision))
+        return outcome._replace(taken=True) if taken else outcome
 
     def _decided(self, arrival: Arrival6, now: float) -> Outcome6:
         refused = self._relay.refuses(arrival)

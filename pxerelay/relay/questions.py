@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
 from typing import Generic, NamedTuple, TypeVar
 
@@ -25,10 +26,6 @@ class ReceivedReply(NamedTuple):
     decision: Decision
 
 
-TakeReply = Callable[[ReceivedReply], bool]
-"""Is called with a reply, and returns whether it takes it; a reply that it does not take is relayed."""
-
-
 def heard(batch: Batch, at: int, decision: Decision) -> ReceivedReply | None:
     """Return a message of a batch as a `ReceivedReply`; None if it is no BOOTREPLY."""
     message, interface, source, _ = batch.arrival(at)
@@ -40,24 +37,17 @@ def heard(batch: Batch, at: int, decision: Decision) -> ReceivedReply | None:
 
 
 Key = TypeVar("Key", bound=Hashable)
-"""What a question and its replies have in common."""
+"""A transaction, by which a question and its replies are known."""
 
 Reply = TypeVar("Reply")
+"""What a reply is told by."""
 
 
-class _Question(NamedTuple, Generic[Reply]):
-    asker: str
-    tell: Callable[[Reply], bool]
-
-
-class AnyQuestions(Generic[Key, Reply]):
-    """Questions of one family that wait for replies, and ended ones that may still be answered late.
-
-    A question is known by its transaction.
-    """
+class AnyQuestions(ABC, Generic[Key, Reply]):
+    """Questions of one family that wait for replies, and ended ones that may still be answered late."""
 
     def __init__(self) -> None:
-        self._asked: dict[Key, _Question[Reply]] = {}
+        self._asked: dict[Key, tuple[str, Callable[[Reply], bool]]] = {}
         self._over: set[Key] = set()
 
     def __bool__(self) -> bool:
@@ -65,8 +55,11 @@ class AnyQuestions(Generic[Key, Reply]):
         return bool(self._asked or self._over)
 
     def begin(self, transaction: Key, asker: str, tell: Callable[[Reply], bool]) -> None:
-        """Pass replies in a transaction to `tell`; `asker` is a name to count questions by (`of`)."""
-        self._asked[transaction] = _Question(asker, tell)
+        """Pass replies in a transaction to `tell`; `asker` is a name to count questions by (`of`).
+
+        `tell` returns whether it takes a reply; one that it does not take is relayed.
+        """
+        self._asked[transaction] = asker, tell
         self._changed()
 
     def end(self, transaction: Key) -> bool:
@@ -84,18 +77,26 @@ class AnyQuestions(Generic[Key, Reply]):
 
     def of(self, asker: str) -> int:
         """Return how many questions of an asker wait for replies."""
-        return sum(question.asker == asker for question in self._asked.values())
+        return sum(one == asker for one, _ in self._asked.values())
+
+    def take(self, reply: Reply | None) -> bool:
+        """Pass a reply to whoever asked; return whether it was taken, and so is not to be relayed."""
+        if reply is None:
+            return False
+        transaction = self._transaction(reply)
+        question = self._asked.get(transaction)
+        return question[1](reply) if question else transaction in self._over
+
+    @abstractmethod
+    def _transaction(self, reply: Reply) -> Key:
+        """Return the transaction that a reply is in."""
 
     def _changed(self) -> None:
-        """Take in that other questions are kept than before."""
-
-    def _take(self, transaction: Key, reply: Reply) -> bool:
-        question = self._asked.get(transaction)
-        return question.tell(reply) if question else transaction in self._over
+        """Take in that there are other questions than before."""
 
 
 class Questions(AnyQuestions[packet.Transaction, ReceivedReply]):
-    """Those of DHCPv4, known by the request's xid and client hardware address."""
+    """Questions of DHCPv4, known by the request's xid and client hardware address."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,9 +109,8 @@ class Questions(AnyQuestions[packet.Transaction, ReceivedReply]):
             return []
         return [at for at, xid in enumerate(xids) if xid in self._xids]
 
+    def _transaction(self, reply: ReceivedReply) -> packet.Transaction:
+        return packet.transaction(reply.message)
+
     def _changed(self) -> None:
         self._xids = frozenset(number(xid) for xid, _ in (*self._asked, *self._over))
-
-    def take(self, reply: ReceivedReply | None) -> bool:
-        """Pass a reply to whoever asked; return whether it was taken, and so is not to be relayed."""
-        return reply is not None and self._take(packet.transaction(reply.message), reply)

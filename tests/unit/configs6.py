@@ -14,7 +14,6 @@ from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.sticky6 import StickyClients6
 from pxerelay.policy.ways import WayTo
 from pxerelay.relay.decision6 import Arrival6, Decision6, Drop6, Dropped6, ToPeer, ToServers6
-from pxerelay.relay.pipeline6 import Taken6
 from pxerelay.relay.relay6 import Behind, Relay6
 from pxerelay.wire.packet import Message
 from tests.unit import configs
@@ -115,12 +114,12 @@ def answered(
     return routed(octets, source=RIS)._replace(**changes)
 
 
-def why(decision: Decision6 | Taken6) -> Drop6 | None:
+def why(decision: Decision6) -> Drop6 | None:
     """Return the reason that a message is dropped for, None if it is not."""
     return decision.reason if isinstance(decision, Dropped6) else None
 
 
-def to_servers(decision: Decision6 | Taken6) -> ToServers6:
+def to_servers(decision: Decision6) -> ToServers6:
     """Return a decision that must be one to send a request to servers."""
     assert isinstance(decision, ToServers6), decision
     return decision

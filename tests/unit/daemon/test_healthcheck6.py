@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv6Address
 
-import pytest
-
 from pxerelay.daemon.healthcheck6 import question
 from pxerelay.policy.links import Link
 from pxerelay.relay.decision6 import ToServers6
@@ -14,7 +12,7 @@ from pxerelay.wire import probe6
 from pxerelay.wire.facts6 import Facts6
 from tests.unit.configs6 import LINK10, LINK20, LINKS, STANDARD6, relay6
 from tests.unit.messages import mac
-from tests.unit.messages6 import SOLICIT, ip6, option, options_of
+from tests.unit.messages6 import SOLICIT, ip6, options_of
 
 A = IPv6Address("2001:db8:20::20")
 POOL = "{addresses: [10.20.0.20, 2001:db8:20::20, 2001:db8:20::21], strategy: failover, probe: true}"
@@ -67,18 +65,3 @@ def test_behind_routers_the_question_has_our_own_address_on_the_way() -> None:
     assert 18 not in told
     fixed = asked(POOLED + "source_address: [2001:db8::5]\n", LINKS[:1])[1]
     assert (fixed.source, fixed.header[2:18]) == (ip6("2001:db8::5"), ip6("2001:db8::5"))
-
-
-@pytest.mark.parametrize(("vendor", "numbers"), [(b"PXEClient", (7,)), (b"", (11,)), (b"HTTPClient", ())])
-def test_a_client_that_boots_says_so(vendor: bytes, numbers: tuple[int, ...]) -> None:
-    facts = Facts6(probe6.solicit(NOBODY, b"\1\2\3", vendor, numbers))
-    assert facts.boots
-    assert facts.architectures == numbers
-    assert facts.vendor_classes == ((vendor,) if vendor else ())
-    assert facts.xid == b"\1\2\3"
-
-
-def test_an_operating_system_asks_for_no_boot_file() -> None:
-    octets = probe6.solicit(NOBODY, b"\1\2\3", b"", ())
-    assert not Facts6(octets).boots
-    assert option(6, b"\0\x17") in octets
