@@ -324,7 +324,7 @@ class Daemon:
                 self._links = changes.links
                 matters = self._flow4.follow(changes.links, changes.changed)
                 if self._flow6:
-                    matters |= self._flow6.follow(changes.links, changes.changed)
+                    matters |= self._flow6.follow(*changes)
                 if matters:
                     notify.notify(self._status_text())
 

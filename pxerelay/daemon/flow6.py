@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pxerelay.daemon import prober6
@@ -111,10 +112,15 @@ class Flow6(Flow):
         self._hear_vrfs(force.links)
         self._log.tell_all(self.relay.ports)
 
-    def follow(self, links: Mapping[int, Link], changed: Mapping[int, Link | None]) -> bool:
-        """Patch what depends on links where these changed; return whether anything does."""
-        change = self._table.update(changed)
-        if not change.matters:
+    def follow(
+        self, links: Mapping[int, Link], changed: Mapping[int, Link | None], renewed: AbstractSet[int]
+    ) -> bool:
+        """Patch what depends on links where these changed; return whether anything does.
+
+        On those of `renewed` ff02::1:2 is joined anew.
+        """
+        change, forgotten = self._table.update(changed), self._groups.forget(renewed)
+        if not change.matters and not forgotten:
             return False
         self.relay.follow(self._table.ports, change)
         changes = [change, *self._join()]
