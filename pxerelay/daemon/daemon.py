@@ -64,6 +64,7 @@ class Daemon:
         self._export = Export(self.status)
         self._control: ControlServer | None = None
         self._active: ActiveConfig
+        self._described: dict[str, Any] = {}
         self._last_error: str | None = None
         self._last_reload_at: datetime | None = None  # there was none since the start
         self._alarm = Alarm(self._follow_clock)
@@ -265,7 +266,9 @@ class Daemon:
         self._flow4.obey(built, force)
         if self._flow6 and built6:
             self._flow6.obey(built6, force)
+        self._described = force.described
         self._shut_flows(config)
+        self._renew_views()
         healthcheck.follow(config, [flow.checked for flow in self._flows_in_force()])
 
     def _open_flows(self, config: Config) -> None:
@@ -298,6 +301,11 @@ class Daemon:
         flow4 = self._flow4 if self._active.config.dhcpv4 else None
         return [flow for flow in (flow4, self._flow6) if flow]
 
+    def _renew_views(self) -> None:
+        """Have traces tell of the families as they are."""
+        views = (flow.view for flow in self._flows_in_force())
+        self._flow4.traffic.ledger.watches.obey(views, self._described)
+
     def _close_flows(self) -> None:
         self._flow4.close()
         if self._flow6:
@@ -326,6 +334,7 @@ class Daemon:
                 if self._flow6:
                     matters |= self._flow6.follow(*changes)
                 if matters:
+                    self._renew_views()
                     notify.notify(self._status_text())
 
     def _follow_clock(self) -> None:

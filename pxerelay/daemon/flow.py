@@ -22,6 +22,7 @@ from pxerelay.policy.links import Link
 from pxerelay.policy.model import Config
 from pxerelay.policy.port_table import AnyPort
 from pxerelay.relay.any_relay import AnyRelay
+from pxerelay.relay.trace import View
 
 
 class StartError(Exception):
@@ -108,6 +109,11 @@ class Flow(ABC):
     @abstractmethod
     def ports(self) -> Sequence[AnyPort]:
         """The client interfaces, also those that wait."""
+
+    @property
+    @abstractmethod
+    def view(self) -> View:
+        """The family as traces see it."""
 
     @abstractmethod
     async def probe(self, asked: Question) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from pxerelay.policy.ways import WayTo
 from pxerelay.relay.account import Narrator
 from pxerelay.relay.askers import Askers
 from pxerelay.relay.relay import Relay
+from pxerelay.relay.trace_view import View4
 from pxerelay.relay.words import port_text
 from pxerelay.wire.packet import SERVER_PORT
 
@@ -50,6 +51,11 @@ class Flow4(Flow):
     def ports(self) -> tuple[Port, ...]:
         """The client interfaces, also those that wait."""
         return self.relay.ports
+
+    @property
+    def view(self) -> View4:
+        """The family as traces see it."""
+        return View4(self.relay, self._table.names)
 
     async def probe(self, asked: Question) -> dict[str, Any]:
         """Ask servers in the name of a client."""
@@ -84,7 +90,6 @@ class Flow4(Flow):
         self.checked.relay = relay
         self.traffic.narrator = Narrator(relay, force.line_of) if force.line_of else None
         self.traffic.obey(relay, table.names)
-        self.traffic.ledger.watches.obey(relay, table.names, force.described)
         self._hear_vrfs(force.links)
         self._log.tell_all(relay.ports)
 
@@ -96,7 +101,6 @@ class Flow4(Flow):
             return False
         self.relay.follow(self._table.ports, change)
         self.traffic.follow(self.relay, change.indexes)
-        self.traffic.ledger.watches.obey(self.relay, self._table.names, self._force.described)
         self._hear_vrfs(links)
         self._log.tell(change.fresh)
         return True

@@ -29,6 +29,7 @@ from pxerelay.relay.ledger import Common
 from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay6 import Relay6
 from pxerelay.relay.server_ids import ServerIds
+from pxerelay.relay.trace6 import View6
 from pxerelay.relay.words6 import port_text
 from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS, SERVER_PORT
 
@@ -65,6 +66,11 @@ class Flow6(Flow):
     def ports(self) -> tuple[Port6, ...]:
         """The client interfaces, also those that wait."""
         return self.relay.ports
+
+    @property
+    def view(self) -> View6:
+        """The family as traces see it."""
+        return View6(self.relay, self._table.names)
 
     async def probe(self, asked: Question) -> dict[str, Any]:
         """Ask servers in the name of a client."""

@@ -14,6 +14,7 @@ from pxerelay.daemon.flow import Flow, StartError
 from pxerelay.daemon.prober import Question
 from pxerelay.linux.listener import Taken
 from pxerelay.policy.port_table import AnyPort
+from pxerelay.relay.trace import View
 
 
 class Failing(Flow):
@@ -33,6 +34,11 @@ class Failing(Flow):
     @property
     def ports(self) -> Sequence[AnyPort]:
         """Return none: it is never asked."""
+        raise NotImplementedError
+
+    @property
+    def view(self) -> View:
+        """Show nothing: it is never asked."""
         raise NotImplementedError
 
     async def probe(self, asked: Question) -> dict[str, Any]:
