@@ -234,11 +234,10 @@ class Daemon:
 
     def _servers(self) -> Iterator[ServersOf]:
         """Yield each family's servers, and what is known of them."""
-        relay, ledger = self._flow4.relay, self._flow4.traffic.ledger
-        yield ServersOf(relay, relay.answers.of, ledger.counters, ledger.transactions)
-        if self._flow6:
-            relay6, ledger6 = self._flow6.relay, self._flow6.traffic.ledger
-            yield ServersOf(relay6, relay6.answers.of6, ledger6.counters, ledger6.transactions)
+        for flow in (self._flow4, self._flow6):
+            if flow:
+                relay, ledger = flow.relay, flow.traffic.ledger
+                yield ServersOf(relay, relay.addresses_of, ledger.counters, ledger.transactions)
 
     def _in_force(self) -> InForce:
         on = self._flows_in_force()
