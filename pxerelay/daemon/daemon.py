@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,7 +27,6 @@ from pxerelay.daemon.loader import loaded
 from pxerelay.daemon.loader_process import LoadError, Loading
 from pxerelay.daemon.own_health import InForce, OwnHealth
 from pxerelay.daemon.server_names import ServerNames
-from pxerelay.daemon.stats import ServersOf
 from pxerelay.linux import clock, memory, notify
 from pxerelay.linux.clock import Alarm
 from pxerelay.linux.drain_mark import DrainMark
@@ -205,6 +204,7 @@ class Daemon:
         """Return what `status --json` prints."""
         loaded, relay, traffic = self._active.loaded, self._flow4.relay, self._flow4.traffic
         now, reloaded, flow6 = asyncio.get_running_loop().time(), self._last_reload_at, self._flow6
+        counted = [flow.counted for flow in (self._flow4, flow6) if flow]
         return {
             "version": __version__,
             "prefix": sys.prefix,
@@ -226,18 +226,12 @@ class Daemon:
             },
             "counters": traffic.totals(),
             **({"counters6": flow6.traffic.totals()} if flow6 else {}),
-            "traffic": stats.traffic(relay, traffic.ledger.counters),
-            "servers": stats.servers(self._servers(), now, self._healthcheck.states()),
-            "clients": stats.last_clients(relay, traffic.names, traffic.ledger.transactions, now),
+            "traffic": stats.traffic(self._flow4.counted),
+            **({"traffic6": stats.traffic(flow6.counted)} if flow6 else {}),
+            "servers": stats.servers(counted, now, self._healthcheck.states()),
+            "clients": stats.last_clients(counted, traffic.names, now),
             "unknown": len(traffic.ledger.unknown),
         }
-
-    def _servers(self) -> Iterator[ServersOf]:
-        """Yield each family's servers, and what is known of them."""
-        for flow in (self._flow4, self._flow6):
-            if flow:
-                relay, ledger = flow.relay, flow.traffic.ledger
-                yield ServersOf(relay, relay.addresses_of, ledger.counters, ledger.transactions)
 
     def _in_force(self) -> InForce:
         on = self._flows_in_force()

@@ -12,6 +12,7 @@ from pxerelay.daemon.flow import Flow, ToObey
 from pxerelay.daemon.healthcheck4 import Check4
 from pxerelay.daemon.port_log import PortLog
 from pxerelay.daemon.prober import Question
+from pxerelay.daemon.stats import Counted
 from pxerelay.daemon.traffic4 import Traffic4
 from pxerelay.linux import sockets
 from pxerelay.policy.links import Link
@@ -56,6 +57,12 @@ class Flow4(Flow):
     def view(self) -> View4:
         """The family as traces see it."""
         return View4(self.relay, self._table.names)
+
+    @property
+    def counted(self) -> Counted:
+        """What was counted, with what names servers."""
+        ledger = self.traffic.ledger
+        return Counted(self.relay, self.relay.answers.of, ledger.counters, ledger.transactions)
 
     async def probe(self, asked: Question) -> dict[str, Any]:
         """Ask servers in the name of a client."""

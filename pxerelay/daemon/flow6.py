@@ -15,6 +15,7 @@ from pxerelay.daemon.flow import Flow, ToObey
 from pxerelay.daemon.healthcheck6 import Check6
 from pxerelay.daemon.port_log import PortLog
 from pxerelay.daemon.prober import Question
+from pxerelay.daemon.stats import Counted
 from pxerelay.daemon.traffic6 import Traffic6
 from pxerelay.linux import sockets, sockets6
 from pxerelay.linux.faces import Faces
@@ -71,6 +72,12 @@ class Flow6(Flow):
     def view(self) -> View6:
         """The family as traces see it."""
         return View6(self.relay, self._table.names)
+
+    @property
+    def counted(self) -> Counted:
+        """What was counted, with what names servers."""
+        ledger = self.traffic.ledger
+        return Counted(self.relay, self.relay.answers.of6, ledger.counters, ledger.transactions)
 
     async def probe(self, asked: Question) -> dict[str, Any]:
         """Ask servers in the name of a client."""
