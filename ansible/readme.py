@@ -1,7 +1,7 @@
 """Write the table of the role's variables into its README, from its argument_specs.
 
-    ansible/readme.py            # writes it
-    ansible/readme.py --check    # only tells whether it is current; 1 if not
+    python3 ansible/readme.py            # writes it
+    python3 ansible/readme.py --check    # only tells whether it is current; 1 if not
 
 Needs PyYAML, which comes with Ansible.
 """
@@ -77,7 +77,7 @@ def main() -> int:
     if fresh == readme:
         return 0
     if arguments.check:
-        print(f"{path} is not what meta/argument_specs.yml says: type ansible/readme.py", file=sys.stderr)
+        print(f"{path} is not what meta/argument_specs.yml says: type python3 ansible/readme.py", file=sys.stderr)
         return 1
     path.write_text(fresh, "utf-8")
     return 0
