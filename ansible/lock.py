@@ -1,9 +1,9 @@
 """Write the lock of what pxerelay depends on: each version, with the checksums of its wheels.
 
     python3 ansible/lock.py            # the newest that the index has
-    python3 ansible/lock.py --check    # does it have all that pyproject.toml asks for? 1 if not; asks no index
+    python3 ansible/lock.py --check    # has it all that pyproject.toml asks for? 1 if not; asks no index
 
-The role installs nothing else on a relay host, and `make wheelhouse` fetches these. Needs Python 3.11, and pip.
+The role installs nothing else on a relay host, and `make wheelhouse` fetches these. It needs Python 3.11, pip too.
 """
 
 from __future__ import annotations

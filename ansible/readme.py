@@ -77,7 +77,7 @@ def main() -> int:
     if fresh == readme:
         return 0
     if arguments.check:
-        print(f"{path} is not what meta/argument_specs.yml says: type python3 ansible/readme.py", file=sys.stderr)
+        print(f"{path} is not what meta/argument_specs.yml says: type ansible/readme.py", file=sys.stderr)
         return 1
     path.write_text(fresh, "utf-8")
     return 0

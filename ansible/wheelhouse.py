@@ -2,7 +2,7 @@
 
     python3 ansible/wheelhouse.py FOLDER [--python 3.11 --python 3.13 ...] [--machine x86_64]
 
-Runs on the control machine, with its pip and the index that it knows, and takes what the lock of the role names
+Runs on the control machine, with its pip and the index that it knows, and takes what the role's lock names
 (`make lock`), no other version and no other octets. The role takes the folder to hosts that have
 `pxerelay_wheelhouse` set to it, and installs by the same lock.
 """
