@@ -107,9 +107,10 @@ lock: ## the versions and checksums of what the daemon depends on, anew from the
 wheelhouse: ## the wheels that relay hosts without internet need, for pxerelay_wheelhouse (WHEELHOUSE=folder PYTHONS="3.11 3.12")
 	$(PYTHON) ansible/wheelhouse.py $(or $(WHEELHOUSE),.cache/wheelhouse) $(addprefix --python ,$(PYTHONS))
 
-collection: $(VENV)/.stamp ## the Ansible collection, and a wheel of the daemon for its hosts, in dist
-	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
-	$(BIN)/ansible-galaxy collection build --force --output-path dist ansible
+collection: ## the Ansible collection, in dist, by Python alone; with pip also a wheel of the daemon for its hosts
+	$(PYTHON) -m release.collection
+	$(PYTHON) -m pip --version >/dev/null 2>&1 && $(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist . || \
+	    echo 'No wheel: $(PYTHON) has no pip, or it can not build one. Hosts may have one from elsewhere (pxerelay_wheel).'
 
 deb: $(VENV)/.stamp ## the Debian package, in dist
 	tests/lab/install-packages debhelper dh-python dpkg-dev fakeroot

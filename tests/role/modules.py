@@ -78,7 +78,10 @@ class Daemon:
                 "interface": request["interface"],
                 "servers": ["ris"],
                 "failures": [],
-                "answers": [{"known_as": names} for names in known],
+                "answers": [
+                    {"known_as": names, "address": "192.0.2.7", "boot_file": "", "milliseconds": 1}
+                    for names in known
+                ],
             }
         return {
             "prefix": self.prefix,

@@ -8,7 +8,6 @@ import re
 import time
 from fnmatch import fnmatchcase
 
-from ansible_collections.pxerelay.pxerelay.plugins.module_utils import control
 from ansible_collections.pxerelay.pxerelay.plugins.module_utils.host import run
 
 SETTLES = 5.0
@@ -121,40 +120,9 @@ class Probes:
         return lines
 
     def _ask(self, probe: dict) -> tuple:
-        arch = str(probe.get("arch") or "0")
-        if not arch.isdigit():  # a name, which the program knows
-            return self._ask_by_program(probe)
-        try:
-            found = control.ask(
-                self._socket,
-                "probe",
-                45.0,
-                mac=probe["mac"],
-                interface=probe.get("interface"),
-                vendor_class="PXEClient",
-                architectures=[int(arch)],
-                expected=probe["server"],
-            )
-        except control.NoDaemonError as error:
-            return False, str(error)
-        if "error" in found:
-            return False, found["error"]
-        fine = any(probe["server"] in answer["known_as"] for answer in found.get("answers", ()))
-        return fine, _said(found)
-
-    def _ask_by_program(self, probe: dict) -> tuple:
-        argv = [self._program, "probe", probe["mac"], "--expect", probe["server"], "--arch", probe["arch"]]
-        if probe.get("interface"):
-            argv += ["--interface", probe["interface"]]
-        code, out, err = run([*argv, "--socket", self._socket])
-        return code == 0, "; ".join((out + err).strip().splitlines())
-
-
-def _said(found: dict) -> str:
-    head = f"{found['mac']} on {found['interface']}"
-    if "dropped" in found:
-        return f"{head}: not relayed: {found['dropped']}"
-    lines = [f"{head}: DISCOVER sent to {', '.join(found['servers'])}"]
-    lines += [f"not sent: {failure}" for failure in found["failures"]]
-    lines += [f"{' '.join(one['known_as'])} answered" for one in found["answers"]] or ["no answer"]
-    return "; ".join(lines)
+        argv = [self._program, "probe", probe["mac"], "--expect", probe["server"], "--socket", self._socket]
+        for key in ("interface", "arch", "family", "link_address"):
+            if probe.get(key):
+                argv += [f"--{key.replace('_', '-')}", str(probe[key])]
+        code, out, err = run(argv)
+        return code == 0, "; ".join(line.strip() for line in (out + err).strip().splitlines())

@@ -68,7 +68,14 @@ options:
         description: The client interface that the client is on.
         type: str
       arch:
-        description: The client's architecture, option 93; a number or an IANA name.
+        description: The client's architecture, option 93 or 61; a number or an IANA name.
+        type: str
+      family:
+        description: Ask by DHCPv4 or by DHCPv6 alone.
+        type: str
+        choices: ['4', '6']
+      link_address:
+        description: Ask by DHCPv6 as a client behind a router does, which relays with this link-address.
         type: str
   interfaces:
     description: The entries of C(interfaces) in the configuration.
@@ -437,6 +444,8 @@ def main() -> None:
         "server": {"type": "str", "required": True},
         "interface": {"type": "str"},
         "arch": {"type": "str"},
+        "family": {"type": "str", "choices": ["4", "6"]},
+        "link_address": {"type": "str"},
     }
     module = AnsibleModule(
         argument_spec={
