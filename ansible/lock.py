@@ -3,7 +3,7 @@
     python3 ansible/lock.py            # the newest that the index has
     python3 ansible/lock.py --check    # has it all that pyproject.toml asks for? 1 if not; asks no index
 
-The role installs nothing else on a relay host; `make wheelhouse` fetches these. Needs Python 3.11 and its pip.
+The role installs nothing else on a relay host; `make wheelhouse` fetches these. Needs Python 3.11, and pip.
 """
 
 from __future__ import annotations
