@@ -41,7 +41,19 @@ ACTING = frozenset(
 """And the modules in them that read files."""
 
 PURE_MODULES = frozenset(
-    f"tools.doctor.{name}" for name in ("verdict", "facts", "plan", "host", "network", "answers", "report")
+    f"tools.doctor.{name}"
+    for name in [
+        "verdict",
+        "facts",
+        "facts6",
+        "plan",
+        "host",
+        "network",
+        "network6",
+        "answers",
+        "answers6",
+        "report",
+    ]
 )
 """Such modules of a package that has others too."""
 
