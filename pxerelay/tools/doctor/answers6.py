@@ -28,8 +28,8 @@ def findings(facts: HostFacts6, asked: Asked6) -> Iterator[Finding]:
             subject,
             f"asked, and {source} answered, which is no server's address here: such answers are dropped",
             f'accept_replies_from: ["{source}"]',
-            "or give the server one address: ISC dhcpd and dnsmasq answer from whichever of theirs the kernel "
-            "picks, mostly the newest",
+            "or give the server one address: ISC dhcpd and dnsmasq answer from whichever of theirs the "
+            "kernel picks, mostly the newest",
         )
     for answer in asked.answers:
         if answer not in taken and answer not in strangers:

@@ -55,8 +55,8 @@ class Running:
     """The daemon that answers at the control socket; `capabilities` are bits (capabilities(7)).
 
     `no_metrics` says why it does not serve the metrics that its configuration wants. `waiting6` is what
-    interfaces wait for in DHCPv6, `by_kernel` how many replies of DHCPv6 needed an entry in the kernel's table
-    of neighbours.
+    interfaces wait for in DHCPv6, `by_kernel` how many replies of DHCPv6 needed an entry in the kernel's
+    table of neighbours.
     """
 
     pid: int
