@@ -15,8 +15,9 @@ from collections.abc import Iterable
 from pxerelay.policy.ports6 import Port6
 from pxerelay.tools.doctor.facts6 import Advertised
 
-SECONDS = 3.0
-"""How long advertisements are waited for: routers answer within half a second (RFC 4861, 6.2.6)."""
+SECONDS = 5.0
+"""How long advertisements are waited for: routers answer within half a second, but send none within three
+seconds of the last one (RFC 4861, 6.2.6)."""
 
 _AGAIN = 1.0
 """Seconds from one solicitation to the next."""

@@ -57,7 +57,8 @@ def _silent(asked: Asked6, subject: str) -> Finding:
     advice = (
         f'Kea: `interfaces` must name the address, "eth0/{server}": "eth0" alone hears link-local addresses '
         "and ff02::1:2, and no relay agent",
-        f"ISC dhcpd: it must run with -6, and have a `subnet6` for the link that {server} is on",
+        f"ISC dhcpd: it must run with -6, and have a `subnet6` for the link that {server} is on, and one "
+        f"that link-address {asked.link_address} is in",
         f"is the service up, and do requests arrive there? tcpdump -ni any host {server} and udp port 547",
         f"has it a route back to this host ({asked.link_address} or the source of the request), and does no "
         "firewall on the way drop UDP port 547?",

@@ -52,7 +52,7 @@ def facts(known: Facts, links: Sequence[Link], servers: Iterable[IPv6Address]) -
         leaves_by=_ways(ports, links, servers),
         forwarding=kernel.setting("ipv6/conf/all/forwarding") > 0,
         by_kernel=running.by_kernel if running else 0,
-        most_neighbours=kernel.setting("ipv6/neigh/default/gc_thresh3"),
+        most_neighbours=kernel.setting("ipv6/neigh/default/gc_thresh3") or HostFacts6.most_neighbours,
     )
 
 

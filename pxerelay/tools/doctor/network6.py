@@ -161,7 +161,7 @@ def advertised(found: Iterable[Advertised]) -> Iterator[Finding]:
             yield warning(
                 Code.NO_ADVERTISEMENTS,
                 one.interface,
-                "no router advertisement came within 3 s: iPXE and systems never ask by DHCPv6 without one, "
+                "no router advertisement came within 5 s: iPXE and systems never ask by DHCPv6 without one, "
                 "and UEFI gets an address and no router",
                 "have the router of that VLAN advertise itself, with the flag M: radvd's AdvManagedFlag on",
             )
