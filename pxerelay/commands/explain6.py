@@ -154,9 +154,8 @@ def packet_text(reviewer: Reviewer6, said: Said6) -> str:
         return f"  nothing leaves in DHCPv6: {_why(decision)}"
     lines = [f"  {_name(said)} to {', '.join(f'{one} port 547' for one in reviewer.servers(decision))}"]
     if said.interface in reviewer.guessed:
-        lines.append(
-            f"  link-address stands for that of {said.interface}, which is not known here; give --link-address"
-        )
+        stands = f"  link-address stands for that of {said.interface}, which is not known here"
+        lines.append(f"{stands}; give --link-address")
     for text in (
         decode6.as_text(decision.header, said.message),
         "",
