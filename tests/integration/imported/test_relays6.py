@@ -86,8 +86,10 @@ def wires() -> Iterator[Wires]:
     with Lab(f"it_relays6_{os.getpid()}") as lab:
         found = Wires(lab)
         yield found
-        for one in (*found.servers.values(), *found.stations.values()):
-            one.close()
+        for server in found.servers.values():
+            server.close()
+        for station in found.stations.values():
+            station.close()
 
 
 def imported(wires: Wires, folder: Path, *arguments: str) -> Asked:
