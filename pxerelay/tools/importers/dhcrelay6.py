@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 
 from pxerelay.config.findings import did_you_mean
+from pxerelay.policy.servers import can_be_server
 from pxerelay.tools.importers.found import Found, Interface, address6
 from pxerelay.tools.importers.source import Source, Word, printable, quoted
 
@@ -142,7 +143,7 @@ def _lower(source: Source, value: Word, found: Found) -> None:
 
 def _usable(text: str) -> IPv6Address | None:
     found = address6(text)
-    return None if found is None or found.is_link_local or found.is_multicast else found
+    return found if found is not None and can_be_server(found) else None  # what may be one host's address
 
 
 def _upper(source: Source, value: Word, told: _Told, found: Found) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network
 
+from pxerelay.policy.servers import can_be_server
 from pxerelay.tools.importers import dnsmasq_options, families, vlans
 from pxerelay.tools.importers.dnsmasq_lines import Line, ethers, lines
 from pxerelay.tools.importers.dnsmasq_rules import Compiler
@@ -158,7 +159,10 @@ def _server_of(line: Line, family: int, found: Found) -> str:
 
 
 def _network(address: str, family: int) -> Network | None:
+    if family == 6:
+        parsed = address6(address)
+        return IPv6Network(parsed) if parsed is not None and can_be_server(parsed) else None
     try:
-        return IPv4Network(address) if family == 4 else IPv6Network(address)
+        return IPv4Network(address)
     except ValueError:
         return None

@@ -58,6 +58,7 @@ def test_dhcrelay_6(imports: Importer) -> None:
         (["-l", "vlan10", "-u", "fe80::1%core"], "1:17: fe80::1 can't be a server"),
         (["-l", "vlan10", "-u", f"{RIS}%core"], f"1:17: '{RIS}' is no server: write an IPv6 address"),
         (["-l", "fe80::1%vlan10", "-u", f"{RIS6}%core"], "1:7: 'fe80::1' is no link-address"),
+        (["-l", "201:db8::1%vlan10", "-u", f"{RIS6}%core"], "1:7: '201:db8::1' is no link-address"),
         (["-l", "vlan10"], "1:7: no server is named; write -u and its address"),
         (
             ["-l", "vlan10", "-u", f"{RIS6}%core", "-i", "eth0"],
