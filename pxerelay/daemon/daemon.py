@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,7 +19,7 @@ from pxerelay.daemon import loader_process, stats
 from pxerelay.daemon.active_config import ActiveConfig
 from pxerelay.daemon.control import ControlServer
 from pxerelay.daemon.export import Export
-from pxerelay.daemon.flow import StartError, ToObey
+from pxerelay.daemon.flow import Flow, StartError, ToObey
 from pxerelay.daemon.flow4 import Flow4
 from pxerelay.daemon.handlers import Handlers
 from pxerelay.daemon.healthcheck import HealthCheck
@@ -27,6 +27,7 @@ from pxerelay.daemon.loader import loaded
 from pxerelay.daemon.loader_process import LoadError, Loading
 from pxerelay.daemon.own_health import InForce, OwnHealth
 from pxerelay.daemon.server_names import ServerNames
+from pxerelay.daemon.stats import ServersOf
 from pxerelay.linux import clock, memory, notify
 from pxerelay.linux.clock import Alarm
 from pxerelay.linux.drain_mark import DrainMark
@@ -63,6 +64,7 @@ class Daemon:
         self._export = Export(self.status)
         self._control: ControlServer | None = None
         self._active: ActiveConfig
+        self._described: dict[str, Any] = {}
         self._last_error: str | None = None
         self._last_reload_at: datetime | None = None  # there was none since the start
         self._alarm = Alarm(self._follow_clock)
@@ -225,17 +227,18 @@ class Daemon:
             "counters": traffic.totals(),
             **({"counters6": flow6.traffic.totals()} if flow6 else {}),
             "traffic": stats.traffic(relay, traffic.ledger.counters),
-            "servers": stats.servers(
-                relay,
-                traffic.ledger.counters,
-                traffic.ledger.transactions,
-                now,
-                self._healthcheck.states(),
-                (flow6.relay, flow6.traffic.counters) if flow6 else None,
-            ),
+            "servers": stats.servers(self._servers(), now, self._healthcheck.states()),
             "clients": stats.last_clients(relay, traffic.names, traffic.ledger.transactions, now),
             "unknown": len(traffic.ledger.unknown),
         }
+
+    def _servers(self) -> Iterator[ServersOf]:
+        """Yield each family's servers, and what is known of them."""
+        relay, ledger = self._flow4.relay, self._flow4.traffic.ledger
+        yield ServersOf(relay, relay.answers.of, ledger.counters, ledger.transactions)
+        if self._flow6:
+            relay6, ledger6 = self._flow6.relay, self._flow6.traffic.ledger
+            yield ServersOf(relay6, relay6.answers.of6, ledger6.counters, ledger6.transactions)
 
     def _in_force(self) -> InForce:
         return InForce(self._flow4.relay, self._active.loaded.sha256, self._names.asked)
@@ -261,6 +264,8 @@ class Daemon:
         self._flow4.obey(built, force)
         if self._flow6 and built6:
             self._flow6.obey(built6, force)
+        self._described = force.described
+        self._renew_views()
         healthcheck.follow(self._flow4.relay)
         self._shut_flows(config)
 
@@ -272,7 +277,8 @@ class Daemon:
             if self._flow6 is None:
                 from pxerelay.daemon.flow6 import Flow6  # most hosts have no use for it
 
-                self._flow6 = Flow6(self._apply_again, self._ways.to, self._flow4.traffic.recent)
+                traffic = self._flow4.traffic
+                self._flow6 = Flow6(self._apply_again, self._ways.to, traffic.recent, traffic.ledger.common)
             self._flow6.open()
 
     def _shut_flows(self, config: Config) -> None:
@@ -287,6 +293,16 @@ class Daemon:
         elif self._flow6:
             self._flow6.close()
             self._flow6 = None
+
+    def _flows_in_force(self) -> list[Flow]:
+        """Return the families that are on."""
+        flows: list[Flow] = [self._flow4] if self._active.config.dhcpv4 else []
+        return [*flows, self._flow6] if self._flow6 else flows
+
+    def _renew_views(self) -> None:
+        """Have traces tell of the families as they are."""
+        views = (flow.view for flow in self._flows_in_force())
+        self._flow4.traffic.ledger.watches.obey(views, self._described)
 
     def _close_flows(self) -> None:
         self._flow4.close()
@@ -316,6 +332,7 @@ class Daemon:
                 if self._flow6:
                     matters |= self._flow6.follow(changes.links, changes.changed)
                 if matters:
+                    self._renew_views()
                     notify.notify(self._status_text())
 
     def _follow_clock(self) -> None:
@@ -338,7 +355,9 @@ class Daemon:
                         "status": self._answer_status,
                         "reload": lambda _: self.reload(),
                         **self._own_health.handlers(),
-                        **Handlers(self._flow4.traffic, lambda: self._flow4.relay).handlers(),
+                        **Handlers(
+                            self._flow4.traffic, lambda: self._flow4.relay, self._flows_in_force
+                        ).handlers(),
                     },
                 )
             elif self._control.renew():

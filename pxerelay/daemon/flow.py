@@ -9,14 +9,18 @@ import contextlib
 import errno
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pxerelay.daemon.prober import Question
+from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux.listener import Listener, Taken
 from pxerelay.linux.vrfs import VrfSockets
 from pxerelay.policy.links import Link
 from pxerelay.policy.model import Config
+from pxerelay.policy.port_table import AnyPort
+from pxerelay.relay.trace import View
 
 
 class StartError(Exception):
@@ -39,8 +43,14 @@ class ToObey:
 class Flow(ABC):
     """What both families do alike. `again` is called when something that failed is to be tried anew."""
 
+    family: int
+    """4 or 6."""
+
     port: int
     """The UDP port of relay agents."""
+
+    traffic: Traffic[Any, Any]
+    """What moves its datagrams."""
 
     def __init__(self, again: Callable[[], object]) -> None:
         self._again = again
@@ -87,6 +97,20 @@ class Flow(ABC):
             self._open.close()
             self._open, self._listening = None, False
 
+    @property
+    @abstractmethod
+    def ports(self) -> Sequence[AnyPort]:
+        """The client interfaces, also those that wait."""
+
+    @property
+    @abstractmethod
+    def view(self) -> View:
+        """The family as traces see it."""
+
+    @abstractmethod
+    async def probe(self, asked: Question) -> dict[str, Any]:
+        """Ask servers in the name of a client, and return what was found; ProbeError if that can't be."""
+
     @abstractmethod
     def _open_sockets(self, stack: contextlib.ExitStack) -> socket.socket:
         """Open them, leaving to `stack` how to close them, and return the one that hears the default VRF."""
@@ -95,13 +119,19 @@ class Flow(ABC):
     def _open_in(self, vrf: int, main: socket.socket) -> socket.socket:
         """Open one more that hears a VRF."""
 
-    @abstractmethod
+    def close(self) -> None:
+        """End."""
+        self.shut()
+        self.traffic.close()
+
     def _readable(self, sock: socket.socket) -> Taken:
         """Relay what is waiting at a socket."""
+        return self.traffic.readable(sock)
 
-    def _hear_vrfs(self, vrfs: Mapping[int, str], links: Iterable[Link]) -> frozenset[int]:
-        """Hear these VRFs besides the default one; return the interfaces whose VRF is heard so."""
+    def _hear(self, vrfs: Mapping[int, str], links: Iterable[Link]) -> None:
+        """Hear these VRFs besides the default one, if the sockets are open."""
         if self._open is None:
-            return frozenset()
+            self.traffic.elsewhere = frozenset()
+            return
         heard = self._vrfs.follow(vrfs)
-        return frozenset(link.index for link in links if link.vrf in heard)
+        self.traffic.elsewhere = frozenset(link.index for link in links if link.vrf in heard)

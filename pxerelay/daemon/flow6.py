@@ -7,21 +7,25 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Mapping
+from typing import Any
 
+from pxerelay.daemon import prober6
 from pxerelay.daemon.flow import Flow, ToObey
 from pxerelay.daemon.port_log import PortLog
+from pxerelay.daemon.prober import Question
 from pxerelay.daemon.traffic6 import Traffic6
 from pxerelay.linux import sockets, sockets6
 from pxerelay.linux.faces import Faces
 from pxerelay.linux.groups import Groups
-from pxerelay.linux.listener import Taken
 from pxerelay.policy.links import Link
-from pxerelay.policy.ports6 import Change6, PortTable6, vrfs_to_hear
+from pxerelay.policy.ports6 import Change6, Port6, PortTable6, vrfs_to_hear
 from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.ways import WayTo
 from pxerelay.relay.account6 import Narrator6
+from pxerelay.relay.ledger import Common
 from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay6 import Relay6
+from pxerelay.relay.trace6 import View6
 from pxerelay.relay.words6 import port_text
 from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS, SERVER_PORT
 
@@ -33,14 +37,18 @@ _TRY_AGAIN = 5.0
 
 
 class Flow6(Flow):
-    """Relays DHCPv6. `way_to` tells the way to a server, `recent` hears what was sent and lost."""
+    """Relays DHCPv6. `way_to` tells the way to a server.
 
+    `recent` hears what was sent and lost, `common` of clients, as they do from DHCPv4.
+    """
+
+    family = 6
     port = SERVER_PORT
 
-    def __init__(self, again: Callable[[], object], way_to: WayTo, recent: Recent) -> None:
+    def __init__(self, again: Callable[[], object], way_to: WayTo, recent: Recent, common: Common) -> None:
         super().__init__(again)
         self._log = PortLog(port_text)
-        self.traffic = Traffic6(recent)
+        self.traffic: Traffic6 = Traffic6(recent, common)
         self.relay: Relay6
         self._way_to = way_to
         self._groups = Groups(ALL_RELAYS_AND_SERVERS)
@@ -48,10 +56,19 @@ class Flow6(Flow):
         self._table: PortTable6
         self._force: ToObey
 
-    def close(self) -> None:
-        """End."""
-        self.shut()
-        self.traffic.close()
+    @property
+    def ports(self) -> tuple[Port6, ...]:
+        """The client interfaces, also those that wait."""
+        return self.relay.ports
+
+    @property
+    def view(self) -> View6:
+        """The family as traces see it."""
+        return View6(self.relay, self._table.names)
+
+    async def probe(self, asked: Question) -> dict[str, Any]:
+        """Ask servers in the name of a client."""
+        return await prober6.ask(self.traffic, self.relay, asked)
 
     def _open_sockets(self, stack: contextlib.ExitStack) -> socket.socket:
         udp = stack.enter_context(sockets6.open_udp())
@@ -66,9 +83,6 @@ class Flow6(Flow):
 
     def _open_in(self, vrf: int, main: socket.socket) -> socket.socket:
         return sockets6.open_udp_in(vrf, main)
-
-    def _readable(self, sock: socket.socket) -> Taken:
-        return self.traffic.readable(sock)
 
     def built(self, force: ToObey, answers: ResolvedNames) -> Built6:
         """Return what relays by a configuration, and by what is known of servers."""
@@ -91,7 +105,7 @@ class Flow6(Flow):
         self._join()
         self.traffic.narrator = Narrator6(self.relay, force.line_of) if force.line_of else None
         self.traffic.obey(self.relay, self._table.names)
-        self._hear(force.links)
+        self._hear_vrfs(force.links)
         self._log.tell_all(self.relay.ports)
 
     def follow(self, links: Mapping[int, Link], changed: Mapping[int, Link | None]) -> bool:
@@ -102,7 +116,7 @@ class Flow6(Flow):
         self.relay.follow(self._table.ports, change)
         changes = [change, *self._join()]
         self.traffic.obey(self.relay, self._table.names)
-        self._hear(links)
+        self._hear_vrfs(links)
         fresh = {port.name: port for change in changes for port in change.fresh}
         self._log.tell(fresh.values())
         return True
@@ -128,6 +142,5 @@ class Flow6(Flow):
             self._trying_again.cancel()
             self._trying_again = None
 
-    def _hear(self, links: Mapping[int, Link]) -> None:
-        vrfs = vrfs_to_hear(self._force.config, self.relay.ports, links.values())
-        self.traffic.elsewhere = self._hear_vrfs(vrfs, links.values())
+    def _hear_vrfs(self, links: Mapping[int, Link]) -> None:
+        self._hear(vrfs_to_hear(self._force.config, self.relay.ports, links.values()), links.values())

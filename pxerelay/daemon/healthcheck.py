@@ -16,7 +16,7 @@ from typing import Any
 
 from pxerelay.daemon.health_log import HealthLog
 from pxerelay.daemon.own_requests import answers_to, happens
-from pxerelay.daemon.traffic import Traffic
+from pxerelay.daemon.traffic4 import Traffic4
 from pxerelay.linux import sockets
 from pxerelay.linux.log import LOGGER
 from pxerelay.policy.model import Config
@@ -57,7 +57,7 @@ class HealthCheck:
     is so it stays so, whatever servers a reload adds.
     """
 
-    def __init__(self, traffic: Traffic, renew: Callable[[], None]) -> None:
+    def __init__(self, traffic: Traffic4, renew: Callable[[], None]) -> None:
         self.standing: Standing = ALL_UP
         self.judged = False
         self._began: float | None = None

@@ -34,7 +34,7 @@ class OwnHealth:
     def __init__(
         self,
         in_force: Callable[[], InForce],
-        traffic: Traffic,
+        traffic: Traffic[Any, Any],
         healthcheck: HealthCheck,
         reached: Reached,
         mark: DrainMark,

@@ -8,66 +8,71 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv6Address
-from typing import Any
+from typing import NamedTuple
 
-from pxerelay.daemon.losses import Losses
-from pxerelay.daemon.warnings import Warnings, failure_texts
+from pxerelay.daemon.traffic import Traffic
+from pxerelay.daemon.warnings import failure_texts
 from pxerelay.linux import sockets6
 from pxerelay.linux.faces import Faces
 from pxerelay.linux.fields import Fields
 from pxerelay.linux.inbox6 import BATCH, Batch6, Datagram6, Inbox6
-from pxerelay.linux.listener import Taken
 from pxerelay.linux.log import LOGGER
-from pxerelay.linux.outbox import Failure, LinkOutbox
+from pxerelay.linux.outbox import Failure
 from pxerelay.linux.outbox6 import UdpOutbox6
 from pxerelay.relay.account6 import Account6, Narrator6
 from pxerelay.relay.counters import Counters
 from pxerelay.relay.decision6 import MEANING6, SUSPICIOUS6, Arrival6, Drop6, Dropped6, ToPeer, ToServers6
+from pxerelay.relay.ledger import Common
+from pxerelay.relay.ledger6 import Ledger6
 from pxerelay.relay.pipeline6 import Outcome6, Pipeline6
 from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay6 import Relay6
+from pxerelay.relay.trace import Watch
+from pxerelay.relay.trace6 import View6, transactions, wanting
 from pxerelay.wire import frames6
-from pxerelay.wire.facts6 import Facts6
 from pxerelay.wire.mac import format_mac
+from pxerelay.wire.packet import Message
 from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS, RELAY_REPL
-
-_TURN = 0.005
-"""Seconds after which the event loop gets its turn for signals, the control socket and reloads."""
 
 _RELAY_REPL = bytes([RELAY_REPL])
 
 _FAMILY = "6"
 """What log lines about DHCPv6 are found by."""
 
-_CROWD = 16
-"""Datagrams read in one go above which the socket's count of overflows is read."""
 
+class Decided6(NamedTuple):
+    """What becomes of a batch: why some were dropped unread, by position, and what is done with the others.
 
-class Traffic6:
-    """Moves datagrams by the rules of a `Relay6`, which may be exchanged for another at any time.
-
-    As `Traffic`. A message is decided on as soon as it is known whose frame it came in. With a `narrator`
-    each decision is logged. `by_kernel` counts replies that were not sent by link layer.
+    `failures` are of what was sent already.
     """
 
-    def __init__(self, recent: Recent) -> None:
-        self._recent = recent
+    shed: Mapping[int, Drop6]
+    outcomes: Sequence[Outcome6]
+    failures: list[Failure]
+
+
+class Traffic6(Traffic[Batch6, Decided6]):
+    """Moves datagrams by the rules of a `Relay6`, which may be exchanged for another at any time.
+
+    As `Traffic4`. A message is decided on as soon as it is known whose frame it came in. With a `narrator`
+    each decision is logged. `by_kernel` counts replies that were not sent by link layer. `recent` and
+    `common` hear of both families. Replies to `questions` go to no client, but to whoever asked.
+    """
+
+    def __init__(self, recent: Recent, common: Common) -> None:
+        super().__init__(BATCH, recent, sockets6.Checksums6())
         self._inbox = Inbox6()
-        self._to_link = LinkOutbox()
         self._to_network: UdpOutbox6 | None = None
         self._faces: Faces | None = None
-        self._udp: socket.socket | None = None
-        self._warnings = Warnings()
-        self._losses = Losses(sockets6.Checksums6(), self._warnings)
-        self._relay: Relay6
+        self._relay6: Relay6
+        self._view: View6
         self._pipeline = Pipeline6(BATCH)
+        self.questions = self._pipeline.questions
         self._framed: frozenset[int] = frozenset()
+        self._left_out: AbstractSet[int] = frozenset()
         self.by_kernel = 0
-        self._failed_requests = self._failed_replies = self._send_failures = 0
-        self.names: Mapping[int, str] = {}
-        self.elsewhere: AbstractSet[int] = frozenset()
         self.narrator: Narrator6 | None = None
-        self.counters = Counters(Drop6)
+        self.ledger = Ledger6(common)
 
     def use(self, udp: socket.socket | None, link: socket.socket | None, faces: Faces | None) -> None:
         """Hear and send by these from now on; without them nothing is sent."""
@@ -81,7 +86,7 @@ class Traffic6:
         """Close what was opened here."""
         if self._to_network is not None:
             self._to_network.close()
-        self._losses.close()
+        super().close()
 
     def behind(self, interface: int, address: bytes) -> bytes | None:
         """Tell the MAC of the last frame from 16 octets on an interface, None if the address says it too."""
@@ -89,81 +94,45 @@ class Traffic6:
 
     def obey(self, relay: Relay6, names: Mapping[int, str]) -> None:
         """Relay by these rules from now on; `names` has the names of interfaces by index."""
-        self._relay, self.names = relay, names
+        self._relay6, self.names, self._view = relay, names, View6(relay, names)
         self._pipeline.obey(relay)
-        self.counters.rename(names, (port.name for port in relay.ports))
+        self.ledger.obey(relay, names)
         self._framed = frozenset(
             port.index for port in relay.ports if port.index is not None and port.hardware
         )
         if self._to_network is not None:
             self._to_network.keep_lanes(relay.repliers)
 
-    def totals(self) -> dict[str, Any]:
-        """Return the counters since the start, with the keys of DHCPv4's."""
-        if self._udp is not None:
-            self._notice_overflow(self._udp)
-        totals = self.counters.totals()
-        return {
-            "requests": totals["requests"],
-            "replies": totals["replies"],
-            "sent_to_servers": totals["copies"] - self._failed_requests,
-            "sent_to_clients": totals["replies"] - self._failed_replies,
-            "send_failures": self._send_failures,
-            "not_received": self._losses.not_received,
-            "bad_checksums": self._losses.bad_checksums,
-            "dropped": totals["dropped"],
-        }
+    def _counters(self) -> Counters:
+        return self.ledger.counters
 
-    def readable(self, sock: socket.socket) -> Taken:
-        """Relay what is waiting at a UDP socket, for a while."""
-        total, more, end = 0, False, time.monotonic() + _TURN
-        elsewhere = self.elsewhere if sock is self._udp else frozenset()
-        while True:
-            try:
-                batch = self._inbox.receive(sock)
-                if self._faces is not None:
-                    self._faces.look(batch.newest)
-            except OSError as error:
-                self._warnings.warn(("receive", error.errno), f"could not receive: {error.strerror}")
-                break
-            total += len(batch)
-            self._relay_all(batch, elsewhere)
-            more = len(batch) == BATCH
-            if not more or time.monotonic() > end:
-                break
-        if total > _CROWD:
-            self._notice_overflow(sock)
-        return Taken(total, more)
+    def _receive(self, sock: socket.socket, elsewhere: AbstractSet[int]) -> Batch6:
+        self._left_out = elsewhere
+        batch = self._inbox.receive(sock)
+        if self._faces is not None:
+            self._faces.look(batch.newest)
+        return batch
 
-    def _relay_all(self, batch: Batch6, elsewhere: AbstractSet[int]) -> None:
-        """Decide on a batch, send what is to be sent, then count and log it.
+    def _decide(self, batch: Batch6, now: float) -> Decided6:
+        elsewhere = self._left_out
+        shed = self._pipeline.shed(batch, now)
+        if elsewhere:
+            shed = {at: why for at, why in shed.items() if batch.interfaces[at] not in elsewhere}
+        arrivals = [
+            self._arrival(batch.datagram(at))
+            for at, index in enumerate(batch.interfaces)
+            if at not in shed and index not in elsewhere
+        ]
+        outcomes = self._pipeline.decide(arrivals, now)
+        return Decided6(shed, outcomes, [failure for one in outcomes for failure in self._send(one)])
 
-        What came in on interfaces that another socket hears is left out.
+    def _discard(self) -> None:
+        self._to_link.discard()
 
-        A fault of ours in one batch does not stop the next, and a fault while counting undoes nothing sent.
-        """
-        now = time.monotonic()
-        try:
-            shed = self._pipeline.shed(batch, now)
-            if elsewhere:
-                shed = {at: why for at, why in shed.items() if batch.interfaces[at] not in elsewhere}
-            arrivals = [
-                self._arrival(batch.datagram(at))
-                for at, index in enumerate(batch.interfaces)
-                if at not in shed and index not in elsewhere
-            ]
-            outcomes = self._pipeline.decide(arrivals, now)
-            failures = [failure for one in outcomes for failure in self._send(one)]
-            failures += self._to_link.flush()
-        except Exception:  # noqa: BLE001
-            self._to_link.discard()
-            self._warnings.bug(f"up to {len(batch)} messages were lost")
-            return
-        try:
-            self._enter_shed(batch, shed)
-            self._enter(outcomes, failures)
-        except Exception:  # noqa: BLE001
-            self._warnings.bug(f"up to {len(batch)} messages were not counted")
+    def _finish(self, batch: Batch6, decided: Decided6, now: float) -> None:
+        failures = [*decided.failures, *self._to_link.flush()]
+        self._enter_shed(batch, decided.shed)
+        self._enter(decided.outcomes, failures, now)
 
     def _arrival(self, one: Datagram6) -> Arrival6:
         mac = None
@@ -174,17 +143,26 @@ class Traffic6:
     def _send(self, outcome: Outcome6) -> list[Failure]:
         """Send what was decided, replies by link layer with the next flush; return what failed at once."""
         outbox, decision = self._to_network, outcome.decision
-        failures: list[Failure | None] = []
-        if outbox is None or isinstance(decision, Dropped6):
+        if outbox is None or isinstance(decision, Dropped6) or outcome.taken:
             return []
         if isinstance(decision, ToServers6):
-            parts = [decision.header, outcome.arrival.message]
-            failures.extend(
-                outbox.to_server(parts, server, decision.source, decision.vrf) for server in decision.servers
-            )
-        else:
-            failures.append(self._to_peer(decision, outbox))
+            return self._to_servers(outcome.arrival.message, decision, outbox)
+        failure = self._to_peer(decision, outbox)
+        return [failure] if failure else []
+
+    def _to_servers(self, message: Message, decision: ToServers6, outbox: UdpOutbox6) -> list[Failure]:
+        parts, vrf = [decision.header, message], decision.vrf
+        failures = (outbox.to_server(parts, server, decision.source, vrf) for server in decision.servers)
         return [failure for failure in failures if failure]
+
+    def send(self, message: Message, decision: ToServers6) -> list[str]:
+        """Send a request of our own, and return what failed."""
+        if self._to_network is None:
+            return []
+        failures = self._to_servers(message, decision, self._to_network)
+        self._count_failures(failures, self._relay6)
+        self.recent.add(time.monotonic(), sent=len(decision.servers), failed=len(failures))
+        return failure_texts(failures)
 
     def _to_peer(self, decision: ToPeer, outbox: UdpOutbox6) -> Failure | None:
         """Have a reply sent by link layer; by UDP where that can't be (rules 148 and 150)."""
@@ -219,46 +197,36 @@ class Traffic6:
         for (index, reason), count in Counter(
             (batch.interfaces[at], why) for at, why in shed.items()
         ).items():
-            self.counters.add_drops(index, reason, count)
+            self.ledger.add_drops(index, reason, count)
             if reason in SUSPICIOUS6:
                 self._warn(_unread(batch, first[index, reason]), reason)
         if self.narrator is not None:
             for at, reason in shed.items():
-                self._tell(self.narrator, Outcome6(_unread(batch, at), Dropped6(reason)), ())
+                self._tell(Outcome6(_unread(batch, at), Dropped6(reason)), (), (), 0.0)
 
-    def _enter(self, outcomes: Sequence[Outcome6], failures: Sequence[Failure]) -> None:
+    def _enter(self, outcomes: Sequence[Outcome6], failures: Sequence[Failure], now: float) -> None:
         """Count and log what became of messages."""
-        for failure in failures:
-            self._warnings.failed(failure, self._relay)
-            self._send_failures += 1
-            if failure.to_client:
-                self._failed_replies += 1
-            else:
-                self._failed_requests += 1
-        failed = {id(failure.messages[0]): failure for failure in failures}
+        failed = self._count_failures(failures, self._relay6)
         decisions = [one.decision for one in outcomes]
-        self._recent.add(
-            time.monotonic(),
+        self.recent.add(
+            now,
             sent=sum(len(one.servers) for one in decisions if isinstance(one, ToServers6)),
             failed=sum(not failure.to_client for failure in failures),
             heard=len(outcomes),
             late=sum(isinstance(one, Dropped6) and one.reason is Drop6.TOO_OLD for one in decisions),
         )
-        for outcome in outcomes:
-            arrival, decision, _ = outcome
-            if isinstance(decision, ToServers6):
-                self.counters.add_requests(arrival.interface, decision, 1)
-            elif isinstance(decision, ToPeer):
-                out = decision.port.index if decision.port else None
-                self.counters.add_replies(out or arrival.interface, arrival.source, 1)
-            else:
-                self.counters.add_drops(arrival.interface, decision.reason)
-                if decision.reason in SUSPICIOUS6:
-                    self._warn(arrival, decision.reason)
-            if self.narrator is not None:
+        self.ledger.enter(outcomes, now)
+        watches = self.ledger.watches
+        watched = wanting(watches, outcomes, now) if watches else {}
+        for at, outcome in enumerate(outcomes):
+            arrival, decision = outcome.arrival, outcome.decision
+            if outcome.taken:
+                continue
+            if isinstance(decision, Dropped6) and decision.reason in SUSPICIOUS6:
+                self._warn(arrival, decision.reason)
+            if self.narrator is not None or at in watched:
                 sent = decision.message if isinstance(decision, ToPeer) else arrival.message
-                but = failure_texts([failed[id(sent)]]) if id(sent) in failed else []
-                self._tell(self.narrator, outcome, but)
+                self._tell(outcome, failure_texts(failed.get(id(sent), ())), watched.get(at, ()), now)
 
     def _warn(self, arrival: Arrival6, reason: Drop6) -> None:
         sender, interface = str(IPv6Address(arrival.source)), self._name(arrival.interface)
@@ -273,21 +241,17 @@ class Traffic6:
             reason, f"dropped a message from {sender} on {interface}: {MEANING6[reason]}", about
         )
 
-    def _tell(self, narrator: Narrator6, outcome: Outcome6, failures: Sequence[str]) -> None:
-        """Log what became of a message."""
-        arrival, decision, facts = outcome
-        facts = facts or Facts6(arrival.message)
-        account = narrator.account(arrival, facts, self._name(arrival.interface), decision)
-        but = "".join(f"; BUT {failure}" for failure in failures)
-        LOGGER.debug("%s%s", narrator.text(account), but, extra=_fields_of(account).extra)
-
-    def _notice_overflow(self, sock: socket.socket) -> None:
-        lost = self._losses.notice(sock)
-        if lost:
-            self._recent.add(time.monotonic(), heard=lost, late=lost)
-
-    def _name(self, interface: int) -> str:
-        return self.names.get(interface, str(interface))
+    def _tell(
+        self, outcome: Outcome6, failures: Sequence[str], watches: Sequence[Watch], received: float
+    ) -> None:
+        """Log what became of a message, and tell who follows its client."""
+        account = self._view.account(outcome)
+        if self.narrator is not None:
+            but = "".join(f"; BUT {failure}" for failure in failures)
+            LOGGER.debug("%s%s", self.narrator.text(account), but, extra=_fields_of(account).extra)
+        for watch in watches:
+            when = time.monotonic() if account.request else received
+            watch.tell(account, transactions(outcome), failures, when, time.time())
 
 
 def _unread(batch: Batch6, at: int) -> Arrival6:

@@ -96,15 +96,13 @@ def asking(
     """
     if command in _TAKES:
         ask(path, "status", timeout)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
-        try:
-            connect(sock, path, timeout)
-            sock.settimeout(timeout)
-            sock.sendall(json.dumps({"command": command, **more}).encode() + b"\n")
-        except BlockingIOError:
-            raise _silent(path, timeout) from None
-        except OSError as error:
-            raise _no_daemon(path, error) from None
+    try:
+        sock = _told(path, json.dumps({"command": command, **more}).encode() + b"\n", timeout)
+    except BlockingIOError:
+        raise _silent(path, timeout) from None
+    except OSError as error:
+        raise _no_daemon(path, error) from None
+    with sock:
         yield AnswerStream(path, sock, timeout + _TAKES.get(command, 0.0))
 
 
@@ -116,6 +114,29 @@ def ask(path: Path | str, command: str, timeout: float = TIMEOUT, **more: object
     """
     with asking(path, command, timeout, **more) as answers:
         return answers.first()
+
+
+def _told(path: Path | str, line: bytes, timeout: float) -> socket.socket:
+    """Return a socket by which a line was sent to the daemon; OSError if that can't be done in time.
+
+    Where many connect at once, a daemon hangs up on one that has not said anything yet: come again then.
+    """
+    end = time.monotonic() + timeout
+    while True:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        try:
+            connect(sock, path, timeout)
+            sock.settimeout(timeout)
+            sock.sendall(line)
+        except (BrokenPipeError, ConnectionResetError):
+            sock.close()
+            if time.monotonic() > end:
+                raise
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
 
 
 def connect(sock: socket.socket, path: Path | str, timeout: float = TIMEOUT) -> None:

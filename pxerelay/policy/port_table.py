@@ -8,40 +8,37 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Generic, TypeVar
 
 from pxerelay.policy.links import Link
 from pxerelay.policy.model import LOOPBACK, Config, InterfaceSetting
 from pxerelay.policy.servers import Address
 
 
-class AnyPort(Protocol):
-    """A client interface in either family."""
+@dataclass(frozen=True, slots=True)
+class AnyPort:
+    """A client interface in either family, called as the configuration calls it.
+
+    `setting` is the entry that means it; `link` is what it is, if it is there. `index` is None while it
+    waits, and `waiting` says what for. `vrf` is the VRF of the address that stands for it, where servers are
+    asked; `hardware` is the interface's Ethernet address, empty if it has none.
+    """
+
+    name: str
+    setting: InterfaceSetting
+    _: KW_ONLY
+    index: int | None = None
+    mtu: int = 1500
+    waiting: str = ""
+    vrf: int = 0
+    hardware: bytes = bytes(6)
+    link: Link | None = field(default=None, compare=False)
 
     @property
-    def name(self) -> str:
-        """What the configuration calls it."""
-
-    @property
-    def setting(self) -> InterfaceSetting:
-        """The entry that means it."""
-
-    @property
-    def index(self) -> int | None:
-        """The index of its interface, None while it waits."""
-
-    @property
-    def waiting(self) -> str:
-        """What it waits for; empty if for nothing."""
-
-    @property
-    def vrf(self) -> int:
-        """The VRF of the address that stands for it."""
-
-    @property
-    def link(self) -> Link | None:
-        """The interface, if it is there."""
+    def state(self) -> str:
+        """`active` or `waiting`."""
+        return "waiting" if self.waiting else "active"
 
 
 Port = TypeVar("Port", bound=AnyPort)

@@ -11,7 +11,7 @@ servers in that one are reached. The same address in two VRFs is two addresses.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from pxerelay.policy import port_table
@@ -20,32 +20,17 @@ from pxerelay.policy.model import Config, InterfaceSetting
 from pxerelay.wire.agentinfo import AgentInfo, info_for
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
-    """A client interface, called as the configuration calls it; `link` is what it is, if it is there.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port(port_table.AnyPort):
+    """A client interface of DHCPv4.
 
-    `giaddr` and `index` are None while it waits, and `waiting` says what for. `address` is the
-    interface's own address, which replies come from; `info` is what it adds as option 82. `vrf` is the
-    VRF of giaddr, where servers are asked; `hardware` is the interface's Ethernet address, empty if it has
-    none.
+    `giaddr` is None while it waits. `address` is the interface's own address, which replies come from; `info`
+    is what it adds as option 82.
     """
 
-    name: str
-    setting: InterfaceSetting
-    index: int | None = None
     giaddr: IPv4Address | None = None
     address: IPv4Address | None = None
     info: AgentInfo | None = None
-    mtu: int = 1500
-    waiting: str = ""
-    vrf: int = 0
-    hardware: bytes = bytes(6)
-    link: Link | None = field(default=None, compare=False)
-
-    @property
-    def state(self) -> str:
-        """`active` or `waiting`."""
-        return "waiting" if self.waiting else "active"
 
 
 Change = port_table.Change[Port]
@@ -104,11 +89,11 @@ class PortTable(port_table.AnyPortTable[Port, IPv4Address]):
         return Port(
             name,
             setting,
-            link.index,
-            giaddr,
-            address,
-            info,
-            link.mtu,
+            index=link.index,
+            giaddr=giaddr,
+            address=address,
+            info=info,
+            mtu=link.mtu,
             vrf=home,
             hardware=link.hardware,
             link=link,

@@ -9,7 +9,7 @@ tells `PortTable6.joined` where it failed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 from pxerelay.policy import port_table
@@ -21,35 +21,20 @@ LONGEST_TEXT = 64
 """Octets of an Interface-Id or Remote-Id that a template makes; what is beyond that is cut off."""
 
 
-@dataclass(frozen=True, slots=True)
-class Port6:
-    """A client interface, called as the configuration calls it; `link` is what it is, if it is there.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port6(port_table.AnyPort):
+    """A client interface of DHCPv6.
 
-    `index`, `link_address` and `link_local` are None while it waits, and `waiting` says what for. Replies
-    come from `link_local`, to global peers from `address`, a global address of the interface itself, if it
-    has one. `interface_id` and `remote_id` are the texts of options 18 and 37, None where they are not sent.
-    `vrf` is the VRF of the link-address, where servers are asked; `hardware` is the interface's Ethernet
-    address, empty if it has none.
+    `link_address` and `link_local` are None while it waits. Replies come from `link_local`, to global peers
+    from `address`, a global address of the interface itself, if it has one. `interface_id` and `remote_id`
+    are the texts of options 18 and 37, None where they are not sent.
     """
 
-    name: str
-    setting: InterfaceSetting
-    index: int | None = None
     link_address: IPv6Address | None = None
     link_local: IPv6Address | None = None
     address: IPv6Address | None = None
     interface_id: bytes | None = None
     remote_id: bytes | None = None
-    mtu: int = 1500
-    waiting: str = ""
-    vrf: int = 0
-    hardware: bytes = bytes(6)
-    link: Link | None = field(default=None, compare=False)
-
-    @property
-    def state(self) -> str:
-        """`active` or `waiting`."""
-        return "waiting" if self.waiting else "active"
 
 
 Change6 = port_table.Change[Port6]
@@ -136,13 +121,13 @@ class PortTable6(port_table.AnyPortTable[Port6, IPv6Address]):
         return Port6(
             name,
             setting,
-            link.index,
-            standing,
-            own.address if own else None,
-            standing if mine else link_address(link.addresses6),
-            texts[0],
-            texts[1],
-            link.mtu,
+            index=link.index,
+            link_address=standing,
+            link_local=own.address if own else None,
+            address=standing if mine else link_address(link.addresses6),
+            interface_id=texts[0],
+            remote_id=texts[1],
+            mtu=link.mtu,
             vrf=home,
             hardware=link.hardware,
             link=link,

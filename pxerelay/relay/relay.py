@@ -7,20 +7,20 @@ relaying it. What is decided is returned; the daemon sends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from ipaddress import IPv4Address
 
 from pxerelay.policy.links import Link
 from pxerelay.policy.model import GIADDR, Config
 from pxerelay.policy.pools import ALL_UP, Standing
-from pxerelay.policy.ports import Change, Port
+from pxerelay.policy.ports import Port
 from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.rules import Choice
 from pxerelay.policy.servers import Pool, Target
 from pxerelay.policy.sticky import StickyClients
 from pxerelay.policy.ways import WayTo
+from pxerelay.relay.any_relay import AnyRelay
 from pxerelay.relay.askers import Askers
-from pxerelay.relay.choosing import Choosing
 from pxerelay.relay.decision import BROADCAST, Decision, Drop, Dropped, ToClient, ToServers
 from pxerelay.relay.network import Network, masks, within
 from pxerelay.wire import agentinfo, packet
@@ -33,16 +33,17 @@ _ALL_STATIONS = b"\xff" * 6
 """The Ethernet broadcast address."""
 
 
-class Relay(Choosing):
+class Relay(AnyRelay[Port]):
     """The rules for one configuration, one state of the network, and what is known and thought of servers.
 
     Built anew when one of them changes, but for the network, which it follows (`follow`). The configuration
     is one as it holds on a day (`Config.on`), and `answers` are for servers' DNS names. `sticky` has the
     clients that keep the `standing` before this one; without it nobody does. Only where interfaces share a
     giaddr is it remembered who asked (`askers`), for a reply that does not bring our circuit id back; the
-    relay before this one hands it on. `way_to` tells the way to a server in a VRF, if anybody knows it.
-    `repliers` has the 4 octets of every server that may get requests.
+    relay before this one hands it on.
     """
+
+    _network: Network
 
     def __init__(
         self,
@@ -55,13 +56,11 @@ class Relay(Choosing):
         askers: Askers | None = None,
         way_to: WayTo | None = None,
     ) -> None:
-        super().__init__(config, answers, answers.of, standing, sticky)
+        network = Network(ports, links)
+        routers, replying = masks(config.accept_relayed_from), masks(config.accept_replies_from)
+        thought = answers, answers.of, standing, sticky
+        super().__init__(config, network, *thought, way_to, routers, replying)
         self._askers = Askers() if askers is None else askers
-        self._way_to = way_to
-        self._network = Network(ports, links)
-        self._relays = masks(config.accept_relayed_from)
-        self.repliers = frozenset(self._packed(config.mentioned))
-        self._replying_networks = masks(config.accept_replies_from)
         fixed = config.source_address
         self._source = fixed.packed if isinstance(fixed, IPv4Address) else None
         self._source_is_giaddr = fixed == GIADDR
@@ -69,25 +68,6 @@ class Relay(Choosing):
     def pass_time(self, now: float) -> None:
         """Forget who asked long ago, at a monotonic time in seconds."""
         self._askers.pass_time(now)
-
-    def follow(self, ports: Iterable[Port], change: Change) -> None:
-        """Take in what changed of the network; `ports` are all that there are now."""
-        self._network.follow(ports, change)
-
-    @property
-    def ports(self) -> tuple[Port, ...]:
-        """The client interfaces, also those that wait."""
-        return self._network.ports
-
-    @property
-    def active_indexes(self) -> frozenset[int]:
-        """The indexes of client interfaces that serve."""
-        return self._network.active_indexes
-
-    @property
-    def vrfs(self) -> Mapping[int, str]:
-        """The names of VRFs by index."""
-        return self._network.vrfs
 
     def decide(
         self,
@@ -216,16 +196,8 @@ class Relay(Choosing):
         message[packet.GIADDR] = giaddr.packed
         return ToServers(servers, self.source_for(min(vrfs), giaddr.packed), vrf=min(vrfs))
 
-    def knows(self, server: IPv4Address) -> bool:
-        """Whether an address is that of a configured server."""
-        return server.packed in self.repliers
-
     def _trusts(self, port: Port) -> bool:
         return self.config.option82 is not None and port.name in self.config.option82.trusted
-
-    def vrf_of(self, index: int) -> int:
-        """Return the index of the VRF that an interface is in, 0 for the default one."""
-        return self._network.vrf_of(index)
 
     def owns(self, vrf: int, address: bytes) -> bool:
         """Whether 4 octets are an address of this host in a VRF."""
@@ -253,10 +225,6 @@ class Relay(Choosing):
         """Whether requests with giaddr set are relayed that come in on an interface from 4 octets."""
         return self.accepts_router(source) and not self._network.is_here(index, source)
 
-    def is_client_interface(self, index: int) -> bool:
-        """Whether an interface is one of clients, also one that waits."""
-        return self._network.is_client_interface(index)
-
     def accepts_router(self, source: bytes) -> bool:
         """Whether a router with an address of these 4 octets may relay to us."""
         return within(source, self._relays)
@@ -266,16 +234,6 @@ class Relay(Choosing):
         if self._source_is_giaddr:
             return giaddr if self.owns(vrf, giaddr) else None
         return self._source
-
-    def _may_reply(self, source: bytes) -> bool:
-        return source in self.repliers or within(source, self._replying_networks)
-
-    def _is_the_way_to(self, index: int, server: bytes) -> bool:
-        """Whether packets to a server leave by an interface, as far as that is known."""
-        if self._way_to is None:
-            return True
-        way = self._way_to(server, self.vrf_of(index))
-        return way is not None and way.interface == index
 
     def _reply(
         self, message: bytearray | memoryview, index: int, source: bytes, facts: Facts

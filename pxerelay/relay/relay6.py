@@ -7,7 +7,7 @@ in front of what clients send, and what servers send is taken out of theirs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from pxerelay.policy.rules import RULES, Choice, Match
 from pxerelay.policy.servers import Pool, Target
 from pxerelay.policy.sticky import StickyClients
 from pxerelay.policy.ways import WayTo
-from pxerelay.relay.choosing import Choosing
+from pxerelay.relay.any_relay import AnyRelay
 from pxerelay.relay.decision6 import Arrival6, Decision6, Drop6, Dropped6, ToPeer, ToServers6
 from pxerelay.relay.network import masks, within
 from pxerelay.relay.network6 import Network6
@@ -52,13 +52,14 @@ class _Options(NamedTuple):
     relayed: bytes
 
 
-class Relay6(Choosing):
+class Relay6(AnyRelay[Port6]):
     """The rules for one configuration, one state of the network, and what is known and thought of servers.
 
     As `Relay`: `answers` are for servers' DNS names, `sticky` has the clients that keep the `standing` before
-    this one, `way_to` tells the way to a server. `behind` tells who is behind a client's address. `repliers`
-    has the 16 octets of every server that may get requests.
+    this one, `way_to` tells the way to a server. `behind` tells who is behind a client's address.
     """
+
+    _network: Network6
 
     def __init__(
         self,
@@ -71,47 +72,22 @@ class Relay6(Choosing):
         way_to: WayTo | None = None,
         behind: Behind | None = None,
     ) -> None:
-        super().__init__(config, answers, answers.of6, standing, sticky)
-        self._way_to = way_to
+        network = Network6(ports, links)
+        routers, replying = masks(config.accept_relayed_from6), masks(config.accept_replies_from6)
+        thought = answers, answers.of6, standing, sticky
+        super().__init__(config, network, *thought, way_to, routers, replying)
         self._behind = behind
         self._setting = config.dhcpv6 or Dhcpv6Setting()
         self._asks_what_clients_are = config.asks_what_clients_are or bool(config.dhcp_servers)
-        self._network = Network6(ports, links)
         self._options: dict[int, _Options] = {}
-        self._relays = masks(config.accept_relayed_from6)
-        self.repliers = frozenset(self._packed(config.mentioned))
-        self._replying_networks = masks(config.accept_replies_from6)
         fixed = config.source_address6
         self._source = fixed.packed if isinstance(fixed, IPv6Address) else None
         self._source_is_link_address = fixed == GIADDR
 
     def follow(self, ports: Iterable[Port6], change: Change6) -> None:
         """Take in what changed of the network; `ports` are all that there are now."""
-        self._network.follow(ports, change)
+        super().follow(ports, change)
         self._options.clear()
-
-    @property
-    def ports(self) -> tuple[Port6, ...]:
-        """The client interfaces, also those that wait."""
-        return self._network.ports
-
-    @property
-    def active_indexes(self) -> frozenset[int]:
-        """The indexes of client interfaces that serve."""
-        return self._network.active_indexes
-
-    @property
-    def vrfs(self) -> Mapping[int, str]:
-        """The names of VRFs by index."""
-        return self._network.vrfs
-
-    def is_client_interface(self, index: int) -> bool:
-        """Whether an interface is one of clients, also one that waits."""
-        return self._network.is_client_interface(index)
-
-    def knows(self, server: IPv6Address) -> bool:
-        """Whether an address is that of a configured server."""
-        return server.packed in self.repliers
 
     def decide(self, arrival: Arrival6, facts: Facts6 | None = None) -> Decision6:
         """Return what to do with a message, which stays as it is.
@@ -173,7 +149,7 @@ class Relay6(Choosing):
 
     def _refuses_reply(self, arrival: Arrival6) -> Drop6 | None:
         index, source = arrival.interface, arrival.source
-        if source not in self.repliers and not within(source, self._replying_networks):
+        if not self._may_reply(source):
             return Drop6.NOT_A_SERVER
         if arrival.port != packet6.SERVER_PORT and not self.config.any_source_port:
             return Drop6.NOT_FROM_PORT_547
@@ -239,7 +215,7 @@ class Relay6(Choosing):
             return Dropped6(targets, match, port, client)
         servers = self._decided(targets, client) if self._pools else self._packed(targets)
         if not servers:
-            return Dropped6(self._why_nobody(targets), match, port, client)
+            return Dropped6(self.why_nobody(targets), match, port, client)
         size = len(arrival.message)
         header = relayed6.header(hops, link_address, arrival.source, around, size)
         if header is None:
@@ -277,7 +253,8 @@ class Relay6(Choosing):
             return Drop6.MAPPED_TO_DROP
         return tuple(dict.fromkeys((*targets, *self.config.dhcp_servers)))
 
-    def _why_nobody(self, targets: Iterable[Target]) -> Drop6:
+    def why_nobody(self, targets: Iterable[Target]) -> Drop6:
+        """Return why requests for these targets, which have no IPv6 address, go nowhere."""
         hosts = (host for one in targets for host in (one.hosts if isinstance(one, Pool) else (one,)))
         unknown = any(isinstance(host, str) and not self.answers.is_known(host) for host in hosts)
         return Drop6.NOT_RESOLVED if unknown else Drop6.NO_IPV6_SERVER
@@ -357,13 +334,6 @@ class Relay6(Choosing):
         else:
             ports = named
         return ports[0] if len(ports) == 1 and ports[0].vrf == vrf else None
-
-    def _is_the_way_to(self, index: int, server: bytes) -> bool:
-        """Whether packets to a server leave by an interface, as far as that is known."""
-        if self._way_to is None:
-            return True
-        way = self._way_to(server, self._network.vrf_of(index))
-        return way is not None and way.interface == index
 
 
 def _standing(port: Port6) -> bytes:

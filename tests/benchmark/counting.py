@@ -15,7 +15,7 @@ from ipaddress import IPv4Address
 from textwrap import dedent
 
 from pxerelay.config import config, document
-from pxerelay.daemon.traffic import Traffic
+from pxerelay.daemon.traffic4 import Traffic4
 from pxerelay.linux import sockets
 from pxerelay.policy.links import Link
 from pxerelay.policy.ports import assign
@@ -139,8 +139,8 @@ def _anew(message: bytes, chance: random.Random) -> bytes:
     return message[: packet.XID.start] + chance.randbytes(4) + message[packet.XID.stop :]
 
 
-def _traffic(network: Wires, udp: socket.socket, link: socket.socket, names: dict[int, str]) -> Traffic:
-    traffic = Traffic(udp, link)
+def _traffic(network: Wires, udp: socket.socket, link: socket.socket, names: dict[int, str]) -> Traffic4:
+    traffic = Traffic4(udp, link)
     traffic.obey(_relay(network, names), names)
     return traffic
 

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from pxerelay.config import config, document
-from pxerelay.daemon.traffic import Traffic
+from pxerelay.daemon.traffic4 import Traffic4
 from pxerelay.linux import sockets
 from pxerelay.policy.links import Link
 from pxerelay.policy.ports import assign
@@ -25,7 +25,7 @@ GIADDR = "10.10.10.1"
 
 
 @pytest.fixture
-def relaying(network: Network) -> Iterator[tuple[Traffic, socket.socket]]:
+def relaying(network: Network) -> Iterator[tuple[Traffic4, socket.socket]]:
     """Relay in this process on the relay host's sockets; return what does, and the socket that hears."""
     with inside(network.relay):
         udp, link = sockets.open_udp(), sockets.open_link()
@@ -33,14 +33,14 @@ def relaying(network: Network) -> Iterator[tuple[Traffic, socket.socket]]:
     built = config.build(document.parse("pxerelay.yml", BASE))
     links = (Link(index, "vlan10", up=True, mtu=1500, addresses=(IPv4Address(GIADDR),)),)
     with closing(udp), closing(link):
-        traffic = Traffic(udp, link)
+        traffic = Traffic4(udp, link)
         traffic.obey(Relay(built, assign(built, links), links), {index: "vlan10"})
         yield traffic, udp
         traffic.close()
 
 
 def test_a_batch_that_meets_a_fault_takes_no_other_along(
-    relaying: tuple[Traffic, socket.socket],
+    relaying: tuple[Traffic4, socket.socket],
     station: Station,
     server: FakeServer,
     monkeypatch: pytest.MonkeyPatch,
@@ -64,7 +64,7 @@ def test_a_batch_that_meets_a_fault_takes_no_other_along(
 
 
 def test_a_fault_in_the_bookkeeping_loses_no_message(
-    relaying: tuple[Traffic, socket.socket],
+    relaying: tuple[Traffic4, socket.socket],
     station: Station,
     server: FakeServer,
     monkeypatch: pytest.MonkeyPatch,

@@ -63,7 +63,7 @@ def said(package: str, path: str, text: str) -> list[str]:
     """Return what commands say where a package is installed."""
     home = Path(program_with_libraries(package, path)[-1].removesuffix(f"/{path}"))
     command = ["unshare", "--mount", "--net", "sh", "-c", INSTALLED + text, "sh", str(home), str(SCRIPT)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done
     return done.stdout.splitlines()
 

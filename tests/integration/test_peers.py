@@ -228,7 +228,7 @@ def test_a_daemon_that_hangs_is_waited_for_two_seconds(start: Start, command: tu
         took = time.monotonic() - began
         assert done.returncode == 3, done
         assert f"the daemon at {daemon.socket} has not answered within 2 s: it hangs" in done.stderr
-        assert 2 <= took < 5
+        assert 2 <= took < 15, "and not the time that the command itself may take, 20 s or more"
     finally:
         daemon.process.send_signal(18)
 
@@ -242,6 +242,33 @@ def test_how_long_a_silent_daemon_is_waited_for_can_be_said(start: Start) -> Non
     for wrong in ("0", "-1", "x", "nan", "1e9"):
         done = run(daemon.socket, "status", f"--timeout={wrong}")
         assert (done.returncode, f"'{wrong}' is no number of seconds" in done.stderr) == (2, True)
+
+
+def test_who_is_put_out_before_it_said_anything_comes_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A daemon that many connect to makes room so; here each of two is put out before it sends."""
+    path = tmp_path / "control.sock"
+    connect = control_client.connect
+    connected = []
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+
+        def connect_and_be_put_out(
+            sock: socket.socket, path: Path | str, timeout: float = control_client.TIMEOUT
+        ) -> None:
+            connect(sock, path, timeout)
+            connected.append(listening.accept()[0])
+            if len(connected) < 3:
+                connected[-1].close()
+            else:
+                connected[-1].sendall(b'{"rules": 4}\n')
+
+        monkeypatch.setattr(control_client, "connect", connect_and_be_put_out)
+        assert control_client.ask(path, "status") == {"rules": 4}
+    assert len(connected) == 3
+    connected[-1].close()
 
 
 def test_a_daemon_that_hangs_with_a_full_queue_too(start: Start) -> None:

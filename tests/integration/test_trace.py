@@ -239,7 +239,7 @@ def test_a_large_mapping_holds_no_message_up(
             f"rule {LISTED} ({daemon.config}:8) says altiris; sent to" in line for line in followed.lines
         )
 
-    daemon.wait_for(known, 60)
+    daemon.wait_for(known, 180)
     assert followed.end() == 0
     assert server.receive(0.1) is None
 

@@ -103,6 +103,7 @@ def test_clients_of_a_burst_are_listed_each_and_once(start: Start, station: Stat
     assert (answer["forgotten"], answer["overlooked"]) == (0, 0)
 
 
+@pytest.mark.alone
 def test_a_flood_of_invented_addresses_is_bounded_and_packets_flow_while_it_is_told(
     start: Start, station: Station, server: FakeServer
 ) -> None:

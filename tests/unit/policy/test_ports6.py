@@ -54,13 +54,13 @@ def test_an_interface_with_a_link_local_and_a_global_address_serves() -> None:
     assert first == Port6(
         "vlan10",
         build(TWO).interfaces[0],
-        VLAN10,
-        GUA.address,
-        FE80.address,
-        GUA.address,
-        b"vlan10",
-        None,
-        1500,
+        index=VLAN10,
+        link_address=GUA.address,
+        link_local=FE80.address,
+        address=GUA.address,
+        interface_id=b"vlan10",
+        remote_id=None,
+        mtu=1500,
         hardware=bytes.fromhex("02000000000a"),
     )
     assert (first.state, second.state) == ("active", "active")
