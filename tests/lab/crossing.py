@@ -43,7 +43,8 @@ def cross(network: AnycastNetwork) -> dict[str, Any]:
 
     `offered`, `confirmed`: clients with an OFFER (ADVERTISE), with an answer to their REQUEST. `moved`: those
     whose REQUEST came through another relay. `elsewhere`: whose REQUEST was at another server than the
-    DISCOVER. `mistaken`: whose REQUEST the mistaken relay sent to the server that it takes for down.
+    DISCOVER, and not there. `copied`: whose REQUEST was at both, as in DHCPv6 where a relay does not know yet
+    whose DUID it names. `mistaken`: whose REQUEST the mistaken relay sent to the server it takes for down.
     """
     mistaken = RelayHost(network.lab.name, MISTAKEN)
     drained = RelayHost(network.lab.name, DRAINED)
@@ -103,7 +104,7 @@ class _Watcher:
     def told(self, first: list[Asked], then: list[Asked]) -> dict[str, int]:
         """Return the sums, and what stood in the way of the rest."""
         began: dict[bytes, _Seen] = {}
-        went_on: dict[bytes, _Seen] = {}
+        went_on: dict[bytes, list[_Seen]] = {}
         for name, station in self._stations.items():
             for datagram in station.arrivals():
                 self._note(name, datagram, began, went_on)
@@ -114,22 +115,28 @@ class _Watcher:
             "offered": sum(one.answer is not None for one in first),
             "confirmed": sum(one.answer is not None for one in then),
             "arrived": len(pairs),
-            "moved": sum(before.relay != after.relay for before, after in pairs),
-            "elsewhere": sum(before.server != after.server for before, after in pairs),
-            "mistaken": sum(after == (_UNHEARD, relay) for _, after in pairs),
+            "moved": sum(before.relay != after[0].relay for before, after in pairs),
+            "elsewhere": sum(before.server not in {one.server for one in after} for before, after in pairs),
+            "copied": sum(len({one.server for one in after}) > 1 for _, after in pairs),
+            "mistaken": sum((_UNHEARD, relay) in after for _, after in pairs),
         }
 
     def _relay(self, place: int) -> str:
         return str(ip_address("2001:db8:20::") + place) if self._six else str(CORE[place])
 
     def _note(
-        self, server: str, datagram: Datagram, began: dict[bytes, _Seen], went_on: dict[bytes, _Seen]
+        self, server: str, datagram: Datagram, began: dict[bytes, _Seen], went_on: dict[bytes, list[_Seen]]
     ) -> None:
         payload, seen = datagram.payload, _Seen(server, datagram.source)
         if self._six and datagram.port == 547 and payload[0] == dhcp6.RELAY_FORW:
             found = dhcp6.innermost(payload)
             mac = (found.one(dhcp6.CLIENT_ID) or b"")[-6:]
-            (began if found.kind == dhcp6.SOLICIT else went_on)[mac] = seen
+            first = found.kind == dhcp6.SOLICIT
         elif not self._six and datagram.port == 67 and payload[0] == 1:
-            kind = options(payload)[_TYPE][0]
-            (began if kind == DISCOVER else went_on)[payload[28:34]] = seen
+            mac, first = payload[28:34], options(payload)[_TYPE][0] == DISCOVER
+        else:
+            return
+        if first:
+            began[mac] = seen
+        else:
+            went_on.setdefault(mac, []).append(seen)
