@@ -99,6 +99,22 @@ def test_nothing_that_a_client_says_leaves_its_comment() -> None:
     assert len(told.splitlines()) == 3
 
 
+def test_clients_whose_mac_nobody_tells_are_comments() -> None:
+    nameless = {**_client("", 9), "mac": None, "duid": "00030001", "router": "2001:db8:64::1", "giaddr": None}
+    answer = {"rc": 0, "stdout": json.dumps({"clients": [_client(MAC, 5)], "without_mac": [nameless]})}
+    told = gathered({"relay1": answer, "relay2": answer})
+    assert told.splitlines()[1:3] == [
+        "# nobody told the MACs of these, so no rule can name them:",
+        "#   DUID 00030001, router 2001:db8:64::1 by relay1, relay2, 2027-01-20 10:09, PXEClient:Arch:00000",
+    ]
+    assert yaml.safe_load(told) == {"rules": {MAC: "ris"}}
+
+
+def test_a_router_may_be_one_of_ipv6() -> None:
+    told = gathered({"relay1": _unknown(_client(MAC, 5, giaddr=None, router="2001:db8:64::1"))})
+    assert "# router 2001:db8:64::1 by relay1, " in told
+
+
 def test_nobody_is_unknown() -> None:
     assert gathered({"relay1": _unknown()}) == "# nobody fell to a default\n"
 

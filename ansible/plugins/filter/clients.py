@@ -63,38 +63,68 @@ def gathered(answers: Mapping[str, Mapping[str, Any]]) -> str:
     all places where it was seen, and falls to the server where it was seen last. MACs are quoted, so that
     Ansible understands them too. Hosts that did not answer are named.
     """
-    seen: dict[str, list[tuple[datetime, str, Mapping[str, Any]]]] = {}
+    seen: dict[str, list[_Sight]] = {}
+    nameless: dict[str, list[_Sight]] = {}
     lines = []
     for host, answer in answers.items():
         if answer.get("unreachable") or str(answer.get("rc")) != "0":
             why = "can't be reached" if answer.get("unreachable") else _last_line(answer)
             lines.append(f"# {_plain(host)}: {_plain(why)}")
             continue
-        for client in json.loads(answer["stdout"])["clients"]:
-            last = datetime.fromisoformat(client["last_seen"])
-            seen.setdefault(client["mac"], []).append((last, host, client))
-    if not seen:
-        return "\n".join(["# nobody fell to a default", *lines]) + "\n"
-    rows = []
-    for mac, places in seen.items():
-        places.sort(key=lambda one: one[0], reverse=True)
-        rows.append((places[0][0], mac, places))
-    rows.sort(key=lambda one: one[0], reverse=True)
-    rules = [(f'  "{mac}": {_server(places[0][2]["server"])}', _comment(places)) for _, mac, places in rows]
+        told = json.loads(answer["stdout"])
+        for client in told["clients"]:
+            seen.setdefault(client["mac"], []).append(_sight(host, client))
+        for client in told.get("without_mac", []):
+            nameless.setdefault(client["duid"] or "none", []).append(_sight(host, client))
+    if nameless:
+        lines.append("# nobody told the MACs of these, so no rule can name them:")
+        lines += [f"#   DUID {duid}, {_comment(places)}" for duid, places in _newest_first(nameless)]
+    rules = [
+        (f'  "{mac}": {_server(places[0][2]["server"])}', _comment(places))
+        for mac, places in _newest_first(seen)
+    ]
+    if not rules:
+        return (
+            "\n".join(
+                [
+                    "# no client with a MAC fell to a default" if nameless else "# nobody fell to a default",
+                    *lines,
+                ]
+            )
+            + "\n"
+        )
     width = max(len(rule) for rule, _ in rules)
     head = "# fell to a default, newest first; put the right server in"
     return "\n".join([head, *lines, "rules:", *(f"{rule:{width}}  # {said}" for rule, said in rules)]) + "\n"
+
+
+_Sight = tuple[datetime, str, Mapping[str, Any]]
+"""When a client was seen last by a host, which host that is, and what it tells of the client."""
+
+
+def _sight(host: str, client: Mapping[str, Any]) -> _Sight:
+    return datetime.fromisoformat(client["last_seen"]), host, client
+
+
+def _newest_first(seen: Mapping[str, list[_Sight]]) -> list[tuple[str, list[_Sight]]]:
+    """Return clients by their names, each with its sights, all from the newest to the oldest."""
+    rows = [(name, sorted(sights, key=_when, reverse=True)) for name, sights in seen.items()]
+    return sorted(rows, key=lambda row: row[1][0][0], reverse=True)
+
+
+def _when(sight: _Sight) -> datetime:
+    return sight[0]
 
 
 def _server(label: str) -> str:
     return f"[{label}]" if "," in label else label
 
 
-def _comment(places: list[tuple[datetime, str, Mapping[str, Any]]]) -> str:
+def _comment(places: list[_Sight]) -> str:
     last, _, client = places[0]
     where: dict[str, list[str]] = {}
     for _, host, one in places:
-        where.setdefault(one["interface"] or f"router {one['giaddr']}", []).append(host)
+        where.setdefault(one["interface"] or f"router {one.get('router') or one['giaddr']}", []).append(host)
     seen = "; ".join(f"{place} by {', '.join(hosts)}" for place, hosts in where.items())
     kind = client["vendor_class"] or ("booting" if client["pxe"] else "")
     parts = (seen, f"{last:%Y-%m-%d %H:%M}", kind, client.get("vendor", ""))
