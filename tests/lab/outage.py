@@ -28,6 +28,7 @@ from tests.lab.crossing import cross
 from tests.lab.helper import asking, loss
 from tests.lab.image import PACKAGES, RELEASES, fresh, wheelhouse
 from tests.lab.network import Host, Lab, LabError
+from tests.lab.podman import HOME
 from tests.lab.relayhost import PXERELAY, RelayHost
 from tests.lab.stage import Progress, alone, down
 
@@ -60,6 +61,11 @@ class Stage:
         self.network = AnycastNetwork(Lab.existing(name))
         self.victim = RelayHost(name, VICTIM)
         self._link = Host(self.network.lab, VICTIM)
+
+    def drained(self) -> int:
+        """Count the relays that are out of rotation, by the mark that the daemon leaves on the host's disk."""
+        pids = [(HOME / f"pxr-{self.network.lab.name}-{relay}.pid").read_text().strip() for relay in RELAYS]
+        return sum(Path("/proc", pid, "root/var/lib/pxerelay/control.drained").exists() for pid in pids)
 
     def withdrawn(self) -> float:
         """Wait until the router sends nothing to one of the relays any more, in either family."""
@@ -150,12 +156,16 @@ def lasting(stage: Stage, do: Callable[[], AbstractContextManager[None]]) -> dic
 
 
 def watch(stage: Stage, command: Sequence[str]) -> dict[str, Any]:
-    """Tell what clients lose while a command runs, its exit code, and the fewest relays spread over."""
-    told: dict[str, Any] = {"fewest": len(RELAYS)}
+    """Tell what clients lose while a command runs, its exit code, and how many relays were drained at once.
+
+    `fewest` is the number of relays that the router spread over at least: on a busy machine others may be late.
+    """
+    told: dict[str, Any] = {"fewest": len(RELAYS), "drained": 0}
     ordinary = ["nice", "-n", str(-_FAVOURED), *command]
     with _asking(stage, told, _SLOWLY), subprocess.Popen(ordinary, stdout=sys.stderr) as running:
         while running.poll() is None:
             told["fewest"] = min(told["fewest"], *map(len, stage.network.announced()))
+            told["drained"] = max(told["drained"], stage.drained())
             time.sleep(0.1)
     stage.network.settled()
     return told | {"code": running.returncode}
