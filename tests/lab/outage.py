@@ -63,7 +63,7 @@ class Stage:
         self._link = Host(self.network.lab, VICTIM)
 
     def drained(self) -> int:
-        """Count the relays that are out of rotation, by the mark that the daemon leaves on the host's disk."""
+        """Count the relays that are out of rotation, by the mark of the daemon on the host's disk."""
         pids = [(HOME / f"pxr-{self.network.lab.name}-{relay}.pid").read_text().strip() for relay in RELAYS]
         return sum(Path("/proc", pid, "root/var/lib/pxerelay/control.drained").exists() for pid in pids)
 
@@ -158,7 +158,7 @@ def lasting(stage: Stage, do: Callable[[], AbstractContextManager[None]]) -> dic
 def watch(stage: Stage, command: Sequence[str]) -> dict[str, Any]:
     """Tell what clients lose while a command runs, its exit code, and how many relays were drained at once.
 
-    `fewest` is the number of relays that the router spread over at least: on a busy machine others may be late.
+    `fewest` is the number of relays that the router spread over at least: on a busy machine others are late.
     """
     told: dict[str, Any] = {"fewest": len(RELAYS), "drained": 0}
     ordinary = ["nice", "-n", str(-_FAVOURED), *command]
