@@ -78,7 +78,7 @@ class Relay6(AnyRelay[Port6]):
         super().__init__(config, network, *thought, way_to, routers, replying)
         self._behind = behind
         self._setting = config.dhcpv6 or Dhcpv6Setting()
-        self._asks_what_clients_are = config.asks_what_clients_are or bool(config.dhcp_servers)
+        self.asks_what_clients_are = config.asks_what_clients_are or bool(config.dhcp_servers)
         self._options: dict[int, _Options] = {}
         fixed = config.source_address6
         self._source = fixed.packed if isinstance(fixed, IPv6Address) else None
@@ -88,6 +88,16 @@ class Relay6(AnyRelay[Port6]):
         """Take in what changed of the network; `ports` are all that there are now."""
         super().follow(ports, change)
         self._options.clear()
+
+    @property
+    def own_addresses(self) -> frozenset[bytes]:
+        """The addresses of this host, on whichever interface."""
+        return self._network.own_addresses
+
+    @property
+    def behind(self) -> Behind:
+        """What tells who is behind a client's address."""
+        return self._behind or _nobody
 
     def decide(self, arrival: Arrival6, facts: Facts6 | None = None) -> Decision6:
         """Return what to do with a message, which stays as it is.
@@ -205,7 +215,7 @@ class Relay6(AnyRelay[Port6]):
     ) -> ToServers6 | Dropped6:
         policy = self.config.policy
         match = policy.choose(client, port.setting.default if port else None)
-        silent = self._asks_what_clients_are and client.facts.is_silent
+        silent = self.asks_what_clients_are and client.facts.is_silent
         if silent:
             targets = self._any_recipients(client, match, port)
         else:
@@ -333,6 +343,10 @@ class Relay6(AnyRelay[Port6]):
         else:
             ports = named
         return ports[0] if len(ports) == 1 and ports[0].vrf == vrf else None
+
+
+def _nobody(_: int, __: bytes) -> None:
+    """Know of no frames."""
 
 
 def _standing(port: Port6) -> bytes:

@@ -1,7 +1,8 @@
-"""Messages whose options look alike.
+"""Messages whose options look alike, in either family.
 
 What options 60 and 93 say is known of a message as soon as another one was read that has the same length,
 the same octets wherever a reader looks for codes and lengths, and the same octets in these two options.
+In DHCPv6 these are options 6, 16 and 61 (`form6`).
 All that firmware of one kind sends looks alike so. To compare some octets of a message and not the others
 is one operation on a large number, ten times as fast as reading options one by one.
 """
@@ -14,7 +15,7 @@ from collections.abc import Set as AbstractSet
 from pxerelay.wire import packet
 from pxerelay.wire.facts import Facts
 
-_LARGEST = 1472
+LARGEST = 1472
 """Octets of a message that may have one: those of an Ethernet frame's packet."""
 
 _MOST_OF_LENGTH, _MOST = 16, 1024
@@ -37,14 +38,14 @@ class Fingerprint:
         self.value = value
 
 
-class Fingerprints:
+class AnyFingerprints:
     """The fingerprints met so far, of messages that come in one Ethernet frame.
 
-    `telling` are options whose values they have in common, beyond 60 and 93.
+    `start` is where the octets begin that are compared.
     """
 
-    def __init__(self, telling: Iterable[int] = ()) -> None:
-        self._telling = _TELLING.union(telling)
+    def __init__(self, start: int) -> None:
+        self._start = start
         self._of_length: dict[int, list[Fingerprint]] = {}
         self._count = 0
 
@@ -52,27 +53,16 @@ class Fingerprints:
         """Return the fingerprint of a message if one like it was learnt."""
         known = self._of_length.get(len(message))
         if known:
-            number = int.from_bytes(message[packet.HEADER_SIZE :], "little")
+            number = int.from_bytes(message[self._start :], "little")
             for one in known:
                 if number & one.mask == one.value:
                     return one
         return None
 
-    def learn(self, facts: Facts) -> Fingerprint | None:
-        """Return the fingerprint of a message, which is known from now on.
-
-        None means that it has none: there is no magic cookie, an option is cut off, there are too many, or
-        options continue in other fields; or it is too large.
-        """
-        message = facts.message
-        found = self.known(message)
-        if found is not None or len(message) > _LARGEST:
-            return found
-        looked_at = _looked_at(facts, self._telling)
-        if looked_at is None:
-            return None
+    def keep(self, message: packet.Message, looked_at: bytes) -> Fingerprint:
+        """Know messages from now on that are like this one wherever `looked_at` has 0xff, not 0."""
         mask = int.from_bytes(looked_at, "little")
-        found = Fingerprint(mask, int.from_bytes(message[packet.HEADER_SIZE :], "little") & mask)
+        found = Fingerprint(mask, int.from_bytes(message[self._start :], "little") & mask)
         if self._count >= _MOST:
             self._of_length.clear()
             self._count = 0
@@ -83,6 +73,27 @@ class Fingerprints:
         known.append(found)
         self._count += 1
         return found
+
+
+class Fingerprints(AnyFingerprints):
+    """Those of DHCPv4. `telling` are options whose values they have in common, beyond 60 and 93."""
+
+    def __init__(self, telling: Iterable[int] = ()) -> None:
+        super().__init__(packet.HEADER_SIZE)
+        self._telling = _TELLING.union(telling)
+
+    def learn(self, facts: Facts) -> Fingerprint | None:
+        """Return the fingerprint of a message, which is known from now on.
+
+        None means that it has none: there is no magic cookie, an option is cut off, there are too many, or
+        options continue in other fields; or it is too large.
+        """
+        message = facts.message
+        found = self.known(message)
+        if found is not None or len(message) > LARGEST:
+            return found
+        looked_at = _looked_at(facts, self._telling)
+        return None if looked_at is None else self.keep(message, looked_at)
 
 
 def _looked_at(facts: Facts, telling: AbstractSet[int]) -> bytes | None:
