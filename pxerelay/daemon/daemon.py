@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,6 +27,7 @@ from pxerelay.daemon.loader import loaded
 from pxerelay.daemon.loader_process import LoadError, Loading
 from pxerelay.daemon.own_health import InForce, OwnHealth
 from pxerelay.daemon.server_names import ServerNames
+from pxerelay.daemon.stats import ServersOf
 from pxerelay.linux import clock, memory, notify
 from pxerelay.linux.clock import Alarm
 from pxerelay.linux.drain_mark import DrainMark
@@ -225,17 +226,18 @@ class Daemon:
             "counters": traffic.totals(),
             **({"counters6": flow6.traffic.totals()} if flow6 else {}),
             "traffic": stats.traffic(relay, traffic.ledger.counters),
-            "servers": stats.servers(
-                relay,
-                traffic.ledger.counters,
-                traffic.ledger.transactions,
-                now,
-                self._healthcheck.states(),
-                (flow6.relay, flow6.traffic.counters) if flow6 else None,
-            ),
+            "servers": stats.servers(self._servers(), now, self._healthcheck.states()),
             "clients": stats.last_clients(relay, traffic.names, traffic.ledger.transactions, now),
             "unknown": len(traffic.ledger.unknown),
         }
+
+    def _servers(self) -> Iterator[ServersOf]:
+        """Yield each family's servers, and what is known of them."""
+        relay, ledger = self._flow4.relay, self._flow4.traffic.ledger
+        yield ServersOf(relay, relay.answers.of, ledger.counters, ledger.transactions)
+        if self._flow6:
+            relay6, ledger6 = self._flow6.relay, self._flow6.traffic.ledger
+            yield ServersOf(relay6, relay6.answers.of6, ledger6.counters, ledger6.transactions)
 
     def _in_force(self) -> InForce:
         return InForce(self._flow4.relay, self._active.loaded.sha256, self._names.asked)
@@ -272,7 +274,8 @@ class Daemon:
             if self._flow6 is None:
                 from pxerelay.daemon.flow6 import Flow6  # most hosts have no use for it
 
-                self._flow6 = Flow6(self._apply_again, self._ways.to, self._flow4.traffic.recent)
+                traffic = self._flow4.traffic
+                self._flow6 = Flow6(self._apply_again, self._ways.to, traffic.recent, traffic.ledger.common)
             self._flow6.open()
 
     def _shut_flows(self, config: Config) -> None:

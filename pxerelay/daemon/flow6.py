@@ -19,6 +19,7 @@ from pxerelay.policy.ports6 import Change6, PortTable6, vrfs_to_hear
 from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.ways import WayTo
 from pxerelay.relay.account6 import Narrator6
+from pxerelay.relay.ledger import Common
 from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay6 import Relay6
 from pxerelay.relay.words6 import port_text
@@ -32,14 +33,17 @@ _TRY_AGAIN = 5.0
 
 
 class Flow6(Flow):
-    """Relays DHCPv6. `way_to` tells the way to a server, `recent` hears what was sent and lost."""
+    """Relays DHCPv6. `way_to` tells the way to a server.
+
+    `recent` hears what was sent and lost, `common` of clients, as they do from DHCPv4.
+    """
 
     port = SERVER_PORT
 
-    def __init__(self, again: Callable[[], object], way_to: WayTo, recent: Recent) -> None:
+    def __init__(self, again: Callable[[], object], way_to: WayTo, recent: Recent, common: Common) -> None:
         super().__init__(again)
         self._log = PortLog(port_text)
-        self.traffic: Traffic6 = Traffic6(recent)
+        self.traffic: Traffic6 = Traffic6(recent, common)
         self.relay: Relay6
         self._way_to = way_to
         self._groups = Groups(ALL_RELAYS_AND_SERVERS)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pxerelay.policy.ports import Port
 from pxerelay.policy.resolved import ResolvedNames
@@ -15,12 +15,11 @@ from pxerelay.policy.servers import Address, Target
 from pxerelay.relay.choosing import Choosing
 from pxerelay.relay.counters import Counters
 from pxerelay.relay.relay import Relay
-from pxerelay.relay.transactions import BOUNDS, Followed, Record, Transactions
+from pxerelay.relay.transactions import BOUNDS, AnyTransactions, Followed, Record, Transactions
 from pxerelay.wire.mac import format_mac
 
 if TYPE_CHECKING:
     from pxerelay.policy.ports6 import Port6
-    from pxerelay.relay.relay6 import Relay6
 
 
 def interfaces(ports: Iterable[Port], ports6: Iterable[Port6]) -> dict[str, Any]:
@@ -78,29 +77,22 @@ def traffic(relay: Relay, counters: Counters) -> dict[str, Any]:
 
 
 def servers(
-    relay: Relay,
-    counters: Counters,
-    transactions: Transactions,
-    now: float,
-    states: Mapping[str, Mapping[str, Mapping[str, Any]]],
-    ipv6: tuple[Relay6, Counters] | None = None,
+    families: Iterable[ServersOf], now: float, states: Mapping[str, Mapping[str, Mapping[str, Any]]]
 ) -> dict[str, Any]:
     """Return by server and address what was sent there, what came back, and how fast.
 
     All that are `configured` are there, also those that were never asked. `now` is monotonic seconds.
-    `states` has what is thought of some (`HealthCheck.states`). `ipv6` is what relays DHCPv6, and what that
-    has counted; how fast its servers are is not known.
+    `states` has what is thought of some (`HealthCheck.states`).
     """
-    transactions.settle(now)
-    asked = {server: _answers(record, now) for server, record in transactions.records()}
     never = _answers(_NEVER_ASKED, now)
     rows: dict[str, Any] = {}
-    for named, row in _served(relay, relay.answers.of, counters):
-        address = named["address"]
-        told = asked.get(ip_address(address).packed, never)
-        rows.setdefault(named["server"], {})[address] = {**row, **told}
-    for named, row in _served(ipv6[0], ipv6[0].answers.of6, ipv6[1]) if ipv6 else ():
-        rows.setdefault(named["server"], {})[named["address"]] = {**row, **never}
+    for relay, addresses, counters, transactions in families:
+        transactions.settle(now)
+        asked = {server: _answers(record, now) for server, record in transactions.records()}
+        for named, row in _served(relay, addresses, counters):
+            address = named["address"]
+            told = asked.get(ip_address(address).packed, never)
+            rows.setdefault(named["server"], {})[address] = {**row, **told}
     thought = {address: state for found in states.values() for address, state in found.items()}
     for by_address in rows.values():
         for address, row in by_address.items():
@@ -163,6 +155,16 @@ def _client(names: _Names, interface: str | None, followed: Followed, now: float
 
 _Addresses = Callable[[Target], Iterable[Address]]
 """Tells the addresses of one family that a target stands for."""
+
+
+class ServersOf(NamedTuple):
+    """The servers of one family: what chooses them, their addresses, and what was counted of them."""
+
+    relay: Choosing
+    addresses: _Addresses
+    counters: Counters
+    transactions: AnyTransactions[Any]
+
 
 _Names = Mapping[bytes, str]
 """The first name of each server that has one, by its 4 or 16 octets."""

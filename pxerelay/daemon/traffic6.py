@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import socket
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv6Address
-from typing import NamedTuple
 
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.daemon.warnings import failure_texts
@@ -21,7 +21,9 @@ from pxerelay.linux.outbox6 import UdpOutbox6, to_peer
 from pxerelay.relay.account6 import Account6, Narrator6
 from pxerelay.relay.counters import Counters
 from pxerelay.relay.decision6 import MEANING6, SUSPICIOUS6, Arrival6, Drop6, Dropped6, ToPeer, ToServers6
-from pxerelay.relay.outcome6 import Group6, Outcome6, Requests6
+from pxerelay.relay.ledger import Common
+from pxerelay.relay.ledger6 import Ledger6
+from pxerelay.relay.outcome6 import Decided6, Group6, Outcome6, Requests6
 from pxerelay.relay.pipeline6 import Pipeline6
 from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay6 import Relay6
@@ -40,28 +42,15 @@ _FAMILY = "6"
 """What log lines about DHCPv6 are found by."""
 
 
-class Decided6(NamedTuple):
-    """What becomes of a batch.
-
-    `unread` tells, by position, why some were dropped before they were read, or for what is known of others
-    that are like them. `groups` are of messages with one decision each, `alone` those decided on one by one.
-    `failures` are of what was sent already.
-    """
-
-    unread: Mapping[int, Drop6]
-    groups: Sequence[Group6]
-    alone: Sequence[Outcome6]
-    failures: list[Failure]
-
-
 class Traffic6(Traffic[Batch6, Decided6]):
     """Moves datagrams by the rules of a `Relay6`, which may be exchanged for another at any time.
 
     As `Traffic4`. A message is decided on as soon as it is known whose frame it came in. With a `narrator`
-    each decision is logged. `by_kernel` counts replies that were not sent by link layer.
+    each decision is logged. `by_kernel` counts replies that were not sent by link layer. `recent` and
+    `common` hear of both families.
     """
 
-    def __init__(self, recent: Recent) -> None:
+    def __init__(self, recent: Recent, common: Common) -> None:
         super().__init__(BATCH, recent, sockets6.Checksums6())
         self._inbox = Inbox6()
         self._to_network = UdpOutbox6()
@@ -70,9 +59,10 @@ class Traffic6(Traffic[Batch6, Decided6]):
         self._pipeline = Pipeline6(BATCH)
         self._framed: frozenset[int] = frozenset()
         self._framings: dict[int, Framing6] = {}
+        self._to_peers: list[ToPeer] = []
         self.by_kernel = 0
         self.narrator: Narrator6 | None = None
-        self.counters = Counters(Drop6)
+        self.ledger = Ledger6(common)
 
     def use(self, udp: socket.socket | None, link: socket.socket | None, faces: Faces | None) -> None:
         """Hear and send by these from now on; without them nothing is sent."""
@@ -92,24 +82,25 @@ class Traffic6(Traffic[Batch6, Decided6]):
     def obey(self, relay: Relay6, names: Mapping[int, str]) -> None:
         """Relay by these rules from now on; `names` has the names of interfaces by index."""
         self._pipeline.obey(relay)
+        self.ledger.obey(relay, names)
         self._to_network.keep_lanes(relay.repliers)
         self._take_in(relay, names)
 
     def follow(self, relay: Relay6, names: Mapping[int, str]) -> None:
         """Take in that the relay has followed what changed of the network."""
         self._pipeline.follow()
+        self.ledger.obey(relay, names)
         self._take_in(relay, names)
 
     def _take_in(self, relay: Relay6, names: Mapping[int, str]) -> None:
         self._relay6, self.names = relay, names
-        self.counters.rename(names, (port.name for port in relay.ports))
         self._framings.clear()
         self._framed = frozenset(
             port.index for port in relay.ports if port.index is not None and port.hardware
         )
 
     def _counters(self) -> Counters:
-        return self.counters
+        return self.ledger.counters
 
     def _receive(self, sock: socket.socket, elsewhere: AbstractSet[int]) -> Batch6:
         batch = self._inbox.receive(sock)
@@ -133,11 +124,14 @@ class Traffic6(Traffic[Batch6, Decided6]):
         alone = self._pipeline.decide([_arrival(batch, at) for at in rest], now)
         for group in groups:
             self._queue(group)
-        return Decided6(unread, groups, alone, [failure for one in alone for failure in self._send(one)])
+        for outcome in alone:
+            self._queue_one(outcome)
+        return Decided6(unread, groups, alone)
 
     def _discard(self) -> None:
         self._to_network.discard()
         self._to_link.discard()
+        self._to_peers.clear()
 
     def _queue(self, group: Group6) -> None:
         """Have the messages of a group sent with the next flush."""
@@ -160,16 +154,14 @@ class Traffic6(Traffic[Batch6, Decided6]):
         for address in decision.servers:
             self._to_network.put(messages, address, control)
 
-    def _send(self, outcome: Outcome6) -> list[Failure]:
-        """Have sent what was decided with the next flush; return what failed at once."""
+    def _queue_one(self, outcome: Outcome6) -> None:
         decision = outcome.decision
         if isinstance(decision, ToServers6):
             self._to_servers([outcome.sent], decision)
-        elif isinstance(decision, ToPeer) and (failure := self._to_peer(decision)):
-            return [failure]
-        return []
+        elif isinstance(decision, ToPeer):
+            self._to_peer(decision)
 
-    def _to_peer(self, decision: ToPeer) -> Failure | None:
+    def _to_peer(self, decision: ToPeer) -> None:
         """Have a reply sent by link layer; by UDP where that can't be (rules 148 and 150)."""
         port, message, address = decision.port, decision.message, decision.address
         if (
@@ -189,41 +181,50 @@ class Traffic6(Traffic[Batch6, Decided6]):
                 hardware=decision.hardware,
             )
             self._to_link.put_frame(frames6.Reply6(message, address, decision.hardware), frame, port.index)
-            return None
-        if self._udp is None:
-            return None
+            return
         self.by_kernel += 1
-        interface = port.index if port and port.index is not None else decision.vrf
-        return to_peer(self._udp, message, address, decision.udp_port, decision.source, interface)
+        self._to_peers.append(decision)
 
     def send(self, message: Message, decision: ToServers6) -> list[str]:
         """Send a request of our own, and return what failed."""
         self._to_servers([decision.header + message], decision)
         before = self._failed_requests
-        failed = self._flush([])
+        failed = self._flush()
         sent = len(decision.servers)
         self.recent.add(time.monotonic(), sent=sent, failed=self._failed_requests - before)
         return [text for failures in failed.values() for text in failure_texts(failures)]
 
-    def _flush(self, failures: Sequence[Failure]) -> Mapping[int, Sequence[Failure]]:
-        """Send what was collected; return what failed, before too, by the identity of the message."""
+    def _flush(self) -> Mapping[int, Sequence[Failure]]:
+        """Send what was collected; return what failed, by the identity of the message."""
         if self._udp is None:
             self._discard()
             return {}
-        found = (*failures, *self._to_network.flush(self._udp, storm=self._storm), *self._to_link.flush())
-        return self._count_failures(found, self._relay6) if found else {}
+        failures = [*self._to_network.flush(self._udp, storm=self._storm), *self._to_link.flush()]
+        for one in self._to_peers:
+            interface = one.port.index if one.port and one.port.index is not None else one.vrf
+            where = one.address, one.udp_port, one.source, interface
+            if failure := to_peer(self._udp, one.message, *where):
+                failures.append(failure)
+        self._to_peers.clear()
+        return self._count_failures(failures, self._relay6) if failures else {}
 
     def _finish(self, batch: Batch6, decided: Decided6, now: float) -> None:
         before = self._failed_requests
-        failed = self._flush(decided.failures)
+        failed = self._flush()
         self._enter_recent(batch, decided, self._failed_requests - before, now)
-        self._enter_unread(batch, decided.unread)
-        for group in decided.groups:
-            if isinstance(group, Requests6):
-                self.counters.add_requests(group.index, group.decision, len(group.messages))
-            else:
-                self.counters.add_replies(group.port.index or 0, group.source, len(group.replies))
-        self._enter(decided.alone, failed)
+        for (index, reason), count in Counter(
+            (batch.interfaces[at], reason) for at, reason in decided.unread.items()
+        ).items():
+            self.ledger.add_drops(index, reason, count)
+        self.ledger.enter_groups(batch, decided.groups, now)
+        self.ledger.enter(decided.alone, now)
+        self._tell_unread(batch, decided.unread)
+        for outcome in decided.alone:
+            arrival, decision = outcome.arrival, outcome.decision
+            if isinstance(decision, Dropped6) and decision.reason in SUSPICIOUS6:
+                self._warn(arrival, decision.reason)
+            if self.narrator is not None:
+                self._tell(self.narrator, outcome, failure_texts(failed.get(id(outcome.sent), ())))
 
     def _enter_recent(self, batch: Batch6, decided: Decided6, failed: int, now: float) -> None:
         sent = sum(
@@ -237,34 +238,16 @@ class Traffic6(Traffic[Batch6, Decided6]):
         late = sum(reason is Drop6.TOO_OLD for reason in decided.unread.values())
         self.recent.add(now, sent=sent, failed=failed, heard=len(batch) - len(batch.ignored), late=late)
 
-    def _enter_unread(self, batch: Batch6, unread: Mapping[int, Drop6]) -> None:
-        """Count and log what was dropped unread, one message of each interface and reason."""
-        found: dict[tuple[int, Drop6], list[int]] = {}
+    def _tell_unread(self, batch: Batch6, unread: Mapping[int, Drop6]) -> None:
+        """Log what was dropped unread, one message of each interface and reason."""
+        told = set[tuple[int, Drop6]]()
         for at, reason in unread.items():
-            found.setdefault((batch.interfaces[at], reason), []).append(at)
-        for (index, reason), positions in found.items():
-            self.counters.add_drops(index, reason, len(positions))
-            if reason in SUSPICIOUS6:
-                self._warn(_arrival(batch, positions[0]), reason)
-        if self.narrator is not None:
-            for at, reason in unread.items():
-                self._tell(self.narrator, Outcome6(_arrival(batch, at), Dropped6(reason)), ())
-
-    def _enter(self, outcomes: Sequence[Outcome6], failed: Mapping[int, Sequence[Failure]]) -> None:
-        """Count and log what became of messages that were decided on alone."""
-        for outcome in outcomes:
-            arrival, decision = outcome.arrival, outcome.decision
-            if isinstance(decision, ToServers6):
-                self.counters.add_requests(arrival.interface, decision, 1)
-            elif isinstance(decision, ToPeer):
-                out = decision.port.index if decision.port else None
-                self.counters.add_replies(out or arrival.interface, arrival.source, 1)
-            else:
-                self.counters.add_drops(arrival.interface, decision.reason)
-                if decision.reason in SUSPICIOUS6:
-                    self._warn(arrival, decision.reason)
+            kind = batch.interfaces[at], reason
+            if reason in SUSPICIOUS6 and kind not in told:
+                told.add(kind)
+                self._warn(_arrival(batch, at), reason)
             if self.narrator is not None:
-                self._tell(self.narrator, outcome, failure_texts(failed.get(id(outcome.sent), ())))
+                self._tell(self.narrator, Outcome6(_arrival(batch, at), Dropped6(reason)), ())
 
     def _warn(self, arrival: Arrival6, reason: Drop6) -> None:
         sender, interface = str(IPv6Address(arrival.source)), self._name(arrival.interface)

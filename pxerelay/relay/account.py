@@ -1,35 +1,45 @@
-"""What became of a message: facts for programs, and the same in words an administrator understands."""
+"""What became of a message: facts for programs, and the same in words an administrator understands.
+
+`AnyAccount` and `AnyNarrator` are what both families share, `Account` and `Narrator` are DHCPv4's; `account6`
+has DHCPv6's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from ipaddress import IPv4Address
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pxerelay.policy.rules import RULES, Match, Reason
 from pxerelay.policy.servers import NamedServer
+from pxerelay.relay.choosing import Choosing
 from pxerelay.relay.decision import MEANING, Decision, Drop, Dropped, ToClient, ToServers
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.words import client_kind, client_mac, entry_text, message_name, named_server, target_of
 from pxerelay.wire import packet
 from pxerelay.wire.facts import Facts
 
-_LONGEST = 400
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+LONGEST = 400
 """Characters that are kept of what a message says of its client or boot file: more than either needs."""
 
 
 @dataclass(frozen=True)
-class Account:
+class AnyAccount(ABC):
     """One message and what became of it. All values are such as JSON has; what is not known is empty.
 
     Of every message: the client's `mac`, the `interface` it came in on, who sent it (`sender`), whether it
-    is a `request`, its type (`message`), `xid` and `giaddr` (as it left); and if it was dropped, the reason's
-    name and meaning. Of a request what the client is (`client`, `pxe`), which entry chose (`reason`, `rule`,
-    `choice`, as in `explain`), the `servers` that got it, in a `vrf`, and the `router` that it came through,
-    which is where answers go. Of a reply the `server`, what it
-    offers, whom it went to (`sent_to`) and on which interface (`out`).
+    is a `request`, its type (`message`) and `xid`; and if it was dropped, the reason's name and meaning. Of a
+    request what the client is (`client`, `pxe`), which entry chose (`reason`, `rule`, `choice`, as in
+    `explain`), the `servers` that got it, in a `vrf`, and the `router` that it came through. Of a reply the
+    `server`, the boot file that it offers, whom it went to (`sent_to`) and on which interface (`out`).
     """
+
+    family: ClassVar[int]
 
     mac: str
     interface: str
@@ -37,7 +47,6 @@ class Account:
     request: bool
     message: str = ""
     xid: str = ""
-    giaddr: str = ""
     client: str = ""
     pxe: bool = False
     reason: str = ""
@@ -48,8 +57,6 @@ class Account:
     vrf: str = ""
     note: str = ""
     server: NamedServer | None = None
-    address: str = ""
-    next_server: str = ""
     boot_file: str = ""
     sent_to: str = ""
     out: str = ""
@@ -59,12 +66,12 @@ class Account:
     @property
     def plain(self) -> dict[str, Any]:
         """The same as a mapping for JSON."""
-        return asdict(self)
+        return {"family": self.family, **asdict(self)}
 
     @classmethod
-    def of_plain(cls, plain: Mapping[str, Any]) -> Account:
+    def of_plain(cls, plain: Mapping[str, Any]) -> Self:
         """Return what `plain` returned, once it went through JSON; what else it holds is passed over."""
-        own = {name: plain[name] for name in cls.__dataclass_fields__ if name in plain}
+        own = {one.name: plain[one.name] for one in fields(cls) if one.name in plain}
         own["servers"] = tuple(NamedServer(**server) for server in own.get("servers", ()))
         own["server"] = NamedServer(**own["server"]) if own.get("server") else None
         return cls(**own)
@@ -74,13 +81,11 @@ class Account:
 
         `place` is the `file:line` of the entry that chose, `after` how long the answer took.
         """
-        if not self.xid:
-            return f"from {self.sender} on {self.interface}: dropped, {self.meaning}"
-        who = self.mac or "(no address)"
+        if not self.message:
+            return f"{self._unread()}: dropped, {self.meaning}"
         if not self.request:
-            return f"{who}: {self._reply(after)}"
-        where = self.interface if self.sender == _UNSET else f"{self.interface} from {self.sender}"
-        return f"{who} on {where}: {self.message} ({self.client}){self._request(place)}"
+            return f"{self.who}: {self._reply(after)}"
+        return f"{self.who} on {self._where()}: {self.message} ({self._described()}){self._request(place)}"
 
     def _request(self, place: str) -> str:
         if not self.reason:
@@ -92,38 +97,113 @@ class Account:
         servers = ", ".join(map(str, self.servers))
         where = f" in VRF {self.vrf}" if self.vrf else ""
         note = f" ({self.note})" if self.note else ""
-        return f"{chosen}; sent to {servers} with giaddr {self.giaddr}{where}{note}"
+        return f"{chosen}; sent to {servers} with {self._stands_for()}{where}{note}"
 
     def _reply(self, after: str) -> str:
-        offered = [f"{self.message} from {self.server}{after}"]
-        if self.address:
-            offered.append(f"address {self.address}")
-        if self.boot_file:
-            offered.append(f"boot file {self.boot_file}")
-        text = ", ".join(offered)
+        text = ", ".join([f"{self.message} from {self.server}{after}", *self._offered()])
         if self.dropped:
             return f"{text}; dropped: {self.meaning}"
-        return f"{text}; sent to {self.sent_to} on {self.out}"
+        return f"{text}; sent to {self.sent_to}{f' on {self.out}' if self.out else ''}"
+
+    @property
+    @abstractmethod
+    def who(self) -> str:
+        """What the client is called."""
+
+    @abstractmethod
+    def _unread(self) -> str:
+        """Name a message that says nothing that could be read."""
+
+    @abstractmethod
+    def _where(self) -> str:
+        """Tell where a request was heard."""
+
+    @abstractmethod
+    def _described(self) -> str:
+        """Tell what a request says of its client."""
+
+    @abstractmethod
+    def _stands_for(self) -> str:
+        """Name the address that stands for the client's VLAN."""
+
+    @abstractmethod
+    def _offered(self) -> Iterator[str]:
+        """Yield what a reply offers."""
+
+
+@dataclass(frozen=True)
+class Account(AnyAccount):
+    """An account of a DHCPv4 message.
+
+    `giaddr` is the one it left with; a reply offers an `address`, and a boot file on `next_server`. Answers
+    go to the `router` that a request came through.
+    """
+
+    family: ClassVar[int] = 4
+
+    giaddr: str = ""
+    address: str = ""
+    next_server: str = ""
+
+    @property
+    def who(self) -> str:
+        """Its MAC, if it has one."""
+        return self.mac or "(no address)"
+
+    def _unread(self) -> str:
+        return f"from {self.sender} on {self.interface}"
+
+    def _where(self) -> str:
+        return self.interface if self.sender == _UNSET else f"{self.interface} from {self.sender}"
+
+    def _described(self) -> str:
+        return self.client
+
+    def _stands_for(self) -> str:
+        return f"giaddr {self.giaddr}"
+
+    def _offered(self) -> Iterator[str]:
+        if self.address:
+            yield f"address {self.address}"
+        if self.boot_file:
+            yield f"boot file {self.boot_file}"
 
 
 _UNSET = str(IPv4Address(packet.UNSET))
 
 
-class Narrator:
-    """Gives accounts of one relay's decisions. `place_of` returns where a rule stands, as `file:line`."""
+class AnyNarrator:
+    """Puts accounts of one relay's decisions in words. `place_of` tells where a rule stands, `file:line`."""
+
+    def __init__(self, place_of: Callable[[str], str] | None) -> None:
+        self._place_of = place_of
+
+    def text(self, account: AnyAccount) -> str:
+        """Return an account as a line of text."""
+        named = self._place_of and account.reason and Reason(account.reason) in RULES
+        return account.text(self._place_of(account.rule) if named and self._place_of else "")
+
+
+def chosen(match: Match) -> dict[str, Any]:
+    """Return what an account has of the entry that chose."""
+    return {"reason": match.reason.value, "rule": match.rule, "choice": match.choice.label}
+
+
+def sent(relay: Choosing, servers: Sequence[bytes], vrf: str) -> dict[str, Any]:
+    """Return what an account has of the servers that got a request, in a VRF with a name."""
+    return {"servers": tuple(named_server(relay, address) for address in servers), "vrf": vrf}
+
+
+class Narrator(AnyNarrator):
+    """Gives accounts of the decisions of one relay of DHCPv4."""
 
     def __init__(self, relay: Relay, place_of: Callable[[str], str] | None = None) -> None:
+        super().__init__(place_of)
         self._relay = relay
-        self._place_of = place_of
 
     def tell(self, facts: Facts, interface: str, source: bytes, decision: Decision) -> str:
         """Return an account as a line of text; `account` has the arguments."""
         return self.text(self.account(facts, interface, source, decision))
-
-    def text(self, account: Account) -> str:
-        """Return an account as a line of text."""
-        named = self._place_of and account.reason and Reason(account.reason) in RULES
-        return account.text(self._place_of(account.rule) if named and self._place_of else "")
 
     def account(self, facts: Facts, interface: str, source: bytes, decision: Decision) -> Account:
         """Tell what became of a message, given its facts; it is patched by now.
@@ -153,25 +233,24 @@ class Narrator:
         return Account(**told, **more)
 
     def _request(self, facts: Facts, decision: Decision) -> dict[str, Any]:
-        told: dict[str, Any] = {"client": client_kind(facts)[:_LONGEST], "pxe": facts.is_pxe}
+        told: dict[str, Any] = {"client": client_kind(facts)[:LONGEST], "pxe": facts.is_pxe}
         match = None if isinstance(decision, ToClient) else decision.match
         if isinstance(decision, ToClient) or match is None:
             return told
         giaddr = str(IPv4Address(bytes(facts.message[packet.GIADDR])))
         told["router"] = "" if decision.port else giaddr
-        told |= {"reason": match.reason.value, "rule": match.rule, "choice": match.choice.label}
+        told |= chosen(match)
         if isinstance(decision, ToServers):
-            told["servers"] = tuple(named_server(self._relay, address) for address in decision.servers)
-            told["vrf"] = self._relay.vrfs[decision.vrf] if decision.vrf else ""
+            told |= sent(self._relay, decision.servers, self._relay.vrfs.get(decision.vrf, ""))
             told["note"] = self._note(match, decision)
         return told
 
     def _note(self, match: Match, decision: ToServers) -> str:
         notes = ["too large for option 82"] if decision.too_large else []
-        chosen = {
+        servers = {
             address.packed for target in match.choice.servers for address in self._relay.answers.of(target)
         }
-        if chosen.isdisjoint(decision.servers):
+        if servers.isdisjoint(decision.servers):
             notes.append("pxe_only: this client reaches the DHCP servers alone")
         return "; ".join(notes)
 
@@ -181,7 +260,7 @@ class Narrator:
             "server": named_server(self._relay, source),
             "address": _address(message, packet.YIADDR),
             "next_server": _address(message, packet.SIADDR),
-            "boot_file": packet.boot_file(message, facts.options)[:_LONGEST],
+            "boot_file": packet.boot_file(message, facts.options)[:LONGEST],
         }
         if isinstance(decision, ToClient):
             told |= {"sent_to": target_of(decision), "out": decision.port.name}

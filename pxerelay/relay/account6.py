@@ -2,125 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from ipaddress import IPv6Address
-from typing import Any
+from typing import Any, ClassVar
 
-from pxerelay.policy.rules import RULES, Reason
-from pxerelay.policy.servers import NamedServer
-from pxerelay.relay.decision6 import MEANING6, Arrival6, Decision6, Drop6, Dropped6, ToPeer, ToServers6
+from pxerelay.relay.account import LONGEST, AnyAccount, AnyNarrator, chosen, sent
+from pxerelay.relay.decision6 import MEANING6, Arrival6, Decision6, Dropped6, ToPeer, ToServers6
 from pxerelay.relay.relay6 import Relay6
-from pxerelay.relay.words import entry_text
-from pxerelay.relay.words6 import TOLD_BY, client_kind, duid_text, message_name, named_server, target_of
+from pxerelay.relay.words import named_server
+from pxerelay.relay.words6 import TOLD_BY, client_kind, duid_text, message_name, target_of
 from pxerelay.wire import packet6, relayed6
 from pxerelay.wire.answer6 import answer
 from pxerelay.wire.client6 import Client6, MacSource
 from pxerelay.wire.facts6 import Facts6
 from pxerelay.wire.mac import format_mac
 
-_LONGEST = 400
-"""Characters that are kept of what a message says of its client."""
-
 
 @dataclass(frozen=True)
-class Account6:
-    """One message and what became of it. All values are such as JSON has; what is not known is empty.
+class Account6(AnyAccount):
+    """An account of a DHCPv6 message.
 
-    As `Account`, and: `duid` is the client's identifier, `peer` its address, `told_by` what told its MAC
-    (a value of `MacSource`), `link_address` the one it left with. Of a reply: `leases` are the addresses and
-    prefixes in it, `status` what it says instead.
+    `duid` is the client's identifier, `peer` its address, `told_by` what told its MAC (a value of
+    `MacSource`), `link_address` the one it left with. Of a reply `leases` are the addresses and prefixes in
+    it, `status` what it says instead.
     """
 
-    mac: str
-    interface: str
-    sender: str
-    request: bool
-    message: str = ""
-    xid: str = ""
+    family: ClassVar[int] = 6
+
     duid: str = ""
     peer: str = ""
     told_by: str = MacSource.NONE.value
     link_address: str = ""
-    client: str = ""
-    boots: bool = False
-    reason: str = ""
-    rule: str = ""
-    choice: str = ""
-    servers: tuple[NamedServer, ...] = ()
-    router: str = ""
-    vrf: str = ""
-    note: str = ""
-    server: NamedServer | None = None
     leases: tuple[str, ...] = ()
-    boot_file: str = ""
     status: str = ""
-    sent_to: str = ""
-    out: str = ""
-    dropped: str = ""
-    meaning: str = ""
 
     @property
-    def plain(self) -> dict[str, Any]:
-        """The same as a mapping for JSON."""
-        return asdict(self)
+    def who(self) -> str:
+        """Its MAC; where nobody told it its DUID, else its address."""
+        return self.mac or self.duid or self.peer or self.sender
 
-    def text(self, place: str = "", after: str = "") -> str:
-        """Return one line: who asked, on which VLAN, which rule, sent where; or what came back.
+    def _unread(self) -> str:
+        return f"DHCPv6 from {self.sender} on {self.interface}"
 
-        `place` is the `file:line` of the entry that chose, `after` how long the answer took.
-        """
-        if not self.message:
-            return f"DHCPv6 from {self.sender} on {self.interface}: dropped, {self.meaning}"
-        who = self.mac or self.duid or self.peer or self.sender
-        if not self.request:
-            return f"{who}: {self._reply(after)}"
-        where = f"{self.interface} from {self.router}" if self.router else self.interface
+    def _where(self) -> str:
+        return f"{self.interface} from {self.router}" if self.router else self.interface
+
+    def _described(self) -> str:
         told = [self.client, *([self.duid] if self.mac and self.duid else [])]
-        told.append(TOLD_BY[MacSource(self.told_by)])
-        return f"{who} on {where}: {self.message} ({'; '.join(told)}){self._request(place)}"
+        return "; ".join([*told, TOLD_BY[MacSource(self.told_by)]])
 
-    def _request(self, place: str) -> str:
-        if not self.reason:
-            return f" dropped: {self.meaning}"
-        chosen = f", {entry_text(Reason(self.reason), self.rule, place)} says {self.choice}"
-        if self.dropped:
-            said = self.dropped == Drop6.MAPPED_TO_DROP.value
-            return f"{chosen}; dropped{'' if said else f': {self.meaning}'}"
-        servers = ", ".join(map(str, self.servers))
-        where = f" in VRF {self.vrf}" if self.vrf else ""
-        note = f" ({self.note})" if self.note else ""
-        return f"{chosen}; sent to {servers} with link-address {self.link_address}{where}{note}"
+    def _stands_for(self) -> str:
+        return f"link-address {self.link_address}"
 
-    def _reply(self, after: str) -> str:
-        offered = [f"{self.message} from {self.server}{after}"]
+    def _offered(self) -> Iterator[str]:
         if self.leases:
-            offered.append(f"address {', '.join(self.leases)}")
+            yield f"address {', '.join(self.leases)}"
         if self.boot_file:
-            offered.append(f"boot file {self.boot_file}")
+            yield f"boot file {self.boot_file}"
         if self.status:
-            offered.append(self.status)
-        text = ", ".join(offered)
-        if self.dropped:
-            return f"{text}; dropped: {self.meaning}"
-        return f"{text}; sent to {self.sent_to}{f' on {self.out}' if self.out else ''}"
+            yield self.status
 
 
-class Narrator6:
-    """Gives accounts of one relay's decisions. `place_of` returns where a rule stands, as `file:line`."""
+class Narrator6(AnyNarrator):
+    """Gives accounts of the decisions of one relay of DHCPv6."""
 
     def __init__(self, relay: Relay6, place_of: Callable[[str], str] | None = None) -> None:
+        super().__init__(place_of)
         self._relay = relay
-        self._place_of = place_of
 
     def tell(self, arrival: Arrival6, facts: Facts6, interface: str, decision: Decision6) -> str:
         """Return an account as a line of text; `account` has the arguments."""
         return self.text(self.account(arrival, facts, interface, decision))
-
-    def text(self, account: Account6) -> str:
-        """Return an account as a line of text."""
-        named = self._place_of and account.reason and Reason(account.reason) in RULES
-        return account.text(self._place_of(account.rule) if named and self._place_of else "")
 
     def account(self, arrival: Arrival6, facts: Facts6, interface: str, decision: Decision6) -> Account6:
         """Tell what became of a message, given its facts.
@@ -148,17 +101,16 @@ class Narrator6:
             "duid": duid_text(facts.duid),
             "peer": str(IPv6Address(client.peer)),
             "told_by": client.told_by.value,
-            "client": client_kind(facts)[:_LONGEST],
-            "boots": facts.boots,
+            "client": client_kind(facts)[:LONGEST],
+            "pxe": facts.boots,
             "router": str(IPv6Address(arrival.source)) if facts.layers else "",
         }
         match = None if isinstance(decision, ToPeer) else decision.match
         if match is None:
             return told
-        told |= {"reason": match.reason.value, "rule": match.rule, "choice": match.choice.label}
+        told |= chosen(match)
         if isinstance(decision, ToServers6):
-            told["servers"] = tuple(named_server(self._relay, address) for address in decision.servers)
-            told["vrf"] = self._relay.vrfs.get(decision.vrf, "") if decision.vrf else ""
+            told |= sent(self._relay, decision.servers, self._relay.vrfs.get(decision.vrf, ""))
             told["link_address"] = str(IPv6Address(decision.header[packet6.LINK_ADDRESS]))
             told["note"] = self._note(decision)
         return told
@@ -167,10 +119,10 @@ class Narrator6:
         if decision.silent:
             return "to all that it may have asked"
         servers = decision.match.choice.servers if decision.match else ()
-        chosen = {address.packed for target in servers for address in self._relay.answers.of6(target)}
-        if not chosen.isdisjoint(decision.servers):
+        addresses = {address.packed for target in servers for address in self._relay.answers.of6(target)}
+        if not addresses.isdisjoint(decision.servers):
             return ""
-        if not chosen:
+        if not addresses:
             return "its boot server has no IPv6 address: this client reaches the DHCP servers alone"
         return "pxe_only: this client reaches the DHCP servers alone"
 

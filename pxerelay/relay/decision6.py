@@ -120,6 +120,11 @@ class ToServers6(NamedTuple):
         """What kind of entry chose."""
         return self.match.reason if self.match else Reason.DEFAULT
 
+    @property
+    def returns(self) -> bool:
+        """Answers come this way, also those to relay agents (rule 137)."""
+        return True
+
 
 class ToPeer(NamedTuple):
     """Send `message`, the inside of a RELAY-REPL, to `address` and `udp_port`, from port 547.

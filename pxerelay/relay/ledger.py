@@ -1,18 +1,19 @@
 """The one place that takes in outcomes, and passes them to all that record them.
 
 Counters, transactions, clients that fell to a default, and traces: each outcome is entered here once, whether
-it is that of one message or of a group.
+it is that of one message or of a group. `AnyLedger` is what both families share, `ledger6` has DHCPv6's.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from enum import Enum
 
 from pxerelay.relay.counters import Counters
-from pxerelay.relay.decision import ToServers
+from pxerelay.relay.decision import Drop, ToServers
 from pxerelay.relay.outcome import Lost, Replies, Requests, Route
 from pxerelay.relay.pipeline import Decided
 from pxerelay.relay.relay import Relay
@@ -26,14 +27,41 @@ _ROUTES = 1 << 14
 """Routes whose requests are summed up before they are counted by name; with more, they are counted early."""
 
 
-class Ledger:
-    """Keeps what is known of messages since the start. Times are monotonic seconds."""
+class Common:
+    """What is recorded of clients whichever family they speak."""
 
     def __init__(self) -> None:
-        self.transactions = Transactions()
         self.unknown = Unknown()
         self.watches = Watches()
-        self._counters = Counters()
+
+
+class AnyLedger:
+    """Keeps what is known of one family's messages since the start, and what both have in `common`.
+
+    `reasons` are all for which messages of the family may be dropped. Times are monotonic seconds.
+    """
+
+    def __init__(self, common: Common | None, reasons: type[Enum]) -> None:
+        self.common = common or Common()
+        self.unknown, self.watches = self.common.unknown, self.common.watches
+        self._counters = Counters(reasons)
+
+    @property
+    def counters(self) -> Counters:
+        """What was counted by interface and server, up to now."""
+        return self._counters
+
+    def count_by(self, names: Mapping[int, str], clients: Iterable[str]) -> None:
+        """Count by these names of interfaces from now on, of which some are client interfaces'."""
+        self.counters.rename(names, clients)
+
+
+class Ledger(AnyLedger):
+    """The ledger of DHCPv4."""
+
+    def __init__(self, common: Common | None = None) -> None:
+        super().__init__(common, Drop)
+        self.transactions = Transactions()
         self._requests: dict[Route, int] = {}
         self._replies: Counter[tuple[int, int]] = Counter()
 
@@ -45,7 +73,7 @@ class Ledger:
 
     def rename(self, relay: Relay, names: Mapping[int, str]) -> None:
         """Count by these names of interfaces from now on."""
-        self.counters.rename(names, (port.name for port in relay.ports))
+        self.count_by(names, (port.name for port in relay.ports))
 
     @property
     def counters(self) -> Counters:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from pxerelay.policy.ports6 import Port6
-from pxerelay.relay.decision6 import Arrival6, Decision6, ToPeer, ToServers6
+from pxerelay.relay.decision6 import Arrival6, Decision6, Drop6, ToPeer, ToServers6
 from pxerelay.relay.outcome import AnyRequests
 from pxerelay.wire import packet6
 from pxerelay.wire.batch6 import Batch6
@@ -85,3 +86,15 @@ class Replies6:
 
 
 Group6 = Requests6 | Replies6
+
+
+class Decided6(NamedTuple):
+    """What becomes of a batch.
+
+    `unread` tells, by position, why some were dropped before they were read, or for what is known of others
+    that are like them. `groups` are of messages with one decision each, `alone` those decided on one by one.
+    """
+
+    unread: Mapping[int, Drop6]
+    groups: Sequence[Group6]
+    alone: Sequence[Outcome6]

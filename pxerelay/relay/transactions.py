@@ -1,8 +1,9 @@
 """Which requests were answered, by which server, how fast.
 
-A DISCOVER that went to servers is followed until each of them has answered it or firmware would ask again.
-At ordinary loads all of them are followed, in a storm a sample, so that time and memory are bounded. Replies
-are matched by xid alone (RFC 2131, 2): that is fast enough for a whole batch.
+A request that looks for servers, a DISCOVER, is followed until each of them has answered it or firmware would
+ask again. At ordinary loads all of them are followed, in a storm a sample, so that time and memory are
+bounded. Replies of DHCPv4 are matched by xid alone (RFC 2131, 2): that is fast enough for a whole batch.
+`AnyTransactions` is what both families share, `transactions6` has DHCPv6's.
 
 Not every DISCOVER wants an answer: a server for network boot alone is silent to all other clients. So one
 of a client that does not boot from the network is followed, but counts as unanswered only once a server has
@@ -14,8 +15,10 @@ from __future__ import annotations
 import sys
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Generic, Protocol, TypeVar
 
+from pxerelay.policy.rules import Reason
 from pxerelay.relay.decision import ToServers
 from pxerelay.wire import packet
 from pxerelay.wire.batch import number
@@ -40,7 +43,7 @@ _MOST_SERVERS = 4096
 _RATE, _BURST = 100.0, 64
 """Requests a second that are followed in a storm, and how many at once before it is one."""
 
-_LAST = 20
+LAST = 20
 """Clients that are remembered as the last ones."""
 
 _ORDER = sys.byteorder
@@ -74,39 +77,67 @@ class Record:
         self.serves_all = False
 
 
+class SentTo(Protocol):
+    """What was decided about a request, in either family."""
+
+    @property
+    def servers(self) -> tuple[bytes, ...]:
+        """Who got it."""
+
+    @property
+    def reason(self) -> Reason:
+        """What kind of entry chose."""
+
+    @property
+    def returns(self) -> bool:
+        """Whether answers come this way."""
+
+
 class Followed:
-    """A DISCOVER that went to servers: whose, where it was heard, by which decision, when, who answered."""
+    """A request that went to servers: whose, where it was heard, by which decision, when, who answered.
 
-    __slots__ = ("answers", "at", "chaddr", "decision", "index", "pxe", "waiting")
+    `chaddr` is the client's Ethernet address, empty if it is not known; `duid` is its identifier in DHCPv6.
+    """
 
-    def __init__(self, chaddr: bytes, index: int, decision: ToServers, at: float, *, pxe: bool) -> None:
+    __slots__ = ("answers", "at", "chaddr", "decision", "duid", "index", "pxe", "waiting")
+
+    def __init__(
+        self, chaddr: bytes, index: int, decision: SentTo, at: float, *, pxe: bool, duid: bytes = b""
+    ) -> None:
         self.chaddr, self.index, self.decision, self.at, self.pxe = chaddr, index, decision, at, pxe
+        self.duid = duid
         self.waiting = set(map(number, decision.servers)) if decision.returns else set()
         self.answers: list[tuple[bytes, float]] = []
 
 
-class Transactions:
-    """Follows requests, within bounds.
+Key = TypeVar("Key", bound=Hashable)
+"""What requests and their replies have in common."""
 
-    `pending` has those that wait, by xid as a number (`batch.number`); `last` the newest ones, the last of
-    them at the end. `servers` are all that requests may go to, as numbers.
+
+class AnyTransactions(Generic[Key]):
+    """Follows requests of one family, within bounds. Servers have addresses of `octets` octets.
+
+    `pending` has those that wait, by key; `last` the newest ones, the last of them at the end. `servers` are
+    all that requests may go to, as numbers (`batch.number`).
     """
 
+    octets: int
+
     def __init__(self) -> None:
-        self.pending: dict[int, Followed] = {}
+        self.pending: dict[Key, Followed] = {}
         self.servers: frozenset[int] = frozenset()
-        self.last: deque[Followed] = deque(maxlen=_LAST)
+        self.last: deque[Followed] = deque(maxlen=LAST)
         self._records: dict[int, Record] = {}
         self._room = float(_BURST)
         self._since = self._full_until = 0.0
 
     def records(self) -> Iterator[tuple[bytes, Record]]:
-        """Yield the servers that were asked, by their 4 octets."""
+        """Yield the servers that were asked, by their octets."""
         for server, record in self._records.items():
-            yield server.to_bytes(4, _ORDER), record
+            yield server.to_bytes(self.octets, _ORDER), record
 
     def record(self, server: bytes) -> Record | None:
-        """Return the record of a server's 4 octets; None if it was never asked."""
+        """Return the record of a server's octets; None if it was never asked."""
         return self._records.get(number(server))
 
     def room(self, now: float) -> int:
@@ -119,39 +150,34 @@ class Transactions:
             self._full_until = now + 1 / _RATE
         return int(self._room)
 
-    def sent(self, messages: Sequence[packet.Message], index: int, decision: ToServers, now: float) -> None:
-        """Follow those of the messages that are DISCOVERs; all went the same way."""
-        self._room -= len(messages)
-        for message in messages:
-            if len(message) > _TYPE_AT and message[packet.HLEN] == MAC_OCTETS:
-                octets = bytes(message)
-                if _is_discover(octets):
-                    self._follow(octets, index, decision, now)
-
-    def _follow(self, message: bytes, index: int, decision: ToServers, now: float) -> None:
+    def follow(self, key: Key, request: Followed) -> None:
+        """Follow a request."""
+        now = request.at
         self.settle(now)
-        xid, pxe = number(message[packet.XID]), _is_pxe(message)
-        again = self.pending.pop(xid, None)
-        if again and again.decision == decision and now - again.at < _SOON:
-            self.pending[xid] = again  # the same question, before its answer could be missed
+        again = self.pending.pop(key, None)
+        if again and again.decision == request.decision and now - again.at < _SOON:
+            self.pending[key] = again  # the same question, before its answer could be missed
             return
         if again:
             self._give_up(again)
-        followed = Followed(packet.ethernet_chaddr(message) or b"", index, decision, now, pxe=pxe)
-        self.last.append(followed)
-        if not followed.waiting or len(self.pending) >= _MOST:
+        self.last.append(request)
+        if not request.waiting or len(self.pending) >= _MOST:
             return
-        self.pending[xid] = followed
-        for server in followed.waiting:
+        self.pending[key] = request
+        for server in request.waiting:
             record = self._records.get(server)
             if record is None:
                 if len(self._records) >= _MOST_SERVERS:
                     continue
                 record = self._records[server] = Record()
-            if pxe:
+            if request.pxe:
                 record.silent += 1
                 if record.silent_since is None:
                     record.silent_since = now
+
+    def take_room(self, count: int) -> None:
+        """Count requests that were looked at, whether they are followed or not."""
+        self._room -= count
 
     def heard(self, server: int, now: float) -> None:
         """Note that a server, given as a number, is alive."""
@@ -159,29 +185,29 @@ class Transactions:
         if record is not None:
             record.last_reply, record.silent_since, record.silent = now, None, 0
 
-    def answered(self, xid: int, source: int, now: float) -> None:
+    def answered(self, key: Key, source: int, now: float) -> None:
         """Note a reply to a transaction that is in `pending`.
 
         It may come from another address than the one that was asked (`accept_replies_from`): then it is the
         answer of the only one that has not answered yet. One from another server is not: the client asked
-        that one with the same xid, later.
+        that one with the same key, later.
         """
         self.settle(now)
-        followed = self.pending.get(xid)
+        followed = self.pending.get(key)
         if followed is None:
             return
         if source not in followed.waiting:
             if len(followed.waiting) != 1 or source in self.servers:
                 return
-            if source.to_bytes(4, _ORDER) in followed.decision.servers:
+            if source.to_bytes(self.octets, _ORDER) in followed.decision.servers:
                 return
             (source,) = followed.waiting
             self.heard(source, now)
         took = now - followed.at
         followed.waiting.discard(source)
-        followed.answers.append((source.to_bytes(4, _ORDER), took))
+        followed.answers.append((source.to_bytes(self.octets, _ORDER), took))
         if not followed.waiting:
-            del self.pending[xid]
+            del self.pending[key]
         record = self._records.get(source)
         if record is not None:
             record.answered += 1
@@ -193,16 +219,32 @@ class Transactions:
         """Give up what has waited too long."""
         pending = self.pending
         while pending:
-            xid = next(iter(pending))
-            if now - pending[xid].at <= PATIENCE:
+            key = next(iter(pending))
+            if now - pending[key].at <= PATIENCE:
                 return
-            self._give_up(pending.pop(xid))
+            self._give_up(pending.pop(key))
 
     def _give_up(self, followed: Followed) -> None:
         for server in followed.waiting:
             record = self._records.get(server)
             if record is not None and (followed.pxe or record.serves_all):
                 record.unanswered += 1
+
+
+class Transactions(AnyTransactions[int]):
+    """Follows DISCOVERs, by xid as a number."""
+
+    octets = 4
+
+    def sent(self, messages: Sequence[packet.Message], index: int, decision: ToServers, now: float) -> None:
+        """Follow those of the messages that are DISCOVERs; all went the same way."""
+        self.take_room(len(messages))
+        for message in messages:
+            if len(message) > _TYPE_AT and message[packet.HLEN] == MAC_OCTETS:
+                octets = bytes(message)
+                if _is_discover(octets):
+                    chaddr, pxe = packet.ethernet_chaddr(octets) or b"", _is_pxe(octets)
+                    self.follow(number(octets[packet.XID]), Followed(chaddr, index, decision, now, pxe=pxe))
 
 
 _TYPE_AT = packet.OPTIONS + 2

@@ -1,7 +1,8 @@
-"""Parts of decisions in words an administrator understands."""
+"""Parts of decisions in words an administrator understands: what both families share, and DHCPv4's."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, ip_address
 
 from pxerelay.policy.ports import Port
@@ -30,14 +31,21 @@ def entry_text(reason: Reason, rule: str, place: str = "") -> str:
     return f"the default{where}" if reason is Reason.DEFAULT else f"rule {rule}{where}"
 
 
+NOT_BOOTING = "not booting from the network"
+"""What a client is whose message says nothing of network boot."""
+
+
+def firmware(vendor_classes: Iterable[bytes], architectures: Iterable[int]) -> str:
+    """Name network boot firmware by its vendor classes and architectures."""
+    texts = tuple(vendor_classes)
+    known = (name for name in packet.PXE_VENDOR_CLASSES if any(one.startswith(name) for one in texts))
+    return ", ".join([next(known, b"network boot").decode(), *map(arch_name, architectures)])
+
+
 def client_kind(facts: Facts) -> str:
     """Tell by its message what a client is: network boot firmware, of which architecture, or neither."""
     vendor = facts.vendor_class
-    if not packet.is_pxe(vendor):
-        return "not booting from the network"
-    names = map(arch_name, facts.architectures)
-    name = next(known.decode() for known in packet.PXE_VENDOR_CLASSES if vendor.startswith(known))
-    return ", ".join([name, *names])
+    return firmware((vendor,), facts.architectures) if packet.is_pxe(vendor) else NOT_BOOTING
 
 
 def client_mac(message: packet.Message) -> str:
@@ -47,11 +55,14 @@ def client_mac(message: packet.Message) -> str:
     return format_mac(bytes(message[packet.CHADDR])[: message[packet.HLEN]])
 
 
+def type_name(kind: int | None, names: Mapping[int, str], untyped: str) -> str:
+    """Name a message by its type; `untyped` is what one without a type is called."""
+    return untyped if kind is None else names.get(kind, f"message of type {kind}")
+
+
 def message_name(kind: int | None) -> str:
     """Name a message by its type, option 53."""
-    if kind is None:
-        return "BOOTP message"
-    return packet.MESSAGE_NAMES.get(kind, f"message of type {kind}")
+    return type_name(kind, packet.MESSAGE_NAMES, "BOOTP message")
 
 
 def server_names(relay: Choosing, address: bytes) -> list[str]:

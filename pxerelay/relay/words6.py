@@ -5,15 +5,12 @@ from __future__ import annotations
 from ipaddress import IPv6Address
 
 from pxerelay.policy.ports6 import Port6
-from pxerelay.policy.servers import NamedServer
 from pxerelay.relay.decision6 import ToPeer
-from pxerelay.relay.relay6 import Relay6
+from pxerelay.relay.words import NOT_BOOTING, firmware, type_name
 from pxerelay.wire import packet6
-from pxerelay.wire.arch import arch_name
 from pxerelay.wire.client6 import MacSource
 from pxerelay.wire.facts6 import Facts6
 from pxerelay.wire.mac import format_mac
-from pxerelay.wire.packet import PXE_VENDOR_CLASSES
 
 _DUIDS = {1: "DUID-LLT", 2: "DUID-EN", 3: "DUID-LL", 4: "DUID-UUID"}
 """Types of DUIDs (RFC 9915, 11.1; RFC 6355, 4)."""
@@ -32,11 +29,9 @@ TOLD_BY = {
 
 def client_kind(facts: Facts6) -> str:
     """Tell by its message what a client is: network boot firmware, of which architecture, or neither."""
-    if not facts.boots:
-        return "it does not say whether it boots" if facts.is_silent else "not booting from the network"
-    known = (name for name in PXE_VENDOR_CLASSES if any(one.startswith(name) for one in facts.vendor_classes))
-    name = next(known, b"network boot").decode()
-    return ", ".join([name, *map(arch_name, facts.architectures[:_MOST_ARCHITECTURES])])
+    if facts.boots:
+        return firmware(facts.vendor_classes, facts.architectures[:_MOST_ARCHITECTURES])
+    return "it does not say whether it boots" if facts.is_silent else NOT_BOOTING
 
 
 def duid_text(duid: bytes) -> str:
@@ -48,19 +43,7 @@ def duid_text(duid: bytes) -> str:
 
 def message_name(kind: int | None) -> str:
     """Name a message by its type."""
-    if kind is None:
-        return "message"
-    return packet6.MESSAGE_NAMES.get(kind, f"message of type {kind}")
-
-
-def server_names(relay: Relay6, address: bytes) -> list[str]:
-    """Return all names that the configuration has for a server's 16 octets."""
-    return relay.answers.names(relay.config.servers, IPv6Address(address))
-
-
-def named_server(relay: Relay6, address: bytes) -> NamedServer:
-    """Return a server by its 16 octets, with the first of its names."""
-    return relay.answers.named(relay.config.servers, IPv6Address(address))
+    return type_name(kind, packet6.MESSAGE_NAMES, "message")
 
 
 def port_text(port: Port6) -> str:

@@ -121,7 +121,9 @@ STATES = {
 
 def rows(states: dict[str, dict[str, dict[str, object]]]) -> dict[str, str]:
     """Return what `status` says of the servers."""
-    found = stats.servers(relay(POOLED), Counters(), Transactions(), 0.0, states)
+    one = relay(POOLED)
+    family = stats.ServersOf(one, one.answers.of, Counters(), Transactions())
+    found = stats.servers([family], 0.0, states)
     return {
         address: _server_text(address, row)
         for addresses in found.values()

@@ -39,7 +39,9 @@ def told(
         "interfaces": {name: {"state": "active"} for name in interfaces},
         "counters": {"send_failures": 0, "not_received": 0, "bad_checksums": 0, "without_option82": 0},
         "traffic": stats.traffic(relay, counters),
-        "servers": stats.servers(relay, counters, Transactions(), 0.0, {}),
+        "servers": stats.servers(
+            [stats.ServersOf(relay, relay.answers.of, counters, Transactions())], 0.0, {}
+        ),
         "unknown": 0,
         "health": health,
     }

@@ -1,0 +1,99 @@
+"""Takes in what became of DHCPv6 messages, and passes it to all that record it, as `ledger` does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from pxerelay.relay.decision6 import Drop6, ToPeer, ToServers6
+from pxerelay.relay.ledger import AnyLedger, Common
+from pxerelay.relay.outcome6 import Group6, Outcome6, Replies6, Requests6
+from pxerelay.relay.relay6 import Relay6
+from pxerelay.relay.transactions6 import Transactions6
+from pxerelay.wire import packet6, relayed6
+from pxerelay.wire.batch import number
+from pxerelay.wire.batch6 import Batch6
+from pxerelay.wire.client6 import Client6, MacSource
+from pxerelay.wire.facts6 import Facts6
+from pxerelay.wire.packet import Message
+
+
+class Ledger6(AnyLedger):
+    """The ledger of DHCPv6. `mac_sources` counts requests by what told the client's MAC."""
+
+    def __init__(self, common: Common | None = None) -> None:
+        super().__init__(common, Drop6)
+        self.transactions = Transactions6()
+        self.mac_sources: Counter[MacSource] = Counter()
+
+    def obey(self, relay: Relay6, names: Mapping[int, str]) -> None:
+        """Take this relay's outcomes from now on; `names` has the names of interfaces by index."""
+        self.count_by(names, (port.name for port in relay.ports))
+        self.transactions.servers = frozenset(map(number, relay.repliers))
+
+    def enter(self, outcomes: Iterable[Outcome6], now: float) -> None:
+        """Take in what became of messages that were decided on alone, once they were sent."""
+        for outcome in outcomes:
+            arrival, decision = outcome.arrival, outcome.decision
+            if isinstance(decision, ToServers6):
+                self._enter_request(outcome, decision, now)
+            elif isinstance(decision, ToPeer):
+                out = decision.port.index if decision.port else None
+                self._counters.add_replies(out or arrival.interface, arrival.source, 1)
+                self._enter_reply(outcome, decision, now)
+            else:
+                self.add_drops(arrival.interface, decision.reason, 1)
+
+    def enter_groups(self, batch: Batch6, groups: Iterable[Group6], now: float) -> None:
+        """Take in what became of messages with one decision for many, once they were sent."""
+        for group in groups:
+            if isinstance(group, Requests6):
+                self._enter_requests(batch, group, now)
+            else:
+                self._enter_replies(group, now)
+
+    def add_drops(self, index: int, reason: Drop6, count: int) -> None:
+        """Take in messages that were heard on an interface and dropped."""
+        self._counters.add_drops(index, reason, count)
+
+    def _enter_requests(self, batch: Batch6, group: Requests6, now: float) -> None:
+        """Take in requests of clients whose frames told their MACs."""
+        count, decision = len(group.messages), group.decision
+        if not count:
+            return
+        self._counters.add_requests(group.index, decision, count)
+        self.mac_sources[MacSource.FRAME] += count
+        room = self.transactions.room(now)
+        for at in group.positions[: count if count <= room else min(room, 1)]:
+            facts = Facts6(bytes(batch.messages[at]))
+            client = Client6(facts, None, batch.origins[at], batch.macs[at])
+            self.transactions.sent(facts, group.index, decision._replace(client=client), now)
+
+    def _enter_replies(self, group: Replies6, now: float) -> None:
+        self._counters.add_replies(group.port.index or 0, group.source, len(group.replies))
+        source = number(group.source)
+        self.transactions.heard(source, now)
+        if self.transactions.pending:
+            xids = {key.xid for key in self.transactions.pending}
+            for reply in group.replies:
+                if bytes(reply.message[packet6.XID]) in xids:
+                    self._answered(reply.message, source, now)
+
+    def _enter_request(self, outcome: Outcome6, decision: ToServers6, now: float) -> None:
+        index, facts = outcome.arrival.interface, outcome.facts
+        self._counters.add_requests(index, decision, 1)
+        if decision.client is not None:
+            self.mac_sources[decision.client.told_by] += 1
+        if facts is not None and self.transactions.room(now):
+            self.transactions.sent(facts, index, decision, now)
+
+    def _enter_reply(self, outcome: Outcome6, decision: ToPeer, now: float) -> None:
+        source = number(outcome.arrival.source)
+        self.transactions.heard(source, now)
+        if self.transactions.pending:
+            self._answered(decision.message, source, now)
+
+    def _answered(self, message: Message, source: int, now: float) -> None:
+        key = self.transactions.find(Facts6(relayed6.innermost(message)))
+        if key is not None:
+            self.transactions.answered(key, source, now)
