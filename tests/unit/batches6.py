@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from pxerelay.relay.decision6 import Arrival6, Decision6, Dropped6, ToPeer
@@ -58,8 +58,13 @@ def done(arrival: Arrival6, decision: Decision6) -> Done:
     return Done(decision._replace(client=None, match=match, header=b""), sent)
 
 
-def of_groups(arrivals: Sequence[Arrival6], groups: Sequence[Group6]) -> dict[int, Done]:
-    """Return what becomes of messages in groups, by position; replies are found by their octets."""
+def of_groups(
+    arrivals: Sequence[Arrival6], groups: Sequence[Group6], rest: Collection[int] = ()
+) -> dict[int, Done]:
+    """Return what becomes of messages in groups, by position; replies are found by their octets.
+
+    Those at the positions of `rest` are in none.
+    """
     found: dict[int, Done] = {}
     for group in groups:
         if isinstance(group, Requests6):
@@ -84,6 +89,7 @@ def of_groups(arrivals: Sequence[Arrival6], groups: Sequence[Group6]) -> dict[in
                 at
                 for at, one in enumerate(arrivals)
                 if at not in found
+                and at not in rest
                 and one.source == group.source
                 and one.message[18:34] == reply.destination
                 and bytes(reply.message) in bytes(one.message)
@@ -95,7 +101,7 @@ def of_groups(arrivals: Sequence[Arrival6], groups: Sequence[Group6]) -> dict[in
 def outcomes6(short: FastPath6, arrivals: Sequence[Arrival6]) -> tuple[list[Done], set[int]]:
     """Return what becomes of each datagram of a batch, and the positions of those taken in groups."""
     groups, rest = short.take(batch6_of(arrivals), range(len(arrivals)))
-    found = of_groups(arrivals, groups)
+    found = of_groups(arrivals, groups, rest)
     taken = set(found)
     assert taken.isdisjoint(rest)
     for at in rest:
