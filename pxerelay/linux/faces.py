@@ -20,7 +20,6 @@ import socket
 import struct
 import time
 from collections.abc import Iterable
-from collections.abc import Set as AbstractSet
 
 from pxerelay.linux import mmsg, sockets
 from pxerelay.wire import eui64
@@ -181,28 +180,28 @@ class Faces:
                 self._waiting[index, self._last, source] = hardware[:MAC_OCTETS]
         return count
 
-    def name(self, batch: Batch6, positions: Iterable[int], framed: AbstractSet[int]) -> None:
+    def name(self, batch: Batch6, positions: Iterable[int], framed: frozenset[int]) -> None:
         """Put the Ethernet addresses that messages to ff02::1:2 came from into `batch.macs`, after `look`.
 
         `framed` are the interfaces that have Ethernet frames. Each position may be asked for once.
         """
         macs, sources, interfaces = batch.macs, batch.origins, batch.interfaces
-        destinations, stamps, group, said = (
-            batch.destinations,
-            batch.stamps,
-            ALL_RELAYS_AND_SERVERS,
-            self._said,
-        )
-        as_said = not (
-            self._waiting or self._behind or self._lost or self._forgotten >= min(stamps, default=0)
-        )
+        destinations, stamps = batch.destinations, batch.stamps
+        grouped = destinations.count(ALL_RELAYS_AND_SERVERS)
+        if not grouped:
+            return
+        if (
+            grouped == len(batch)
+            and framed.issuperset(interfaces)
+            and not (self._waiting or self._behind or self._lost or self._forgotten >= min(stamps))
+        ):  # everybody is who the address says: one look at a whole column
+            macs[:] = map(self._said.get, sources)
+            if None in macs:
+                macs[:] = [mac or self._address_says(sources[at]) for at, mac in enumerate(macs)]
+            return
         for at in positions:
-            if destinations[at] == group and interfaces[at] in framed:
-                source = sources[at]
-                if as_said:
-                    macs[at] = said.get(source) or self._address_says(source)
-                else:
-                    macs[at] = self._found(interfaces[at], stamps[at], source)
+            if destinations[at] == ALL_RELAYS_AND_SERVERS and interfaces[at] in framed:
+                macs[at] = self._found(interfaces[at], stamps[at], sources[at])
 
     def behind(self, datagram: Datagram6) -> bytes | None:
         """Return the 6 octets that a datagram to ff02::1:2 came from on its Ethernet, None if unknown.

@@ -60,14 +60,21 @@ class Route6:
         sizes = len(self._head), len(self._front), mac_ends - mac_begins, len(self._behind)
         self._form = struct.Struct("={}s16s{}s{}s{}s".format(*sizes))
 
-    def write(self, batch: Batch6, positions: Sequence[int]) -> None:
-        """Write the header in front of messages where they lie; no longer one than there is room for."""
-        pack, octets, places, size = self._form.pack_into, batch.room.octets, batch.room.places, self.size
+    def write(self, batch: Batch6, positions: Sequence[int]) -> list[Message]:
+        """Write the header in front of messages of one length where they lie; return them with it.
+
+        It must be no longer than there is room for.
+        """
+        pack, whole, starts, size = self._form.pack_into, batch.room.whole, batch.room.starts, self.size
         head, front, behind, sources = self._head, self._front, self._behind, batch.origins
-        macs = batch.macs if self._tells_mac else None
+        macs = batch.macs if self._tells_mac else [b""] * len(batch)
+        length, going = batch.sizes[positions[0]], list[Message]()
         for at in positions:
-            mac = macs[at] if macs else b""
-            pack(octets, places[at][0] - size, head, sources[at], front, mac, behind)
+            start = starts[at]
+            begin = start - size
+            pack(whole, begin, head, sources[at], front, macs[at], behind)
+            going.append(whole[begin : start + length])
+        return going
 
 
 class Requests6(AnyRequests[ToServers6, Route6]):

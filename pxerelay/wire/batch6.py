@@ -9,12 +9,11 @@ message (`relayed6`), so that a RELAY-FORW is made without moving the message:
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from pxerelay.wire.batch import EXCESS, NOWHERE, SLOT, number
-from pxerelay.wire.packet import Message
 from pxerelay.wire.packet6 import SERVER_PORT, TYPE
 
 IN_FRONT = 192
@@ -34,7 +33,8 @@ def room_size(count: int) -> int:
 class Room6:
     """Slots in memory of `room_size` octets, and behind them all what does not fit into these.
 
-    `places` tells for each datagram where its message begins, and where what does not fit into the slot.
+    `places` tells for each datagram where its message begins, and where what does not fit into the slot;
+    `starts` has the first of these. `whole` is all of it.
     """
 
     def __init__(self, octets: bytearray) -> None:
@@ -42,8 +42,9 @@ class Room6:
         count = len(octets) // (_STRIDE + EXCESS)
         rests = count * _STRIDE
         self.places = tuple((at * _STRIDE + IN_FRONT, rests + at * EXCESS) for at in range(count))
+        self.starts = [start for start, _ in self.places]
         whole = memoryview(octets)
-        self._whole = whole
+        self.whole = whole
         self._slots = [whole[start : start + SLOT] for start, _ in self.places]
         self._types = whole[IN_FRONT + TYPE : rests : _STRIDE] if count else whole[:0]
 
@@ -54,17 +55,12 @@ class Room6:
             for at, size in enumerate(sizes):
                 if size > SLOT:
                     _, rest = self.places[at]
-                    found[at] = memoryview(bytes(found[at]) + self._whole[rest : rest + size - SLOT])
+                    found[at] = memoryview(bytes(found[at]) + self.whole[rest : rest + size - SLOT])
         return found
 
     def types(self, count: int) -> list[int]:
         """Return the first octet of the first `count` slots."""
         return self._types[:count].tolist()
-
-    def behind(self, at: int, header: int, size: int) -> memoryview:
-        """Return a message that lies in its slot, together with a header of so many octets before it."""
-        start = self.places[at][0]
-        return self._whole[start - header : start + size]
 
 
 class Datagram6(NamedTuple):
@@ -162,8 +158,3 @@ class Batch6:
             self.destinations[at],
             self.stamps[at],
         )
-
-    def with_headers(self, positions: Iterable[int], header: int) -> list[Message]:
-        """Return messages with the headers of so many octets that were written in front of them."""
-        behind, sizes = self.room.behind, self.sizes
-        return [behind(at, header, sizes[at]) for at in positions]

@@ -21,15 +21,11 @@ _TELLING = frozenset({packet6.OPTION_REQUEST, packet6.VENDOR_CLASS, packet6.CLIE
 _HEAD = packet6.OPTION_HEADER.size
 
 
-class Forms6:
+class Forms6(AnyFingerprints[Fingerprint]):
     """Forms of clients' messages: of two with the same one, options 6, 16 and 61 are the same.
 
     So are the codes of all options, and their order; types and transactions may differ.
     """
-
-    def __init__(self) -> None:
-        self._fingerprints = AnyFingerprints(packet6.HEADER_SIZE)
-        self.known = self._fingerprints.known
 
     def learn(self, message: Message) -> Fingerprint | None:
         """Return the form of a client's message, which is known from now on.
@@ -41,36 +37,28 @@ class Forms6:
             return found
         octets = bytes(message)
         spans, whole = walk(octets, packet6.HEADER_SIZE, len(octets), MOST_OPTIONS)
-        if not whole:
-            return None
-        looked_at = bytearray(len(octets))
-        _look(looked_at, spans, _TELLING)
-        return self._fingerprints.keep(message, bytes(looked_at[packet6.HEADER_SIZE :]))
+        return (
+            self.keep(Fingerprint(octets, _looked_at(octets, spans, _TELLING)), len(octets))
+            if whole
+            else None
+        )
 
 
-class ReplyForm:
+class ReplyForm(Fingerprint):
     """Where things stand in RELAY-REPLs of one form: what is for the client, and our Interface-Id.
 
     There is one only of those that bring a client's message, and no option 135.
     """
 
-    __slots__ = ("inside", "interface_id")
+    __slots__ = ("inside", "interface_id", "kind")
 
-    def __init__(self, inside: slice, interface_id: slice) -> None:
-        self.inside, self.interface_id = inside, interface_id
+    def __init__(self, octets: Message, looked_at: bytes, inside: slice, interface_id: slice) -> None:
+        super().__init__(octets, looked_at)
+        self.inside, self.interface_id, self.kind = inside, interface_id, inside.start
 
 
-class ReplyForms:
+class ReplyForms(AnyFingerprints[ReplyForm]):
     """Forms of RELAY-REPLs: of two with the same one, what is wanted of them stands at the same places."""
-
-    def __init__(self) -> None:
-        self._fingerprints = AnyFingerprints(packet6.RELAY_HEADER_SIZE)
-        self._forms: dict[Fingerprint, ReplyForm] = {}
-
-    def known(self, message: Message) -> ReplyForm | None:
-        """Return the form of a message if one like it was learnt."""
-        found = self._fingerprints.known(message)
-        return None if found is None else self._forms.get(found)
 
     def learn(self, message: Message) -> ReplyForm | None:
         """Return the form of a RELAY-REPL with a whole header, which is known from now on.
@@ -87,25 +75,18 @@ class ReplyForms:
             return None
         if inside.stop - inside.start < packet6.HEADER_SIZE or octets[inside.start] == packet6.RELAY_REPL:
             return None
-        looked_at = bytearray(len(octets))
-        _look(looked_at, spans)
-        looked_at[inside.start] = 0
-        if len(self._forms) >= _MOST_FORMS:
-            self._forms.clear()
-        kept = self._fingerprints.keep(message, bytes(looked_at[packet6.RELAY_HEADER_SIZE :]))
-        form = self._forms[kept] = ReplyForm(inside, _first(spans, packet6.INTERFACE_ID) or slice(0, 0))
-        return form
+        interface_id = _first(spans, packet6.INTERFACE_ID) or slice(0, 0)
+        form = ReplyForm(octets, _looked_at(octets, spans), inside, interface_id)
+        return self.keep(form, len(octets))
 
 
-_MOST_FORMS = 1024
-"""Forms of replies that are known; with more, all are forgotten."""
-
-
-def _look(looked_at: bytearray, spans: Iterable[Option], telling: Iterable[int] = ()) -> None:
-    """Mark the codes and lengths of options, and the values of those that tell."""
+def _looked_at(octets: bytes, spans: Iterable[Option], telling: Iterable[int] = ()) -> bytes:
+    """Return 0xff for the codes and lengths of options, and the values of those that tell; 0 for the rest."""
+    found = bytearray(len(octets))
     for code, start, end in spans:
         stop = end if code in telling else start
-        looked_at[start - _HEAD : stop] = b"\xff" * (stop - start + _HEAD)
+        found[start - _HEAD : stop] = b"\xff" * (stop - start + _HEAD)
+    return bytes(found)
 
 
 def _first(spans: Iterable[Option], code: int) -> slice | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from typing import Generic, TypeVar
 
 from pxerelay.wire import packet
 from pxerelay.wire.facts import Facts
@@ -27,46 +28,47 @@ _TELLING = frozenset({packet.VENDOR_CLASS, packet.CLIENT_ARCH})
 class Fingerprint:
     """One way that options look; of two messages with the same one, options 60 and 93 are the same.
 
-    `mask` has a one for each bit that must be that of `value`, in the number that the octets behind the
-    fixed header make.
+    `mask` has a one for each bit that must be that of `value`, in the number that the octets make.
     """
 
     __slots__ = ("mask", "value")
 
-    def __init__(self, mask: int, value: int) -> None:
-        self.mask = mask
-        self.value = value
+    def __init__(self, octets: packet.Message, looked_at: bytes) -> None:
+        """Make that of octets; `looked_at` has 0xff, not 0, wherever another message's must be the same."""
+        self.mask = int.from_bytes(looked_at, "little")
+        self.value = int.from_bytes(octets, "little") & self.mask
 
 
-class AnyFingerprints:
+_One = TypeVar("_One", bound=Fingerprint)
+
+
+class AnyFingerprints(Generic[_One]):
     """The fingerprints met so far, of messages that come in one Ethernet frame.
 
     `start` is where the octets begin that are compared.
     """
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, start: int = 0) -> None:
         self._start = start
-        self._of_length: dict[int, list[Fingerprint]] = {}
+        self._of_length: dict[int, list[_One]] = {}
         self._count = 0
 
-    def known(self, message: packet.Message) -> Fingerprint | None:
+    def known(self, message: packet.Message) -> _One | None:
         """Return the fingerprint of a message if one like it was learnt."""
         known = self._of_length.get(len(message))
         if known:
-            number = int.from_bytes(message[self._start :], "little")
+            number = int.from_bytes(message[self._start :] if self._start else message, "little")
             for one in known:
                 if number & one.mask == one.value:
                     return one
         return None
 
-    def keep(self, message: packet.Message, looked_at: bytes) -> Fingerprint:
-        """Know messages from now on that are like this one wherever `looked_at` has 0xff, not 0."""
-        mask = int.from_bytes(looked_at, "little")
-        found = Fingerprint(mask, int.from_bytes(message[self._start :], "little") & mask)
+    def keep(self, found: _One, length: int) -> _One:
+        """Know messages of a length from now on that have this fingerprint."""
         if self._count >= _MOST:
             self._of_length.clear()
             self._count = 0
-        known = self._of_length.setdefault(len(message), [])
+        known = self._of_length.setdefault(length, [])
         if len(known) >= _MOST_OF_LENGTH:
             self._count -= len(known)
             known.clear()
@@ -75,7 +77,7 @@ class AnyFingerprints:
         return found
 
 
-class Fingerprints(AnyFingerprints):
+class Fingerprints(AnyFingerprints[Fingerprint]):
     """Those of DHCPv4. `telling` are options whose values they have in common, beyond 60 and 93."""
 
     def __init__(self, telling: Iterable[int] = ()) -> None:
@@ -93,7 +95,9 @@ class Fingerprints(AnyFingerprints):
         if found is not None or len(message) > LARGEST:
             return found
         looked_at = _looked_at(facts, self._telling)
-        return None if looked_at is None else self.keep(message, looked_at)
+        if looked_at is None:
+            return None
+        return self.keep(Fingerprint(message[packet.HEADER_SIZE :], looked_at), len(message))
 
 
 def _looked_at(facts: Facts, telling: AbstractSet[int]) -> bytes | None:

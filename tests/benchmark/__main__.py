@@ -32,6 +32,7 @@ from tests.benchmark.loading import loading_part
 from tests.benchmark.rules import rules_part
 from tests.benchmark.sizing import sizing_part
 from tests.benchmark.steady import batches_part, replies_part, requests_part
+from tests.benchmark.steady6 import replies6_part, requests6_part
 from tests.lab.command import CACHE
 
 PARTS = {
@@ -39,6 +40,8 @@ PARTS = {
     "batches": batches_part,
     "replies": replies_part,
     "burst": burst_part,
+    "requests6": requests6_part,
+    "replies6": replies6_part,
     "hostile": hostile_part,
     "hostile6": hostile6_part,
     "counting": counting_part,
