@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv6Address
 
@@ -27,10 +27,11 @@ from pxerelay.relay.outcome6 import Decided6, Group6, Outcome6, Requests6
 from pxerelay.relay.pipeline6 import Pipeline6
 from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay6 import Relay6
+from pxerelay.relay.trace import Watch
+from pxerelay.relay.trace6 import View6, may_want, transactions, wanting
 from pxerelay.wire import frames6
 from pxerelay.wire.batch import NOWHERE
 from pxerelay.wire.batch6 import Batch6
-from pxerelay.wire.facts6 import Facts6
 from pxerelay.wire.frames6 import Framing6
 from pxerelay.wire.mac import format_mac
 from pxerelay.wire.packet import Message
@@ -47,7 +48,7 @@ class Traffic6(Traffic[Batch6, Decided6]):
 
     As `Traffic4`. A message is decided on as soon as it is known whose frame it came in. With a `narrator`
     each decision is logged. `by_kernel` counts replies that were not sent by link layer. `recent` and
-    `common` hear of both families.
+    `common` hear of both families. Replies to `questions` go to no client, but to whoever asked.
     """
 
     def __init__(self, recent: Recent, common: Common) -> None:
@@ -56,7 +57,9 @@ class Traffic6(Traffic[Batch6, Decided6]):
         self._to_network = UdpOutbox6()
         self._faces: Faces | None = None
         self._relay6: Relay6
+        self._view: View6
         self._pipeline = Pipeline6(BATCH)
+        self.questions = self._pipeline.questions
         self._framed: frozenset[int] = frozenset()
         self._framings: dict[int, Framing6] = {}
         self._to_peers: list[ToPeer] = []
@@ -93,7 +96,7 @@ class Traffic6(Traffic[Batch6, Decided6]):
         self._take_in(relay, names)
 
     def _take_in(self, relay: Relay6, names: Mapping[int, str]) -> None:
-        self._relay6, self.names = relay, names
+        self._relay6, self.names, self._view = relay, names, View6(relay, names)
         self._framings.clear()
         self._framed = frozenset(
             port.index for port in relay.ports if port.index is not None and port.hardware
@@ -119,7 +122,10 @@ class Traffic6(Traffic[Batch6, Decided6]):
             self._faces.name(batch, rest, self._framed)
         groups: list[Group6] = []
         if self.narrator is None:
+            aside = self._aside(batch, rest)
+            rest = [at for at in rest if at not in aside] if aside else rest
             groups, too_much, rest = self._pipeline.take(batch, rest, now)
+            rest = sorted((*rest, *aside)) if aside else rest
             unread |= dict.fromkeys(too_much, Drop6.FLOOD)
         alone = self._pipeline.decide([_arrival(batch, at) for at in rest], now)
         for group in groups:
@@ -127,6 +133,15 @@ class Traffic6(Traffic[Batch6, Decided6]):
         for outcome in alone:
             self._queue_one(outcome)
         return Decided6(unread, groups, alone)
+
+    def _aside(self, batch: Batch6, positions: Sequence[int]) -> Collection[int]:
+        """Return which messages are to be decided on alone: somebody may want to be told of them."""
+        watches, found = self.ledger.watches, set[int]()
+        if self.questions:
+            found.update(self.questions.among(batch))
+        if watches:
+            found.update(may_want(watches, batch))
+        return found.intersection(positions) if found else found
 
     def _discard(self) -> None:
         self._to_network.discard()
@@ -156,6 +171,8 @@ class Traffic6(Traffic[Batch6, Decided6]):
 
     def _queue_one(self, outcome: Outcome6) -> None:
         decision = outcome.decision
+        if outcome.taken:
+            return
         if isinstance(decision, ToServers6):
             self._to_servers([outcome.sent], decision)
         elif isinstance(decision, ToPeer):
@@ -219,12 +236,17 @@ class Traffic6(Traffic[Batch6, Decided6]):
         self.ledger.enter_groups(batch, decided.groups, now)
         self.ledger.enter(decided.alone, now)
         self._tell_unread(batch, decided.unread)
-        for outcome in decided.alone:
+        watches = self.ledger.watches
+        watched = wanting(watches, decided.alone, now) if watches else {}
+        for at, outcome in enumerate(decided.alone):
             arrival, decision = outcome.arrival, outcome.decision
+            if outcome.taken:
+                continue
             if isinstance(decision, Dropped6) and decision.reason in SUSPICIOUS6:
                 self._warn(arrival, decision.reason)
-            if self.narrator is not None:
-                self._tell(self.narrator, outcome, failure_texts(failed.get(id(outcome.sent), ())))
+            if self.narrator is not None or at in watched:
+                failures = failure_texts(failed.get(id(outcome.sent), ()))
+                self._tell(outcome, failures, watched.get(at, ()), now)
 
     def _enter_recent(self, batch: Batch6, decided: Decided6, failed: int, now: float) -> None:
         sent = sum(
@@ -247,7 +269,7 @@ class Traffic6(Traffic[Batch6, Decided6]):
                 told.add(kind)
                 self._warn(_arrival(batch, at), reason)
             if self.narrator is not None:
-                self._tell(self.narrator, Outcome6(_arrival(batch, at), Dropped6(reason)), ())
+                self._tell(Outcome6(_arrival(batch, at), Dropped6(reason)), (), (), 0.0)
 
     def _warn(self, arrival: Arrival6, reason: Drop6) -> None:
         sender, interface = str(IPv6Address(arrival.source)), self._name(arrival.interface)
@@ -262,13 +284,17 @@ class Traffic6(Traffic[Batch6, Decided6]):
             reason, f"dropped a message from {sender} on {interface}: {MEANING6[reason]}", about
         )
 
-    def _tell(self, narrator: Narrator6, outcome: Outcome6, failures: Sequence[str]) -> None:
-        """Log what became of a message."""
-        arrival, decision = outcome.arrival, outcome.decision
-        facts = outcome.facts or Facts6(arrival.message)
-        account = narrator.account(arrival, facts, self._name(arrival.interface), decision)
-        but = "".join(f"; BUT {failure}" for failure in failures)
-        LOGGER.debug("%s%s", narrator.text(account), but, extra=_fields_of(account).extra)
+    def _tell(
+        self, outcome: Outcome6, failures: Sequence[str], watches: Sequence[Watch], received: float
+    ) -> None:
+        """Log what became of a message, and tell who follows its client."""
+        account = self._view.account(outcome)
+        if self.narrator is not None:
+            but = "".join(f"; BUT {failure}" for failure in failures)
+            LOGGER.debug("%s%s", self.narrator.text(account), but, extra=_fields_of(account).extra)
+        for watch in watches:
+            when = time.monotonic() if account.request else received
+            watch.tell(account, transactions(outcome), failures, when, time.time())
 
 
 def _arrival(batch: Batch6, at: int) -> Arrival6:

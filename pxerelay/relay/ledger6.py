@@ -35,7 +35,9 @@ class Ledger6(AnyLedger):
         """Take in what became of messages that were decided on alone, once they were sent."""
         for outcome in outcomes:
             arrival, decision = outcome.arrival, outcome.decision
-            if isinstance(decision, ToServers6):
+            if outcome.taken:
+                self.transactions.heard(number(arrival.source), now)
+            elif isinstance(decision, ToServers6):
                 self._enter_request(outcome, decision, now)
             elif isinstance(decision, ToPeer):
                 out = decision.port.index if decision.port else None

@@ -20,15 +20,16 @@ class Outcome6:
     """What became of a message that was decided on alone; `facts` are there if it was read.
 
     A `stranger` is a client that no rule names and that was not met for a while. `sent` is what is sent, or
-    was heard if nothing is.
+    was heard if nothing is. One that was `taken` answers a question of our own, and goes nowhere.
     """
 
-    __slots__ = ("arrival", "decision", "facts", "sent", "stranger")
+    __slots__ = ("arrival", "decision", "facts", "sent", "stranger", "taken")
 
     def __init__(
         self, arrival: Arrival6, decision: Decision6, facts: Facts6 | None = None, *, stranger: bool = False
     ) -> None:
         self.arrival, self.decision, self.facts, self.stranger = arrival, decision, facts, stranger
+        self.taken = False
         self.sent: Message = arrival.message
         if isinstance(decision, ToServers6):
             self.sent = decision.header + arrival.message

@@ -4,6 +4,7 @@
 2. Messages with a remembered decision are taken in groups (`fast_path6`); of these, requests of a client
    beyond its bound are dropped (`rate_limit`).
 3. Everything else is decided on by `Relay6`, one message at a time, within the same bound.
+4. Replies to questions of our own go to whoever asked (`questions6`).
 
 Nothing is sent here, and nothing counted.
 """
@@ -13,17 +14,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
+from pxerelay.relay import questions6
 from pxerelay.relay.decision6 import Arrival6, Drop6, Dropped6, ToServers6
 from pxerelay.relay.fair_share import OLDEST, FairShare
 from pxerelay.relay.fast_path6 import FastPath6
 from pxerelay.relay.outcome6 import Group6, Outcome6, Requests6
+from pxerelay.relay.questions6 import Questions6
 from pxerelay.relay.rate_limit import RateLimit
 from pxerelay.relay.relay6 import Relay6
 from pxerelay.wire.batch import Asker, number
 from pxerelay.wire.batch6 import Batch6
 from pxerelay.wire.client6 import Client6
 from pxerelay.wire.facts6 import Facts6
-from pxerelay.wire.packet6 import RELAY_REPL, TYPE
+from pxerelay.wire.packet6 import RELAY_HEADER_SIZE, RELAY_REPL, TYPE
 
 
 class Columns(Protocol):
@@ -52,6 +55,7 @@ class Pipeline6:
     """Decides on batches of at most `most` messages by a relay, which may be exchanged for another."""
 
     def __init__(self, most: int) -> None:
+        self.questions = Questions6()
         self._rate_limit = RateLimit(0)
         self._fair_share = FairShare(most)
         self._relay: Relay6
@@ -122,7 +126,17 @@ class Pipeline6:
 
     def decide(self, arrivals: Iterable[Arrival6], now: float) -> list[Outcome6]:
         """Return what becomes of messages, at a monotonic time."""
-        return [self._decided(arrival, now) for arrival in arrivals]
+        outcomes = [self._decided(arrival, now) for arrival in arrivals]
+        if self.questions:
+            for outcome in outcomes:
+                self._pass_on(outcome)
+        return outcomes
+
+    def _pass_on(self, outcome: Outcome6) -> None:
+        """Pass a reply on to whoever asked for it."""
+        message = outcome.arrival.message
+        if len(message) >= RELAY_HEADER_SIZE and message[TYPE] == RELAY_REPL:
+            outcome.taken = self.questions.take(questions6.heard(outcome.arrival, outcome.decision))
 
     def _decided(self, arrival: Arrival6, now: float) -> Outcome6:
         refused = self._relay.refuses(arrival)
