@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv6Address
+from typing import Any
 
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.daemon.warnings import failure_texts
@@ -32,6 +33,7 @@ from pxerelay.relay.trace6 import View6, may_want, transactions, wanting
 from pxerelay.wire import frames6
 from pxerelay.wire.batch import NOWHERE
 from pxerelay.wire.batch6 import Batch6
+from pxerelay.wire.client6 import MacSource
 from pxerelay.wire.frames6 import Framing6
 from pxerelay.wire.mac import format_mac
 from pxerelay.wire.packet import Message
@@ -92,7 +94,7 @@ class Traffic6(Traffic[Batch6, Decided6]):
     def follow(self, relay: Relay6, names: Mapping[int, str]) -> None:
         """Take in that the relay has followed what changed of the network."""
         self._pipeline.follow()
-        self.ledger.obey(relay, names)
+        self.ledger.count_by(names, (port.name for port in relay.ports))
         self._take_in(relay, names)
 
     def _take_in(self, relay: Relay6, names: Mapping[int, str]) -> None:
@@ -105,6 +107,10 @@ class Traffic6(Traffic[Batch6, Decided6]):
     def _counters(self) -> Counters:
         return self.ledger.counters
 
+    def _more_totals(self) -> Mapping[str, Any]:
+        counted = self.ledger.mac_sources
+        return {"mac_sources": {source.value: counted[source] for source in MacSource}}
+
     def _receive(self, sock: socket.socket, elsewhere: AbstractSet[int]) -> Batch6:
         batch = self._inbox.receive(sock)
         if self._faces is not None:
@@ -114,6 +120,8 @@ class Traffic6(Traffic[Batch6, Decided6]):
         return batch
 
     def _decide(self, batch: Batch6, now: float) -> Decided6:
+        if self.ledger.looks_again(now):
+            self._pipeline.meet_anew()
         unread = self._pipeline.shed(batch, now)
         if batch.ignored:
             unread = {at: why for at, why in unread.items() if batch.interfaces[at] != NOWHERE}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
+from pxerelay.policy.sticky import AnySticky
 from pxerelay.relay.choosing import Choosing
 from pxerelay.relay.client_groups import ClientGroups
 
@@ -23,7 +25,7 @@ class AnyFastPath(ABC):
     def __init__(self, relay: Choosing) -> None:
         self._first = relay.config.policy.rules.first
         self._rules: dict[bytes, int] = {}
-        self._sticky = relay.sticky
+        self._sticky: AnySticky[Any] | None = relay.sticky
         self._alone: set[bytes] = set()
         self._strangers: set[bytes] = set()
         self._groups = ClientGroups(relay)

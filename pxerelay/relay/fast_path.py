@@ -18,6 +18,7 @@ from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
 from pxerelay.policy.ports import Port
+from pxerelay.policy.sticky import StickyClients
 from pxerelay.relay.any_fast_path import ALONE, AnyFastPath
 from pxerelay.relay.decision import Drop, ToClient, ToServers
 from pxerelay.relay.outcome import Lost, Outcome, Replies, Requests, Route
@@ -88,6 +89,7 @@ class FastPath(AnyFastPath):
     def __init__(self, relay: Relay) -> None:
         super().__init__(relay)
         self._relay = relay
+        self._sticky: StickyClients | None = relay.sticky
         self._next_hops = {
             number(bytes((packet.BOOTREQUEST, *_ETHERNET, hops))): hops + 1
             for hops in range(relay.config.max_hops + 1)

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from pxerelay.policy.ports6 import Port6
 from pxerelay.relay.any_fast_path import ALONE, AnyFastPath
-from pxerelay.relay.decision6 import Arrival6, Decision6, Drop6, Dropped6, ToPeer
+from pxerelay.relay.decision6 import Arrival6, Decision6, Drop6, Dropped6, ToPeer, ToServers6
 from pxerelay.relay.outcome6 import Group6, Replies6, Requests6, Route6
 from pxerelay.relay.relay6 import Relay6
 from pxerelay.wire import eui64, packet6
@@ -28,6 +28,9 @@ from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS, LINK_ADDRESS, PEER_ADD
 
 _ROUTES = 1 << 14
 """Routes that are remembered; there are as many as VLANs, servers and kinds of firmware make."""
+
+_LOOKED_AT = 4
+"""Messages that went one way of which a SOLICIT is looked for."""
 
 _SAID = 1 << 14
 """Addresses of which it is remembered which Ethernet address they say; with more, all are forgotten."""
@@ -70,7 +73,7 @@ class FastPath6(AnyFastPath):
         self._relay = relay
         self._pools = bool(relay.config.pools)
         self._forms = Forms6() if relay.asks_what_clients_are or self._pools else None
-        self._reply_forms = ReplyForms()
+        self._reply_forms = ReplyForms(tells_server=self._pools)
         self._any_port = relay.config.any_source_port
         self._routes: dict[Key, Route6] = {}
         self._exits: dict[ExitKey, _Exit] = {}
@@ -152,9 +155,15 @@ class FastPath6(AnyFastPath):
                 if mac in strangers:
                     strangers.discard(mac)
                     new.append(at)
-        if self._sticky:
-            self._sticky.met(mac for mac in map(macs.__getitem__, positions) if mac)
-        return Requests6(route.decision, route.index, positions, route.write(batch, positions), new, route)
+        going = route.write(batch, positions)
+        sticky, decision = self._relay.sticky, route.decision
+        if sticky is not None:
+            sticky.met(mac for mac in map(macs.__getitem__, positions) if mac)
+            if sticky.wanted and decision.pools:
+                for at, message in zip(positions[:_LOOKED_AT], going, strict=False):
+                    facts, header = Facts6(bytes(batch.messages[at])), bytes(message[: route.size])
+                    sticky.look(decision.pools, facts, header, decision.source, decision.vrf)
+        return Requests6(decision, route.index, positions, going, new, route)
 
     def _take_replies(
         self, batch: Batch6, types: list[int], positions: Iterable[int], groups: list[Group6]
@@ -180,7 +189,10 @@ class FastPath6(AnyFastPath):
                             found[leaves].append(Reply6(message[form.inside], peer, mac))
                             continue
             rest.append(at)
-        groups.extend(Replies6(leaves.port, leaves.source, replies) for leaves, replies in found.items())
+        for leaves, replies in found.items():
+            groups.append(Replies6(leaves.port, leaves.source, replies))
+            if self._pools:
+                self._relay.heard_again(replies[0].message, leaves.source)
         return rest
 
     def _address_says(self, address: bytes) -> bytes | None:
@@ -212,14 +224,20 @@ class FastPath6(AnyFastPath):
                 self._forget(mac)
                 stranger = False
             return decision, stranger
-        if self._sticky and decision.client:
-            self._sticky.met((decision.client.client_key,))
         if key is not None and len(decision.header) <= IN_FRONT:
             if len(self._routes) >= _ROUTES:
                 self._routes.clear()
             others = decision._replace(client=None)
             self._routes.setdefault(key, Route6(others, arrival.interface))
         return decision, stranger
+
+    def note(self, decision: ToServers6, facts: Facts6) -> None:
+        """Note who is booting, and show the request to those who look for one."""
+        sticky = self._relay.sticky
+        if sticky is not None and decision.client is not None:
+            sticky.met((decision.client.client_key,))
+            if sticky.wanted and decision.pools:
+                sticky.look(decision.pools, facts, decision.header, decision.source, decision.vrf)
 
     def _key(self, arrival: Arrival6, facts: Facts6) -> Key | None:
         """Return what decides about a request of a client itself; None if more than that does."""

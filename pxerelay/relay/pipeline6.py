@@ -152,6 +152,8 @@ class Pipeline6:
         decision, stranger = self._fast_path.decide(arrival, facts)
         if self._rate_limit.excess(place, (client,), now) and isinstance(decision, ToServers6):
             return Outcome6(arrival, Dropped6(Drop6.FLOOD), facts)
+        if isinstance(decision, ToServers6):
+            self._fast_path.note(decision, facts)
         return Outcome6(arrival, decision, facts, stranger=stranger)
 
     def _asker(self, arrival: Arrival6, facts: Facts6) -> tuple[int, Asker]:

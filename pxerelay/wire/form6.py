@@ -58,7 +58,14 @@ class ReplyForm(Fingerprint):
 
 
 class ReplyForms(AnyFingerprints[ReplyForm]):
-    """Forms of RELAY-REPLs: of two with the same one, what is wanted of them stands at the same places."""
+    """Forms of RELAY-REPLs: of two with the same one, what is wanted of them stands at the same places.
+
+    With `tells_server` they also come from servers with one DUID.
+    """
+
+    def __init__(self, *, tells_server: bool = False) -> None:
+        super().__init__()
+        self._tells_server = tells_server
 
     def learn(self, message: Message) -> ReplyForm | None:
         """Return the form of a RELAY-REPL with a whole header, which is known from now on.
@@ -76,7 +83,13 @@ class ReplyForms(AnyFingerprints[ReplyForm]):
         if inside.stop - inside.start < packet6.HEADER_SIZE or octets[inside.start] == packet6.RELAY_REPL:
             return None
         interface_id = _first(spans, packet6.INTERFACE_ID) or slice(0, 0)
-        form = ReplyForm(octets, _looked_at(octets, spans), inside, interface_id)
+        looked_at = bytearray(_looked_at(octets, spans))
+        if self._tells_server:
+            spans, whole = walk(octets, inside.start + packet6.HEADER_SIZE, inside.stop, MOST_OPTIONS)
+            if not whole:
+                return None
+            looked_at[inside] = _looked_at(octets, spans, (packet6.SERVER_ID,))[inside]
+        form = ReplyForm(octets, bytes(looked_at), inside, interface_id)
         return self.keep(form, len(octets))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from pxerelay.relay.decision6 import Arrival6, Decision6, Dropped6, ToPeer
+from pxerelay.relay.decision6 import Arrival6, Decision6, Dropped6, ToPeer, ToServers6
 from pxerelay.relay.fast_path6 import FastPath6
 from pxerelay.relay.outcome6 import Group6, Requests6
 from pxerelay.wire.batch import SLOT, number
@@ -109,7 +109,10 @@ def outcomes6(short: FastPath6, arrivals: Sequence[Arrival6]) -> tuple[list[Done
         if refused is not None:
             found[at] = done(arrivals[at], Dropped6(refused))
             continue
-        decision, _ = short.decide(arrivals[at], Facts6(arrivals[at].message))
+        facts = Facts6(arrivals[at].message)
+        decision, _ = short.decide(arrivals[at], facts)
+        if isinstance(decision, ToServers6):
+            short.note(decision, facts)
         found[at] = done(arrivals[at], decision)
     assert len(found) == len(arrivals), "each is in one place"
     return [found[at] for at in range(len(arrivals))], taken

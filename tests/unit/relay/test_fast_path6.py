@@ -15,7 +15,7 @@ from pxerelay.policy.addresses6 import Address6
 from pxerelay.policy.links import Link
 from pxerelay.policy.pools import ALL_UP, Standing
 from pxerelay.policy.ports6 import PortTable6
-from pxerelay.policy.sticky import StickyClients
+from pxerelay.policy.sticky6 import StickyClients6
 from pxerelay.relay.decision6 import Arrival6, Drop6, Dropped6, ToPeer, ToServers6
 from pxerelay.relay.fast_path6 import FastPath6
 from pxerelay.relay.outcome6 import Requests6
@@ -101,8 +101,12 @@ _MACS = [
     for text in ("020000000001", "020000000002", "001122334455", "008064000001", "008064000002")
 ] + [bytes.fromhex(text) for text in ("525400123456", "deadbeef0001", "020000000030")]
 
+_SERVERS = bytes.fromhex("00030001020000000b01"), bytes.fromhex("00030001020000000b02")
+"""DUIDs of servers: in answers from two of a pool, and in requests that are for them."""
+
 _OPTIONS = st.sampled_from(
     [
+        *(boot(REQUEST, option(2, duid)) for duid in _SERVERS),
         boot(),
         boot(REQUEST),
         boot(vendor=b"HTTPClient:Arch:00016", number=16),
@@ -163,7 +167,10 @@ def _relayed(draw: st.DrawFn) -> Arrival6:
 @st.composite
 def _replies(draw: st.DrawFn) -> Arrival6:
     """Return what a server sends, or somebody in its name."""
-    inside = message(draw(st.sampled_from([ADVERTISE, REPLY])), option(23, bytes(draw(st.integers(0, 3)))))
+    told = draw(st.sampled_from([b"", *(option(2, duid) for duid in _SERVERS)]))
+    inside = message(
+        draw(st.sampled_from([ADVERTISE, REPLY])), told + option(23, bytes(draw(st.integers(0, 3))))
+    )
     if draw(st.integers(0, 9)) == 0:
         inside = draw(st.sampled_from([b"", b"\2ab", relayed(inside, kind=13), inside + bytes(1400)]))
     name = draw(st.sampled_from([b"vlan10", b"vlan10", b"vlan20", b"all", b"else", None]))
@@ -171,7 +178,7 @@ def _replies(draw: st.DrawFn) -> Arrival6:
     peer = str(IPv6Address(eui64.link_local(mac)))
     if draw(st.integers(0, 5)) == 0:
         peer = draw(st.sampled_from(["fe80::1234", "2001:db8:10::77", OWN10, "ff02::1", "fec0::ff:fe00:1"]))
-    source = draw(st.sampled_from([RIS, RIS, RIS, POOLED[0], STRANGER]))
+    source = draw(st.sampled_from([RIS, RIS, RIS, *POOLED, *POOLED, STRANGER]))
     found = answered(
         inside,
         interface_id=name,
@@ -210,7 +217,7 @@ class Both:
         self.links = {link.index: link for link in LINKS}
         self.behind: dict[tuple[int, bytes], bytes] = {}
         self.standing = ALL_UP
-        self.sticky = StickyClients(), StickyClients()
+        self.sticky = StickyClients6(), StickyClients6()
         self.now = 0.0
         self.reload(name)
 
@@ -375,12 +382,22 @@ def test_what_is_like_one_that_was_met_is_not_judged_again(
     assert (found, len(taken)) == (expected, 16)
 
 
-@pytest.mark.parametrize("name", ["rules only", "pxe_only", "classes", "source", "failover"])
+@pytest.mark.parametrize(
+    "name", ["rules only", "pxe_only", "classes", "source", "failover", "a hash for all"]
+)
 def test_what_comes_in_another_way_is_judged_by_itself(name: str) -> None:
     """Each thing that decides, alone, after a message that is otherwise the same was met."""
     asking = heard(boot())
     answer = answered(message(ADVERTISE, option(23, bytes(16))))
     changed: list[Arrival6] = [
+        *(asking._replace(message=boot(REQUEST, option(2, duid))) for duid in _SERVERS),
+        *(
+            answered(message(ADVERTISE, option(2, duid) + option(23, bytes(12))), source=source)
+            for duid, source in zip(_SERVERS, POOLED, strict=True)
+        ),
+        *(asking._replace(message=boot(REQUEST, option(2, duid))) for duid in _SERVERS),
+        answered(message(ADVERTISE, option(2, _SERVERS[0]) + option(23, bytes(12))), source=POOLED[1]),
+        *(asking._replace(message=boot(REQUEST, option(2, duid))) for duid in _SERVERS),
         *(_seen(asking._replace(**twist)) for twist in _TWISTS),
         *(answer._replace(**twist) for twist in _TWISTS),
         *(
