@@ -192,7 +192,7 @@ class FastPath6(AnyFastPath):
         for leaves, replies in found.items():
             groups.append(Replies6(leaves.port, leaves.source, replies))
             if self._pools:
-                self._relay.heard_again(replies[0].message, leaves.source)
+                self._relay.learn(replies[0].message, leaves.source)
         return rest
 
     def _address_says(self, address: bytes) -> bytes | None:

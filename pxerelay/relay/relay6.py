@@ -82,7 +82,7 @@ class Relay6(AnyRelay[Port6]):
         routers, replying = masks(config.accept_relayed_from6), masks(config.accept_replies_from6)
         thought = answers, answers.of6, standing, sticky
         super().__init__(config, network, *thought, way_to, routers, replying)
-        self._behind = behind
+        self.behind = behind or _nobody
         self._server_ids = ServerIds() if server_ids is None else server_ids
         self._setting = config.dhcpv6 or Dhcpv6Setting()
         self.asks_what_clients_are = config.asks_what_clients_are or bool(config.dhcp_servers)
@@ -95,16 +95,6 @@ class Relay6(AnyRelay[Port6]):
         """Take in what changed of the network; `ports` are all that there are now."""
         super().follow(ports, change)
         self._options.clear()
-
-    @property
-    def own_addresses(self) -> frozenset[bytes]:
-        """The addresses of this host, on whichever interface."""
-        return self._network.own_addresses
-
-    @property
-    def behind(self) -> Behind:
-        """What tells who is behind a client's address."""
-        return self._behind or _nobody
 
     def decide(self, arrival: Arrival6, facts: Facts6 | None = None) -> Decision6:
         """Return what to do with a message, which stays as it is.
@@ -343,8 +333,8 @@ class Relay6(AnyRelay[Port6]):
             inside.interface_id is not None or link_address != packet6.UNSET or not to_relay
         ):
             return Dropped6(Drop6.NO_INTERFACE)
-        if self._pools and arrival.source in self.repliers:
-            self._learn(inside.message, arrival.source)
+        if self._pools:
+            self.learn(inside.message, arrival.source)
         out = port.index if port and port.index is not None else index
         if not packet6.is_one_host(peer) or self._network.is_ours(out, peer):
             return Dropped6(Drop6.BAD_PEER, port=port)
@@ -353,21 +343,18 @@ class Relay6(AnyRelay[Port6]):
         assert port is not None  # noqa: S101  # a client is on one of our interfaces
         hardware = None
         if port.hardware:
-            hardware = (self._behind and self._behind(out, peer)) or eui64.mac_of(peer)
+            hardware = self.behind(out, peer) or eui64.mac_of(peer)
         return ToPeer(
             inside.message, peer, packet6.CLIENT_PORT, port, _source(port, peer), hardware, port.vrf
         )
 
-    def _learn(self, message: Message, source: bytes) -> None:
-        """Remember which server has the DUID that an answer comes from."""
+    def learn(self, message: Message, source: bytes) -> None:
+        """Remember which server has the DUID that an answer comes from, if it is one's own answer."""
+        if source not in self.repliers:
+            return
         named = Facts6(relayed6.innermost(message)).server_id
         if named is not None:
             self._server_ids.learn(named, source)
-
-    def heard_again(self, message: Message, source: bytes) -> None:
-        """Take in that a server has sent a message for a client once more: it may have been forgotten."""
-        if source in self.repliers:
-            self._learn(message, source)
 
     def _to_relay(
         self, inside: relayed6.Unwrapped, peer: bytes, port: Port6 | None, vrf: int
