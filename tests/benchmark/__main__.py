@@ -22,6 +22,7 @@ import pxerelay
 from pxerelay import __version__
 from tests.benchmark import report
 from tests.benchmark.burst import burst_part
+from tests.benchmark.burst6 import burst6_part
 from tests.benchmark.counting import counting_part
 from tests.benchmark.footprint import footprint_part
 from tests.benchmark.giaddrs import giaddrs_part
@@ -42,6 +43,7 @@ PARTS = {
     "burst": burst_part,
     "requests6": requests6_part,
     "replies6": replies6_part,
+    "burst6": burst6_part,
     "hostile": hostile_part,
     "hostile6": hostile6_part,
     "counting": counting_part,

@@ -136,9 +136,17 @@ class Rig:
             return asked.result(), answered.result()
 
     def _run(
-        self, sender: Host, sink: Sequence[str], frames: Path, rate: int, count: int, at_once: int = 1
+        self,
+        sender: Host,
+        sink: Sequence[str],
+        frames: Path,
+        rate: int,
+        count: int,
+        at_once: int = 1,
+        taker_host: Host | None = None,
     ) -> Run:
-        with self._sink(self.network.ris.host if sender is self._client else self._client, sink) as taker:
+        other = self.network.ris.host if sender is self._client else self._client
+        with self._sink(taker_host or other, sink) as taker:
             before = self.cpu_seconds()
             start = time.monotonic()
             numbers = [str(rate), str(count), str(at_once)]

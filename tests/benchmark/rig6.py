@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
+import subprocess
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.benchmark.messages import write_frames
-from tests.benchmark.rig import CLIENT_HOST, Rig, Wires, frames_file
-from tests.lab import pcap
+from tests.benchmark.programs import program
+from tests.benchmark.rig import CLIENT_HOST, Rig, Run, Wires, frames_file
+from tests.lab import LabError, pcap
 from tests.lab.frames6 import frames6, link_local
 from tests.lab.topology6 import (
     ALTIRIS6,
@@ -71,6 +73,20 @@ class Rig6(Rig):
 
     listens = "udp6", 547
     suffix = "6"
+
+    def answered(self, frames: Path, rate: int, count: int) -> Run:
+        """Have clients send so many requests a second, and a server answer each; count the answers."""
+        server = self.network.ris.host.popen(
+            [*self._on_their_cpu(), str(program("answer6"))], stdout=subprocess.PIPE
+        )
+        try:
+            if server.stdout is None or server.stdout.readline() != "ready\n":
+                raise LabError("what answers does not start")
+            sink = [f"frames{self.suffix}", "eth0"]
+            return self._run(self._client, sink, frames, rate, count, taker_host=self._client)
+        finally:
+            server.terminate()
+            server.wait()
 
     def request_file6(self, messages: Iterable[Message6]) -> Path:
         """Write requests for `requests`."""
