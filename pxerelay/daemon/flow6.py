@@ -53,7 +53,7 @@ class Flow6(Flow):
 
     def __init__(self, again: Callable[[], object], way_to: WayTo, recent: Recent, common: Common) -> None:
         super().__init__(again)
-        self._log = PortLog(port_text)
+        self._log = PortLog(port_text, "6")
         self.traffic: Traffic6 = Traffic6(recent, common)
         self.checked: Check6 = Check6(self.traffic)
         self.relay: Relay6
