@@ -94,7 +94,8 @@ def _any_active(ports: dict) -> bool:
 def stands_by(status: dict, addresses: list) -> bool:
     """Tell whether a host of a pair has the other one relay: an interface of the pair waits."""
     interfaces = status.get("interfaces") or {}
-    return any(interfaces.get(name, {}).get("state") == "waiting" for name in addresses)
+    of_pair = [interfaces.get(name, {}) for name in addresses]
+    return any("waiting" in (one.get("state"), (one.get("ipv6") or {}).get("state")) for one in of_pair)
 
 
 class Probes:
