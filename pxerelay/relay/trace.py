@@ -33,6 +33,9 @@ RATE = 500
 Those beyond it are relayed as if nobody watched, and counted for who would have been told.
 """
 
+SAMPLE = 50
+"""Messages that whoever samples is told of in a second. Of those beyond it hears nothing."""
+
 _ASKED = 256
 """Requests of one watch that wait for replies; beyond that the oldest are forgotten."""
 
@@ -49,14 +52,22 @@ class TraceError(Exception):
 class Watch:
     """Clients to follow, by a pattern; with a `place` only on that interface, or behind that router.
 
-    `put` takes an event, `lost` a number of events that nobody will be told of. Neither may wait.
+    `put` takes an event, `lost` a number of events that nobody will be told of. Neither may wait. With
+    `sample` it wants some messages of each second (`SAMPLE`), and takes none of what others may be told.
     """
 
     def __init__(
-        self, pattern: Pattern, place: str | None, put: Callable[[Event], None], lost: Callable[[int], None]
+        self,
+        pattern: Pattern,
+        place: str | None,
+        put: Callable[[Event], None],
+        lost: Callable[[int], None],
+        *,
+        sample: bool = False,
     ) -> None:
         self.pattern = pattern
         self.place = place
+        self.sample = sample
         self.put = put
         self.lost = lost
         self.mapping: list[Event] = []
@@ -125,8 +136,8 @@ class Watches:
         self._ports: tuple[Port, ...] = ()
         self._names: Mapping[int, str] = {}
         self._watches: list[Watch] = []
-        self._second = 0.0
-        self._left = RATE
+        self._second = self._sampled = 0.0
+        self._left, self._sample_left = RATE, SAMPLE
 
     def __bool__(self) -> bool:
         return bool(self._watches)
@@ -158,12 +169,20 @@ class Watches:
 
     def add(self, watch: Watch) -> Event:
         """Begin to follow, and return the first event; TraceError if that makes no sense."""
-        if len(self._watches) >= MOST:
-            others = ", ".join(str(other.pattern) for other in self._watches)
+        alike = [other for other in self._watches if other.sample == watch.sample]
+        if watch.sample and alike:
+            raise TraceError("somebody samples already, and one does at a time")
+        if len(alike) >= MOST:
+            others = ", ".join(str(other.pattern) for other in alike)
             raise TraceError(f"{MOST} traces are running already ({others}); end one of them")
+        first = self.look(watch)
+        self._watches.append(watch)
+        return first
+
+    def look(self, watch: Watch) -> Event:
+        """Return the first event of a watch, which does not begin; TraceError if it makes no sense."""
         self._check(watch.place)
         watch.obey(self.relay, self._names)
-        self._watches.append(watch)
         places = [port for port in self._ports if watch.place in (None, port.name)]
         return {
             "event": "start",
@@ -193,11 +212,28 @@ class Watches:
     def wanting(self, batch: Batch, now: float) -> dict[int, list[Watch]]:
         """Return the positions of messages in a batch that somebody is to be told of, and who."""
         found: dict[int, list[Watch]] = {}
+        sampled: dict[int, list[Watch]] = {}
         clients = batch.clients()
         for watch in self._watches:
+            if watch.sample:
+                sampled.update((at, [watch]) for at in self._sampling(watch, batch, clients, now))
+                continue
             for at in watch.wanting(batch, clients):
                 found.setdefault(at, []).append(watch)
-        return self._bounded(found, now) if found else found
+        found = self._bounded(found, now) if found else found
+        for at, watches in sampled.items():
+            found.setdefault(at, []).extend(watches)
+        return found
+
+    def _sampling(self, watch: Watch, batch: Batch, clients: Sequence[bytes], now: float) -> list[int]:
+        """Return the positions of messages for who samples; none, at no cost, when it has had its share."""
+        if now - self._sampled >= 1.0:
+            self._sampled, self._sample_left = now, SAMPLE
+        if not self._sample_left:
+            return []
+        found = watch.wanting(batch, clients)[: self._sample_left]
+        self._sample_left -= len(found)
+        return found
 
     def _bounded(self, found: dict[int, list[Watch]], now: float) -> dict[int, list[Watch]]:
         if now - self._second >= 1.0:
