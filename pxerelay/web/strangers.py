@@ -36,6 +36,8 @@ def yaml_of(clients: Sequence[Mapping[str, Any]], now: datetime) -> str:
     """Return rules that say what applies already, to be changed and put in the mapping."""
     dated = []
     for client in clients:
+        if not client["mac"]:  # of DHCPv6, where nobody told it: no rule can name it
+            continue
         times = {
             f"{when}_seen": f"{now - timedelta(seconds=client[f'{when}_ago']):%Y-%m-%d %H:%M}"
             for when in ("first", "last")
@@ -49,9 +51,11 @@ def _name(clients: Sequence[dict[str, Any]]) -> None:
     """Have the vendors of clients known, where this host has a copy of their registry."""
     octets: dict[str, bytes] = {}
     for client in clients:
+        if not client["mac"]:
+            continue
         try:
             octets[client["mac"]] = parse_mac(client["mac"])
-        except (MacError, TypeError):
+        except MacError:
             continue
     names = vendors(octets.values())
     for client in clients:

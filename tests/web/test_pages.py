@@ -1,4 +1,4 @@
-"""Each page in Chromium: wide and narrow, light and dark, by keyboard, live, with what hostile clients say."""
+"""Each page in Chromium: wide and narrow, light and dark, by keyboard, live, and hostile clients' texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking an ASGI application without a server, and a daemon at a control socket that says what a test wants."""
+"""Asking an ASGI application without a server, and a daemon that says what a test wants."""
 
 from __future__ import annotations
 
