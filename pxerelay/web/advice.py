@@ -36,10 +36,10 @@ def advice(seen: Mapping[int, Mapping[str, Any]], start: Mapping[str, Any], now:
 
     `now` is seconds since 1970.
     """
-    lines = [f"{state}: {WAITING}" for state in start.get("waiting", ())]
     if not seen:
         behind = " Behind a router: ip helper-address, and accept_relayed_from:"
-        return [NOTHING_HEARD + behind, *lines]
+        return [NOTHING_HEARD + behind, *(f"{state}: {WAITING}" for state in start.get("waiting", ()))]
+    lines = list[str]()
     for family, known in sorted(seen.items()):
         head = "DHCPv6: " if family == 6 else ""
         lines += [head + line for line in _of_family(known, now)]

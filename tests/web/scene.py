@@ -63,11 +63,13 @@ class Scene:
     def hear(self) -> None:
         """Have clients ask that nobody answers, one of which says what it should not."""
         with contextlib.closing(Station(self.client)) as station:
-            station.send(request(chaddr=HOSTILE, vendor=HOSTILE_CLASS, arch=None))
-            station.send(request(chaddr=LISTED))
+            heard = [request(chaddr=HOSTILE, vendor=HOSTILE_CLASS, arch=None), request(chaddr=LISTED)]
             for number in range(12):
-                station.send(request(chaddr=f"02:00:00:00:55:{number:02x}", arch=7))
-                station.send(request(chaddr=f"02:80:64:00:00:{number:02x}"))
+                heard.append(request(chaddr=f"02:00:00:00:55:{number:02x}", arch=7))
+                heard.append(request(chaddr=f"02:80:64:00:00:{number:02x}"))
+            for number, message in enumerate(heard):
+                message[4:8] = number.to_bytes(4, "big")  # xid: each is a transaction of its own
+                station.send(message)
 
     @contextlib.contextmanager
     def booting(self) -> Iterator[None]:

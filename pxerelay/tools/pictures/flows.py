@@ -20,7 +20,7 @@ COLOURS = 8
 """Classes `c0` to `c7` of bands, by where they end."""
 
 _WIDTH = 960
-_NAMES = 190
+_NAMES = 230
 """Of the picture, and of a column's names."""
 
 _BAR = 10
