@@ -8,7 +8,7 @@ import io
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface, IPv6Interface, ip_network
 from pathlib import Path
 
 from pxerelay.commands.common import FOUND, OK, Commands, add_command, fail, tell
@@ -17,9 +17,10 @@ from pxerelay.config.findings import ConfigError
 from pxerelay.config.resolve import DROP
 from pxerelay.config.schema import schema
 from pxerelay.linux import interfaces
-from pxerelay.tools.importers import choose, dhcrelay, hosts, table
+from pxerelay.policy.addresses6 import is_global
+from pxerelay.tools.importers import choose, dhcrelay, families, hosts, table
 from pxerelay.tools.importers.formats import FORMATS
-from pxerelay.tools.importers.found import Found, Servers, Told, server_fault
+from pxerelay.tools.importers.found import Found, Network, Servers, Told, address6, server_fault
 from pxerelay.tools.importers.source import Source, decoded, printable
 from pxerelay.tools.importers.writer import name_fault, render
 
@@ -113,6 +114,7 @@ def _import(arguments: argparse.Namespace) -> int:
         origin = _read_command(arguments, found) if arguments.dhcrelay else _read_files(arguments, found)
     except _UnusableError as error:
         return fail(str(error))
+    families.settle(found)
     text = render(found, origin, found.default)
     if all(found.given.values()):
         found.findings.extend(_left_over(text, complete=bool(found.default)))
@@ -141,7 +143,7 @@ def _servers(texts: Sequence[str]) -> dict[str, Servers]:
             return {name: ()}  # another file has its address
         if not sign:
             raise _UnusableError(f"--server {text}: {choose.NO_ADDRESS}")
-        servers = tuple(dict.fromkeys(addresses.split(",")))
+        servers = tuple(dict.fromkeys(map(_spelled, addresses.split(","))))
         message = name_fault(name) or next(filter(None, map(server_fault, servers)), "")
         if not message and name in given:
             message = "that name stands there twice; give each server its own"
@@ -169,7 +171,7 @@ def _told(arguments: argparse.Namespace) -> Told:
     )
 
 
-def _interfaces(texts: Sequence[str]) -> tuple[list[tuple[IPv4Network, str]], dict[str, str]]:
+def _interfaces(texts: Sequence[str]) -> tuple[list[tuple[Network, str]], dict[str, str]]:
     """Return what --interface says, of subnets and of networks that have a name."""
     names = schema()["$defs"]["interfaceName"]
     subnets, named = [], {}
@@ -181,7 +183,7 @@ def _interfaces(texts: Sequence[str]) -> tuple[list[tuple[IPv4Network, str]], di
             named[network] = name
             continue
         try:
-            subnets.append((IPv4Network(network, strict=False), name))
+            subnets.append((ip_network(network, strict=False), name))
         except ValueError:
             sign = ""
         if not sign:
@@ -200,16 +202,19 @@ def _columns(texts: Sequence[str]) -> dict[str, str]:
     return columns
 
 
-def _own_addresses() -> Iterator[tuple[IPv4Interface, str]]:
+def _own_addresses() -> Iterator[tuple[IPv4Interface | IPv6Interface, str]]:
     """Yield the addresses of this host's interfaces; none where the kernel does not tell."""
     try:
-        links = asyncio.run(interfaces.listed())
+        links = asyncio.run(interfaces.listed(ipv6=True))
     except OSError:
         return
     for link in links:
         for address in () if link.loopback else link.standing:
             length = max((net.prefixlen for net in link.subnets if address in net), default=32)
             yield IPv4Interface(f"{address}/{length}"), link.name
+        for one in () if link.loopback else link.addresses6:
+            if is_global(one.address):
+                yield IPv6Interface((one.address, one.prefix)), link.name
 
 
 def _default(text: str, given: Mapping[str, Servers]) -> Servers:
@@ -217,11 +222,16 @@ def _default(text: str, given: Mapping[str, Servers]) -> Servers:
     if text == DROP:
         return (DROP,)
     servers: dict[str, None] = {}
-    for item in text.split(","):
+    for item in map(_spelled, text.split(",")):
         if item not in given and server_fault(item):
             raise _UnusableError(f"--default {text}: {server_fault(item)}, or a name that --server has")
         servers.update(dict.fromkeys(given.get(item, (item,))))
     return tuple(servers)
+
+
+def _spelled(server: str) -> str:
+    """Return an IPv6 address as RFC 5952 spells it, and all else as it is."""
+    return str(address6(server) or server)
 
 
 def _read_files(arguments: argparse.Namespace, found: Found) -> str:

@@ -31,18 +31,31 @@ def add(commands: Commands) -> None:
         _probe,
         {
             OK: "answered",
-            FOUND: "answered by nobody, or not by the expected one; or the daemon refused",
+            FOUND: "answered by nobody, not by the expected one, or by DHCPv6 without an address; "
+            "or the daemon refused",
             NO_DAEMON: EXITS[NO_DAEMON],
         },
         "have the daemon ask servers as this client would, and tell who answers",
     )
     parser.add_argument("mac", metavar="MAC")
+    parser.add_argument(
+        "--family", choices=("4", "6"), help="ask by DHCPv4 or DHCPv6; default: by each that is on there"
+    )
     parser.add_argument("--interface", metavar="I", help="client interface; default: the only one there is")
     parser.add_argument(
-        "--arch", action="append", default=[], metavar="N", help="option 93; default 0, a PC with a BIOS"
+        "--link-address",
+        metavar="ADDRESS",
+        help="ask by DHCPv6 as a client behind a router does, which relays with this link-address",
     )
     parser.add_argument(
-        "--vendor-class", default="PXEClient", metavar="S", help="option 60; default PXEClient"
+        "--arch",
+        action="append",
+        default=[],
+        metavar="N",
+        help="option 93 or 61; default 0, a PC with a BIOS, and by DHCPv6 7, 64-bit UEFI",
+    )
+    parser.add_argument(
+        "--vendor-class", default="PXEClient", metavar="S", help="option 60 or 16; default PXEClient"
     )
     parser.add_argument("--seconds", type=float, default=4.0, metavar="S", help="how long to wait; default 4")
     parser.add_argument(
@@ -54,7 +67,7 @@ def add(commands: Commands) -> None:
 
 def _probe(arguments: argparse.Namespace) -> int:
     try:
-        numbers = list(map(architecture, arguments.arch)) or [0]
+        numbers = list(map(architecture, arguments.arch))
         parse_mac(arguments.mac)
     except (MacError, LookupError) as error:
         return fail(str(error.args[0]))
@@ -74,8 +87,9 @@ def _probe(arguments: argparse.Namespace) -> int:
         architectures=numbers,
         seconds=arguments.seconds,
         expected=arguments.expect,
+        families=[int(arguments.family)] if arguments.family else [],
+        link_address=arguments.link_address,
     )
     if code != OK:
         return code
-    fine = probe.answered_by(answers[0], arguments.expect) if arguments.expect else answers[0]["answers"]
-    return OK if fine else FOUND
+    return OK if probe.is_answered(answers[0], arguments.expect) else FOUND

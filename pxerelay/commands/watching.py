@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pxerelay.policy.rules import Reason
-from pxerelay.relay.account import Account
+from pxerelay.relay.account import Account, AnyAccount
+from pxerelay.relay.account6 import Account6
 from pxerelay.relay.words import entry_text
 
 QUIET, STILL_QUIET = 10.0, 60.0
@@ -14,6 +15,8 @@ QUIET, STILL_QUIET = 10.0, 60.0
 
 _SHOWN = 8
 """Names that are shown of many."""
+
+_DHCPV6 = 6
 
 Place = Callable[[Reason, str], str]
 """Returns the `file:line` of an entry, given by its kind and its name; empty if that is not known."""
@@ -29,7 +32,9 @@ def mapping_text(mapping: Iterable[Mapping[str, Any]], place: Place) -> list[str
     lines = []
     entries = list(mapping)
     for entry in entries:
-        where = "" if len(entries) == 1 else f"{_where(entry['where'])}: "
+        family = "DHCPv6: " if entry.get("family") == _DHCPV6 else ""
+        alone = sum(other.get("family") == entry.get("family") for other in entries) == 1
+        where = family if alone else f"{family}{_where(entry['where'])}: "
         to = ", ".join(entry["servers"]) or f"dropped: {entry['dropped']}"
         lines.append(f"  {where}{_entry(entry, place)} -> {to}")
         lines.extend(f"    lost: {_entry(loser, place)}" for loser in entry["lost"])
@@ -80,9 +85,14 @@ def event_text(event: Mapping[str, Any], place: Place) -> list[str]:
     return [f"{head}; the mapping says now:", *mapping_text(event["mapping"], place)]
 
 
+def account_of(event: Mapping[str, Any]) -> AnyAccount:
+    """Return what a `message` event tells."""
+    return Account6.of_plain(event) if event.get("family") == _DHCPV6 else Account.of_plain(event)
+
+
 def message_text(event: Mapping[str, Any], place: Place) -> str:
     """Return the line of a message and what became of it."""
-    account = Account.of_plain(event)
+    account = account_of(event)
     source = place(Reason(account.reason), account.rule) if account.reason else ""
     took = event.get("milliseconds")
     text = account.text(source, f" after {took} ms" if took is not None else "")
@@ -94,8 +104,8 @@ class Silence:
 
     def __init__(self, start: Mapping[str, Any], now: float) -> None:
         self._start = start
-        self._last: Account | None = None
-        self._unanswered: Account | None = None
+        self._last: AnyAccount | None = None
+        self._unanswered: AnyAccount | None = None
         self._since = now
         self._next = now + QUIET
 
@@ -106,7 +116,7 @@ class Silence:
 
     def broken(self, event: Mapping[str, Any], now: float) -> None:
         """Note a message."""
-        account = self._last = Account.of_plain(event)
+        account = self._last = account_of(event)
         if account.request:
             self._unanswered = account if account.servers else None
         elif not account.dropped:
@@ -130,15 +140,10 @@ class Silence:
         if last.dropped:
             return f"; its last message was dropped: {last.meaning}"
         if self._unanswered is None:
-            return "; its last message was answered" if not last.request else ""
+            answered = f"; its last message was answered{f': {last.refusal}' if last.refusal else ''}"
+            return "" if last.request else answered
         servers = ", ".join(map(str, self._unanswered.servers))
-        if self._unanswered.router:
-            router = self._unanswered.router
-            return f"; its last request went to {servers}, and answers go to router {router}, not through us"
-        return (
-            f"; its last request went to {servers} and no answer came: is the server up, has it a route to "
-            f"{last.giaddr} and a scope for that subnet?"
-        )
+        return f"; its last request went to {servers}{self._unanswered.unanswered}"
 
 
 def _heard_where(start: Mapping[str, Any]) -> str:

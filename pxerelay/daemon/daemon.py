@@ -19,7 +19,7 @@ from pxerelay.daemon import loader_process, stats
 from pxerelay.daemon.active_config import ActiveConfig
 from pxerelay.daemon.control import ControlServer
 from pxerelay.daemon.export import Export
-from pxerelay.daemon.flow import StartError, ToObey
+from pxerelay.daemon.flow import Flow, StartError, ToObey
 from pxerelay.daemon.flow4 import Flow4
 from pxerelay.daemon.handlers import Handlers
 from pxerelay.daemon.healthcheck import HealthCheck
@@ -64,6 +64,7 @@ class Daemon:
         self._export = Export(self.status)
         self._control: ControlServer | None = None
         self._active: ActiveConfig
+        self._described: dict[str, Any] = {}
         self._last_error: str | None = None
         self._last_reload_at: datetime | None = None  # there was none since the start
         self._alarm = Alarm(self._follow_clock)
@@ -263,6 +264,8 @@ class Daemon:
         self._flow4.obey(built, force)
         if self._flow6 and built6:
             self._flow6.obey(built6, force)
+        self._described = force.described
+        self._renew_views()
         healthcheck.follow(self._flow4.relay)
         self._shut_flows(config)
 
@@ -290,6 +293,16 @@ class Daemon:
         elif self._flow6:
             self._flow6.close()
             self._flow6 = None
+
+    def _flows_in_force(self) -> list[Flow]:
+        """Return the families that are on."""
+        flows: list[Flow] = [self._flow4] if self._active.config.dhcpv4 else []
+        return [*flows, self._flow6] if self._flow6 else flows
+
+    def _renew_views(self) -> None:
+        """Have traces tell of the families as they are."""
+        views = (flow.view for flow in self._flows_in_force())
+        self._flow4.traffic.ledger.watches.obey(views, self._described)
 
     def _close_flows(self) -> None:
         self._flow4.close()
@@ -319,6 +332,7 @@ class Daemon:
                 if self._flow6:
                     matters |= self._flow6.follow(changes.links, changes.changed)
                 if matters:
+                    self._renew_views()
                     notify.notify(self._status_text())
 
     def _follow_clock(self) -> None:
@@ -341,7 +355,9 @@ class Daemon:
                         "status": self._answer_status,
                         "reload": lambda _: self.reload(),
                         **self._own_health.handlers(),
-                        **Handlers(self._flow4.traffic, lambda: self._flow4.relay).handlers(),
+                        **Handlers(
+                            self._flow4.traffic, lambda: self._flow4.relay, self._flows_in_force
+                        ).handlers(),
                     },
                 )
             elif self._control.renew():

@@ -9,15 +9,18 @@ import contextlib
 import errno
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pxerelay.daemon.prober import Question
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux.listener import Listener, Taken
 from pxerelay.linux.vrfs import VrfSockets
 from pxerelay.policy.links import Link
 from pxerelay.policy.model import Config
+from pxerelay.policy.port_table import AnyPort
+from pxerelay.relay.trace import View
 
 
 class StartError(Exception):
@@ -39,6 +42,9 @@ class ToObey:
 
 class Flow(ABC):
     """What both families do alike. `again` is called when something that failed is to be tried anew."""
+
+    family: int
+    """4 or 6."""
 
     port: int
     """The UDP port of relay agents."""
@@ -90,6 +96,20 @@ class Flow(ABC):
         if self._open is not None:
             self._open.close()
             self._open, self._listening = None, False
+
+    @property
+    @abstractmethod
+    def ports(self) -> Sequence[AnyPort]:
+        """The client interfaces, also those that wait."""
+
+    @property
+    @abstractmethod
+    def view(self) -> View:
+        """The family as traces see it."""
+
+    @abstractmethod
+    async def probe(self, asked: Question) -> dict[str, Any]:
+        """Ask servers in the name of a client, and return what was found; ProbeError if that can't be."""
 
     @abstractmethod
     def _open_sockets(self, stack: contextlib.ExitStack) -> socket.socket:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Callable, Mapping
+from typing import Any
 
+from pxerelay.daemon import prober
 from pxerelay.daemon.flow import Flow, ToObey
 from pxerelay.daemon.port_log import PortLog
+from pxerelay.daemon.prober import Question
 from pxerelay.daemon.traffic4 import Traffic4
 from pxerelay.linux import sockets
 from pxerelay.policy.links import Link
 from pxerelay.policy.pools import Standing
-from pxerelay.policy.ports import PortTable, vrfs_to_hear
+from pxerelay.policy.ports import Port, PortTable, vrfs_to_hear
 from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.sticky import StickyClients
 from pxerelay.policy.ways import WayTo
 from pxerelay.relay.account import Narrator
 from pxerelay.relay.askers import Askers
 from pxerelay.relay.relay import Relay
+from pxerelay.relay.trace_view import View4
 from pxerelay.relay.words import port_text
 from pxerelay.wire.packet import SERVER_PORT
 
@@ -29,6 +33,7 @@ Built = tuple[PortTable, Relay]
 class Flow4(Flow):
     """Relays DHCPv4. `way_to` tells the way to a server."""
 
+    family = 4
     port = SERVER_PORT
 
     def __init__(self, again: Callable[[], object], way_to: WayTo) -> None:
@@ -40,6 +45,20 @@ class Flow4(Flow):
         self._askers = Askers()
         self._table: PortTable
         self._force: ToObey
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """The client interfaces, also those that wait."""
+        return self.relay.ports
+
+    @property
+    def view(self) -> View4:
+        """The family as traces see it."""
+        return View4(self.relay, self._table.names)
+
+    async def probe(self, asked: Question) -> dict[str, Any]:
+        """Ask servers in the name of a client."""
+        return await prober.ask(self.traffic, self.relay, asked)
 
     def _open_sockets(self, stack: contextlib.ExitStack) -> socket.socket:
         udp = stack.enter_context(sockets.open_udp())
@@ -70,7 +89,6 @@ class Flow4(Flow):
         self._table, self.relay = table, relay = built
         self.traffic.narrator = Narrator(relay, force.line_of) if force.line_of else None
         self.traffic.obey(relay, table.names)
-        self.traffic.ledger.watches.obey(relay, table.names, force.described)
         self._hear_vrfs(force.links)
         self._log.tell_all(relay.ports)
 
@@ -82,7 +100,6 @@ class Flow4(Flow):
             return False
         self.relay.follow(self._table.ports, change)
         self.traffic.follow(self.relay, change.indexes)
-        self.traffic.ledger.watches.obey(self.relay, self._table.names, self._force.described)
         self._hear_vrfs(links)
         self._log.tell(change.fresh)
         return True

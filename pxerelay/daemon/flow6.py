@@ -7,21 +7,25 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Mapping
+from typing import Any
 
+from pxerelay.daemon import prober6
 from pxerelay.daemon.flow import Flow, ToObey
 from pxerelay.daemon.port_log import PortLog
+from pxerelay.daemon.prober import Question
 from pxerelay.daemon.traffic6 import Traffic6
 from pxerelay.linux import sockets, sockets6
 from pxerelay.linux.faces import Faces
 from pxerelay.linux.groups import Groups
 from pxerelay.policy.links import Link
-from pxerelay.policy.ports6 import Change6, PortTable6, vrfs_to_hear
+from pxerelay.policy.ports6 import Change6, Port6, PortTable6, vrfs_to_hear
 from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.ways import WayTo
 from pxerelay.relay.account6 import Narrator6
 from pxerelay.relay.ledger import Common
 from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay6 import Relay6
+from pxerelay.relay.trace6 import View6
 from pxerelay.relay.words6 import port_text
 from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS, SERVER_PORT
 
@@ -38,6 +42,7 @@ class Flow6(Flow):
     `recent` hears what was sent and lost, `common` of clients, as they do from DHCPv4.
     """
 
+    family = 6
     port = SERVER_PORT
 
     def __init__(self, again: Callable[[], object], way_to: WayTo, recent: Recent, common: Common) -> None:
@@ -50,6 +55,20 @@ class Flow6(Flow):
         self._trying_again: asyncio.TimerHandle | None = None
         self._table: PortTable6
         self._force: ToObey
+
+    @property
+    def ports(self) -> tuple[Port6, ...]:
+        """The client interfaces, also those that wait."""
+        return self.relay.ports
+
+    @property
+    def view(self) -> View6:
+        """The family as traces see it."""
+        return View6(self.relay, self._table.names)
+
+    async def probe(self, asked: Question) -> dict[str, Any]:
+        """Ask servers in the name of a client."""
+        return await prober6.ask(self.traffic, self.relay, asked)
 
     def _open_sockets(self, stack: contextlib.ExitStack) -> socket.socket:
         udp = stack.enter_context(sockets6.open_udp())

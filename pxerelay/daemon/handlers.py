@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pxerelay.daemon import hearing, prober, survey, trace_stream
+from pxerelay.daemon import hearing, prober, probes, survey, trace_stream
 from pxerelay.daemon.control import Handler, Response
+from pxerelay.daemon.flow import Flow
 from pxerelay.daemon.traffic4 import Traffic4
 from pxerelay.relay import survey_request
 from pxerelay.relay.relay import Relay
@@ -19,11 +20,17 @@ _PIECE = 32
 
 
 class Handlers:
-    """Answers by `traffic`, and by the relay that is in force when somebody asks."""
+    """Answers by `traffic`, and by the relay that is in force when somebody asks.
 
-    def __init__(self, traffic: Traffic4, relay: Callable[[], Relay]) -> None:
+    `flows` returns the families that are on.
+    """
+
+    def __init__(
+        self, traffic: Traffic4, relay: Callable[[], Relay], flows: Callable[[], Sequence[Flow]]
+    ) -> None:
         self._traffic = traffic
         self._relay = relay
+        self._flows = flows
 
     def handlers(self) -> dict[str, Handler]:
         """Return what answers which command."""
@@ -39,7 +46,7 @@ class Handlers:
     async def _probe(self, request: Mapping[str, Any]) -> Response:
         """Ask servers in the name of a client, as `pxerelay probe` wants it."""
         try:
-            return await prober.ask(self._traffic, self._relay(), prober.question(request))
+            return await probes.ask(self._flows(), prober.question(request))
         except prober.ProbeError as error:
             return {"error": str(error)}
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from pxerelay.relay.decision import ToServers
-from pxerelay.relay.questions import Questions, TakeReply
+from pxerelay.relay.questions import AnyQuestions, Key, Questions, Reply
 from pxerelay.wire import packet
 
 _LATE = 10.0
@@ -26,7 +26,7 @@ class Sender(Protocol):
 
 @contextlib.contextmanager
 def answers_to(
-    questions: Questions, asker: str, takers: Mapping[packet.Transaction, TakeReply]
+    questions: AnyQuestions[Key, Reply], asker: str, takers: Mapping[Key, Callable[[Reply], bool]]
 ) -> Iterator[None]:
     """Have replies in these transactions told until the block ends.
 

@@ -23,6 +23,7 @@ from pxerelay.relay.pipeline import Decided, Pipeline
 from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.trace import Watch
+from pxerelay.relay.trace_view import View4
 from pxerelay.wire import packet
 from pxerelay.wire.batch import Batch
 from pxerelay.wire.facts import Facts
@@ -48,6 +49,7 @@ class Traffic4(Traffic[Batch, Decided]):
         self._pipeline = Pipeline(BATCH)
         self._framings: dict[int, Framing] = {}
         self._watched: Mapping[int, Sequence[Watch]] = _NOBODY
+        self._view: View4
         self.narrator: Narrator | None = None
         self.questions = self._pipeline.questions
         self.ledger = Ledger()
@@ -65,7 +67,7 @@ class Traffic4(Traffic[Batch, Decided]):
 
     def obey(self, relay: Relay, names: Mapping[int, str]) -> None:
         """Relay by these rules from now on; `names` has the names of interfaces by index."""
-        self.names = names
+        self.names, self._view = names, View4(relay, names)
         self.ledger.obey(relay, names)
         self._framings.clear()
         self._pipeline.obey(relay)
@@ -157,7 +159,7 @@ class Traffic4(Traffic[Batch, Decided]):
             self._to_network.discard()
             return {}
         failures = (*self._to_network.flush(self._udp, storm=self._storm), *self._to_link.flush())
-        return self._count_failures(failures, self.ledger.watches.relay) if failures else {}
+        return self._count_failures(failures, self._view.relay) if failures else {}
 
     def _warn(self, batch: Batch, outcome: Lost) -> None:
         message, interface, source, _ = batch.arrival(outcome.positions[0])
@@ -178,7 +180,7 @@ class Traffic4(Traffic[Batch, Decided]):
         decision, source = outcome.decision, batch.sources[at].to_bytes(4, sys.byteorder)
         if decision is None:
             return
-        account = self.ledger.watches.account(facts, batch.indexes[at], source, decision)
+        account = self._view.account(facts, batch.indexes[at], source, decision)
         sent = facts.message if isinstance(decision, Dropped) else decision.message or facts.message
         failures = failure_texts(failed.get(id(sent), ()))
         if self.narrator is not None:
@@ -186,4 +188,4 @@ class Traffic4(Traffic[Batch, Decided]):
             LOGGER.debug("%s%s", self.narrator.text(account), but, extra=fields_of(account).extra)
         for watch in watches:
             when = time.monotonic() if account.request else received
-            watch.tell(account, packet.transaction(sent), failures, when, time.time())
+            watch.tell(account, (packet.transaction(sent),), failures, when, time.time())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -26,9 +27,11 @@ from pxerelay.relay.ledger6 import Ledger6
 from pxerelay.relay.pipeline6 import Outcome6, Pipeline6
 from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay6 import Relay6
+from pxerelay.relay.trace import Watch
+from pxerelay.relay.trace6 import View6, transactions, wanting
 from pxerelay.wire import frames6
-from pxerelay.wire.facts6 import Facts6
 from pxerelay.wire.mac import format_mac
+from pxerelay.wire.packet import Message
 from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS, RELAY_REPL
 
 _RELAY_REPL = bytes([RELAY_REPL])
@@ -53,7 +56,7 @@ class Traffic6(Traffic[Batch6, Decided6]):
 
     As `Traffic4`. A message is decided on as soon as it is known whose frame it came in. With a `narrator`
     each decision is logged. `by_kernel` counts replies that were not sent by link layer. `recent` and
-    `common` hear of both families.
+    `common` hear of both families. Replies to `questions` go to no client, but to whoever asked.
     """
 
     def __init__(self, recent: Recent, common: Common) -> None:
@@ -62,7 +65,9 @@ class Traffic6(Traffic[Batch6, Decided6]):
         self._to_network: UdpOutbox6 | None = None
         self._faces: Faces | None = None
         self._relay6: Relay6
+        self._view: View6
         self._pipeline = Pipeline6(BATCH)
+        self.questions = self._pipeline.questions
         self._framed: frozenset[int] = frozenset()
         self._left_out: AbstractSet[int] = frozenset()
         self.by_kernel = 0
@@ -89,7 +94,7 @@ class Traffic6(Traffic[Batch6, Decided6]):
 
     def obey(self, relay: Relay6, names: Mapping[int, str]) -> None:
         """Relay by these rules from now on; `names` has the names of interfaces by index."""
-        self._relay6, self.names = relay, names
+        self._relay6, self.names, self._view = relay, names, View6(relay, names)
         self._pipeline.obey(relay)
         self.ledger.obey(relay, names)
         self._framed = frozenset(
@@ -138,17 +143,26 @@ class Traffic6(Traffic[Batch6, Decided6]):
     def _send(self, outcome: Outcome6) -> list[Failure]:
         """Send what was decided, replies by link layer with the next flush; return what failed at once."""
         outbox, decision = self._to_network, outcome.decision
-        failures: list[Failure | None] = []
-        if outbox is None or isinstance(decision, Dropped6):
+        if outbox is None or isinstance(decision, Dropped6) or outcome.taken:
             return []
         if isinstance(decision, ToServers6):
-            parts = [decision.header, outcome.arrival.message]
-            failures.extend(
-                outbox.to_server(parts, server, decision.source, decision.vrf) for server in decision.servers
-            )
-        else:
-            failures.append(self._to_peer(decision, outbox))
+            return self._to_servers(outcome.arrival.message, decision, outbox)
+        failure = self._to_peer(decision, outbox)
+        return [failure] if failure else []
+
+    def _to_servers(self, message: Message, decision: ToServers6, outbox: UdpOutbox6) -> list[Failure]:
+        parts, vrf = [decision.header, message], decision.vrf
+        failures = (outbox.to_server(parts, server, decision.source, vrf) for server in decision.servers)
         return [failure for failure in failures if failure]
+
+    def send(self, message: Message, decision: ToServers6) -> list[str]:
+        """Send a request of our own, and return what failed."""
+        if self._to_network is None:
+            return []
+        failures = self._to_servers(message, decision, self._to_network)
+        self._count_failures(failures, self._relay6)
+        self.recent.add(time.monotonic(), sent=len(decision.servers), failed=len(failures))
+        return failure_texts(failures)
 
     def _to_peer(self, decision: ToPeer, outbox: UdpOutbox6) -> Failure | None:
         """Have a reply sent by link layer; by UDP where that can't be (rules 148 and 150)."""
@@ -188,7 +202,7 @@ class Traffic6(Traffic[Batch6, Decided6]):
                 self._warn(_unread(batch, first[index, reason]), reason)
         if self.narrator is not None:
             for at, reason in shed.items():
-                self._tell(self.narrator, Outcome6(_unread(batch, at), Dropped6(reason)), ())
+                self._tell(Outcome6(_unread(batch, at), Dropped6(reason)), (), (), 0.0)
 
     def _enter(self, outcomes: Sequence[Outcome6], failures: Sequence[Failure], now: float) -> None:
         """Count and log what became of messages."""
@@ -202,14 +216,17 @@ class Traffic6(Traffic[Batch6, Decided6]):
             late=sum(isinstance(one, Dropped6) and one.reason is Drop6.TOO_OLD for one in decisions),
         )
         self.ledger.enter(outcomes, now)
-        for outcome in outcomes:
-            arrival, decision, _ = outcome
+        watches = self.ledger.watches
+        watched = wanting(watches, outcomes, now) if watches else {}
+        for at, outcome in enumerate(outcomes):
+            arrival, decision = outcome.arrival, outcome.decision
+            if outcome.taken:
+                continue
             if isinstance(decision, Dropped6) and decision.reason in SUSPICIOUS6:
                 self._warn(arrival, decision.reason)
-            if self.narrator is not None:
+            if self.narrator is not None or at in watched:
                 sent = decision.message if isinstance(decision, ToPeer) else arrival.message
-                but = failure_texts(failed.get(id(sent), ()))
-                self._tell(self.narrator, outcome, but)
+                self._tell(outcome, failure_texts(failed.get(id(sent), ())), watched.get(at, ()), now)
 
     def _warn(self, arrival: Arrival6, reason: Drop6) -> None:
         sender, interface = str(IPv6Address(arrival.source)), self._name(arrival.interface)
@@ -224,13 +241,17 @@ class Traffic6(Traffic[Batch6, Decided6]):
             reason, f"dropped a message from {sender} on {interface}: {MEANING6[reason]}", about
         )
 
-    def _tell(self, narrator: Narrator6, outcome: Outcome6, failures: Sequence[str]) -> None:
-        """Log what became of a message."""
-        arrival, decision, facts = outcome
-        facts = facts or Facts6(arrival.message)
-        account = narrator.account(arrival, facts, self._name(arrival.interface), decision)
-        but = "".join(f"; BUT {failure}" for failure in failures)
-        LOGGER.debug("%s%s", narrator.text(account), but, extra=_fields_of(account).extra)
+    def _tell(
+        self, outcome: Outcome6, failures: Sequence[str], watches: Sequence[Watch], received: float
+    ) -> None:
+        """Log what became of a message, and tell who follows its client."""
+        account = self._view.account(outcome)
+        if self.narrator is not None:
+            but = "".join(f"; BUT {failure}" for failure in failures)
+            LOGGER.debug("%s%s", self.narrator.text(account), but, extra=_fields_of(account).extra)
+        for watch in watches:
+            when = time.monotonic() if account.request else received
+            watch.tell(account, transactions(outcome), failures, when, time.time())
 
 
 def _unread(batch: Batch6, at: int) -> Arrival6:

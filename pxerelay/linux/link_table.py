@@ -21,8 +21,8 @@ _UP = rtnetlink.UP | rtnetlink.LOWER_UP
 _VRF = "vrf"
 """The kind of link that is a VRF."""
 
-_AT_ONCE = 64
-"""Links that are looked at, taken in or told before packets have their turn."""
+_AT_ONCE = 32
+"""Links that are looked at, taken in or told before packets have their turn: some milliseconds' work."""
 
 _T = TypeVar("_T")
 

@@ -110,6 +110,21 @@ class AnyAccount(ABC):
     def who(self) -> str:
         """What the client is called."""
 
+    @property
+    def refusal(self) -> str:
+        """What a reply says in the place of an address."""
+        return ""
+
+    @property
+    def unanswered(self) -> str:
+        """What that means of a request that no answer to it was heard."""
+        looks = "is the server up, has it a route to"
+        return f" and no answer came: {looks} {self._returning()}?"
+
+    @abstractmethod
+    def _returning(self) -> str:
+        """Name what a server needs to answer."""
+
     @abstractmethod
     def _unread(self) -> str:
         """Name a message that says nothing that could be read."""
@@ -149,6 +164,16 @@ class Account(AnyAccount):
     def who(self) -> str:
         """Its MAC, if it has one."""
         return self.mac or "(no address)"
+
+    @property
+    def unanswered(self) -> str:
+        """What that means of a request that no answer to it was heard: a router's never comes this way."""
+        if self.router:
+            return f", and answers go to router {self.router}, not through us"
+        return super().unanswered
+
+    def _returning(self) -> str:
+        return f"{self.giaddr} and a scope for that subnet"
 
     def _unread(self) -> str:
         return f"from {self.sender} on {self.interface}"

@@ -42,6 +42,15 @@ class Account6(AnyAccount):
         """Its MAC; where nobody told it its DUID, else its address."""
         return self.mac or self.duid or self.peer or self.sender
 
+    @property
+    def refusal(self) -> str:
+        """What a reply says in the place of an address."""
+        return self.status
+
+    def _returning(self) -> str:
+        link = f"a subnet for {self.link_address}" if self.link_address != "::" else "a subnet for that link"
+        return f"this relay and {link}"
+
     def _unread(self) -> str:
         return f"DHCPv6 from {self.sender} on {self.interface}"
 

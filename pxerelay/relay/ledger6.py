@@ -32,8 +32,10 @@ class Ledger6(AnyLedger):
     def enter(self, outcomes: Iterable[Outcome6], now: float) -> None:
         """Take in what became of messages, once they were sent."""
         for outcome in outcomes:
-            arrival, decision, _ = outcome
-            if isinstance(decision, ToServers6):
+            arrival, decision = outcome.arrival, outcome.decision
+            if outcome.taken:
+                self.transactions.heard(number(arrival.source), now)
+            elif isinstance(decision, ToServers6):
                 self._enter_request(outcome, decision, now)
             elif isinstance(decision, ToPeer):
                 out = decision.port.index if decision.port else None

@@ -3,6 +3,7 @@
 1. Messages that waited too long, or that would keep other VLANs waiting, are dropped unread (`fair_share`).
 2. Requests of a client beyond its bound are dropped (`rate_limit`).
 3. Everything else is decided on by `Relay6`, one message at a time.
+4. Replies to questions of our own go to whoever asked (`questions6`).
 
 Nothing is sent here, and nothing counted.
 """
@@ -12,14 +13,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
+from pxerelay.relay import questions6
 from pxerelay.relay.decision6 import Arrival6, Decision6, Drop6, Dropped6, ToServers6
 from pxerelay.relay.fair_share import OLDEST, FairShare
+from pxerelay.relay.questions6 import Questions6
 from pxerelay.relay.rate_limit import RateLimit
 from pxerelay.relay.relay6 import Relay6
 from pxerelay.wire.batch import Asker, number
 from pxerelay.wire.client6 import Client6
 from pxerelay.wire.facts6 import Facts6
-from pxerelay.wire.packet6 import RELAY_REPL, TYPE
+from pxerelay.wire.packet6 import RELAY_HEADER_SIZE, RELAY_REPL, TYPE
 
 
 class Columns(Protocol):
@@ -37,17 +40,22 @@ class Columns(Protocol):
 
 
 class Outcome6(NamedTuple):
-    """What became of a message; `facts` are there if it was read."""
+    """What became of a message; `facts` are there if it was read.
+
+    One that was `taken` answers a question of our own, and goes nowhere.
+    """
 
     arrival: Arrival6
     decision: Decision6
     facts: Facts6 | None = None
+    taken: bool = False
 
 
 class Pipeline6:
     """Decides on batches of at most `most` messages by a relay, which may be exchanged for another."""
 
     def __init__(self, most: int) -> None:
+        self.questions = Questions6()
         self._rate_limit = RateLimit(0)
         self._fair_share = FairShare(most)
         self._relay: Relay6
@@ -85,7 +93,16 @@ class Pipeline6:
 
     def decide(self, arrivals: Iterable[Arrival6], now: float) -> list[Outcome6]:
         """Return what becomes of messages, at a monotonic time."""
-        return [self._decided(arrival, now) for arrival in arrivals]
+        outcomes = [self._decided(arrival, now) for arrival in arrivals]
+        return [self._or_taken(one) for one in outcomes] if self.questions else outcomes
+
+    def _or_taken(self, outcome: Outcome6) -> Outcome6:
+        """Pass a reply on to whoever asked for it."""
+        message = outcome.arrival.message
+        if len(message) < RELAY_HEADER_SIZE or message[TYPE] != RELAY_REPL:
+            return outcome
+        taken = self.questions.take(questions6.heard(outcome.arrival, outcome.decision))
+        return outcome._replace(taken=True) if taken else outcome
 
     def _decided(self, arrival: Arrival6, now: float) -> Outcome6:
         refused = self._relay.refuses(arrival)

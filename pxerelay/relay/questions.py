@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import NamedTuple
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable
+from typing import Generic, NamedTuple, TypeVar
 
 from pxerelay.relay.decision import Decision
 from pxerelay.wire import packet
@@ -25,10 +26,6 @@ class ReceivedReply(NamedTuple):
     decision: Decision
 
 
-TakeReply = Callable[[ReceivedReply], bool]
-"""Is called with a reply, and returns whether it takes it; a reply that it does not take is relayed."""
-
-
 def heard(batch: Batch, at: int, decision: Decision) -> ReceivedReply | None:
     """Return a message of a batch as a `ReceivedReply`; None if it is no BOOTREPLY."""
     message, interface, source, _ = batch.arrival(at)
@@ -39,43 +36,71 @@ def heard(batch: Batch, at: int, decision: Decision) -> ReceivedReply | None:
     )
 
 
-class _Question(NamedTuple):
-    asker: str
-    tell: TakeReply
+Key = TypeVar("Key", bound=Hashable)
+"""A transaction, by which a question and its replies are known."""
+
+Reply = TypeVar("Reply")
+"""What a reply is told by."""
 
 
-class Questions:
-    """Questions that wait for replies, and ended ones that may still be answered late.
-
-    A question is known by its transaction: the request's xid and client hardware address.
-    """
+class AnyQuestions(ABC, Generic[Key, Reply]):
+    """Questions of one family that wait for replies, and ended ones that may still be answered late."""
 
     def __init__(self) -> None:
-        self._asked: dict[packet.Transaction, _Question] = {}
-        self._over: set[packet.Transaction] = set()
-        self._xids: frozenset[int] = frozenset()
+        self._asked: dict[Key, tuple[str, Callable[[Reply], bool]]] = {}
+        self._over: set[Key] = set()
 
     def __bool__(self) -> bool:
         """Whether any are kept, waiting or ended."""
         return bool(self._asked or self._over)
 
-    def begin(self, transaction: packet.Transaction, asker: str, tell: TakeReply) -> None:
-        """Pass replies in a transaction to `tell`; `asker` is a name to count questions by (`of`)."""
-        self._asked[transaction] = _Question(asker, tell)
-        self._count()
+    def begin(self, transaction: Key, asker: str, tell: Callable[[Reply], bool]) -> None:
+        """Pass replies in a transaction to `tell`; `asker` is a name to count questions by (`of`).
 
-    def end(self, transaction: packet.Transaction) -> bool:
+        `tell` returns whether it takes a reply; one that it does not take is relayed.
+        """
+        self._asked[transaction] = asker, tell
+        self._changed()
+
+    def end(self, transaction: Key) -> bool:
         """Stop delivering replies; return whether anyone was waiting. They are discarded until `forget`."""
         if self._asked.pop(transaction, None) is None:
             return False
         self._over.add(transaction)
         return True
 
-    def forget(self, transaction: packet.Transaction) -> None:
+    def forget(self, transaction: Key) -> None:
         """Relay replies in a transaction to clients from now on, as any others."""
         self._asked.pop(transaction, None)
         self._over.discard(transaction)
-        self._count()
+        self._changed()
+
+    def of(self, asker: str) -> int:
+        """Return how many questions of an asker wait for replies."""
+        return sum(one == asker for one, _ in self._asked.values())
+
+    def take(self, reply: Reply | None) -> bool:
+        """Pass a reply to whoever asked; return whether it was taken, and so is not to be relayed."""
+        if reply is None:
+            return False
+        transaction = self._transaction(reply)
+        question = self._asked.get(transaction)
+        return question[1](reply) if question else transaction in self._over
+
+    @abstractmethod
+    def _transaction(self, reply: Reply) -> Key:
+        """Return the transaction that a reply is in."""
+
+    def _changed(self) -> None:
+        """Take in that there are other questions than before."""
+
+
+class Questions(AnyQuestions[packet.Transaction, ReceivedReply]):
+    """Questions of DHCPv4, known by the request's xid and client hardware address."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._xids: frozenset[int] = frozenset()
 
     def among(self, batch: Batch) -> list[int]:
         """Return the positions in a batch of messages that may be replies to any of them."""
@@ -84,17 +109,8 @@ class Questions:
             return []
         return [at for at, xid in enumerate(xids) if xid in self._xids]
 
-    def _count(self) -> None:
+    def _transaction(self, reply: ReceivedReply) -> packet.Transaction:
+        return packet.transaction(reply.message)
+
+    def _changed(self) -> None:
         self._xids = frozenset(number(xid) for xid, _ in (*self._asked, *self._over))
-
-    def of(self, asker: str) -> int:
-        """Return how many questions of an asker wait for replies."""
-        return sum(question.asker == asker for question in self._asked.values())
-
-    def take(self, reply: ReceivedReply | None) -> bool:
-        """Pass a reply to whoever asked; return whether it was taken, and so is not to be relayed."""
-        if reply is None:
-            return False
-        transaction = packet.transaction(reply.message)
-        question = self._asked.get(transaction)
-        return question.tell(reply) if question else transaction in self._over

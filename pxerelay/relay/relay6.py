@@ -215,7 +215,7 @@ class Relay6(AnyRelay[Port6]):
             return Dropped6(targets, match, port, client)
         servers = self._decided(targets, client) if self._pools else self._packed(targets)
         if not servers:
-            return Dropped6(self._why_nobody(targets), match, port, client)
+            return Dropped6(self.why_nobody(targets), match, port, client)
         size = len(arrival.message)
         header = relayed6.header(hops, link_address, arrival.source, around, size)
         if header is None:
@@ -253,7 +253,8 @@ class Relay6(AnyRelay[Port6]):
             return Drop6.MAPPED_TO_DROP
         return tuple(dict.fromkeys((*targets, *self.config.dhcp_servers)))
 
-    def _why_nobody(self, targets: Iterable[Target]) -> Drop6:
+    def why_nobody(self, targets: Iterable[Target]) -> Drop6:
+        """Return why requests for these targets, which have no IPv6 address, go nowhere."""
         hosts = (host for one in targets for host in (one.hosts if isinstance(one, Pool) else (one,)))
         unknown = any(isinstance(host, str) and not self.answers.is_known(host) for host in hosts)
         return Drop6.NOT_RESOLVED if unknown else Drop6.NO_IPV6_SERVER

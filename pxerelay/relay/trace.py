@@ -2,26 +2,22 @@
 
 A `Watch` is what one peer of the control socket wants to see, `Watches` are all of them. What is told is
 events, mappings of values that JSON has: `message` (an `Account` and how long the answer took), and what
-changes meanwhile: `reload`, `refused`, `mapping`, `interface`.
+changes meanwhile: `reload`, `refused`, `mapping`, `interface`. A `View` is one family as traces see it;
+`trace_view` has DHCPv4's, `trace6` DHCPv6's.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from ipaddress import AddressValueError, IPv4Address
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
-from pxerelay.policy.ports import Port
-from pxerelay.policy.rules import Match
-from pxerelay.relay.account import Account, Narrator
-from pxerelay.relay.decision import MEANING, Decision, Drop
-from pxerelay.relay.relay import Relay, recipients
-from pxerelay.relay.words import named_server, port_text
+from pxerelay.policy.model import Config
+from pxerelay.policy.port_table import AnyPort
+from pxerelay.relay.account import AnyAccount
 from pxerelay.wire import packet
 from pxerelay.wire.batch import NOWHERE, Batch
-from pxerelay.wire.client import DescribedClient
-from pxerelay.wire.facts import Facts
 from pxerelay.wire.mac import MAC_OCTETS, Pattern
 
 MOST = 4
@@ -39,14 +35,41 @@ SAMPLE = 50
 _ASKED = 256
 """Requests of one watch that wait for replies; beyond that the oldest are forgotten."""
 
-_FIRMWARE = b"PXEClient"
-"""Option 60 of the client that the mapping is asked about before it was heard (RFC 4578, 2.1)."""
-
 Event = dict[str, Any]
 
 
 class TraceError(Exception):
     """Nothing can be followed so; the message says why."""
+
+
+class View(ABC):
+    """One family: its relay's `config`, its client interfaces, and the names of all interfaces by index."""
+
+    family: int
+
+    def __init__(self, config: Config, ports: Sequence[AnyPort], names: Mapping[int, str]) -> None:
+        self.config, self.ports, self.names = config, ports, names
+
+    @property
+    @abstractmethod
+    def routers(self) -> Sequence[str]:
+        """The networks of routers that may relay to us."""
+
+    @abstractmethod
+    def port_text(self, port: Any) -> str:
+        """Tell the state of a client interface."""
+
+    @abstractmethod
+    def verdict(self, chaddr: bytes, port: Any) -> Event:
+        """Return what the mapping says of a client that boots, on an interface, or None behind a router."""
+
+    @abstractmethod
+    def is_address(self, place: str) -> bool:
+        """Whether a place is spelled as an address of the family."""
+
+    @abstractmethod
+    def addresses(self, place: str | None) -> frozenset[bytes]:
+        """Return the addresses in messages that stand for a place: those of a router, or of an interface."""
 
 
 class Watch:
@@ -71,16 +94,26 @@ class Watch:
         self.put = put
         self.lost = lost
         self.mapping: list[Event] = []
-        self._asked: OrderedDict[packet.Transaction, float] = OrderedDict()
+        self._asked: OrderedDict[Hashable, tuple[float, str]] = OrderedDict()
         self._indexes: frozenset[int] = frozenset()
-        self._giaddrs: frozenset[bytes] = frozenset()
+        self._addresses: dict[int, frozenset[bytes]] = {}
 
-    def obey(self, relay: Relay, names: Mapping[int, str]) -> None:
-        """Find the place anew, among interfaces with these names by index."""
-        self.mapping = mapping_of(relay, self.pattern, self.place)
-        self._indexes = frozenset(index for index, name in names.items() if name == self.place)
-        ports = (port.giaddr for port in relay.ports if port.name == self.place and port.giaddr)
-        self._giaddrs = frozenset(giaddr.packed for giaddr in (*ports, *_address(self.place)))
+    def obey(self, views: Sequence[View]) -> None:
+        """Find the place anew."""
+        self.mapping = [entry for view in views for entry in mapping_of(view, self.pattern, self.place)]
+        named = (view.names.items() for view in views)
+        self._indexes = frozenset(index for names in named for index, name in names if name == self.place)
+        self._addresses = {view.family: view.addresses(self.place) for view in views}
+
+    def is_at(self, family: int, index: int, *addresses: bytes) -> bool:
+        """Whether what was heard on an interface, or has one of these addresses in it, is of the place."""
+        if self.place is None or index in self._indexes:
+            return True
+        return not self._addresses.get(family, frozenset()).isdisjoint(addresses)
+
+    def has_asked(self, *transactions: Hashable) -> bool:
+        """Whether a request in one of these transactions was told of."""
+        return any(one in self._asked for one in transactions)
 
     def wanting(self, batch: Batch, clients: Sequence[bytes]) -> list[int]:
         """Return the positions of messages that are to be told of; `clients` is the column of the batch."""
@@ -96,34 +129,41 @@ class Watch:
             or batch.indexes[at] == NOWHERE
         ):
             return False
-        if self.place is None or bytes(message[packet.GIADDR]) in self._giaddrs:
-            return True
-        return message[packet.OP] == packet.BOOTREQUEST and batch.indexes[at] in self._indexes
+        index = batch.indexes[at] if message[packet.OP] == packet.BOOTREQUEST else NOWHERE
+        return self.is_at(_DHCPV4, index, bytes(message[packet.GIADDR]))
 
     def tell(
         self,
-        account: Account,
-        transaction: packet.Transaction,
+        account: AnyAccount,
+        transactions: Sequence[Hashable],
         failures: Sequence[str],
         now: float,
         at: float,
     ) -> None:
         """Tell of a message that was sent, or received, at the monotonic time `now`.
 
-        `at` is the same as seconds since 1970.
+        `at` is the same as seconds since 1970. `transactions` are the one that a request is in, or those that
+        a reply may be in.
         """
         event: Event = {"event": "message", "at": round(at, 3), **account.plain, "failures": list(failures)}
         if not account.request:
             if self.place is not None and account.out not in ("", self.place):  # it shares its giaddr
                 return
-            asked = self._asked.get(transaction)
+            asked, mac = next(
+                (self._asked[one] for one in transactions if one in self._asked), (None, account.mac)
+            )
+            event["mac"] = account.mac or mac
             event["milliseconds"] = None if asked is None else round(max(now - asked, 0.0) * 1000, 1)
         elif account.servers:
-            self._asked[transaction] = now
-            self._asked.move_to_end(transaction)
+            for one in transactions:
+                self._asked[one] = now, account.mac
+                self._asked.move_to_end(one)
             if len(self._asked) > _ASKED:
                 self._asked.popitem(last=False)
         self.put(event)
+
+
+_DHCPV4 = 4
 
 
 class Watches:
@@ -131,36 +171,36 @@ class Watches:
 
     def __init__(self) -> None:
         self.config: dict[str, Any] = {}
-        self.relay: Relay
-        self.narrator: Narrator
-        self._ports: tuple[Port, ...] = ()
-        self._names: Mapping[int, str] = {}
+        self.views: Mapping[int, View] = {}
+        self._ports: dict[tuple[int, str], AnyPort] = {}
         self._watches: list[Watch] = []
-        self._second = self._sampled = 0.0
+        self._second = 0.0
         self._left, self._sample_left = RATE, SAMPLE
 
     def __bool__(self) -> bool:
         return bool(self._watches)
 
-    def obey(self, relay: Relay, names: Mapping[int, str], config: dict[str, Any]) -> None:
-        """Tell of this relay's decisions from now on, and of what is another than before.
+    def obey(self, views: Iterable[View], config: dict[str, Any]) -> None:
+        """Tell of these families from now on, and of what is another than before.
 
-        `names` are those of interfaces by index, `config` says which configuration this is.
+        `config` says which configuration this is.
         """
         reloaded = config != self.config
-        before = {port.name: port for port in self._ports} if self._watches else {}
-        self.relay, self.narrator, self._names, self.config = relay, Narrator(relay), names, config
-        self._ports = relay.ports
+        before = self._ports if self._watches else {}
+        self.views, self.config = {view.family: view for view in views}, config
+        families = list(self.views.values())
+        self._ports = {(view.family, port.name): port for view in families for port in view.ports}
         for watch in self._watches:
             old = watch.mapping
-            watch.obey(relay, names)
+            watch.obey(families)
             if reloaded:
                 watch.put({"event": "reload", "config": config, "mapping": watch.mapping})
             elif old != watch.mapping:
                 watch.put({"event": "mapping", "mapping": watch.mapping})
-            for port in relay.ports:
-                if before.get(port.name) != port and watch.place in (None, port.name):
-                    watch.put({"event": "interface", "name": port.name, "text": port_text(port)})
+            for (family, name), port in self._ports.items():
+                if before.get((family, name)) != port and watch.place in (None, name):
+                    text = self.views[family].port_text(port)
+                    watch.put({"event": "interface", "name": name, "text": text})
 
     def announce(self, event: Event) -> None:
         """Tell everybody of an event."""
@@ -182,26 +222,28 @@ class Watches:
     def look(self, watch: Watch) -> Event:
         """Return the first event of a watch, which does not begin; TraceError if it makes no sense."""
         self._check(watch.place)
-        watch.obey(self.relay, self._names)
-        places = [port for port in self._ports if watch.place in (None, port.name)]
+        views = list(self.views.values())
+        watch.obey(views)
+        places = [(view, port) for view in views for port in view.ports if watch.place in (None, port.name)]
         return {
             "event": "start",
             "watching": str(watch.pattern),
             "interface": watch.place,
             "config": self.config,
             "mapping": watch.mapping,
-            "active": [port.name for port in places if not port.waiting],
-            "waiting": [port_text(port) for port in places if port.waiting],
-            "routers": list(map(str, self.relay.config.accept_relayed_from)),
+            "active": list(dict.fromkeys(port.name for _, port in places if not port.waiting)),
+            "waiting": [view.port_text(port) for view, port in places if port.waiting],
+            "routers": [router for view in views for router in view.routers],
         }
 
     def _check(self, place: str | None) -> None:
         """Raise TraceError for a place where no client could ever be heard."""
-        known = {port.name for port in self._ports} | set(self._names.values())
-        if place is None or place in known or any(_address(place)):
+        views = self.views.values()
+        known = {name for _, name in self._ports} | {name for view in views for name in view.names.values()}
+        if place is None or place in known or any(view.is_address(place) for view in views):
             return
-        if self.relay.config.setting_for(place) is None:
-            names = ", ".join(port.name for port in self._ports) or "none"
+        if all(view.config.setting_for(place) is None for view in views):
+            names = ", ".join(dict.fromkeys(name for _, name in self._ports)) or "none"
             raise TraceError(f"{place} is no client interface of this relay; there are: {names}")
 
     def remove(self, watch: Watch) -> None:
@@ -212,48 +254,59 @@ class Watches:
     def wanting(self, batch: Batch, now: float) -> dict[int, list[Watch]]:
         """Return the positions of messages in a batch that somebody is to be told of, and who."""
         found: dict[int, list[Watch]] = {}
-        sampled: dict[int, list[Watch]] = {}
         clients = batch.clients()
+        sampled = not self._sample_left and now - self._second < 1.0
         for watch in self._watches:
-            if watch.sample:
-                sampled.update((at, [watch]) for at in self._sampling(watch, batch, clients, now))
-                continue
+            if watch.sample and sampled:
+                continue  # it has had its share of this second, and costs nothing more
             for at in watch.wanting(batch, clients):
                 found.setdefault(at, []).append(watch)
-        found = self._bounded(found, now) if found else found
-        for at, watches in sampled.items():
-            found.setdefault(at, []).extend(watches)
-        return found
+        return self.bounded(found, now) if found else found
 
-    def _sampling(self, watch: Watch, batch: Batch, clients: Sequence[bytes], now: float) -> list[int]:
-        """Return the positions of messages for who samples; none, at no cost, when it has had its share."""
-        if now - self._sampled >= 1.0:
-            self._sampled, self._sample_left = now, SAMPLE
-        if not self._sample_left:
-            return []
-        found = watch.wanting(batch, clients)[: self._sample_left]
-        self._sample_left -= len(found)
-        return found
+    def of_client(self, chaddr: bytes) -> list[Watch]:
+        """Return those who follow a client with these 6 octets."""
+        return [watch for watch in self._watches if watch.pattern.matches(chaddr)]
 
-    def _bounded(self, found: dict[int, list[Watch]], now: float) -> dict[int, list[Watch]]:
+    def of_transaction(self, *transactions: Hashable) -> list[Watch]:
+        """Return those who were told of a request in one of these transactions."""
+        return [watch for watch in self._watches if watch.has_asked(*transactions)]
+
+    def bounded(self, found: dict[int, list[Watch]], now: float) -> dict[int, list[Watch]]:
+        """Return as many as may be told of in this second, and count the others as lost.
+
+        Who samples has its own share, and loses nothing.
+        """
         if now - self._second >= 1.0:
-            self._second, self._left = now, RATE
-        if len(found) <= self._left:
-            self._left -= len(found)
-            return found
-        order = sorted(found)
-        for at in order[self._left :]:
-            for watch in found.pop(at):
-                watch.lost(1)
-        self._left = 0
+            self._second, self._left, self._sample_left = now, RATE, SAMPLE
+        sampled = self._sampled(found)
+        if len(found) > self._left:
+            for at in sorted(found)[self._left :]:
+                for watch in found.pop(at):
+                    watch.lost(1)
+        self._left -= len(found)
+        for at, who in sampled.items():
+            found.setdefault(at, []).extend(who)
         return found
 
-    def account(self, facts: Facts, index: int, source: bytes, decision: Decision) -> Account:
-        """Return the account of a message that came in on an interface, given by its index."""
-        return self.narrator.account(facts, self._names.get(index, f"interface {index}"), source, decision)
+    def _sampled(self, found: dict[int, list[Watch]]) -> dict[int, list[Watch]]:
+        """Take out what is for who samples, and return what of it may be told of in this second."""
+        sampled: dict[int, list[Watch]] = {}
+        samplers = [watch for watch in self._watches if watch.sample]
+        for at in sorted(found) if samplers else ():
+            others = [watch for watch in found[at] if not watch.sample]
+            if len(others) == len(found[at]):
+                continue
+            if self._sample_left:
+                self._sample_left -= 1
+                sampled[at] = samplers
+            if others:
+                found[at] = others
+            else:
+                del found[at]
+        return sampled
 
 
-def mapping_of(relay: Relay, pattern: Pattern, place: str | None) -> list[Event]:
+def mapping_of(view: View, pattern: Pattern, place: str | None) -> list[Event]:
     """Return what the mapping says of a client that boots from the network, by where it is heard.
 
     Nothing for a pattern of many addresses. Places where the same entry chooses are one item, `where` has
@@ -262,43 +315,14 @@ def mapping_of(relay: Relay, pattern: Pattern, place: str | None) -> list[Event]
     """
     if not pattern.exact:
         return []
-    chaddr = pattern.chaddr
-    ports: list[Port | None] = [port for port in relay.ports if place in (None, port.name)]
-    if relay.config.accept_relayed_from and (place is None or not ports):
+    ports: list[AnyPort | None] = [port for port in view.ports if place in (None, port.name)]
+    if view.routers and (place is None or not ports):
         ports.append(None)
     said: dict[tuple[Any, ...], Event] = {}
     for port in ports:
-        verdict = _verdict(relay, chaddr, port)
+        verdict = view.verdict(pattern.chaddr, port)
         key = (verdict["reason"], verdict["rule"], tuple(verdict["servers"]), verdict["dropped"])
-        known = said.setdefault(key, verdict)
+        known = said.setdefault(key, {"family": view.family, "where": [], **verdict})
         known["where"].append(port.name if port else None)
         known["lost"] = [entry for entry in known["lost"] if entry in verdict["lost"]]
     return list(said.values())
-
-
-def _verdict(relay: Relay, chaddr: bytes, port: Port | None) -> Event:
-    config = relay.config
-    client = DescribedClient(chaddr, port.name if port else None, _FIRMWARE, ())
-    winner, *losers = config.policy.candidates(client, port.setting.default if port else None)
-    pxe_only = port.setting.pxe_only if port else config.pxe_only
-    sent = recipients(config, client, winner.choice, pxe_only=pxe_only)
-    addresses = () if isinstance(sent, Drop) else relay.now_for(sent, chaddr)
-    dropped = sent if isinstance(sent, Drop) else None if addresses else Drop.NOT_RESOLVED
-    return {
-        "where": [],
-        **_entry(winner),
-        "servers": [str(named_server(relay, address)) for address in addresses],
-        "dropped": MEANING[dropped] if dropped else "",
-        "lost": list(map(_entry, losers)),
-    }
-
-
-def _entry(match: Match) -> Event:
-    return {"reason": match.reason.value, "rule": match.rule, "choice": match.choice.label}
-
-
-def _address(text: str | None) -> tuple[IPv4Address, ...]:
-    try:
-        return (IPv4Address(text or ""),)
-    except AddressValueError:
-        return ()

@@ -26,7 +26,7 @@ class Transaction6(NamedTuple):
 
     @property
     def rapid(self) -> Transaction6:
-        """The SOLICIT that a REPLY answers by Rapid Commit (RFC 9915, 21.14)."""
+        """The SOLICIT that a REPLY in this transaction would answer by Rapid Commit (RFC 9915, 21.14)."""
         return self._replace(looks_for_servers=True)
 
 

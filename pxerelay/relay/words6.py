@@ -31,7 +31,29 @@ def client_kind(facts: Facts6) -> str:
     """Tell by its message what a client is: network boot firmware, of which architecture, or neither."""
     if facts.boots:
         return firmware(facts.vendor_classes, facts.architectures[:_MOST_ARCHITECTURES])
-    return "it does not say whether it boots" if facts.is_silent else NOT_BOOTING
+    if facts.is_silent:
+        return "it does not say whether it boots"
+    return _OF_UEFI if _is_of_uefi(facts) else NOT_BOOTING
+
+
+_OF_UEFI = f"{NOT_BOOTING}: as UEFI's own IPv6 asks, besides its PXE"
+"""What UEFI sends before its PXE asks, or afterwards: no fault."""
+
+_ASKED_BY_UEFI = b"\0\x17"
+"""UEFI's own IPv6 asks for name servers, and nothing else (option 23; RFC 3646, 3)."""
+
+_OPTIONS_OF_UEFI = frozenset({packet6.CLIENT_ID, packet6.OPTION_REQUEST, 3, 8})
+"""It names itself, and says for how long it has asked; in a SOLICIT there is an IA_NA (RFC 9915, 21)."""
+
+
+def _is_of_uefi(facts: Facts6) -> bool:
+    """Whether a message is like those that UEFI's own IPv6 sends, apart from PXE and HTTP."""
+    options, looks = facts.options, (packet6.SOLICIT, packet6.INFORMATION_REQUEST)
+    return (
+        facts.kind in looks
+        and options.keys() <= _OPTIONS_OF_UEFI
+        and (options.get(packet6.OPTION_REQUEST) == [_ASKED_BY_UEFI])
+    )
 
 
 def duid_text(duid: bytes) -> str:

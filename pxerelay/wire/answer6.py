@@ -37,18 +37,30 @@ _LONGEST = 400
 """Characters that are kept of what a server says."""
 
 
+NO_ADDRESSES = 2
+"""The status code of a server that has no address to give (NoAddrsAvail; RFC 9915, 21.13)."""
+
+_PREFERENCE = 7
+"""One octet; clients take the server with the highest (RFC 9915, 21.8)."""
+
+
 class Answer6(NamedTuple):
-    """What a message gives. `leases` are addresses and prefixes as text, `status` is empty for success."""
+    """What a message gives. `leases` are addresses and prefixes as text, `status` is empty for success.
+
+    `codes` are the status codes but for success, `preference` is None where the server tells none.
+    """
 
     leases: tuple[str, ...]
     boot_file: str
     status: str
+    codes: tuple[int, ...] = ()
+    preference: int | None = None
 
 
 def answer(facts: Facts6) -> Answer6:
     """Return what a server's message gives, as far as it can be read."""
     leases: list[str] = []
-    statuses = [_status(value) for value in facts.legible.get(packet6.STATUS_CODE, ())]
+    statuses = list(facts.legible.get(packet6.STATUS_CODE, ()))
     for code, fixed in _FIXED.items():
         for value in facts.legible.get(code, ()):
             for inner, start, end in packet6.walk(value, fixed, len(value), _MOST)[0]:
@@ -58,10 +70,18 @@ def answer(facts: Facts6) -> Answer6:
                 elif inner == _IA_PREFIX and len(octets) >= _PREFIX_SIZE:
                     leases.append(f"{IPv6Address(octets[9:25])}/{octets[_PREFIX_AT]}")
                 elif inner == packet6.STATUS_CODE:
-                    statuses.append(_status(octets))
+                    statuses.append(octets)
     url = next(iter(facts.legible.get(packet6.BOOT_FILE_URL, ())), b"")
-    told = [status for status in dict.fromkeys(statuses) if status]
-    return Answer6(tuple(dict.fromkeys(leases)), _text(url), "; ".join(told)[:_LONGEST])
+    told = [status for status in dict.fromkeys(map(_status, statuses)) if status]
+    codes = dict.fromkeys(int.from_bytes(one[:2], "big") for one in statuses if len(one) > 1 and any(one[:2]))
+    preference = next(iter(facts.legible.get(_PREFERENCE, ())), b"")
+    return Answer6(
+        tuple(dict.fromkeys(leases)),
+        _text(url),
+        "; ".join(told)[:_LONGEST],
+        tuple(codes),
+        preference[0] if len(preference) == 1 else None,
+    )
 
 
 def _status(value: bytes) -> str:

@@ -8,7 +8,7 @@ mapping, the routes there and back, the server. No address is taken: an offer th
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
 from typing import Any, NamedTuple
 
@@ -108,22 +108,49 @@ def _address(octets: packet.Message) -> IPv4Address | None:
 
 
 def text(found: Mapping[str, Any]) -> str:
-    """Tell people what the daemon found (`prober.ask`)."""
-    head = f"{found['mac']} on {found['interface']}"
+    """Tell people what the daemon found, in each family that it asked by (`daemon.probes`)."""
+    return "\n".join(line for one, name in _families(found) for line in _lines(one, name))
+
+
+def _families(found: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Yield what was found in each family, and what was sent in it."""
+    if "servers" in found:
+        yield found, "DISCOVER"
+    if "ipv6" in found:
+        yield found["ipv6"], "SOLICIT"
+
+
+def _lines(found: Mapping[str, Any], sent: str) -> Iterator[str]:
+    place = f"on {found['interface']}" if found["interface"] else "behind a router"
+    head = f"{found['mac']} {place}"
     if "dropped" in found:
-        return f"{head}: not relayed: {found['dropped']}"
-    lines = [f"{head}: DISCOVER sent to {', '.join(found['servers'])}"]
-    lines += (f"  not sent: {failure}" for failure in found["failures"])
-    lines += (
-        f"  {' '.join(answer['known_as'])} after {answer['milliseconds']} ms: "
-        f"address {answer['address'] or 'none'}, boot file {answer['boot_file'] or 'none'}"
-        for answer in found["answers"]
-    )
+        family = " by DHCPv6" if sent == "SOLICIT" else ""
+        yield f"{head}: not relayed{family}: {found['dropped']}"
+        return
+    link_address = found.get("link_address")
+    where = f" with link-address {link_address}" if link_address else ""
+    yield f"{head}: {sent} sent to {', '.join(found['servers'])}{where}"
+    yield from (f"  not sent: {failure}" for failure in found["failures"])
+    for one in found["answers"]:
+        told = [f"address {one['address'] or 'none'}", f"boot file {one['boot_file'] or 'none'}"]
+        if one.get("preference") is not None:
+            told.append(f"preference {one['preference']}")
+        if one.get("no_addresses"):
+            told = [f"it answered, and has no subnet for {link_address}, or no address left there", *told[1:]]
+        if one.get("status"):
+            told.append(one["status"])
+        yield f"  {' '.join(one['known_as'])} after {one['milliseconds']} ms: {', '.join(told)}"
     if not found["answers"]:
-        lines.append("  no answer")
-    return "\n".join(lines)
+        yield "  no answer"
 
 
-def answered_by(found: Mapping[str, Any], server: str) -> bool:
-    """Whether a server, given by its name or address, is among those that answered."""
-    return any(server in answer["known_as"] for answer in found["answers"])
+def is_answered(found: Mapping[str, Any], expected: str | None) -> bool:
+    """Whether there is an answer in each family that was asked by: of the expected server if there is one.
+
+    One that has no address to give is none (NoAddrsAvail): its client would boot nothing.
+    """
+    for one, _ in _families(found):
+        answers = [answer for answer in one["answers"] if expected is None or expected in answer["known_as"]]
+        if not answers or any(answer.get("no_addresses") for answer in answers):
+            return False
+    return True

@@ -35,7 +35,8 @@ commands commands.common commands.run
 config config.data config.findings config.loaded config.places
 daemon daemon.active_config daemon.control daemon.daemon daemon.export daemon.flow daemon.flow4
 daemon.handlers daemon.health_log daemon.healthcheck daemon.hearing daemon.loader daemon.loader_process
-daemon.losses daemon.own_health daemon.own_requests daemon.port_log daemon.prober daemon.server_names
+daemon.losses daemon.own_health daemon.own_requests daemon.port_log daemon.prober daemon.probes
+daemon.server_names
 daemon.slots daemon.stats daemon.stream daemon.survey daemon.trace_stream daemon.traffic daemon.traffic4
 daemon.warnings
 linux linux.acceptor linux.attributes linux.burst_meter linux.clock linux.control_client linux.drain_mark
@@ -47,7 +48,7 @@ policy.port_table policy.ports policy.resolved policy.rules policy.servers polic
 relay relay.account relay.any_relay relay.askers relay.choosing relay.client_groups relay.counters
 relay.decision relay.fair_share relay.fast_path relay.health relay.ledger relay.network relay.outcome
 relay.own_health relay.pipeline relay.questions relay.rate_limit relay.recent relay.relay relay.survey_request
-relay.trace relay.transactions relay.unknown relay.words
+relay.trace relay.trace_view relay.transactions relay.unknown relay.words
 wire wire.agentinfo wire.arch wire.batch wire.bootserver wire.client wire.facts wire.frames wire.globs
 wire.mac wire.option_fingerprint wire.packet wire.probe wire.text
 """

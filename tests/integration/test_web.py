@@ -120,12 +120,12 @@ def test_what_clients_say_is_text_and_nothing_else(
     daemon = start(options=())
     shown = page(daemon)
     hostile = b"PXEClient<script>alert(1)</script>\x1b[2J\"'>\n"
-    shown.wait_for(
-        lambda: (
-            station.send(request(chaddr=HOSTILE, vendor=hostile, arch=None)) is None
-            and HOSTILE in shown.get("/unknown")[2]
-        )
-    )
+
+    def heard() -> bool:
+        station.send(request(chaddr=HOSTILE, vendor=hostile, arch=None))
+        return HOSTILE in shown.get("/unknown")[2]
+
+    shown.wait_for(heard)
     for path in ("/unknown", "/?q=02000010", "/?q=<script>alert(1)</script>", f"/?q={HOSTILE}"):
         status, _, body = shown.get(path.replace("<", "%3C").replace(">", "%3E"))
         assert status == 200
@@ -199,7 +199,7 @@ def test_a_daemon_that_is_gone_is_told_of_and_one_that_is_back_is_asked_again(
 
 def server_side(daemon: Daemon, files: tuple[str, ...]) -> subprocess.Popen[str]:
     """Start the daemon again, where it was."""
-    namespace = daemon.process.args[3]  # type: ignore[index, call-overload]
+    namespace = daemon.process.args[3]  # type: ignore[index]
     with daemon.log_path.open("a") as log:
         return subprocess.Popen(
             ["ip", "netns", "exec", str(namespace), *PXERELAY, "run", *files],

@@ -1,6 +1,7 @@
 """What tells a class of clients, in the words of Kea and of dhcpd, to the conditions of our classes.
 
-Both compare option 60 with a text that it begins with and option 93 with a number, joined by and, or.
+Both compare option 60 with a text that it begins with and option 93 with a number, joined by and, or; in
+DHCPv6 options 16 and 61.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from itertools import product
+from typing import NamedTuple
 
 from pxerelay.tools.importers.decisions import Kind
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>'[^']*'|\"[^\"]*\")|(?P<hex>0x[0-9A-Fa-f]+|[0-9A-Fa-f]{1,2}(?::[0-9A-Fa-f]{1,2})+)"
-    r"|(?P<word>option\[[\w.-]+\](?:\.\w+)*|[A-Za-z_][\w.-]*|\d+)|(?P<sign>==|=|!=|~=|[(),]))"
+    r"|(?P<word>option\[[\w.-]+\](?:\.\w+)*|vendor-class\[(?:343|\*)\]\.data(?:\[0\])?|[A-Za-z_][\w.-]*|\d+)|(?P<sign>==|=|!=|~=|[(),]))"
 )
 _VENDOR = frozenset({"option[60]", "option[vendor-class-identifier]", "vendor-class-identifier"})
 _ARCH = frozenset(
@@ -37,6 +39,25 @@ _ARCH = frozenset(
 )
 """What option 93 is called: by Kea, and by the lines that define it in files of dhcpd."""
 
+_VENDOR6 = "option[16]", "option[vendor-class]"
+_VENDOR6_DATA = "vendor-class[343]", "vendor-class[*]"
+
+
+class Vocabulary(NamedTuple):
+    """How tests call the vendor class and the architecture; the texts of a vendor class begin at an octet."""
+
+    vendors: dict[str, int]
+    architectures: frozenset[str]
+
+
+OF_V4 = Vocabulary(dict.fromkeys(_VENDOR, 0), _ARCH)
+
+OF_V6 = Vocabulary(
+    dict.fromkeys(_VENDOR6, 6) | dict.fromkeys(_VENDOR6_DATA, 0),
+    frozenset({"option[61]", "option[client-arch-type]"}),
+)
+"""Option 16 has an enterprise number and a length in front of its text, 6 octets (RFC 9915, 21.16)."""
+
 _MOST = 64
 """Alternatives that a test may have."""
 
@@ -45,12 +66,14 @@ class NotSaidError(Exception):
     """A test that our classes can't say."""
 
 
-def kinds(text: str, member: Callable[[str], str | None] = lambda _: None) -> list[Kind]:
+def kinds(
+    text: str, member: Callable[[str], str | None] = lambda _: None, vocabulary: Vocabulary = OF_V4
+) -> list[Kind]:
     """Return the kinds of clients, one of which a client must be, for a test to hold.
 
     `member` returns the test of another class, None for none. NotSaidError if our classes can't say it.
     """
-    parser = _Parser(text, member, 0)
+    parser = _Parser(text, member, vocabulary, 0)
     found = parser.alternatives()
     if not parser.done:
         raise NotSaidError
@@ -60,7 +83,9 @@ def kinds(text: str, member: Callable[[str], str | None] = lambda _: None) -> li
 class _Parser:
     """Reads a test."""
 
-    def __init__(self, text: str, member: Callable[[str], str | None], depth: int) -> None:
+    def __init__(
+        self, text: str, member: Callable[[str], str | None], vocabulary: Vocabulary, depth: int
+    ) -> None:
         if depth > 8 or len(text) > 4000:
             raise NotSaidError
         self._tokens: list[tuple[str, str]] = []
@@ -73,6 +98,7 @@ class _Parser:
             at = match.end()
         self._at = 0
         self._member = member
+        self._vocabulary = vocabulary
         self._depth = depth
 
     @property
@@ -110,7 +136,7 @@ class _Parser:
             test = self._member(name)
             if test is None:
                 raise NotSaidError
-            parser = _Parser(test, self._member, self._depth + 1)
+            parser = _Parser(test, self._member, self._vocabulary, self._depth + 1)
             found = parser.alternatives()
             if not parser.done:
                 raise NotSaidError
@@ -119,7 +145,7 @@ class _Parser:
             return self._beginning()
         self._word("option")
         name, said = self._named(self._take("word"))
-        if not (self._sign("==") or self._sign("=")):
+        if not (self._sign("==") or self._sign("=")) or self._vocabulary.vendors.get(name):
             raise NotSaidError
         return [self._value(name, said)]
 
@@ -132,7 +158,8 @@ class _Parser:
         self._need(",")
         length = self._take("word")
         self._need(")")
-        if not (self._sign("==") or self._sign("=")) or start != "0":
+        begins = self._vocabulary.vendors.get(name)
+        if not (self._sign("==") or self._sign("=")) or start != str(begins):
             raise NotSaidError
         kind = self._value(name, "")
         if not kind.vendor or length not in (str(len(kind.vendor)), "all"):
@@ -146,22 +173,28 @@ class _Parser:
     def _value(self, name: str, said: str) -> Kind:
         """Return the kind whose option is equal to what comes next."""
         group, text = self._next()
-        if name in _VENDOR and group == "text":
+        if name in self._vocabulary.vendors and group == "text":
             if len(text) < 3:
                 raise NotSaidError
             return Kind(text[1:-1])
-        if name in _VENDOR and group == "hex" and text.startswith("0x"):
+        if name in self._vocabulary.vendors and group == "hex" and text.startswith("0x"):
             try:
                 return Kind(bytes.fromhex(text[2:]).decode("ascii"))
             except ValueError:
                 raise NotSaidError from None
-        if name in _ARCH and said in ("", "hex") and group == "hex":
+        of_arch = name in self._vocabulary.architectures
+        if of_arch and said in ("", "hex") and group == "hex":
             digits = (
                 text[2:] if text.startswith("0x") else "".join(one.rjust(2, "0") for one in text.split(":"))
             )
             if len(digits) == 4:
                 return Kind("", int(digits, 16))
-        if name in _ARCH and group == "word" and text.isdecimal() and int(text) < 65536:
+        if (
+            name in self._vocabulary.architectures
+            and group == "word"
+            and text.isdecimal()
+            and int(text) < 65536
+        ):
             return Kind("", int(text))
         raise NotSaidError
 

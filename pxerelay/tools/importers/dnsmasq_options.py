@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
+from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network, NetmaskValueError
 
 from pxerelay.tools.importers.dnsmasq_lines import MAC, Line, pattern, tags
 from pxerelay.tools.importers.dnsmasq_model import SERVICES, Atom, Boot, Host, Model, Range, url_host
@@ -215,9 +215,11 @@ class Reader:
             )
             return
         for given, _ in self._found.told.interfaces if mask is None else ():
-            network = given if start in given else network
+            if isinstance(given, IPv4Network) and start in given:
+                network = given
         for address, _ in self._found.told.addresses if mask is None else ():
-            network = address.network if start in address.network else network
+            if isinstance(address, IPv4Interface) and start in address.network:
+                network = address.network
         self.model.ranges.append(Range(own, tuple(needs), start, end, network, line))
 
     def _tag_if(self, line: Line) -> None:

@@ -119,10 +119,10 @@ _ORDER = (
     "fortios",
     "junos",
     "dhcrelay",
+    "csv",
     "isc-dhcpd",
     "dnsmasq",
     "cisco",
-    "csv",
     "dhcrelay-hosts",
 )
 """A line of one may look like a line of another, but then the first one here is meant."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import Any, NamedTuple
 
 from pxerelay.config import schema
@@ -15,14 +15,14 @@ from pxerelay.tools.importers.source import Source, Word, printable, quoted
 from pxerelay.wire.mac import MAC_OCTETS, MacError, Pattern, parse_pattern
 
 Servers = tuple[str, ...]
-"""Addresses or DNS names; each of them gets a copy."""
+"""Addresses or DNS names; each of them gets a copy, of requests of its own family."""
+
+Network = IPv4Network | IPv6Network
 
 _LONGEST_NAME = 253
 """Characters of the longest DNS name (RFC 1035, 2.3.4, without the lengths of labels)."""
 
 _LONGEST_MAC = 64
-_WHOLE = 32
-"""Bits of the network that is one address."""
 
 _LONGEST_REMARK = 200
 
@@ -46,10 +46,14 @@ class Remark(NamedTuple):
 
 
 class Interface(NamedTuple):
-    """What stands below an interface's name; with no `default` it is the file's."""
+    """What stands below an interface's name; with no `default` it is the file's.
+
+    `off` are the families that are not relayed there: the keys that say so.
+    """
 
     default: Servers = ()
     comment: str = ""
+    off: tuple[str, ...] = ()
 
 
 class Class(NamedTuple):
@@ -98,9 +102,9 @@ class Told:
 
     servers: Mapping[str, Servers] = field(default_factory=dict)
     default: Servers = ()
-    interfaces: tuple[tuple[IPv4Network, str], ...] = ()
+    interfaces: tuple[tuple[Network, str], ...] = ()
     networks: Mapping[str, str] = field(default_factory=dict)
-    addresses: tuple[tuple[IPv4Interface, str], ...] = ()
+    addresses: tuple[tuple[IPv4Interface | IPv6Interface, str], ...] = ()
     own_address: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
 
@@ -121,12 +125,30 @@ class Found:
         self.default: Servers = self.told.default
         self.findings: list[Finding] = []
         self.notes: list[str] = []
-        self._places: dict[Pattern, _First] = {}
+        self.name_places: dict[str, tuple[Source, Word]] = {}
+        self._places: dict[Pattern, First] = {}
+        self._homes: dict[str, dict[str, None]] = {}
+
+    def apart(self) -> Found:
+        """Return what is to hold one family of what is found, with the same that the user says."""
+        return Found(self.told)
+
+    def first(self, pattern: Pattern) -> First | None:
+        """Return where the rule of a client stands that was taken; None if there is none."""
+        return self._places.get(pattern)
 
     @property
     def rules(self) -> list[Rule]:
         """The rules alone."""
         return [entry for entry in self.entries if isinstance(entry, Rule)]
+
+    def lives(self, mac: str, interface: str) -> None:
+        """Keep that a client is on an interface, by what files say of it."""
+        self._homes.setdefault(_digits(mac), {}).setdefault(interface)
+
+    def homes(self, mac: str) -> tuple[str, ...]:
+        """Return the interfaces that a client is on, as far as that was said."""
+        return tuple(self._homes.get(_digits(mac), ()))
 
     def fault(self, source: Source, place: Word, message: str) -> None:
         """Note what is wrong at a word."""
@@ -144,18 +166,16 @@ class Found:
         """Take what the files say of the default, unless the user says something else."""
         self.default = self.told.default or servers
 
-    def interface_of(self, networks: Iterable[IPv4Network]) -> str | None:
+    def interface_of(self, networks: Iterable[Network]) -> str | None:
         """Return the interface that clients of these networks are on, None if nobody says."""
         wanted = tuple(networks)
         for network, name in self.told.interfaces:
-            if any(network.overlaps(one) for one in wanted):
+            if any(one.version == network.version and one.overlaps(network) for one in wanted):
                 return name
         for address, name in self.told.addresses:
             for one in wanted:
-                inside = (
-                    one.network_address in address.network if one.prefixlen == _WHOLE else address.ip in one
-                )
-                if inside:
+                alone = one.prefixlen == one.max_prefixlen
+                if one.network_address in address.network if alone else address.ip in one:
                     return name
         return None
 
@@ -167,11 +187,16 @@ class Found:
             self.fault(source, word, f"{quoted(word.text)} is not {names['x-expected']}")
         return usable
 
-    def server(self, source: Source, word: Word) -> bool:
-        """Return whether a word can be a server, and note what is wrong if it can't."""
-        message = server_fault(word.text)
+    def server(self, source: Source, word: Word, family: int = 4) -> bool:
+        """Return whether a word can be a server in a family, and note what is wrong if it can't.
+
+        A family of 0 is either.
+        """
+        message = server_fault(word.text, family)
         if message:
             self.fault(source, word, message)
+        elif not family_of(word.text):
+            self.name_places.setdefault(word.text, (source, word))
         return not message
 
     def rule(
@@ -197,16 +222,26 @@ class Found:
             message = f"{quoted(key)} stands in {first.place} already{other}; that one was taken, keep one"
             self.fault(source, mac, message)
             return False
-        self._places[pattern] = _First(f"{source.name}:{mac.line}", servers)
+        self._places[pattern] = First(source, mac, servers)
         self.entries.append(Rule(key, servers, comment, more))
         return True
 
 
-class _First(NamedTuple):
+class First(NamedTuple):
     """Where the rule stands that was taken, and what it says."""
 
-    place: str
+    source: Source
+    word: Word
     servers: Servers
+
+    @property
+    def place(self) -> str:
+        """The place as `file:line`."""
+        return f"{self.source.name}:{self.word.line}"
+
+
+def _digits(mac: str) -> str:
+    return re.sub(r"[:.-]", "", spelled(mac)).lower()
 
 
 def not_imported(source: Source, line: int) -> str:
@@ -214,18 +249,44 @@ def not_imported(source: Source, line: int) -> str:
     return f" not imported, line {line}: {source.lines[line - 1].strip()[:_LONGEST_REMARK]}"
 
 
-def server_fault(text: str) -> str:
-    """Return what is wrong with a text as a server's address or DNS name; empty if nothing is."""
+def server_fault(text: str, family: int = 0) -> str:
+    """Return what is wrong with a text as a server's address or DNS name; empty if nothing is.
+
+    `family` is the one that the server is for, 4 or 6; with 0 it may be either.
+    """
+    address: IPv4Address | IPv6Address | None = None
     if schema.pattern_of("address4").search(text):
-        if can_be_server(IPv4Address(text)):
-            return ""
-        return f"{text} can't be a server; write the unicast address of one"
+        address = IPv4Address(text)
+    elif ":" in text:
+        address = address6(text)
+    if address is not None and family in (0, address.version):
+        return "" if can_be_server(address) else f"{text} can't be a server; write the unicast address of one"
     if len(text) <= _LONGEST_NAME and schema.pattern_of("hostname").search(text):
         return ""
+    kind = f"IPv{family or 4}"
     return (
-        f"{quoted(text)} is no server: write an IPv4 address such as 10.20.0.10, "
+        f"{quoted(text)} is no server: write an {kind} address {_EXAMPLES[family or 4]}, "
         "or a DNS name with its domain, such as wds.example.net"
     )
+
+
+_EXAMPLES = {4: "such as 10.20.0.10", 6: "such as 2001:db8:20::10"}
+
+
+def address6(text: str) -> IPv6Address | None:
+    """Return the IPv6 address that a text is, without a zone; None if it is none."""
+    try:
+        found = IPv6Address(text)
+    except ValueError:
+        return None
+    return None if found.scope_id else found
+
+
+def family_of(server: str) -> int:
+    """Return the family of a server: 4 or 6, and 0 for a DNS name, which may have addresses of both."""
+    if ":" in server:
+        return 6
+    return 4 if schema.pattern_of("address4").search(server) else 0
 
 
 def spelled(mac: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pxerelay.config import schema
 from pxerelay.config.resolve import DROP
 from pxerelay.policy.days import parse_day
-from pxerelay.tools.importers.found import Found, Servers, server_fault
+from pxerelay.tools.importers.found import Found, Servers, address6, server_fault
 from pxerelay.tools.importers.hosts import bare
 from pxerelay.tools.importers.source import Source, Word, printable, quoted
 
@@ -137,7 +137,7 @@ def _servers(source: Source, mac: Word, cell: Word | None, found: Found) -> Serv
     if message:
         found.fault(source, cell, message)
         return ()
-    return (cell.text,)
+    return (str(address6(cell.text) or cell.text),)
 
 
 def _day(source: Source, cell: Word, found: Found) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Network
 from typing import NamedTuple
 
-from pxerelay.tools.importers.found import Found, Interface, Servers
+from pxerelay.tools.importers.found import Found, Interface, Network, Servers
 from pxerelay.tools.importers.source import Source, Word
 
 _MOST_NAMED = 8
@@ -16,7 +15,7 @@ _MOST_NAMED = 8
 class Vlan(NamedTuple):
     """A VLAN's subnets, where its clients boot from, and where that is said; no servers is the default."""
 
-    networks: tuple[IPv4Network, ...]
+    networks: tuple[Network, ...]
     servers: Servers
     source: Source
     place: Word
@@ -41,12 +40,14 @@ def settle(vlans: Sequence[Vlan], found: Found) -> None:
         )
 
 
-def interface(vlan: Vlan, found: Found) -> str | None:
-    """Return a VLAN's interface, or a placeholder, which is named; None if the default is all it needs."""
+def interface(vlan: Vlan, found: Found, *, always: bool = False) -> str | None:
+    """Return a VLAN's interface, or a placeholder, which is named; None if the default is all it needs.
+
+    With `always` it needs its interface besides.
+    """
     name = found.interface_of(vlan.networks)
-    if name is None and vlan.servers != found.default:
-        network = spelled(vlan.networks[:1])
-        name = f"subnet-{network.replace('/', '-')}"
+    if name is None and (always or vlan.servers != found.default):
+        network, name = spelled(vlan.networks[:1]), placeholder(vlan.networks)
         found.fault(
             vlan.source,
             vlan.place,
@@ -55,6 +56,11 @@ def interface(vlan: Vlan, found: Found) -> str | None:
             f"--interface {network}=NAME; now {name} stands in its place",
         )
     return name
+
+
+def placeholder(networks: Sequence[Network]) -> str:
+    """Return what stands in the place of an interface that nobody names."""
+    return f"subnet-{spelled(networks[:1]).replace('/', '-').replace(':', '-')}"
 
 
 def add(name: str, vlan: Vlan, found: Found) -> None:
@@ -71,9 +77,11 @@ def add(name: str, vlan: Vlan, found: Found) -> None:
     found.settings.interfaces[name] = Interface(vlan.servers, spelled(vlan.networks))
 
 
-def spelled(networks: Iterable[IPv4Network]) -> str:
-    """Return subnets in one line; a single address without its /32."""
-    return ", ".join(str(one).removesuffix("/32") for one in networks)
+def spelled(networks: Iterable[Network]) -> str:
+    """Return subnets in one line; a single address without its length."""
+    return ", ".join(
+        str(one.network_address if one.prefixlen == one.max_prefixlen else one) for one in networks
+    )
 
 
 def _listed(items: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from pxerelay.config import schema
 from pxerelay.config.document import plain_scalar
 from pxerelay.config.resolve import DROP
-from pxerelay.tools.importers.found import Class, Found, Remark, Rule, Servers
+from pxerelay.tools.importers.found import Class, Found, Interface, Remark, Rule, Servers, family_of
 from pxerelay.tools.importers.source import printable
 
 _WIDTH = 100
@@ -20,8 +20,13 @@ _WIDTH = 100
 _COMMENT_COLUMN = 60
 """Comments of one block stand below each other, if that takes no more than this."""
 
+_PAIR = 2
+
 _PLAIN = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.:?*-]*")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
+_OF_OTHER_YAML = re.compile(r"[0-9:]+")
+"""What YAML 1.1 may take for a number of base 60."""
+
 _WORDS_OF_OTHER_YAML = frozenset({"yes", "no", "on", "off", "y", "n", DROP})
 """What YAML 1.1 reads as true or false, and what is taken."""
 
@@ -53,6 +58,10 @@ class Names:
             return self._names[servers]
         if len(servers) == 1:
             return self.of(servers[0])
+        if {family_of(one) for one in servers} == {4, 6} and len(servers) == _PAIR:
+            name = self._free(_wished(self._suggested.get(servers[0], ""), servers[0]))
+            self._names[servers], self._targets[name] = name, servers  # one host, in both families
+            return name
         return _flow(map(self.of, servers))
 
     def lines(self) -> Iterator[tuple[str, str]]:
@@ -60,7 +69,8 @@ class Names:
         for name, servers in self._targets.items():
             if not servers:
                 continue  # another file has its address
-            yield f"{name}: {servers[0] if len(servers) == 1 else _flow(servers)}", ""
+            texts = [_scalar(one) if ":" in one else one for one in servers]
+            yield f"{name}: {texts[0] if len(texts) == 1 else _flow(texts)}", ""
 
     def _free(self, name: str) -> str:
         found, number = name, 1
@@ -117,10 +127,7 @@ def _settings(found: Found, names: Names) -> Iterator[str]:
         yield ""
         yield "interfaces:"
         entries = [
-            (
-                f"{_scalar(name)}: {{{f'default: {names.choice(entry.default)}' if entry.default else ''}}}",
-                entry.comment,
-            )
+            (f"{_scalar(name)}: {_interface(entry, names)}", entry.comment)
             for name, entry in settings.interfaces.items()
         ]
         yield from _block(entries, "  ")
@@ -141,6 +148,15 @@ def _settings(found: Found, names: Names) -> Iterator[str]:
         yield ""
     for remark in settings.remarks:
         yield from _wrapped(remark)
+
+
+def _interface(entry: Interface, names: Names) -> str:
+    said = [f"default: {names.choice(entry.default)}"] if entry.default else []
+    return _braced([*said, *(f"{family}: false" for family in entry.off)])
+
+
+def _braced(items: Iterable[str]) -> str:
+    return f"{{{', '.join(items)}}}"
 
 
 def _class(entry: Class, names: Names) -> Iterator[str]:
@@ -219,6 +235,7 @@ def _flow(items: Iterable[str]) -> str:
 
 
 def _scalar(value: Any) -> str:
-    if isinstance(value, str) and _PLAIN.fullmatch(value) and not value.endswith(":"):
+    number = isinstance(value, str) and _OF_OTHER_YAML.fullmatch(value)
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and not value.endswith(":") and not number:
         return value if isinstance(plain_scalar(value), str) else json.dumps(value)
     return json.dumps(value)

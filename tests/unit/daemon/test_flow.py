@@ -5,11 +5,16 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from pxerelay.daemon.flow import Flow, StartError
+from pxerelay.daemon.prober import Question
 from pxerelay.linux.listener import Taken
+from pxerelay.policy.port_table import AnyPort
+from pxerelay.relay.trace import View
 
 
 class Failing(Flow):
@@ -25,6 +30,20 @@ class Failing(Flow):
     def _open_sockets(self, stack: contextlib.ExitStack) -> socket.socket:
         self.first = stack.enter_context(socket.socket(socket.AF_UNIX))
         raise OSError(self._code, "no")
+
+    @property
+    def ports(self) -> Sequence[AnyPort]:
+        """Return none: it is never asked."""
+        raise NotImplementedError
+
+    @property
+    def view(self) -> View:
+        """Show nothing: it is never asked."""
+        raise NotImplementedError
+
+    async def probe(self, asked: Question) -> dict[str, Any]:
+        """Find nothing: it is never asked."""
+        raise NotImplementedError
 
     def _open_in(self, vrf: int, main: socket.socket) -> socket.socket:
         raise NotImplementedError

@@ -13,6 +13,7 @@ from pxerelay.policy.servers import NamedServer
 from pxerelay.relay import trace
 from pxerelay.relay.account import Account
 from pxerelay.relay.trace import TraceError, Watch, Watches
+from pxerelay.relay.trace_view import View4
 from pxerelay.wire import packet
 from pxerelay.wire.facts import Facts
 from pxerelay.wire.mac import parse_pattern
@@ -42,7 +43,7 @@ class Peer:
 @pytest.fixture
 def watches() -> Watches:
     made = Watches()
-    made.obey(relay(), NAMES, CONFIG)
+    made.obey([View4(relay(), NAMES)], CONFIG)
     return made
 
 
@@ -53,10 +54,12 @@ def pass_on(watches: Watches, arrivals: list[Arrival], now: float = 0.0, at: flo
     for position, who in wanted.items():
         message, index, source, unicast = batch.arrival(position)
         facts = Facts(message)
-        decision = watches.relay.decide(message, index, source, unicast, facts)
-        account = watches.account(facts, index, source, decision)
+        view = watches.views[4]
+        assert isinstance(view, View4)
+        decision = view.relay.decide(message, index, source, unicast, facts)
+        account = view.account(facts, index, source, decision)
         for watch in who:
-            watch.tell(account, packet.transaction(message), [], now, at)
+            watch.tell(account, [packet.transaction(message)], [], now, at)
     return sorted(wanted)
 
 
@@ -113,7 +116,7 @@ def test_replies_of_a_giaddr_that_interfaces_share_are_told_where_they_leave() -
     text = STANDARD.replace("vlan10: {}", "vlan10: {giaddr: 10.20.0.1}").replace(
         "{default: altiris}", "{default: altiris, giaddr: 10.20.0.1}"
     )
-    made.obey(relay(text + "option82: {circuit_id: '{interface}'}\n"), NAMES, CONFIG)
+    made.obey([View4(relay(text + "option82: {circuit_id: '{interface}'}\n"), NAMES)], CONFIG)
     here, there = Peer(made, "*", "vlan10"), Peer(made, "*", "vlan20")
     pass_on(made, [asked(), (reply(giaddr="10.20.0.1"), CORE, RIS, True)])
     assert [event["message"] for event in here.events] == ["DISCOVER", "OFFER"]
@@ -154,6 +157,7 @@ def test_what_changes_is_told(watches: Watches) -> None:
     peer, many = Peer(watches, MINE, "vlan10"), Peer(watches, "*")
     assert peer.first["mapping"] == [
         {
+            "family": 4,
             "where": ["vlan10"],
             "reason": "default",
             "rule": "default",
@@ -163,16 +167,17 @@ def test_what_changes_is_told(watches: Watches) -> None:
             "lost": [],
         }
     ]
-    watches.obey(relay(), NAMES, CONFIG)
+    watches.obey([View4(relay(), NAMES)], CONFIG)
     assert peer.events == many.events == []
-    watches.obey(relay(STANDARD.replace("default: ris", "default: dhcp")), NAMES, CONFIG)
+    other = View4(relay(STANDARD.replace("default: ris", "default: dhcp")), NAMES)
+    watches.obey([other], CONFIG)
     assert [event["event"] for event in peer.events] == ["mapping"]
     assert many.events == []
-    watches.obey(relay(), NAMES, {"sha256": "2"})
+    watches.obey([View4(relay(), NAMES)], {"sha256": "2"})
     assert [event["event"] for event in peer.events[1:]] == ["reload"]
     assert [event["event"] for event in many.events] == ["reload"]
     down = tuple(Link(link.index, link.name, False, link.mtu, link.addresses) for link in LINKS)
-    watches.obey(relay(links=down), NAMES, {"sha256": "2"})
+    watches.obey([View4(relay(links=down), NAMES)], {"sha256": "2"})
     assert [event["text"].split(":")[0] for event in peer.events[2:]] == ["vlan10 waiting"]
     assert [event["name"] for event in many.events[1:]] == ["vlan10", "vlan20"]
 
@@ -227,7 +232,7 @@ def test_an_account_goes_through_json() -> None:
 def test_of_several_servers_of_which_one_is_the_clients_that_one_is_told() -> None:
     text = "servers: {ris: {addresses: [10.20.0.10, 10.20.0.11], strategy: failover}}\ndefault: ris\n"
     one = relay(text + "interfaces: {vlan10: {}}\n")
-    (said,) = trace.mapping_of(one, parse_pattern("02:00:00:00:00:01"), None)
+    (said,) = trace.mapping_of(View4(one, {}), parse_pattern("02:00:00:00:00:01"), None)
     assert said["servers"] == ["ris 10.20.0.10"]
 
 

@@ -85,7 +85,7 @@ async def daemon(path: Path, says: Says) -> AsyncIterator[list[dict[str, Any]]]:
         server.close()
 
 
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "path": "/etc/pxerelay/pxerelay.yml",
     "sha256": "ab" * 32,
     "files": {},

@@ -117,7 +117,7 @@ def test_behind_a_proxy_only_the_proxy_may_connect(tmp_path: Path) -> None:
 
 
 def test_who_asks_too_often_is_told_to_wait_and_others_are_not(tmp_path: Path) -> None:
-    async def many(app: Guard, _: Site, __: Any) -> tuple[list[int], int]:
+    async def many(app: Guard, _site: Site, _asked: Any) -> tuple[list[int], int]:
         mine = [(await get(app, "/api/v1/now", peer="192.0.2.1", host="localhost")).status for _ in range(40)]
         return mine, (await get(app, "/api/v1/now", peer="192.0.2.2", host="localhost")).status
 
@@ -128,7 +128,7 @@ def test_who_asks_too_often_is_told_to_wait_and_others_are_not(tmp_path: Path) -
 
 
 def test_fifty_who_look_at_the_state_ask_the_daemon_once(tmp_path: Path) -> None:
-    async def many(app: Guard, _: Site, asked: list[dict[str, Any]]) -> int:
+    async def many(app: Guard, _site: Site, asked: list[dict[str, Any]]) -> int:
         looks = [get(app, "/api/v1/now", peer=f"192.0.2.{number}") for number in range(50)]
         assert {answer.status for answer in await asyncio.gather(*looks)} == {200}
         return len(asked)
@@ -163,7 +163,7 @@ def test_a_right_login_costs_scrypt_once_and_wrong_ones_are_few(tmp_path: Path) 
     path.write_text(line_of("desk", "right"))
     tried: list[str] = []
 
-    async def many(app: Guard, _: Site, __: Any) -> None:
+    async def many(app: Guard, _site: Site, _asked: Any) -> None:
         passwords = app._passwords
         assert passwords is not None
         check = passwords.check

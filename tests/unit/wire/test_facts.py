@@ -11,6 +11,7 @@ from pxerelay.policy.sticky import StickyClients
 from pxerelay.relay.fast_path import FastPath
 from pxerelay.relay.ledger import Ledger
 from pxerelay.relay.pipeline import Decided
+from pxerelay.relay.trace_view import View4
 from pxerelay.wire import facts as module
 from pxerelay.wire import packet
 from pxerelay.wire.facts import MOST_OF_REPLY, MOST_OF_REQUEST, Facts
@@ -40,7 +41,7 @@ def test_rule_34_options_are_walked_once_whoever_wants_to_know(
     one = relay(EVERYTHING, LINKS, sticky=sticky)
     ledger, fast_path, names = Ledger(), FastPath(one), {link.index: link.name for link in LINKS}
     ledger.obey(one, names)
-    ledger.watches.obey(one, names, {})
+    view = View4(one, names)
     walked: list[int] = []
 
     def walk(area: bytes, most: int) -> list[tuple[int, int, int]]:
@@ -53,7 +54,7 @@ def test_rule_34_options_are_walked_once_whoever_wants_to_know(
     outcome = fast_path.decide(batch, 0, facts)
     assert outcome.decision
     ledger.enter(batch, Decided([outcome]), 7.0)
-    assert ledger.watches.account(facts, coming[1], coming[2], outcome.decision).xid
+    assert view.account(facts, coming[1], coming[2], outcome.decision).xid
     assert len(walked) == 1
 
 

@@ -74,8 +74,61 @@ def test_people_are_told_who_answered_what() -> None:
         "  not sent: could not send to 10.20.0.11: x\n"
         "  ris 10.20.0.10 after 3.1 ms: address none, boot file a"
     )
-    assert [probe.answered_by(found, name) for name in ("ris", "10.20.0.10", "altiris")] == [
+    assert [probe.is_answered(found, name) for name in ("ris", "10.20.0.10", "altiris")] == [
         True,
         True,
         False,
     ]
+
+
+def in_dhcpv6(**answer: object) -> dict[str, object]:
+    told = {
+        "known_as": ["ris", "2001:db8:20::10"],
+        "address": "2001:db8:10::183",
+        "boot_file": "tftp://[2001:db8:20::10]/x.efi",
+        "preference": 255,
+        "status": None,
+        "no_addresses": False,
+        "milliseconds": 2.9,
+    }
+    sent = {"servers": ["ris 2001:db8:20::10"], "failures": [], "answers": [told | answer]}
+    return {"mac": "02:00:00:10:00:f1", "interface": "vlan10", "link_address": "2001:db8:10::1", **sent}
+
+
+def test_people_are_told_what_each_family_found() -> None:
+    of4 = {"mac": "02:00:00:10:00:f1", "interface": "vlan10", "servers": ["ris 10.20.0.10"]}
+    found = {**of4, "failures": [], "answers": [], "ipv6": in_dhcpv6()}
+    assert probe.text(found) == (
+        "02:00:00:10:00:f1 on vlan10: DISCOVER sent to ris 10.20.0.10\n"
+        "  no answer\n"
+        "02:00:00:10:00:f1 on vlan10: SOLICIT sent to ris 2001:db8:20::10 with link-address 2001:db8:10::1\n"
+        "  ris 2001:db8:20::10 after 2.9 ms: address 2001:db8:10::183, boot file "
+        "tftp://[2001:db8:20::10]/x.efi, preference 255"
+    )
+    assert not probe.is_answered(found, None), "nobody has answered in DHCPv4"
+    assert probe.is_answered({"ipv6": in_dhcpv6()}, None)
+    assert not probe.is_answered({"ipv6": in_dhcpv6()}, "altiris")
+
+
+def test_a_server_without_an_address_to_give_is_told_as_one_and_is_no_answer() -> None:
+    refusal = in_dhcpv6(
+        address=None,
+        boot_file=None,
+        preference=None,
+        status="no addresses available: Server could not select subnet",
+        no_addresses=True,
+    )
+    assert probe.text({"ipv6": refusal}).splitlines()[1] == (
+        "  ris 2001:db8:20::10 after 2.9 ms: it answered, and has no subnet for 2001:db8:10::1, or no "
+        "address left there, boot file none, no addresses available: Server could not select subnet"
+    )
+    assert not probe.is_answered({"ipv6": refusal}, None)
+    assert not probe.is_answered({"ipv6": refusal}, "ris")
+
+
+def test_what_is_not_relayed_is_told_with_the_family() -> None:
+    nothing: dict[str, object] = {"servers": [], "answers": [], "failures": []}
+    found = {"mac": "02:00:00:10:00:f1", "interface": None, "dropped": "the mapping says drop", **nothing}
+    assert probe.text({"ipv6": found}) == (
+        "02:00:00:10:00:f1 behind a router: not relayed by DHCPv6: the mapping says drop"
+    )

@@ -1,0 +1,38 @@
+"""Questions of our own to DHCPv6 servers: replies go to whoever asked, not to clients (`questions`)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pxerelay.relay.decision6 import Arrival6, Decision6
+from pxerelay.relay.questions import AnyQuestions
+from pxerelay.relay.transactions6 import Transaction6, transaction
+from pxerelay.wire import relayed6
+from pxerelay.wire.facts6 import Facts6
+
+
+class ReceivedReply6(NamedTuple):
+    """A reply to a question, valid only during the call that passes it on: its memory is used again.
+
+    `arrival` is the RELAY-REPL, `facts` are those of the message to the client in it, `decision` is what the
+    relay would do with it if nobody had asked.
+    """
+
+    arrival: Arrival6
+    facts: Facts6
+    decision: Decision6
+
+
+def heard(arrival: Arrival6, decision: Decision6) -> ReceivedReply6 | None:
+    """Return a RELAY-REPL as a `ReceivedReply6`; None if no message to a client is in it."""
+    inside = relayed6.unwrapped(arrival.message)
+    if inside is None:
+        return None
+    return ReceivedReply6(arrival, Facts6(relayed6.innermost(inside.message)), decision)
+
+
+class Questions6(AnyQuestions[Transaction6, ReceivedReply6]):
+    """Questions of DHCPv6, known by xid and DUID; each is a SOLICIT."""
+
+    def _transaction(self, reply: ReceivedReply6) -> Transaction6:
+        return transaction(reply.facts).rapid  # also of a REPLY that comes in the place of an ADVERTISE
