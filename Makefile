@@ -99,7 +99,7 @@ dashboard: $(VENV)/.stamp ## docs/dashboard.png: a quarter of an hour in the lab
 
 web: $(VENV)/.stamp ## the page in a real browser: wide, narrow, light, dark, by keyboard, live; accessibility by axe
 	command -v npm >/dev/null || tests/lab/install-packages npm
-	tests/lab/install-packages chromium fonts-inter
+	tests/lab/install-packages chromium fonts-inter nginx-light caddy openssl
 	$(BIN)/pip install --quiet --group browser
 	npm install --silent --no-audit --no-fund --prefix .cache/web axe-core@4.10.3
 	$(BIN)/pytest --quiet tests/web
