@@ -48,7 +48,7 @@ _shtab_pxerelay_web___socket_COMPGEN=_shtab_compgen_files
 
 _shtab_pxerelay_check___format_choices=(text json github)
 _shtab_pxerelay_explain___format_choices=(text json)
-_shtab_pxerelay_diff___format_choices=(text markdown json)
+_shtab_pxerelay_diff___format_choices=(text markdown json html)
 _shtab_pxerelay_replay___format_choices=(text json)
 _shtab_pxerelay_status___format_choices=(text json)
 _shtab_pxerelay_unknown___format_choices=(text json)
