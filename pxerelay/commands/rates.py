@@ -35,20 +35,40 @@ class ServerRates(NamedTuple):
 def interfaces(before: Mapping[str, Any], after: Mapping[str, Any], seconds: float) -> list[InterfaceRates]:
     """Return the interfaces, the busiest first."""
     requests, replies, dropped = (
-        _rates(before["traffic"][what], after["traffic"][what], seconds)
+        _rates(_rows(before, what), _rows(after, what), seconds)
         for what in ("requests", "replies", "dropped")
     )
-    totals = _sums(after["traffic"]["requests"])
+    totals = _sums(_rows(after, "requests"))
     ports = after["interfaces"]
-    told = {
-        name: (port["state"], port["waiting"] or f"giaddr {port['giaddr']}") for name, port in ports.items()
-    }
+    told = {name: (_port_state(port), _port_about(port)) for name, port in ports.items()}
     told.update((name, ("", "relayed by routers")) for name in sorted(set(totals) - set(ports)))
     rows = [
         InterfaceRates(name, state, about, requests[name], replies[name], dropped[name], totals[name])
         for name, (state, about) in told.items()
     ]
     return sorted(rows, key=lambda row: (-row.requests - row.replies - row.dropped, -row.total))
+
+
+def _rows(status: Mapping[str, Any], what: str) -> list[Mapping[str, Any]]:
+    """Return what was counted of both families."""
+    return [row for key in ("traffic", "traffic6") for row in status.get(key, {}).get(what, ())]
+
+
+def _port_state(port: Mapping[str, Any]) -> str:
+    """Return `active` if an interface serves in each family that is on there, else `waiting`."""
+    states = [port["state"], port.get("ipv6", {}).get("state", "off")]
+    return "waiting" if "waiting" in states else "active"
+
+
+def _port_about(port: Mapping[str, Any]) -> str:
+    """Tell what stands for an interface in each family, and what one waits for."""
+    of6 = port.get("ipv6")
+    parts = [] if port["state"] == "off" else [port["waiting"] or f"giaddr {port['giaddr']}"]
+    if of6 and of6["waiting"]:
+        parts.append(f"DHCPv6 waits: {of6['waiting']}")
+    elif of6:
+        parts.append(f"link-address {of6['link_address']}")
+    return ", ".join(parts)
 
 
 def servers(before: Mapping[str, Any], after: Mapping[str, Any], seconds: float) -> list[ServerRates]:

@@ -82,11 +82,24 @@ def _status_text(answer: dict[str, Any]) -> str:
             f"DHCPv6     {counters6['requests']} requests relayed, {copies} copies sent to servers, "
             f"{replies} replies relayed"
         )
+        sources = counters6.get("mac_sources", {})
+        told = ", ".join(f"{number} by {_SOURCES[source]}" for source, number in sources.items() if number)
+        if told:
+            lines.append(f"MACs       {told}")
     for name, addresses in answer["servers"].items():
         lines.extend(f"answers    {name} {_server_text(address, row)}" for address, row in addresses.items())
     lines.extend(_troubles(counters))
     lines.extend(f"{line} (DHCPv6)" for line in _troubles(counters6 or {}))
     return "\n".join(lines)
+
+
+_SOURCES = {
+    "frame": "the frame",
+    "option79": "option 79",
+    "eui64": "the client's address",
+    "none": "nobody: only `option79` on that router would tell",
+}
+"""What told the MACs of DHCPv6 clients, in words."""
 
 
 def _port_text(port: Mapping[str, Any]) -> str:
@@ -119,7 +132,7 @@ def _server_text(address: str, row: Mapping[str, Any]) -> str:
     parts = [f"{address}{_state_text(row)}", f"{row['requests']} requests", f"{row['replies']} replies"]
     share, typical = share_answered(row), median(row["answers_within"])
     if share is not None:
-        parts.append(f"{share:.0%} of DISCOVERs answered")
+        parts.append(f"{share:.0%} of {'SOLICITs' if ':' in address else 'DISCOVERs'} answered")
     if typical is not None:
         parts.append(f"half of them within {typical * 1000:.1f} ms")
     if row["last_reply_ago"] is not None:

@@ -60,22 +60,25 @@ def _unknown(arguments: argparse.Namespace) -> int:
 
     def show(answer: dict[str, Any]) -> str:
         now = datetime.now().astimezone()
-        clients = [client for client in answer["clients"] if _wanted(client, arguments)]
+        clients, nameless = (
+            [client for client in answer[key] if _wanted(client, arguments)]
+            for key in ("clients", "without_mac")
+        )
         makers = vendors(parse_mac(client["mac"]) for client in clients)
-        for client in clients:
-            client["vendor"] = makers.get(parse_mac(client["mac"]), "")
+        for client in (*clients, *nameless):
+            client["vendor"] = makers.get(parse_mac(client["mac"]), "") if client["mac"] else ""
             for when in ("first", "last"):
                 client[f"{when}_seen"] = _seen(now, client.pop(f"{when}_ago"), json=as_json)
         if as_json:
-            return json.dumps({**answer, "clients": clients}, indent=2)
-        return as_yaml(clients, _title(answer, clients, now))
+            return json.dumps({**answer, "clients": clients, "without_mac": nameless}, indent=2)
+        return as_yaml(clients, _title(answer, clients, now), nameless)
 
     return ask(arguments, "unknown", show)
 
 
 def _wanted(client: dict[str, Any], arguments: argparse.Namespace) -> bool:
     return (
-        (arguments.interface is None or arguments.interface in (client["interface"], client["giaddr"]))
+        (arguments.interface is None or arguments.interface in (client["interface"], client["router"]))
         and (arguments.since is None or client["last_ago"] <= arguments.since)
         and (client["pxe"] or not arguments.pxe)
     )

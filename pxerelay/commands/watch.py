@@ -29,6 +29,9 @@ _FIXED = 8
 
 _COLOURS = {"up": "green", "doubtful": "yellow", "returning": "yellow", "down": "bold red"}
 
+_LONGEST_DUID = 28
+"""Digits of a DUID that are shown of a client whose MAC nobody told."""
+
 _FEWEST = 3
 """Rows of a table that are shown however low the terminal is."""
 
@@ -86,10 +89,11 @@ def _head(status: Mapping[str, Any]) -> Text:
     config, counters = status["config"], status["counters"]
     text = Text(f"pxerelay {status['version']}  ", style="bold")
     text.append(f"{config['rules']} rules  sha256 {config['sha256'][:12]}  loaded {config['loaded_at']}", "")
+    families = [counters, *([status["counters6"]] if "counters6" in status else [])]
     troubles = {
-        "not sent": counters["send_failures"],
-        "lost for want of room": counters["not_received"],
-        "wrong checksum": counters["bad_checksums"],
+        "not sent": sum(one["send_failures"] for one in families),
+        "lost for want of room": sum(one["not_received"] for one in families),
+        "wrong checksum": sum(one["bad_checksums"] for one in families),
     }
     for what, number in troubles.items():
         if number:
@@ -143,7 +147,7 @@ def _clients(clients: list[Mapping[str, Any]]) -> Table:
         missing = "no answer yet" if client["ago"] < _PATIENCE else "no answer"
         told = ", ".join(answers) or (missing if client["returns"] else "answers go to the router")
         table.add_row(
-            client["mac"],
+            client["mac"] or f"DUID {client.get('duid', '')[:_LONGEST_DUID]}",
             client["interface"] or "",
             Text(client["rule"]),  # which is no markup
             ", ".join(map(_named, client["servers"])),

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,7 +27,6 @@ from pxerelay.daemon.loader import loaded
 from pxerelay.daemon.loader_process import LoadError, Loading
 from pxerelay.daemon.own_health import InForce, OwnHealth
 from pxerelay.daemon.server_names import ServerNames
-from pxerelay.daemon.stats import ServersOf
 from pxerelay.linux import clock, memory, notify
 from pxerelay.linux.clock import Alarm
 from pxerelay.linux.drain_mark import DrainMark
@@ -118,11 +117,11 @@ class Daemon:
         stack.callback(self._close_flows)
         self._open_flows(held.config)
         stack.callback(self._alarm.close)
-        self._healthcheck = HealthCheck(self._flow4.traffic, self._apply_again)
+        self._healthcheck = HealthCheck(self._apply_again)
         stack.callback(self._healthcheck.close)
         mark = DrainMark(self._control_path)
         self._own_health = OwnHealth(
-            self._in_force, self._flow4.traffic, self._healthcheck, self._ways.to, mark
+            self._in_force, self._flow4.traffic.recent, self._healthcheck, self._ways.to, mark
         )
         stack.push_async_callback(self._export.serve, None)
         self._links = (await listing).links
@@ -205,6 +204,7 @@ class Daemon:
         """Return what `status --json` prints."""
         loaded, relay, traffic = self._active.loaded, self._flow4.relay, self._flow4.traffic
         now, reloaded, flow6 = asyncio.get_running_loop().time(), self._last_reload_at, self._flow6
+        counted = [flow.counted for flow in (self._flow4, flow6) if flow]
         return {
             "version": __version__,
             "prefix": sys.prefix,
@@ -226,22 +226,17 @@ class Daemon:
             },
             "counters": traffic.totals(),
             **({"counters6": flow6.traffic.totals()} if flow6 else {}),
-            "traffic": stats.traffic(relay, traffic.ledger.counters),
-            "servers": stats.servers(self._servers(), now, self._healthcheck.states()),
-            "clients": stats.last_clients(relay, traffic.names, traffic.ledger.transactions, now),
+            "traffic": stats.traffic(self._flow4.counted),
+            **({"traffic6": stats.traffic(flow6.counted)} if flow6 else {}),
+            "servers": stats.servers(counted, now, self._healthcheck.states()),
+            "clients": stats.last_clients(counted, traffic.names, now),
             "unknown": len(traffic.ledger.unknown),
         }
 
-    def _servers(self) -> Iterator[ServersOf]:
-        """Yield each family's servers, and what is known of them."""
-        relay, ledger = self._flow4.relay, self._flow4.traffic.ledger
-        yield ServersOf(relay, relay.answers.of, ledger.counters, ledger.transactions)
-        if self._flow6:
-            relay6, ledger6 = self._flow6.relay, self._flow6.traffic.ledger
-            yield ServersOf(relay6, relay6.answers.of6, ledger6.counters, ledger6.transactions)
-
     def _in_force(self) -> InForce:
-        return InForce(self._flow4.relay, self._active.loaded.sha256, self._names.asked)
+        on = self._flows_in_force()
+        relays, traffics = [flow.relay for flow in on], [flow.traffic for flow in on]
+        return InForce(relays, traffics, self._names.answers, self._active.loaded.sha256, self._names.asked)
 
     async def _answer_status(self, _: Mapping[str, Any]) -> dict[str, Any]:
         return self.status()
@@ -253,8 +248,8 @@ class Daemon:
         line_of = held.places.line_of if self._debug else None
         force = ToObey(config, held.described(self._config_path), self._links, line_of)
         self._open_flows(config)
-        built = self._flow4.built(force, answers, healthcheck.standing, healthcheck.sticky(config))
-        built6 = self._flow6.built(force, answers) if self._flow6 else None
+        built = self._flow4.built(force, answers, healthcheck.standing)
+        built6 = self._flow6.built(force, answers, healthcheck.standing) if self._flow6 else None
         if held.dated:
             self._alarm.set(None if held.next_end is None else held.next_end + 1)
         else:
@@ -265,9 +260,9 @@ class Daemon:
         if self._flow6 and built6:
             self._flow6.obey(built6, force)
         self._described = force.described
-        self._renew_views()
-        healthcheck.follow(self._flow4.relay)
         self._shut_flows(config)
+        self._renew_views()
+        healthcheck.follow(config, [flow.checked for flow in self._flows_in_force()])
 
     def _open_flows(self, config: Config) -> None:
         """Have sockets for the families that a configuration relays; StartError if that can't be."""
@@ -296,8 +291,8 @@ class Daemon:
 
     def _flows_in_force(self) -> list[Flow]:
         """Return the families that are on."""
-        flows: list[Flow] = [self._flow4] if self._active.config.dhcpv4 else []
-        return [*flows, self._flow6] if self._flow6 else flows
+        flow4 = self._flow4 if self._active.config.dhcpv4 else None
+        return [flow for flow in (flow4, self._flow6) if flow]
 
     def _renew_views(self) -> None:
         """Have traces tell of the families as they are."""
@@ -330,7 +325,7 @@ class Daemon:
                 self._links = changes.links
                 matters = self._flow4.follow(changes.links, changes.changed)
                 if self._flow6:
-                    matters |= self._flow6.follow(changes.links, changes.changed)
+                    matters |= self._flow6.follow(*changes)
                 if matters:
                     self._renew_views()
                     notify.notify(self._status_text())

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pxerelay.daemon.healthcheck import FamilyCheck
 from pxerelay.daemon.prober import Question
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux.listener import Listener, Taken
@@ -20,6 +21,7 @@ from pxerelay.linux.vrfs import VrfSockets
 from pxerelay.policy.links import Link
 from pxerelay.policy.model import Config
 from pxerelay.policy.port_table import AnyPort
+from pxerelay.relay.any_relay import AnyRelay
 from pxerelay.relay.trace import View
 
 
@@ -51,6 +53,12 @@ class Flow(ABC):
 
     traffic: Traffic[Any, Any]
     """What moves its datagrams."""
+
+    relay: AnyRelay[Any]
+    """What decides on them."""
+
+    checked: FamilyCheck[Any]
+    """What asks its servers how they are."""
 
     def __init__(self, again: Callable[[], object]) -> None:
         self._again = again

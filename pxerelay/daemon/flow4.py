@@ -9,15 +9,16 @@ from typing import Any
 
 from pxerelay.daemon import prober
 from pxerelay.daemon.flow import Flow, ToObey
+from pxerelay.daemon.healthcheck4 import Check4
 from pxerelay.daemon.port_log import PortLog
 from pxerelay.daemon.prober import Question
+from pxerelay.daemon.stats import Counted
 from pxerelay.daemon.traffic4 import Traffic4
 from pxerelay.linux import sockets
 from pxerelay.policy.links import Link
 from pxerelay.policy.pools import Standing
 from pxerelay.policy.ports import Port, PortTable, vrfs_to_hear
 from pxerelay.policy.resolved import ResolvedNames
-from pxerelay.policy.sticky import StickyClients
 from pxerelay.policy.ways import WayTo
 from pxerelay.relay.account import Narrator
 from pxerelay.relay.askers import Askers
@@ -40,6 +41,7 @@ class Flow4(Flow):
         super().__init__(again)
         self._log = PortLog(port_text)
         self.traffic: Traffic4 = Traffic4()
+        self.checked: Check4 = Check4(self.traffic)
         self.relay: Relay
         self._way_to = way_to
         self._askers = Askers()
@@ -55,6 +57,12 @@ class Flow4(Flow):
     def view(self) -> View4:
         """The family as traces see it."""
         return View4(self.relay, self._table.names)
+
+    @property
+    def counted(self) -> Counted:
+        """What was counted, with what names servers."""
+        ledger = self.traffic.ledger
+        return Counted(self.relay, self.relay.answers.of, ledger.counters, ledger.transactions)
 
     async def probe(self, asked: Question) -> dict[str, Any]:
         """Ask servers in the name of a client."""
@@ -75,18 +83,18 @@ class Flow4(Flow):
         force: ToObey,
         answers: ResolvedNames,
         standing: Standing,
-        sticky: StickyClients | None,
     ) -> Built:
         """Return what relays by a configuration, and by what is known and thought of servers."""
         links = force.links.values()
         table = PortTable(force.config, links, socket.gethostname())
-        thought = answers, standing, sticky
+        thought = answers, standing, self.checked.sticky if force.config.pools else None
         return table, Relay(force.config, table.ports, links, *thought, self._askers, self._way_to)
 
     def obey(self, built: Built, force: ToObey) -> None:
         """Relay by what was built from now on."""
         self._force = force
         self._table, self.relay = table, relay = built
+        self.checked.relay = relay
         self.traffic.narrator = Narrator(relay, force.line_of) if force.line_of else None
         self.traffic.obey(relay, table.names)
         self._hear_vrfs(force.links)

@@ -7,17 +7,21 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pxerelay.daemon import prober6
 from pxerelay.daemon.flow import Flow, ToObey
+from pxerelay.daemon.healthcheck6 import Check6
 from pxerelay.daemon.port_log import PortLog
 from pxerelay.daemon.prober import Question
+from pxerelay.daemon.stats import Counted
 from pxerelay.daemon.traffic6 import Traffic6
 from pxerelay.linux import sockets, sockets6
 from pxerelay.linux.faces import Faces
 from pxerelay.linux.groups import Groups
 from pxerelay.policy.links import Link
+from pxerelay.policy.pools import Standing
 from pxerelay.policy.ports6 import Change6, Port6, PortTable6, vrfs_to_hear
 from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.ways import WayTo
@@ -25,6 +29,7 @@ from pxerelay.relay.account6 import Narrator6
 from pxerelay.relay.ledger import Common
 from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay6 import Relay6
+from pxerelay.relay.server_ids import ServerIds
 from pxerelay.relay.trace6 import View6
 from pxerelay.relay.words6 import port_text
 from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS, SERVER_PORT
@@ -49,7 +54,9 @@ class Flow6(Flow):
         super().__init__(again)
         self._log = PortLog(port_text)
         self.traffic: Traffic6 = Traffic6(recent, common)
+        self.checked: Check6 = Check6(self.traffic)
         self.relay: Relay6
+        self._server_ids = ServerIds()
         self._way_to = way_to
         self._groups = Groups(ALL_RELAYS_AND_SERVERS)
         self._trying_again: asyncio.TimerHandle | None = None
@@ -65,6 +72,12 @@ class Flow6(Flow):
     def view(self) -> View6:
         """The family as traces see it."""
         return View6(self.relay, self._table.names)
+
+    @property
+    def counted(self) -> Counted:
+        """What was counted, with what names servers."""
+        ledger = self.traffic.ledger
+        return Counted(self.relay, self.relay.answers.of6, ledger.counters, ledger.transactions)
 
     async def probe(self, asked: Question) -> dict[str, Any]:
         """Ask servers in the name of a client."""
@@ -84,8 +97,8 @@ class Flow6(Flow):
     def _open_in(self, vrf: int, main: socket.socket) -> socket.socket:
         return sockets6.open_udp_in(vrf, main)
 
-    def built(self, force: ToObey, answers: ResolvedNames) -> Built6:
-        """Return what relays by a configuration, and by what is known of servers."""
+    def built(self, force: ToObey, answers: ResolvedNames, standing: Standing) -> Built6:
+        """Return what relays by a configuration, and by what is known and thought of servers."""
         links = force.links.values()
         table = PortTable6(force.config, links, socket.gethostname())
         relay = Relay6(
@@ -93,8 +106,11 @@ class Flow6(Flow):
             table.ports,
             links,
             answers,
+            standing,
+            self.checked.sticky if force.config.pools else None,
             way_to=self._way_to,
             behind=self.traffic.behind,
+            server_ids=self._server_ids,
         )
         return table, relay
 
@@ -102,16 +118,22 @@ class Flow6(Flow):
         """Relay by what was built from now on."""
         self._force = force
         self._table, self.relay = built
+        self.checked.relay = self.relay
         self._join()
         self.traffic.narrator = Narrator6(self.relay, force.line_of) if force.line_of else None
         self.traffic.obey(self.relay, self._table.names)
         self._hear_vrfs(force.links)
         self._log.tell_all(self.relay.ports)
 
-    def follow(self, links: Mapping[int, Link], changed: Mapping[int, Link | None]) -> bool:
-        """Patch what depends on links where these changed; return whether anything does."""
-        change = self._table.update(changed)
-        if not change.matters:
+    def follow(
+        self, links: Mapping[int, Link], changed: Mapping[int, Link | None], renewed: AbstractSet[int]
+    ) -> bool:
+        """Patch what depends on links where these changed; return whether anything does.
+
+        On those of `renewed` ff02::1:2 is joined anew.
+        """
+        change, forgotten = self._table.update(changed), self._groups.forget(renewed)
+        if not change.matters and not forgotten:
             return False
         self.relay.follow(self._table.ports, change)
         changes = [change, *self._join()]

@@ -80,12 +80,15 @@ class Handlers:
         """Return what `pxerelay unknown` asks for, as JSON; between its pieces packets have their turn."""
         found, loop, relay = self._traffic.ledger.unknown, asyncio.get_running_loop(), self._relay()
         strangers = found.newest_first()
-        pieces: list[str] = []
+        pieces: dict[bool, list[str]] = {True: [], False: []}  # with a MAC, and without
         for start in range(0, len(strangers), _PIECE):
-            here = (described(relay, one, loop.time()) for one in strangers[start : start + _PIECE])
-            pieces.extend(json.dumps(client) for client in here if client)
+            for one in strangers[start : start + _PIECE]:
+                client = described(relay, one, loop.time())
+                if client:
+                    pieces[one.chaddr is not None].append(json.dumps(client))
             await asyncio.sleep(0)
         return (
-            f'{{"clients": [{", ".join(pieces)}], "most": {found.most}, '
+            f'{{"clients": [{", ".join(pieces[True])}], "without_mac": [{", ".join(pieces[False])}], '
+            f'"most": {found.most}, '
             f'"forgotten": {found.forgotten}, "overlooked": {found.overlooked}}}'
         ).encode()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
+from pxerelay.policy.servers import Address
 from pxerelay.relay.health import News
 
 _BURST, _EVERY = 6, 20.0
@@ -38,7 +38,7 @@ class HealthLog:
     """Bounds the rate of lines. Times are monotonic seconds."""
 
     def __init__(self) -> None:
-        self._servers: dict[IPv4Address, _Lines] = {}
+        self._servers: dict[Address, _Lines] = {}
 
     def lines(self, news: Iterable[News], now: float) -> Iterator[tuple[bool, str]]:
         """Yield what is to be logged now, of this news and of what was kept back: whether to warn, the text.
@@ -58,7 +58,7 @@ class HealthLog:
                 yield lines.held.warn, lines.held.text + more
                 lines.held, lines.count = None, 0
 
-    def keep(self, servers: Iterable[IPv4Address]) -> None:
+    def keep(self, servers: Iterable[Address]) -> None:
         """Forget all servers but these."""
         wanted = set(servers)
         self._servers = {server: lines for server, lines in self._servers.items() if server in wanted}

@@ -1,5 +1,7 @@
 """The daemon's state as metrics in Prometheus' exposition format, by prometheus-client.
 
+What is counted of messages, servers and interfaces has a label `family`: 4, and 6 while DHCPv6 is on.
+
 `NAMES` is the list of all metrics, with what they mean; documentation, dashboard and alerts are held to it.
 
 What a counter will tell apart is known from the configuration, but for what others invent. That is there from
@@ -12,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import chain, product
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -33,26 +35,39 @@ WATCHED = SUSPICIOUS | {Drop.NOT_RESOLVED, Drop.NO_INTERFACE, Drop.NO_ROOM_FOR_O
 """Drops that are there for each client interface before they count: those that alerts are for."""
 
 _COUNTERS = {
-    "pxerelay_requests": ("interface rule", "requests relayed, by what kind of entry chose"),
-    "pxerelay_replies": ("interface", "replies relayed"),
-    "pxerelay_server_requests": ("interface server address", "copies of requests for a server"),
-    "pxerelay_server_replies": ("interface server address", "replies of a server that were relayed"),
-    "pxerelay_server_answered": ("server address", "followed DISCOVERs that a server answered within 4 s"),
-    "pxerelay_server_unanswered": ("server address", "followed DISCOVERs that it did not answer within 4 s"),
-    "pxerelay_dropped": ("interface reason", "messages dropped; interface is empty if it is no client's"),
-    "pxerelay_send_failures": ("", "messages that the kernel would not send"),
-    "pxerelay_receive_buffer_drops": ("", "messages lost because the kernel had no more room for them"),
-    "pxerelay_bad_checksums": ("", "UDP datagrams for this host with a wrong checksum"),
-    "pxerelay_without_option82": ("", "requests relayed without option 82 for want of room"),
+    "pxerelay_requests": ("interface rule family", "requests relayed, by what kind of entry chose"),
+    "pxerelay_replies": ("interface family", "replies relayed"),
+    "pxerelay_server_requests": ("interface server address family", "copies of requests for a server"),
+    "pxerelay_server_replies": ("interface server address family", "replies of a server that were relayed"),
+    "pxerelay_server_answered": (
+        "server address family",
+        "followed DISCOVERs and SOLICITs that a server answered within 4 s",
+    ),
+    "pxerelay_server_unanswered": (
+        "server address family",
+        "followed DISCOVERs and SOLICITs that it did not answer within 4 s",
+    ),
+    "pxerelay_dropped": (
+        "interface reason family",
+        "messages dropped; interface is empty if it is no client's",
+    ),
+    "pxerelay_mac_source": (
+        "source",
+        "DHCPv6 requests, by what told the client's MAC: frame, option79, eui64 or none",
+    ),
+    "pxerelay_send_failures": ("family", "messages that the kernel would not send"),
+    "pxerelay_receive_buffer_drops": ("family", "messages lost because the kernel had no more room for them"),
+    "pxerelay_bad_checksums": ("family", "UDP datagrams for this host with a wrong checksum"),
+    "pxerelay_without_option82": ("", "DHCPv4 requests relayed without option 82 for want of room"),
 }
 
 _GAUGES = {
     "pxerelay_build_info": ("version", "1; the version that runs"),
     "pxerelay_server_up": (
-        "server address",
+        "server address family",
         "1 if the server counts as alive, 0 if not; only with `failover` or `hash`",
     ),
-    "pxerelay_interface_active": ("interface", "1 if clients are served there, 0 if it waits"),
+    "pxerelay_interface_active": ("interface family", "1 if clients are served there, 0 if it waits"),
     "pxerelay_config_info": ("sha256", "1; the configuration in force"),
     "pxerelay_config_rules": ("", "rules in the configuration"),
     "pxerelay_config_rules_ended": ("", "rules whose last day is over"),
@@ -69,7 +84,12 @@ _STATES = [one.value for one in (State.WELL, State.DEGRADED, State.NOT_READY)]
 """By what number each state is told."""
 
 _ANSWER_SECONDS = "pxerelay_server_answer_seconds"
-_HISTOGRAMS = {_ANSWER_SECONDS: ("server address", "how long servers took to answer followed DISCOVERs")}
+_HISTOGRAMS = {
+    _ANSWER_SECONDS: (
+        "server address family",
+        "how long servers took to answer followed DISCOVERs and SOLICITs",
+    )
+}
 
 NAMES: Mapping[str, tuple[str, tuple[str, ...], str]] = {
     **{
@@ -82,29 +102,55 @@ NAMES: Mapping[str, tuple[str, tuple[str, ...], str]] = {
 """All metrics as queries name them: kind, labels, meaning."""
 
 
+class _Family(NamedTuple):
+    """What is told of one family: its label, counters, rows, interfaces, and drops that are watched."""
+
+    label: str
+    counters: Mapping[str, Any]
+    traffic: Mapping[str, Any]
+    states: Mapping[str, str]
+    watched: frozenset[str]
+
+
+def _families(status: Mapping[str, Any]) -> Iterator[_Family]:
+    """Yield the families that are told of: DHCPv4, and DHCPv6 while that is on."""
+    ports = status["interfaces"]
+    states = {name: port["state"] for name, port in ports.items() if port["state"] != "off"}
+    watched = frozenset(one.value for one in WATCHED)
+    yield _Family("4", status["counters"], status["traffic"], states, watched)
+    if "counters6" in status:
+        from pxerelay.relay.decision6 import WATCHED6  # most hosts have no use for it
+
+        states = {name: port["ipv6"]["state"] for name, port in ports.items() if "ipv6" in port}
+        watched = frozenset(one.value for one in WATCHED6)
+        yield _Family("6", status["counters6"], status["traffic6"], states, watched)
+
+
 def families(status: Mapping[str, Any]) -> Iterator[Metric]:
-    """Yield the metrics of what the daemon tells as its status."""
-    config, counters, traffic = status["config"], status["counters"], status["traffic"]
-    servers = [
-        ((name, address), row)
+    """Yield the metrics of what `status --json` shows."""
+    config, told = status["config"], list(_families(status))
+    servers: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [
+        ((name, address, "6" if ":" in address else "4"), row)
         for name, addresses in status["servers"].items()
         for address, row in addresses.items()
     ]
-    clients = [(name,) for name in status["interfaces"]]
-    rules, drops = ([(one.value,) for one in members] for members in (Reason, Drop))
-    by_server = _each(clients, [labels for labels, row in servers if row["configured"]])
-    dropped = {*_each([(OTHER,)], drops), *_each(clients, [(one.value,) for one in WATCHED])}
     yield _gauge("pxerelay_build_info", [((status["version"],), 1)])
+    yield _counter("pxerelay_requests", _each_row(told, "requests", "interface", "rule"), _known_rules(told))
     yield _counter(
-        "pxerelay_requests", _rows(traffic["requests"], "interface", "rule"), _each(clients, rules)
+        "pxerelay_replies",
+        (sample for one in told for sample in _summed(one.traffic["replies"], one.label)),
+        [(name, one.label) for one in told for name in one.states],
     )
-    yield _counter("pxerelay_replies", _summed(traffic["replies"]), _each(clients))
-    yield _counter(
-        "pxerelay_server_requests", _rows(traffic["copies"], "interface", "server", "address"), by_server
-    )
-    yield _counter(
-        "pxerelay_server_replies", _rows(traffic["replies"], "interface", "server", "address"), by_server
-    )
+    by_server = [
+        labels
+        for one in told
+        for labels in _each(
+            [(name,) for name in one.states],
+            [labels for labels, row in servers if row["configured"] and labels[-1] == one.label],
+        )
+    ]
+    for name, rows in (("pxerelay_server_requests", "copies"), ("pxerelay_server_replies", "replies")):
+        yield _counter(name, _each_row(told, rows, "interface", "server", "address"), by_server)
     yield _counter("pxerelay_server_answered", [(labels, row["answered"]) for labels, row in servers])
     yield _counter("pxerelay_server_unanswered", [(labels, row["unanswered"]) for labels, row in servers])
     yield _answer_seconds(servers)
@@ -112,14 +158,21 @@ def families(status: Mapping[str, Any]) -> Iterator[Metric]:
         "pxerelay_server_up",
         [(labels, row["state"] != "down") for labels, row in servers if row.get("state")],
     )
-    yield _counter("pxerelay_dropped", _rows(traffic["dropped"], "interface", "reason"), sorted(dropped))
-    yield _counter("pxerelay_send_failures", [((), counters["send_failures"])])
-    yield _counter("pxerelay_receive_buffer_drops", [((), counters["not_received"])])
-    yield _counter("pxerelay_bad_checksums", [((), counters["bad_checksums"])])
-    yield _counter("pxerelay_without_option82", [((), counters["without_option82"])])
+    yield _counter("pxerelay_dropped", _each_row(told, "dropped", "interface", "reason"), _known_drops(told))
+    yield _counter(
+        "pxerelay_mac_source",
+        [((source,), n) for one in told for source, n in one.counters.get("mac_sources", {}).items()],
+    )
+    for name, counter in (
+        ("pxerelay_send_failures", "send_failures"),
+        ("pxerelay_receive_buffer_drops", "not_received"),
+        ("pxerelay_bad_checksums", "bad_checksums"),
+    ):
+        yield _counter(name, [((one.label,), one.counters[counter]) for one in told])
+    yield _counter("pxerelay_without_option82", [((), status["counters"]["without_option82"])])
     yield _gauge(
         "pxerelay_interface_active",
-        [((name,), port["state"] == "active") for name, port in status["interfaces"].items()],
+        [((name, one.label), state == "active") for one in told for name, state in one.states.items()],
     )
     yield _gauge("pxerelay_config_info", [((config["sha256"],), 1)])
     yield _gauge("pxerelay_config_rules", [((), config["rules"])])
@@ -139,6 +192,31 @@ def families(status: Mapping[str, Any]) -> Iterator[Metric]:
 
 Sample = tuple[tuple[str, ...], float]
 """Values of labels, and the number."""
+
+
+def _known_rules(told: Iterable[_Family]) -> Iterator[tuple[str, ...]]:
+    """Yield the client interfaces of each family with each kind of entry."""
+    rules = [(one.value,) for one in Reason]
+    for one in told:
+        yield from _each([(name,) for name in one.states], rules, [(one.label,)])
+
+
+def _known_drops(told: Iterable[_Family]) -> list[tuple[str, ...]]:
+    """Return each reason without an interface, and those that alerts are for at each client interface."""
+    found: set[tuple[str, ...]] = set()
+    for one in told:
+        reasons = [(reason,) for reason in one.counters["dropped"]]
+        found.update(_each([(OTHER,)], reasons, [(one.label,)]))
+        watched = [(reason,) for reason in one.watched]
+        found.update(_each([(name,) for name in one.states], watched, [(one.label,)]))
+    return sorted(found)
+
+
+def _each_row(told: Iterable[_Family], rows: str, *labels: str) -> Iterator[Sample]:
+    """Yield the rows of each family."""
+    for one in told:
+        for row in one.traffic[rows]:
+            yield (*(row[label] for label in labels), one.label), row["count"]
 
 
 def _each(*columns: Collection[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -177,18 +255,13 @@ def _answer_seconds(servers: Iterable[tuple[tuple[str, ...], Mapping[str, Any]]]
     return family
 
 
-def _rows(rows: Iterable[Mapping[str, Any]], *labels: str) -> Iterator[Sample]:
-    for row in rows:
-        yield tuple(row[label] for label in labels), row["count"]
-
-
-def _summed(rows: Iterable[Mapping[str, Any]]) -> Iterator[Sample]:
-    """Yield the sums of rows by interface."""
+def _summed(rows: Iterable[Mapping[str, Any]], family: str) -> Iterator[Sample]:
+    """Yield the sums of a family's rows by interface."""
     sums: dict[str, int] = {}
     for row in rows:
         sums[row["interface"]] = sums.get(row["interface"], 0) + row["count"]
     for interface, count in sums.items():
-        yield (interface,), count
+        yield (interface, family), count
 
 
 def _seconds(iso: str) -> float:

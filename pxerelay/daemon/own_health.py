@@ -6,7 +6,7 @@ A relay that is out of rotation goes on relaying: who asks for its health is tol
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
@@ -15,15 +15,22 @@ from pxerelay.daemon.healthcheck import HealthCheck
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux.drain_mark import DrainMark
 from pxerelay.linux.log import LOGGER
+from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.relay import own_health
+from pxerelay.relay.any_relay import AnyRelay
 from pxerelay.relay.own_health import Finding, Reached, Trouble
-from pxerelay.relay.relay import Relay
+from pxerelay.relay.recent import Recent
 
 
 class InForce(NamedTuple):
-    """The relay in force, of which configuration; `named`: the first questions for DNS names have ended."""
+    """The relays in force, of each family that is on, what moves their datagrams, and of which configuration.
 
-    relay: Relay
+    `answers` are for DNS names of servers; `named`: the first questions for these have ended.
+    """
+
+    relays: Sequence[AnyRelay[Any]]
+    traffics: Sequence[Traffic[Any, Any]]
+    answers: ResolvedNames
     sha256: str
     named: bool
 
@@ -34,13 +41,13 @@ class OwnHealth:
     def __init__(
         self,
         in_force: Callable[[], InForce],
-        traffic: Traffic[Any, Any],
+        recent: Recent,
         healthcheck: HealthCheck,
         reached: Reached,
         mark: DrainMark,
     ) -> None:
         self._in_force = in_force
-        self._traffic = traffic
+        self._recent = recent
         self._healthcheck = healthcheck
         self._reached = reached
         self._mark = mark
@@ -56,7 +63,7 @@ class OwnHealth:
         return {"health": self._health, "drain": self._drain, "undrain": self._undrain}
 
     def _findings(self) -> Iterator[Finding]:
-        relay, _, named = self._in_force()
+        force = self._in_force()
         if self._mark.since() is not None:
             yield Finding(Trouble.DRAINED, self._drained_text())
         if not self._healthcheck.judged:
@@ -64,9 +71,12 @@ class OwnHealth:
                 Trouble.PROBES_OUTSTANDING, "the first answers of servers to our questions are awaited"
             )
         standing = self._healthcheck.standing
-        yield from own_health.troubles_of_servers(relay, standing, named=named, reached=self._reached)
-        self._traffic.notice_overflow()
-        yield from own_health.troubles_of_traffic(self._traffic.recent, asyncio.get_running_loop().time())
+        yield from own_health.troubles_of_names(force.answers, named=force.named)
+        for relay in force.relays:
+            yield from own_health.troubles_of_servers(relay, standing, self._reached)
+        for traffic in force.traffics:
+            traffic.notice_overflow()
+        yield from own_health.troubles_of_traffic(self._recent, asyncio.get_running_loop().time())
 
     def _drained_text(self) -> str:
         when = datetime.fromtimestamp(self._mark.since() or 0.0, timezone.utc)

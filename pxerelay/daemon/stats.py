@@ -14,8 +14,7 @@ from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.servers import Address, Target
 from pxerelay.relay.choosing import Choosing
 from pxerelay.relay.counters import Counters
-from pxerelay.relay.relay import Relay
-from pxerelay.relay.transactions import BOUNDS, AnyTransactions, Followed, Record, Transactions
+from pxerelay.relay.transactions import BOUNDS, LAST, AnyTransactions, Followed, Record
 from pxerelay.wire.mac import format_mac
 
 if TYPE_CHECKING:
@@ -53,9 +52,9 @@ def dns(answers: ResolvedNames) -> dict[str, Any]:
     }
 
 
-def traffic(relay: Relay, counters: Counters) -> dict[str, Any]:
+def traffic(family: Counted) -> dict[str, Any]:
     """Return how many messages of which kind went where, a row for each kind that was met."""
-    names = _names(relay, relay.answers.of)
+    names, counters = _names(family.relay, family.addresses), family.counters
     return {
         "requests": [
             {"interface": interface, "rule": reason.value, "count": count}
@@ -77,7 +76,7 @@ def traffic(relay: Relay, counters: Counters) -> dict[str, Any]:
 
 
 def servers(
-    families: Iterable[ServersOf], now: float, states: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    families: Iterable[Counted], now: float, states: Mapping[str, Mapping[str, Mapping[str, Any]]]
 ) -> dict[str, Any]:
     """Return by server and address what was sent there, what came back, and how fast.
 
@@ -117,12 +116,19 @@ def _served(
 
 
 def last_clients(
-    relay: Relay, interfaces: Mapping[int, str], transactions: Transactions, now: float
+    families: Iterable[Counted], interfaces: Mapping[int, str], now: float
 ) -> list[dict[str, Any]]:
     """Return the clients that looked for servers last, the newest first; `interfaces` has names."""
-    names = _names(relay, relay.answers.of)
-    return [_client(names, interfaces.get(one.index), one, now) for one in reversed(transactions.last)]
+    found = [
+        _client(_names(one.relay, one.addresses), interfaces.get(last.index), last, now)
+        for one in families
+        for last in one.transactions.last
+    ]
+    return sorted(found, key=lambda client: float(client["ago"]))[:LAST]
 
+
+_IPV4 = 4
+"""Octets of an IPv4 address."""
 
 _NEVER_ASKED = Record()
 
@@ -139,7 +145,9 @@ def _answers(record: Record, now: float) -> dict[str, Any]:
 
 def _client(names: _Names, interface: str | None, followed: Followed, now: float) -> dict[str, Any]:
     return {
-        "mac": format_mac(followed.chaddr),
+        "mac": format_mac(followed.chaddr) if followed.chaddr else "",
+        "duid": followed.duid.hex(),
+        "family": 4 if followed.decision.servers and len(followed.decision.servers[0]) == _IPV4 else 6,
         "interface": interface,
         "pxe": followed.pxe,
         "rule": followed.decision.reason.value,
@@ -157,8 +165,8 @@ _Addresses = Callable[[Target], Iterable[Address]]
 """Tells the addresses of one family that a target stands for."""
 
 
-class ServersOf(NamedTuple):
-    """The servers of one family: what chooses them, their addresses, and what was counted of them."""
+class Counted(NamedTuple):
+    """What was counted of one family, with what chooses its servers, and what tells their addresses."""
 
     relay: Choosing
     addresses: _Addresses

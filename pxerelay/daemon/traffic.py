@@ -99,7 +99,7 @@ class Traffic(ABC, Generic[_Batch, _Decided]):
             "dropped": totals["dropped"],
         }
 
-    def _more_totals(self) -> dict[str, int]:
+    def _more_totals(self) -> Mapping[str, Any]:
         """Return what one family counts besides."""
         return {}
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv6Address
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.daemon.warnings import failure_texts
@@ -30,6 +30,7 @@ from pxerelay.relay.relay6 import Relay6
 from pxerelay.relay.trace import Watch
 from pxerelay.relay.trace6 import View6, transactions, wanting
 from pxerelay.wire import frames6
+from pxerelay.wire.client6 import MacSource
 from pxerelay.wire.mac import format_mac
 from pxerelay.wire.packet import Message
 from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS, RELAY_REPL
@@ -105,6 +106,10 @@ class Traffic6(Traffic[Batch6, Decided6]):
 
     def _counters(self) -> Counters:
         return self.ledger.counters
+
+    def _more_totals(self) -> Mapping[str, Any]:
+        counted = self.ledger.mac_sources
+        return {"mac_sources": {source.value: counted[source] for source in MacSource}}
 
     def _receive(self, sock: socket.socket, elsewhere: AbstractSet[int]) -> Batch6:
         self._left_out = elsewhere

@@ -37,6 +37,19 @@ class Groups:
         self._sockets.clear()
         self._failed.clear()
 
+    def forget(self, interfaces: AbstractSet[int]) -> bool:
+        """Be a member no more on interfaces that were deleted; return whether it was one on any of them.
+
+        The kernel keeps the membership of a socket by an interface's index. It counts no more once the
+        interface is gone, and yet keeps the socket from joining on the next one with this index (EADDRINUSE).
+        """
+        found = False
+        for sock, members in self._sockets:
+            gone = members & interfaces
+            found |= bool(gone)
+            self._leave(sock, members, gone)
+        return found
+
     def follow(self, interfaces: AbstractSet[int]) -> None:
         """Be a member on just these interfaces from now on; those that failed are tried again."""
         known: set[int] = set()
@@ -57,7 +70,7 @@ class Groups:
             try:
                 sockets6.leave(sock, self._group, index)
             except OSError:
-                continue  # the kernel has forgotten it together with the interface
+                continue  # the kernel has none there
 
     def _join(self, index: int) -> None:
         try:

@@ -19,6 +19,7 @@ import errno
 import socket
 import time
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from pxerelay.linux import rtnetlink
@@ -67,10 +68,15 @@ _EXTRA = 5.0
 
 
 class Changes(NamedTuple):
-    """All links there are, by index, and those that changed: None is one that is gone."""
+    """All links there are, by index, and those that changed: None is one that is gone.
+
+    `renewed` are indexes of links that were deleted since the last look, or may have been, for events were
+    lost. Another link may have such an index by now, and look just as the one before.
+    """
 
     links: Mapping[int, Link]
     changed: Mapping[int, Link | None]
+    renewed: AbstractSet[int] = frozenset()
 
 
 class Families:
@@ -167,12 +173,12 @@ class _Events:
         self._socket.setsockopt(SOL_NETLINK, option, rtnetlink.IPV6_ADDRESSES)
         self._socket.send(request(rtnetlink.RTM_GETLINK, rtnetlink.ask_links()))
 
-    async def burst(self, rested: float) -> set[int] | None:
+    async def burst(self, rested: float) -> _Heard | None:
         """Wait for a change, then for those that come with it, and until a monotonic time at least.
 
-        Returns the indexes of links; None if some events were lost or not understood.
+        Returns None if some events were lost or not understood.
         """
-        found: set[int] | None = set()
+        found: _Heard | None = None
         try:
             first = await asyncio.get_running_loop().sock_recv(self._socket, _LARGEST_EVENT)
             found = _about(first)
@@ -182,7 +188,7 @@ class _Events:
         await asyncio.sleep(max(_SETTLE, rested - time.monotonic()))
         return self._rest(found)
 
-    def _rest(self, found: set[int] | None) -> set[int] | None:
+    def _rest(self, found: _Heard | None) -> _Heard | None:
         """Add what else there is; None stays that."""
         while True:
             try:
@@ -192,20 +198,34 @@ class _Events:
             except OSError as error:
                 _pass_overflow(error)
                 more = None
-            found = None if found is None or more is None else found | more
+            found = None if found is None or more is None else found.with_more(more)
 
 
-def _about(octets: bytes) -> set[int] | None:
+class _Heard(NamedTuple):
+    """The indexes of links that events are about, and of those that were deleted."""
+
+    about: frozenset[int]
+    deleted: frozenset[int]
+
+    def with_more(self, more: _Heard) -> _Heard:
+        """Return both together."""
+        return _Heard(self.about | more.about, self.deleted | more.deleted)
+
+
+def _about(octets: bytes) -> _Heard | None:
     """Return which links events are about; None if that can't be read."""
     found: set[int] = set()
+    deleted: set[int] = set()
     try:
         for message in messages(octets):
             index = rtnetlink.changed_index(message.kind, message.octets)
             if index is not None:
                 found.add(index)
+                if message.kind == rtnetlink.RTM_DELLINK:
+                    deleted.add(index)
     except ValueError:
         return None
-    return found
+    return _Heard(frozenset(found), frozenset(deleted))
 
 
 def _pass_overflow(error: OSError) -> None:
@@ -223,6 +243,11 @@ class _Watch:
         self._counted: dict[int, float] = {}
         self._extra_at = 0.0
         self.wants_all = False
+
+    @property
+    def indexes(self) -> frozenset[int]:
+        """The links that were there at the last look."""
+        return frozenset(self._table.links)
 
     async def all(self) -> Changes:
         """List all links."""
@@ -269,23 +294,28 @@ async def watch(families: Families | None = None) -> AsyncGenerator[Changes, Non
     while True:
         try:
             with families.events() as events:
-                indexes: set[int] | None = None
+                heard: _Heard | None = None
+                lost = True
                 while True:
                     start = time.monotonic()
-                    if indexes is None or seen.is_much(len(indexes)):
+                    renewed = seen.indexes if lost else heard.deleted if heard else frozenset[int]()
+                    if heard is None or seen.is_much(len(heard.about)):
                         changes = await seen.all()
                     else:
-                        changes = await seen.some(indexes)
-                        seen.note(indexes, start)
+                        changes = await seen.some(heard.about)
+                        seen.note(heard.about, start)
                     for some in (changes.changed,) if first else parts(changes.changed):
                         first = False
                         yield Changes(changes.links, some)
                         await asyncio.sleep(0)
+                    if renewed:
+                        yield Changes(changes.links, {}, renewed)
                     end = time.monotonic()
                     if seen.wants_all:
-                        indexes = None
+                        heard, lost = None, False
                         continue
-                    indexes = await events.burst(end + min((end - start) * _REST, _LONGEST_REST))
+                    heard = await events.burst(end + min((end - start) * _REST, _LONGEST_REST))
+                    lost = heard is None
         except Exception as error:  # noqa: BLE001  # whatever it is, relaying goes on
             if limiter.allow(repr(error), time.monotonic()) is not None:
                 LOGGER.warning("netlink failed (%r), listing the interfaces again", error)

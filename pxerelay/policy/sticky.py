@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from itertools import islice
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from pxerelay.policy.pools import Standing
 from pxerelay.policy.servers import Pool
@@ -33,12 +33,8 @@ _MOST_STANDINGS = 8
 """Standings that are kept; a server that comes and goes faster than that confuses somebody anyway."""
 
 
-class Sample(NamedTuple):
-    """A client's DISCOVER as it was sent to one of a pool: the octets, from which source, in which VRF."""
-
-    message: bytes
-    source: bytes | None
-    vrf: int
+LookedFor = TypeVar("LookedFor")
+"""What is wanted of a request."""
 
 
 class _Kept(NamedTuple):
@@ -47,10 +43,10 @@ class _Kept(NamedTuple):
     since: float
 
 
-class StickyClients:
-    """The memory. Times are monotonic seconds.
+class AnySticky(Generic[LookedFor]):
+    """The memory of one family. Times are monotonic seconds.
 
-    `wanted` are pools of which the next DISCOVER is wanted, which `samples` then has.
+    `wanted` are pools of which the next request is wanted that looks for servers, which `samples` then has.
     """
 
     def __init__(self) -> None:
@@ -59,7 +55,7 @@ class StickyClients:
         self._turned = 0.0
         self._kept: list[_Kept] = []
         self.wanted: set[Pool] = set()
-        self.samples: dict[Pool, Sample] = {}
+        self.samples: dict[Pool, LookedFor] = {}
 
     def met(self, clients: Iterable[bytes]) -> None:
         """Remember clients whose requests were relayed."""
@@ -89,6 +85,18 @@ class StickyClients:
         """Have a client go by what is in force."""
         for kept in self._kept:
             kept.clients.discard(client)
+
+
+class Sample(NamedTuple):
+    """A client's DISCOVER as it was sent to one of a pool: the octets, from which source, in which VRF."""
+
+    message: bytes
+    source: bytes | None
+    vrf: int
+
+
+class StickyClients(AnySticky[Sample]):
+    """The memory of DHCPv4."""
 
     def look(
         self, pools: Iterable[Pool], messages: Collection[packet.Message], source: bytes | None, vrf: int

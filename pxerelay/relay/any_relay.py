@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Generic
+from typing import Any, Generic
 
 from pxerelay.policy import port_table
 from pxerelay.policy.model import Config
 from pxerelay.policy.pools import Standing
 from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.servers import Address, Target
-from pxerelay.policy.sticky import StickyClients
+from pxerelay.policy.sticky import AnySticky
 from pxerelay.policy.ways import WayTo
 from pxerelay.relay.choosing import Choosing
 from pxerelay.relay.network import AnyNetwork, AnyPort, Masks, within
@@ -31,7 +31,7 @@ class AnyRelay(Choosing, Generic[AnyPort]):
         answers: ResolvedNames,
         addresses: Callable[[Target], Iterable[Address]],
         standing: Standing,
-        sticky: StickyClients | None,
+        sticky: AnySticky[Any] | None,
         way_to: WayTo | None,
         routers: Masks,
         replying: Masks,
@@ -65,6 +65,11 @@ class AnyRelay(Choosing, Generic[AnyPort]):
     def vrf_of(self, index: int) -> int:
         """Return the index of the VRF that an interface is in, 0 for the default one."""
         return self._network.vrf_of(index)
+
+    @property
+    def serves_routers(self) -> bool:
+        """Whether routers may relay to us."""
+        return bool(self._relays)
 
     def is_client_interface(self, index: int) -> bool:
         """Whether an interface is one of clients, also one that waits."""

@@ -7,13 +7,13 @@ octets and by what is thought of servers; a client in the middle of a boot the o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 from pxerelay.policy.model import Config
 from pxerelay.policy.pools import Standing, chosen
 from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.servers import Address, Pool, Target
-from pxerelay.policy.sticky import StickyClients
+from pxerelay.policy.sticky import AnySticky
 
 
 class Asking(Protocol):
@@ -33,7 +33,14 @@ class Asking(Protocol):
 
     @property
     def named_server(self) -> bytes | None:
-        """The address of the server whose offer it takes, None if it names none, or not by its address."""
+        """What it names its server by: the address, in DHCPv6 the DUID; None if it names none."""
+
+
+Named = frozenset[bytes] | None
+"""Addresses of the server that a request names, none if it names none; None where it is not known which."""
+
+
+_NOBODY: frozenset[bytes] = frozenset()
 
 
 class Choosing:
@@ -50,7 +57,7 @@ class Choosing:
         answers: ResolvedNames,
         addresses: Callable[[Target], Iterable[Address]],
         standing: Standing,
-        sticky: StickyClients | None,
+        sticky: AnySticky[Any] | None,
     ) -> None:
         self.config = config
         self.answers = answers
@@ -68,11 +75,11 @@ class Choosing:
 
         A client in the middle of a boot stays where that began. When it begins anew it does so only if its
         servers are thought to answer: its second DISCOVER, iPXE's say, has to reach the same one. A REQUEST
-        that names one of a pool goes to that one, whatever happened in between (rule 42).
+        that names one of a pool goes to that one, whatever happened in between (rules 42 and 126).
         """
-        octets, named = asking.client_octets, asking.named_server
+        octets, named = asking.client_octets, self._named_by(asking)
         now = self._of(targets, octets, self._standing, named)
-        if named is not None and any(named in members for members in self._pools.values()):
+        if named is None or any(not named.isdisjoint(members) for members in self._pools.values()):
             return now
         kept = self.sticky.standing_for(asking.client_key) if self.sticky else None
         if self.sticky is None or kept is None:
@@ -83,23 +90,38 @@ class Choosing:
             return now
         return before
 
+    def _named_by(self, asking: Asking) -> Named:
+        """Return the server that a request is for, as it says itself."""
+        named = asking.named_server
+        return _NOBODY if named is None else frozenset((named,))
+
     def _of(
-        self, targets: Iterable[Target], octets: bytes, standing: Standing, named: bytes | None = None
+        self, targets: Iterable[Target], octets: bytes, standing: Standing, named: Named = _NOBODY
     ) -> tuple[bytes, ...]:
         """Return the servers that targets stand for; of a pool the one that a client has named, if it has."""
         found: dict[bytes, None] = {}
         for target in targets:
-            if isinstance(target, Pool) and named in self._pools[target]:
-                found[named] = None
-            elif isinstance(target, Pool):
-                found.update(dict.fromkeys(self.members(target, octets, standing)))
+            if isinstance(target, Pool):
+                found.update(dict.fromkeys(self._in_pool(target, octets, standing, named)))
             else:
                 found.update(dict.fromkeys(self._packed((target,))))
         return tuple(found)
 
+    def _in_pool(self, pool: Pool, octets: bytes, standing: Standing, named: Named) -> tuple[bytes, ...]:
+        """Return which of a pool get a request: the one that it names, all where it is not known which."""
+        members = self._pools[pool]
+        if named is None:
+            return members
+        meant = tuple(member for member in members if member in named) if named else ()
+        return chosen(pool, meant or members, octets, standing)
+
     def members(self, pool: Pool, octets: bytes, standing: Standing | None = None) -> tuple[bytes, ...]:
         """Return which of a pool get a client's requests, by its octets and what is thought now, or was."""
         return chosen(pool, self._pools[pool], octets, standing or self._standing)
+
+    def addresses_of(self, target: Target) -> tuple[Address, ...]:
+        """Return the addresses of the family that a target stands for, of a pool all."""
+        return tuple(self._addresses(target))
 
     def _packed(self, targets: Iterable[Target]) -> tuple[bytes, ...]:
         found = (address.packed for target in targets for address in self._addresses(target))

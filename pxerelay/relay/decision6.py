@@ -169,3 +169,6 @@ SUSPICIOUS6 = frozenset(
     }
 )
 """Reasons that somebody should look into: logged, at a bounded rate."""
+
+WATCHED6 = SUSPICIOUS6 | {Drop6.NOT_RESOLVED, Drop6.NO_INTERFACE}
+"""Drops that alerts are for: metrics of each client interface have them before they count."""

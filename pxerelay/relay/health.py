@@ -16,15 +16,13 @@ once, at a bounded rate: anybody can invent clients that a server has no answer 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from pxerelay.policy.pools import Standing
-from pxerelay.policy.resolved import ResolvedNames
-from pxerelay.policy.servers import Pool
+from pxerelay.policy.servers import Address, Pool
 from pxerelay.relay.transactions import Record
 
 DOUBTED_AFTER = 3.0
@@ -92,48 +90,65 @@ class News(NamedTuple):
     """A change of a server's state in words, and whether it is a warning."""
 
     warn: bool
-    server: IPv4Address
+    server: Address
     text: str
 
 
+class _OfFamily(NamedTuple):
+    """What a pool stands for in one family."""
+
+    name: str
+    pool: Pool
+    addresses: tuple[Address, ...]
+
+
 class Health:
-    """States of the servers of all pools, by address. Times are monotonic seconds.
+    """States of the servers of all pools, by address, of both families. Times are monotonic seconds.
 
     What it has to say of changes is in `news`.
     """
 
     def __init__(self) -> None:
-        self._servers: dict[IPv4Address, _Server] = {}
-        self._asked: set[IPv4Address] = set()
-        self._pools: dict[str, tuple[Pool, tuple[IPv4Address, ...]]] = {}
+        self._servers: dict[Address, _Server] = {}
+        self._asked: set[Address] = set()
+        self._pools: list[_OfFamily] = []
         self.news: list[News] = []
 
-    def follow(self, pools: Mapping[str, Pool], answers: ResolvedNames, now: float) -> None:
-        """Judge the servers of these pools from now on; servers that were judged before keep their state."""
-        self._pools = {name: (pool, answers.of(pool)) for name, pool in pools.items()}
-        named = {address: name for name, (_, all_) in self._pools.items() for address in all_}
+    def follow(
+        self,
+        pools: Mapping[str, Pool],
+        families: Iterable[Callable[[Pool], tuple[Address, ...]]],
+        now: float,
+    ) -> None:
+        """Judge the servers of these pools from now on; servers that were judged before keep their state.
+
+        Each of `families` returns the addresses of a family that a pool stands for.
+        """
+        self._pools = [
+            _OfFamily(name, pool, addresses(pool)) for addresses in families for name, pool in pools.items()
+        ]
+        named = {address: one.name for one in self._pools for address in one.addresses}
         self._servers = {
             address: self._servers.get(address) or _Server(name, now) for address, name in named.items()
         }
         for address, server in self._servers.items():
             server.name = named[address]
-        self._asked = {
-            address for pool, addresses in self._pools.values() if pool.probing for address in addresses
-        }
+        self._asked = {address for _, pool, addresses in self._pools if pool.probing for address in addresses}
 
     @property
-    def addresses(self) -> AbstractSet[IPv4Address]:
+    def addresses(self) -> AbstractSet[Address]:
         """The servers that are judged."""
         return self._servers.keys()
 
     @property
     def awaits_first_answers(self) -> bool:
         """Whether some server that is asked has neither answered nor been down yet, or has no address."""
-        asked = [addresses for pool, addresses in self._pools.values() if pool.probing]
-        return not all(asked) or not all(self._servers[address].judged for address in self._asked)
+        asked = {one.name for one in self._pools if one.pool.probing}
+        known = {one.name for one in self._pools if one.addresses}
+        return not asked <= known or not all(self._servers[address].judged for address in self._asked)
 
     def judge(self, seen: Callable[[bytes], Record | None], now: float) -> None:
-        """Judge all servers by clients' requests; `seen` returns the record of a server's 4 octets."""
+        """Judge all servers by clients' requests; `seen` returns the record of a server's octets."""
         for address, server in self._servers.items():
             record, asked = seen(address.packed), address in self._asked
             if not server.up:
@@ -152,7 +167,7 @@ class Health:
                 server.doubtful = doubtful
                 self._tell(address, server, _DOUBT if doubtful else "answers again", warn=False)
 
-    def asked(self, address: IPv4Address, now: float, *, answered: bool) -> None:
+    def asked(self, address: Address, now: float, *, answered: bool) -> None:
         """Note whether a server has answered a question of ours."""
         server = self._servers.get(address)
         if server is None or address not in self._asked:
@@ -173,16 +188,16 @@ class Health:
             returning=frozenset(address.packed for address, one in servers if one.up and now < one.settled),
         )
 
-    def to_try(self) -> Iterator[tuple[Pool, IPv4Address]]:
+    def to_try(self) -> Iterator[tuple[Pool, Address]]:
         """Yield the servers that are judged by clients' requests and get none any more."""
-        for pool, addresses in self._pools.values():
+        for _, pool, addresses in self._pools:
             down = [address for address in addresses if not self._servers[address].up]
             if len(down) < len(addresses):
                 yield from ((pool, address) for address in down if address not in self._asked)
 
-    def to_ask(self) -> Iterator[tuple[Pool, IPv4Address, float]]:
+    def to_ask(self) -> Iterator[tuple[Pool, Address, float]]:
         """Yield the servers that are judged by questions, and seconds from one question to the next."""
-        for pool, addresses in self._pools.values():
+        for _, pool, addresses in self._pools:
             if pool.probing is None:
                 continue
             for address in addresses:
@@ -194,27 +209,26 @@ class Health:
                     seconds = min(seconds, HURRIED_EVERY)
                 yield pool, address, seconds
 
-    def told(self, now: float) -> dict[str, dict[IPv4Address, Told]]:
+    def told(self, now: float) -> dict[str, dict[Address, Told]]:
         """Return the state of each server of each pool, by the pool's name."""
-        return {
-            name: {
-                address: Told(one.up, one.since, one.doubtful, max(one.settled - now, 0.0) if one.up else 0.0)
-                for address in addresses
-                for one in (self._servers[address],)
-            }
-            for name, (_, addresses) in self._pools.items()
-        }
+        found: dict[str, dict[Address, Told]] = {}
+        for name, _, addresses in self._pools:
+            for address in addresses:
+                one = self._servers[address]
+                returns_in = max(one.settled - now, 0.0) if one.up else 0.0
+                found.setdefault(name, {})[address] = Told(one.up, one.since, one.doubtful, returns_in)
+        return found
 
-    def _rise(self, address: IPv4Address, server: _Server, now: float) -> None:
+    def _rise(self, address: Address, server: _Server, now: float) -> None:
         server.rise(now)
         wait = f"{server.settled - now:.0f} s"
         self._tell(address, server, f"is up; clients return to it if it stays so for {wait}", warn=False)
 
-    def _fall(self, address: IPv4Address, server: _Server, now: float, why: str) -> None:
+    def _fall(self, address: Address, server: _Server, now: float, why: str) -> None:
         server.fall(now)
         self._tell(address, server, f"is down: {why}", warn=True)
 
-    def _tell(self, address: IPv4Address, server: _Server, what: str, *, warn: bool) -> None:
+    def _tell(self, address: Address, server: _Server, what: str, *, warn: bool) -> None:
         self.news.append(News(warn, address, f"server {server.name} {address} {what}"))
 
 

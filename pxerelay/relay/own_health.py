@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from enum import Enum
-from ipaddress import IPv4Address
 from typing import Any, NamedTuple
 
 from pxerelay.policy.pools import Standing
+from pxerelay.policy.resolved import ResolvedNames
+from pxerelay.policy.servers import Address
+from pxerelay.relay.any_relay import AnyRelay
 from pxerelay.relay.recent import KEPT, Recent, Sums
-from pxerelay.relay.relay import Relay
 
 
 class State(Enum):
@@ -42,7 +43,7 @@ class Trouble(Enum):
 MEANING = {
     Trouble.DRAINED: "somebody has taken it out of rotation (`pxerelay drain`)",
     Trouble.SENDS_FAIL: "the kernel refuses more than half of the requests that it is given for servers",
-    Trouble.NO_ROUTE: "no route leads to any of the servers",
+    Trouble.NO_ROUTE: "no route leads to any of the servers of DHCPv4, or of DHCPv6",
     Trouble.LATE: "more than one message in twenty is lost because it is not read in time",
     Trouble.POOL_DOWN: "all servers of a name with `failover` or `hash` are down",
     Trouble.NO_ADDRESS: "a server's DNS name has no address",
@@ -71,7 +72,7 @@ _MOST_ROUTES = 64
 """Routes that are asked for at once, when one server after another has none."""
 
 Reached = Callable[[bytes, int], object]
-"""The way to a server's 4 octets in a VRF, given by its index; None if no route leads there."""
+"""The way to a server's octets in a VRF, given by its index; None if no route leads there."""
 
 
 class Finding(NamedTuple):
@@ -96,21 +97,23 @@ def described(findings: Collection[Finding]) -> dict[str, Any]:
     }
 
 
-def troubles_of_servers(
-    relay: Relay, standing: Standing, *, named: bool, reached: Reached
-) -> Iterator[Finding]:
-    """Yield what is wrong with servers' names, their health and the routes to them.
-
-    `named`: the first questions for DNS names have ended. `reached` says whether a route leads to a server.
-    """
-    nameless = [name for name, answer in relay.answers.by_name.items() if not answer.both]
+def troubles_of_names(answers: ResolvedNames, *, named: bool) -> Iterator[Finding]:
+    """Yield what is wrong with servers' DNS names; `named`: the first questions for them have ended."""
+    nameless = [name for name, answer in answers.by_name.items() if not answer.both]
     if nameless and named:
-        errors = (f"{name} ({relay.answers.by_name[name].trouble})" for name in nameless)
+        errors = (f"{name} ({answers.by_name[name].trouble})" for name in nameless)
         yield Finding(Trouble.NO_ADDRESS, f"no address is known of {', '.join(errors)}")
     elif nameless:
         yield Finding(Trouble.NAMES_OUTSTANDING, f"no answer yet for {', '.join(nameless)}")
+
+
+def troubles_of_servers(relay: AnyRelay[Any], standing: Standing, reached: Reached) -> Iterator[Finding]:
+    """Yield what is wrong with the health of one family's servers, and with the routes to them.
+
+    `reached` says whether a route leads to a server.
+    """
     for name, pool in relay.config.pools.items():
-        addresses = relay.answers.of(pool)
+        addresses = relay.addresses_of(pool)
         if addresses and standing.down.issuperset(address.packed for address in addresses):
             yield Finding(
                 Trouble.POOL_DOWN, f"all servers of {name} are down: {', '.join(map(str, addresses))}"
@@ -119,15 +122,12 @@ def troubles_of_servers(
         yield Finding(Trouble.NO_ROUTE, f"no route leads to {', '.join(map(str, lost))}")
 
 
-def _without_route(relay: Relay, reached: Reached) -> list[IPv4Address]:
-    """Return servers to which no route leads, if that is so of all of them that are looked at.
-
-    They are those of DHCPv4, if that is on.
-    """
-    if not relay.config.dhcpv4:
-        return []
+def _without_route(relay: AnyRelay[Any], reached: Reached) -> list[Address]:
+    """Return servers to which no route leads, if that is so of all of them that are looked at."""
     servers = [
-        address for target in sorted(relay.config.mentioned, key=str) for address in relay.answers.of(target)
+        address
+        for target in sorted(relay.config.mentioned, key=str)
+        for address in relay.addresses_of(target)
     ]
     ways = [(address, vrf) for address in dict.fromkeys(servers) for vrf in _vrfs(relay)][:_MOST_ROUTES]
     if any(reached(address.packed, vrf) is not None for address, vrf in ways):
@@ -135,10 +135,10 @@ def _without_route(relay: Relay, reached: Reached) -> list[IPv4Address]:
     return list(dict.fromkeys(address for address, _ in ways))
 
 
-def _vrfs(relay: Relay) -> list[int]:
+def _vrfs(relay: AnyRelay[Any]) -> list[int]:
     """Return the VRFs that servers are asked in: those of active client interfaces, all where routers ask."""
     vrfs = dict.fromkeys(port.vrf for port in relay.ports if not port.waiting)
-    if relay.config.accept_relayed_from or not vrfs:
+    if relay.serves_routers or not vrfs:
         vrfs |= dict.fromkeys((0, *relay.vrfs))
     return list(vrfs)
 

@@ -117,7 +117,17 @@ class Pipeline6:
         decision = self._relay.decide_on_taken(arrival, facts)
         if self._rate_limit.excess(place, (client,), now) and isinstance(decision, ToServers6):
             decision = Dropped6(Drop6.FLOOD)
+        if isinstance(decision, ToServers6):
+            self._note(decision, facts)
         return Outcome6(arrival, decision, facts)
+
+    def _note(self, decision: ToServers6, facts: Facts6) -> None:
+        """Note who is booting, and show the request to those who look for one."""
+        sticky = self._relay.sticky
+        if sticky is not None and decision.client is not None:
+            sticky.met((decision.client.client_key,))
+            if sticky.wanted and decision.pools:
+                sticky.look(decision.pools, facts, decision.header, decision.source, decision.vrf)
 
     def _asker(self, arrival: Arrival6, facts: Facts6) -> tuple[int, Asker]:
         """Return where a request was heard, and what its client is told apart by there (rules 33 and 125)."""

@@ -44,6 +44,7 @@ class Relay(AnyRelay[Port]):
     """
 
     _network: Network
+    sticky: StickyClients | None
 
     def __init__(
         self,

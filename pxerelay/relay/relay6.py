@@ -18,15 +18,18 @@ from pxerelay.policy.ports6 import Change6, Port6
 from pxerelay.policy.resolved import ResolvedNames
 from pxerelay.policy.rules import RULES, Choice, Match
 from pxerelay.policy.servers import Pool, Target
-from pxerelay.policy.sticky import StickyClients
+from pxerelay.policy.sticky6 import StickyClients6
 from pxerelay.policy.ways import WayTo
 from pxerelay.relay.any_relay import AnyRelay
+from pxerelay.relay.choosing import Asking, Named
 from pxerelay.relay.decision6 import Arrival6, Decision6, Drop6, Dropped6, ToPeer, ToServers6
 from pxerelay.relay.network import masks, within
 from pxerelay.relay.network6 import Network6
+from pxerelay.relay.server_ids import ServerIds
 from pxerelay.wire import eui64, packet6, relayed6
 from pxerelay.wire.client6 import Client6
 from pxerelay.wire.facts6 import Facts6
+from pxerelay.wire.packet import Message
 from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS, RELAY_FORW, RELAY_REPL, is_link_local
 
 Behind = Callable[[int, bytes], bytes | None]
@@ -57,9 +60,11 @@ class Relay6(AnyRelay[Port6]):
 
     As `Relay`: `answers` are for servers' DNS names, `sticky` has the clients that keep the `standing` before
     this one, `way_to` tells the way to a server. `behind` tells who is behind a client's address.
+    `server_ids` has whose answers came from where; the relay before this one hands it on.
     """
 
     _network: Network6
+    sticky: StickyClients6 | None
 
     def __init__(
         self,
@@ -68,15 +73,17 @@ class Relay6(AnyRelay[Port6]):
         links: Iterable[Link],
         answers: ResolvedNames = _NO_ANSWERS,
         standing: Standing = ALL_UP,
-        sticky: StickyClients | None = None,
+        sticky: StickyClients6 | None = None,
         way_to: WayTo | None = None,
         behind: Behind | None = None,
+        server_ids: ServerIds | None = None,
     ) -> None:
         network = Network6(ports, links)
         routers, replying = masks(config.accept_relayed_from6), masks(config.accept_replies_from6)
         thought = answers, answers.of6, standing, sticky
         super().__init__(config, network, *thought, way_to, routers, replying)
         self._behind = behind
+        self._server_ids = ServerIds() if server_ids is None else server_ids
         self._setting = config.dhcpv6 or Dhcpv6Setting()
         self._asks_what_clients_are = config.asks_what_clients_are or bool(config.dhcp_servers)
         self._options: dict[int, _Options] = {}
@@ -226,6 +233,33 @@ class Relay6(AnyRelay[Port6]):
             source = _standing(port)
         return ToServers6(servers, source, header, vrf, pools, match, port, client, silent)
 
+    def addressed(self, message: Message, mac: bytes, port: Port6, servers: tuple[bytes, ...]) -> ToServers6:
+        """Return how a message of our own goes to servers, as if a client had sent it on an active port.
+
+        The client has an address of these 6 octets, and the link-local one that they make.
+        """
+        options = self._options_of(port)
+        told = relayed6.hardware_address(mac) if self._setting.client_mac else b""
+        around, source = options.front + told + options.behind, self._source
+        if self._source_is_link_address:
+            source = _standing(port)
+        header = relayed6.header(0, _standing(port), eui64.link_local(mac), around, len(message)) or b""
+        return ToServers6(servers, source, header, port.vrf)
+
+    def addressed_from(
+        self, message: Message, mac: bytes, link_address: bytes, vrf: int, servers: tuple[bytes, ...]
+    ) -> ToServers6:
+        """Return the same for a message that is on no client interface, with this link-address."""
+        told = relayed6.hardware_address(mac) if self._setting.client_mac else b""
+        around = told + relayed6.relay_id(self._setting.relay_id)
+        header = relayed6.header(0, link_address, eui64.link_local(mac), around, len(message)) or b""
+        return ToServers6(servers, self._source, header, vrf)
+
+    def _named_by(self, asking: Asking) -> Named:
+        """Return the server that a message is for (rule 126); None if it is not known which that is."""
+        named = asking.named_server
+        return frozenset() if named is None else self._server_ids.of(named)
+
     def recipients(self, client: Client6, choice: Choice, *, pxe_only: bool) -> tuple[Target, ...] | Drop6:
         """Return who gets a client's requests: the chosen servers, and the dhcp_servers, each once.
 
@@ -299,6 +333,8 @@ class Relay6(AnyRelay[Port6]):
             inside.interface_id is not None or link_address != packet6.UNSET or not to_relay
         ):
             return Dropped6(Drop6.NO_INTERFACE)
+        if self._pools and arrival.source in self.repliers:
+            self._learn(inside.message, arrival.source)
         out = port.index if port and port.index is not None else index
         if not packet6.is_one_host(peer) or self._network.is_ours(out, peer):
             return Dropped6(Drop6.BAD_PEER, port=port)
@@ -311,6 +347,12 @@ class Relay6(AnyRelay[Port6]):
         return ToPeer(
             inside.message, peer, packet6.CLIENT_PORT, port, _source(port, peer), hardware, port.vrf
         )
+
+    def _learn(self, message: Message, source: bytes) -> None:
+        """Remember which server has the DUID that an answer comes from."""
+        named = Facts6(relayed6.innermost(message)).server_id
+        if named is not None:
+            self._server_ids.learn(named, source)
 
     def _to_relay(
         self, inside: relayed6.Unwrapped, peer: bytes, port: Port6 | None, vrf: int

@@ -76,5 +76,6 @@ class Client6:
         return self.facts.kind in (packet6.SOLICIT, packet6.INFORMATION_REQUEST)
 
     @property
-    def named_server(self) -> None:
-        """Servers are named by their DUIDs, which tell no address."""
+    def named_server(self) -> bytes | None:
+        """The DUID of the server that its message is for, None if it names none."""
+        return self.facts.server_id

@@ -174,6 +174,11 @@ class Facts6:
         return next(iter(self.legible.get(packet6.CLIENT_ID, ())), b"")[: packet6.LONGEST_DUID]
 
     @property
+    def server_id(self) -> bytes | None:
+        """The identifier of the server that it is for, or comes from; None if it names none."""
+        return next(iter(self.options.get(packet6.SERVER_ID, ())), b"")[: packet6.LONGEST_DUID] or None
+
+    @property
     def told_mac(self) -> bytes | None:
         """The client's Ethernet address as the relay agent next to it says in option 79 (rule 122)."""
         return self.layers[-1].mac if self.layers else None

@@ -231,6 +231,38 @@ def test_rule_163_an_interface_that_is_made_anew_is_joined_anew(
     relays(station6, server6)
 
 
+def test_rule_163_one_that_was_made_anew_while_nobody_looked_is_joined_anew(
+    start: Start, network: Network, station6: Station6, server6: FakeServer6
+) -> None:
+    """With the same index, Ethernet address and addresses: nothing tells it from the one before."""
+    daemon, relay = start(BASE6), network.relay
+    is_active(daemon)
+    relays(station6, server6)
+    with inside(relay):
+        index = socket.if_nametoindex("vlan10")
+    mac = relay.run(["cat", "/sys/class/net/vlan10/address"]).stdout.strip()
+    os.kill(daemon.process.pid, signal.SIGSTOP)
+    try:
+        relay.detach("vlan10")
+        addresses = ["10.10.10.1/24"]
+        relay.attach(network.segments["vlan10"], "vlan10", mac=mac, index=index, addresses=addresses)
+        add_address(relay, "vlan10", VLAN10)
+        settled(relay, "vlan10")
+        with inside(relay):
+            assert socket.if_nametoindex("vlan10") == index
+        shown = relay.run(["ip", "-6", "maddress", "show", "dev", "vlan10"]).stdout
+        assert "ff02::1:2" not in shown, "the kernel took the membership away with the interface"
+    finally:
+        os.kill(daemon.process.pid, signal.SIGCONT)
+
+    def member() -> bool:
+        return "ff02::1:2" in relay.run(["ip", "-6", "maddress", "show", "dev", "vlan10"]).stdout
+
+    daemon.wait_for(member, PATIENCE)
+    is_active(daemon)
+    relays(station6, server6)
+
+
 def test_rule_164_a_thousand_interfaces_are_members_of_the_group(
     start: Start, network: Network, station6: Station6, server6: FakeServer6
 ) -> None:

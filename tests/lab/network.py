@@ -25,6 +25,10 @@ class Segment:
     namespace: str
 
 
+_FAR = 1 << 20
+"""What is added to the index of one end of a cable to have one for the other that nothing else has."""
+
+
 class Host:
     """One machine: a network namespace, and the processes that run in it."""
 
@@ -39,13 +43,18 @@ class Host:
         ifname: str,
         *,
         mac: str | None = None,
+        index: int | None = None,
         addresses: Iterable[str] = (),
         up: bool = True,
     ) -> None:
-        """Plug a new interface into the segment, with addresses written as `10.10.10.1/24`."""
+        """Plug a new interface into the segment, with addresses written as `10.10.10.1/24`.
+
+        `mac` and `index` are the kernel's to choose if they are not given.
+        """
         port = "p" + hashlib.sha256(f"{self.name}/{ifname}".encode()).hexdigest()[:10]
-        address = f" address {mac}" if mac else ""
-        link = f"link add name {port} type veth peer name {ifname}{address} netns {self.namespace}"
+        address = (f" address {mac}" if mac else "") + (f" index {index}" if index else "")
+        other = f" index {_FAR + index}" if index else ""  # veth takes both, or neither
+        link = f"link add name {port}{other} type veth peer name {ifname}{address} netns {self.namespace}"
         ip_batch([link, f"link set {port} master {segment.name} up"], segment.namespace)
         lines = [f"address add {item} broadcast + dev {ifname}" for item in addresses]
         if up:

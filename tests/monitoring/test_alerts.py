@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from pxerelay.daemon.metrics import NAMES, WATCHED
+from pxerelay.relay.decision6 import WATCHED6
 from pxerelay.relay.own_health import BY_DAEMON
 from tests.lab.command import REPOSITORY
 from tests.monitoring import dashboard
@@ -76,4 +77,4 @@ def test_the_reasons_that_they_name_are_told_of_by_the_daemon() -> None:
 def test_the_drops_that_they_are_for_are_there_before_the_first_burst() -> None:
     asked = [alert["expr"] for alert in ALERTS if "pxerelay_dropped_total" in alert["expr"]]
     found = re.findall(r'reason=~?"([^"]*)"', " ".join(asked))
-    assert set("|".join(found).split("|")) == {reason.value for reason in WATCHED}
+    assert set("|".join(found).split("|")) == {reason.value for reason in (*WATCHED, *WATCHED6)}

@@ -11,7 +11,7 @@ from pxerelay.policy.links import Link
 from pxerelay.policy.pools import ALL_UP, Standing
 from pxerelay.policy.ports6 import assign
 from pxerelay.policy.resolved import ResolvedNames
-from pxerelay.policy.sticky import StickyClients
+from pxerelay.policy.sticky6 import StickyClients6
 from pxerelay.policy.ways import WayTo
 from pxerelay.relay.decision6 import Arrival6, Decision6, Drop6, Dropped6, ToPeer, ToServers6
 from pxerelay.relay.relay6 import Behind, Relay6
@@ -74,7 +74,7 @@ def relay6(
     *,
     answers: ResolvedNames = ResolvedNames(),  # noqa: B008  # it is frozen
     standing: Standing = ALL_UP,
-    sticky: StickyClients | None = None,
+    sticky: StickyClients6 | None = None,
     way_to: WayTo | None = None,
     behind: Behind | None = None,
 ) -> Relay6:

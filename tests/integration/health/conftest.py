@@ -13,7 +13,7 @@ import pytest
 from tests.lab import Host
 from tests.lab.crowd import Client, Crowd
 from tests.lab.daemon import Daemon
-from tests.lab.servers import Dnsmasq, Pool
+from tests.lab.servers import Dnsmasq, Pool, Server
 from tests.lab.topology import ALTIRIS, BOOT_FILES, CLIENT_VLANS, RIS, Network
 from tests.lab.wire import Station
 
@@ -62,7 +62,7 @@ def crowd(station: Station) -> Crowd:
 
 
 @contextmanager
-def killed(server: Dnsmasq) -> Iterator[None]:
+def killed(server: Server) -> Iterator[None]:
     """End the process: the kernel says so to whoever asks (ICMP port unreachable)."""
     server.stop()
     yield
@@ -79,7 +79,7 @@ def unplugged(server: Dnsmasq) -> Iterator[None]:
 
 
 @contextmanager
-def frozen(server: Dnsmasq) -> Iterator[None]:
+def frozen(server: Server) -> Iterator[None]:
     """Stop the process: when it goes on it answers all that it was asked meanwhile."""
     assert server.process
     os.kill(server.process.pid, signal.SIGSTOP)

@@ -6,8 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 from pxerelay.commands.status import _server_text
-from pxerelay.daemon import stats
-from pxerelay.daemon.healthcheck import _port, _question
+from pxerelay.daemon import healthcheck4, stats
 from pxerelay.policy.links import Link
 from pxerelay.relay.counters import Counters
 from pxerelay.relay.decision import ToServers
@@ -25,7 +24,7 @@ NOBODY = mac("02:70:78:65:00:00")
 
 def question(text: str, links: tuple[object, ...] = LINKS) -> tuple[bytearray, ToServers]:
     one = relay(text, links)  # type: ignore[arg-type]  # they are links
-    return _question(one, one.config.pools["altiris"], A, NOBODY)
+    return healthcheck4.question(one, one.config.pools["altiris"], A, NOBODY)
 
 
 def test_a_server_is_asked_as_by_a_client_that_goes_there_by_default() -> None:
@@ -57,7 +56,7 @@ def asked_from(text: str, *reached: int) -> str | None:
     """Return the interface that is asked from, of vlan10 in VRF 100 and vlan20 in none, by where a way is."""
     links = tuple(replace(link, vrf=100) if link.name == "vlan10" else link for link in LINKS)
     one = relay(text, (*links, Link(100, "red", up=True, mtu=65575, addresses=(), vrf=100)))
-    port = _port(one, one.config.pools["altiris"], reached.__contains__)
+    port = healthcheck4.asked_from(one, one.config.pools["altiris"], reached.__contains__)
     return port.name if port else None
 
 
@@ -89,14 +88,14 @@ def test_behind_routers_the_question_comes_from_where_the_route_leaves() -> None
     """And so the answer comes to port 67 of this host. No link is active, 127.0.0.1 has a route."""
     one = relay(POOLED, LINKS[:1])
     address = IPv4Address("127.0.0.1")
-    message, decision = _question(one, one.config.pools["altiris"], address, NOBODY)
+    message, decision = healthcheck4.question(one, one.config.pools["altiris"], address, NOBODY)
     assert decision == ToServers((address.packed,), address.packed)
     assert message[packet.GIADDR] == address.packed
 
 
 def test_behind_routers_a_fixed_source_address_is_the_one_to_answer_to() -> None:
     one = relay(POOLED + "source_address: 192.0.2.1\n", LINKS[:1])
-    message, decision = _question(one, one.config.pools["altiris"], A, NOBODY)
+    message, decision = healthcheck4.question(one, one.config.pools["altiris"], A, NOBODY)
     assert decision == ToServers((A.packed,), ip("192.0.2.1"))
     assert message[packet.GIADDR] == ip("192.0.2.1")
 
@@ -122,7 +121,7 @@ STATES = {
 def rows(states: dict[str, dict[str, dict[str, object]]]) -> dict[str, str]:
     """Return what `status` says of the servers."""
     one = relay(POOLED)
-    family = stats.ServersOf(one, one.answers.of, Counters(), Transactions())
+    family = stats.Counted(one, one.answers.of, Counters(), Transactions())
     found = stats.servers([family], 0.0, states)
     return {
         address: _server_text(address, row)

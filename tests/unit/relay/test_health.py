@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
@@ -12,6 +13,7 @@ from pxerelay.policy.servers import Pool, Probing, Strategy
 from pxerelay.relay.health import HURRIED_EVERY, Health
 from pxerelay.relay.transactions import Record
 from tests.unit.messages import ip
+from tests.unit.messages6 import ip6
 
 A, B = ip("10.20.0.20"), ip("10.20.0.21")
 ADDRESSES = (IPv4Address(A), IPv4Address(B))
@@ -29,7 +31,7 @@ class Scene:
 
     def follow(self, pool: Pool, now: float) -> None:
         """Have a pool followed."""
-        self.health.follow({"altiris": pool}, ResolvedNames(), now)
+        self.health.follow({"altiris": pool}, [ResolvedNames().of], now)
 
     def asked(self, server: bytes, now: float) -> None:
         """Have a client boot."""
@@ -229,11 +231,11 @@ def test_a_reload_forgets_nothing_about_servers_that_stay() -> None:
     scene = Scene()
     fallen(scene, 0.0)
     more = Pool("other", Strategy.HASH, (*ADDRESSES, IPv4Address("10.20.0.22")))
-    scene.health.follow({"other": more}, ResolvedNames(), 50.0)
+    scene.health.follow({"other": more}, [ResolvedNames().of], 50.0)
     assert scene.at(51.0).down == {A}
     told = scene.health.told(60.0)["other"]
     assert [(one.up, one.since) for one in told.values()] == [(False, 7.0), (True, 0.0), (True, 50.0)]
-    scene.health.follow({}, ResolvedNames(), 61.0)
+    scene.health.follow({}, [ResolvedNames().of], 61.0)
     assert scene.at(62.0) == ALL_UP
     scene.follow(POOL, 63.0)
     assert scene.at(63.0).down == {A}, "what was seen of it holds"
@@ -243,7 +245,7 @@ def test_a_name_stands_for_all_its_addresses() -> None:
     health = Health()
     pool = Pool("altiris", Strategy.FAILOVER, ("wds.example.net", ADDRESSES[1]))
     answers = ResolvedNames({"wds.example.net": ResolvedName(tuple(reversed(ADDRESSES)))})
-    health.follow({"altiris": pool}, answers, 0.0)
+    health.follow({"altiris": pool}, [answers.of], 0.0)
     assert list(health.told(0.0)["altiris"]) == [ADDRESSES[1], ADDRESSES[0]]
 
 
@@ -269,10 +271,70 @@ def test_no_first_answers_are_awaited_of_servers_that_nobody_asks() -> None:
 def test_first_answers_are_awaited_of_a_server_whose_name_has_no_address_yet() -> None:
     pool = Pool("altiris", Strategy.FAILOVER, ("wds.example.net",), Probing(10, 2, bytes(6)))
     health = Health()
-    health.follow({"altiris": pool}, ResolvedNames(), 0.0)
+    health.follow({"altiris": pool}, [ResolvedNames().of], 0.0)
     assert health.awaits_first_answers
     answer = ResolvedNames({"wds.example.net": ResolvedName(ADDRESSES[:1])})
-    health.follow({"altiris": pool}, answer, 1.0)
+    health.follow({"altiris": pool}, [answer.of], 1.0)
     assert health.awaits_first_answers
     health.asked(ADDRESSES[0], 2.0, answered=True)
     assert not health.awaits_first_answers
+
+
+A6, B6 = ip6("2001:db8:20::20"), ip6("2001:db8:20::21")
+BOTH = Pool("altiris", Strategy.FAILOVER, (*ADDRESSES, *map(IPv6Address, (A6, B6))))
+
+
+class Families:
+    """A pool in both families, and what is seen of its servers."""
+
+    def __init__(self, pool: Pool = BOTH) -> None:
+        self.health, answers = Health(), ResolvedNames()
+        self.health.follow({"altiris": pool}, [answers.of, answers.of6], 0.0)
+        self.seen = {server: Record() for server in (A, B, A6, B6)}
+
+    def fall(self, *servers: bytes, now: float) -> Standing:
+        """Have many clients of servers without an answer for long enough."""
+        for server in servers:
+            self.seen[server].silent, self.seen[server].silent_since = 8, now - 3.0
+        self.health.judge(self.seen.get, now)
+        return self.health.standing(now)
+
+
+def test_a_server_may_be_down_in_one_family_and_up_in_the_other() -> None:
+    scene = Families()
+    assert scene.fall(A6, now=10.0) == Standing(down=frozenset({A6}))
+    told = scene.health.told(10.0)["altiris"]
+    assert [str(address) for address in told] == [
+        "10.20.0.20",
+        "10.20.0.21",
+        "2001:db8:20::20",
+        "2001:db8:20::21",
+    ]
+    assert [one.up for one in told.values()] == [True, True, False, True]
+    (news,) = scene.health.news
+    assert news.text == "server altiris 2001:db8:20::20 is down: 8 requests in 3 s, no answer"
+    assert [address.packed for _, address in scene.health.to_try()] == [A6]
+
+
+def test_where_all_of_a_family_are_down_each_gets_copies_and_none_is_tried() -> None:
+    scene = Families()
+    scene.fall(A6, B6, A, now=10.0)
+    assert [address.packed for _, address in scene.health.to_try()] == [A]
+
+
+def test_questions_are_asked_in_both_families() -> None:
+    scene = Families(replace(BOTH, probing=Probing(10, 2, bytes(6))))
+    assert [address.packed for _, address, _ in scene.health.to_ask()] == [A, B, A6, B6]
+    assert scene.health.awaits_first_answers
+    for server in BOTH.hosts:
+        assert scene.health.awaits_first_answers
+        assert not isinstance(server, str)
+        scene.health.asked(server, 1.0, answered=True)
+    assert not scene.health.awaits_first_answers
+
+
+def test_a_pool_with_addresses_of_one_family_awaits_none_of_the_other() -> None:
+    scene = Families(replace(PROBED, hosts=ADDRESSES))
+    for server in ADDRESSES:
+        scene.health.asked(server, 1.0, answered=True)
+    assert not scene.health.awaits_first_answers

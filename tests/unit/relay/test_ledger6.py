@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from pxerelay.policy.rules import Reason
+from pxerelay.relay.decision import ToServers
 from pxerelay.relay.decision6 import Arrival6, Drop6
 from pxerelay.relay.ledger import Common
 from pxerelay.relay.ledger6 import Ledger6
 from pxerelay.relay.pipeline6 import Pipeline6
 from pxerelay.relay.transactions import PATIENCE, Record
+from pxerelay.relay.unknown import INTERVAL, described
 from pxerelay.wire.client6 import MacSource
-from tests.unit.configs import VLAN10
+from tests.unit.configs import VLAN10, relay
 from tests.unit.configs6 import (
     ALTIRIS,
     CLIENT_MAC,
@@ -26,6 +29,7 @@ from tests.unit.configs6 import (
     relay6,
     routed,
 )
+from tests.unit.messages import request
 from tests.unit.messages6 import (
     ADVERTISE,
     REPLY,
@@ -37,6 +41,7 @@ from tests.unit.messages6 import (
     option,
     plain,
     relayed,
+    release,
 )
 
 NAMES = {link.index: link.name for link in LINKS}
@@ -149,6 +154,79 @@ def test_a_boot_server_may_be_silent_to_clients_that_do_not_boot() -> None:
     told.ledger.transactions.settle(PATIENCE + 1)
     assert numbers(told.record(DHCP)) == (1, 0)
     assert numbers(told.record()) == (0, 0)
+
+
+def unknown(told: Told, now: float = 100.0, text: str = STANDARD6) -> list[dict[str, Any]]:
+    """Return what would be told of those that fell to a default."""
+    one = relay6(text)
+    return [found for each in told.ledger.unknown.newest_first() if (found := described(one, each, now))]
+
+
+def test_a_client_that_fell_to_a_default_is_remembered() -> None:
+    told = Told().hear(heard(boot()), now=5.0).hear(heard(boot(), mac=bytes.fromhex("001122334455")))
+    (found,) = unknown(told)
+    assert found == {
+        "mac": "02:00:00:00:00:01",
+        "duid": None,
+        "families": [6],
+        "interface": "vlan10",
+        "giaddr": None,
+        "router": None,
+        "pxe": True,
+        "vendor_class": "PXEClient:Arch:00007:UNDI:003000",
+        "architectures": [7],
+        "reason": "default",
+        "rule": "default",
+        "server": "ris",
+        "first_ago": 95,
+        "last_ago": 95,
+    }
+
+
+def test_a_client_of_both_families_is_one() -> None:
+    told = Told().hear(heard(boot()))
+    common, one = told.ledger.common, relay()
+    common.unknown.obey(one)
+    message4 = request(chaddr="02:00:00:00:00:01")
+    decision = one.decide(message4, VLAN10, bytes(4))
+    assert isinstance(decision, ToServers)
+    common.unknown.note(message4, decision, 7.0)
+    (found,) = unknown(told)
+    assert found["families"] == [4, 6]
+
+
+def test_a_client_whose_mac_nobody_tells_is_known_by_its_router_and_duid() -> None:
+    told = Told().hear(routed(relayed(boot(), peer="fe80::1")), routed(relayed(boot(), peer="fe80::1")))
+    told.hear(routed(relayed(boot(), front=hardware("02:00:00:00:00:77"))))
+    named, nameless = unknown(told)
+    assert (named["mac"], named["duid"], named["router"]) == ("02:00:00:00:00:77", None, "2001:db8:30::1")
+    assert (nameless["mac"], nameless["duid"]) == (None, "00030001020000000001")
+    assert (nameless["router"], nameless["giaddr"], nameless["interface"]) == ("2001:db8:30::1", None, None)
+
+
+def test_who_does_not_tell_what_it_is_or_came_without_a_frame_did_not_fall_to_a_default() -> None:
+    pxe_only = WITH_DHCP + "pxe_only: true\n"
+    told = Told(pxe_only).hear(heard(release()), heard(boot(), mac=None), heard(plain()))
+    assert unknown(told, text=pxe_only) == []
+
+
+def test_who_has_a_rule_by_now_is_left_out() -> None:
+    told = Told().hear(heard(boot()))
+    rules = STANDARD6.replace("rules:", 'rules:\n  "02:00:00:00:00:01": altiris')
+    assert unknown(told, text=rules) == []
+
+
+def test_a_flood_of_clients_is_bounded_and_an_interval_begins_anew() -> None:
+    told = Told()
+    most = told.ledger.unknown.most = 8
+    told.ledger.unknown._bounds[6]._most = told.ledger.unknown._bounds[6]._left = most
+    for at in range(20):
+        mac = b"\x02\0\0\1" + at.to_bytes(2, "big")
+        told.hear(heard(message(SOLICIT, option(61, b"\0\7"), duid=b"\0\3\0\1" + mac), mac=mac), now=1.0)
+    assert len(told.ledger.unknown) == most
+    assert told.ledger.unknown.overlooked == 12
+    told.hear(heard(boot()), now=1.0 + INTERVAL)
+    assert unknown(told)[0]["mac"] == "02:00:00:00:00:01"
 
 
 def test_an_answer_that_is_dropped_is_none() -> None:

@@ -18,7 +18,9 @@ from pxerelay.relay.own_health import MEANING, NOT_READY, Finding, State, Troubl
 from pxerelay.relay.recent import KEPT, Recent
 from pxerelay.relay.relay import Relay
 from tests.unit.configs import LINKS, STANDARD, build, relay
+from tests.unit.configs6 import STANDARD6, relay6
 from tests.unit.messages import ip
+from tests.unit.messages6 import ip6
 
 POOLED = STANDARD.replace(
     "[10.20.0.20, 10.20.0.21]", "{addresses: [10.20.0.20, 10.20.0.21], strategy: failover}"
@@ -33,7 +35,8 @@ def troubles(
     def way(server: bytes, _: int) -> object:
         return True if reached is None or server in reached else None
 
-    return dict(own_health.troubles_of_servers(one, standing, named=named, reached=way))
+    findings = own_health.troubles_of_names(one.answers, named=named)
+    return dict([*findings, *own_health.troubles_of_servers(one, standing, way)])
 
 
 def test_all_is_well() -> None:
@@ -116,7 +119,7 @@ def test_routes_are_looked_for_where_servers_are_asked(
         seen.add(vrf)
         return None
 
-    list(own_health.troubles_of_servers(relay(text, (*links, RED)), ALL_UP, named=True, reached=way))
+    list(own_health.troubles_of_servers(relay(text, (*links, RED)), ALL_UP, way))
     assert seen == asked
 
 
@@ -162,3 +165,26 @@ def test_each_reason_has_words_and_a_row_in_the_guide() -> None:
     for trouble in Trouble:
         (row,) = (row for row in rows if row.startswith(f"| `{trouble.value}` |"))
         assert MEANING[trouble] in row
+
+
+def test_each_family_has_troubles_of_its_own() -> None:
+    text = STANDARD6.replace(
+        "[10.20.0.20, 2001:db8:20::20, 2001:db8:20::21]",
+        "{addresses: [10.20.0.20, 2001:db8:20::20, 2001:db8:20::21], strategy: failover}",
+    )
+    first, second = ip6("2001:db8:20::20"), ip6("2001:db8:20::21")
+    standing = Standing(down=frozenset({first, second}))
+    one, other = relay(text), relay6(text)
+
+    def reached(server: bytes, _: int) -> object:
+        return True if len(server) == 4 else None
+
+    assert not list(own_health.troubles_of_servers(one, standing, reached))
+    found = dict(own_health.troubles_of_servers(other, standing, reached))
+    assert found[Trouble.POOL_DOWN] == "all servers of altiris are down: 2001:db8:20::20, 2001:db8:20::21"
+    told = found[Trouble.NO_ROUTE]
+    assert told.startswith("no route leads to 2001:db8:20::10, 2001:db8:20::2")
+    assert "10.20.0." not in told
+    half = Standing(down=frozenset({first, ip("10.20.0.20")}))
+    assert Trouble.POOL_DOWN not in dict(own_health.troubles_of_servers(other, half, reached))
+    assert Trouble.POOL_DOWN in dict(own_health.troubles_of_servers(one, half, reached))

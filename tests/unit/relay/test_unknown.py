@@ -47,8 +47,11 @@ def test_a_client_is_told_with_all_that_is_known_of_it() -> None:
     (found,) = told(unknown, one, now=130.4)
     assert found == {
         "mac": UNLISTED,
+        "duid": None,
+        "families": [4],
         "interface": "vlan20",
         "giaddr": None,
+        "router": None,
         "pxe": True,
         "vendor_class": "PXEClient:Arch:00000:UNDI:002001",
         "architectures": [7],
@@ -129,7 +132,12 @@ def test_the_least_recently_seen_is_forgotten(most: int, steps: list[tuple[int, 
         forgotten += len(model) > most
         del model[most:]
     found = [
-        (one.chaddr[5], {"vlan10": VLAN10, "vlan20": VLAN20}[one.looks.interface or ""], one.first, one.last)
+        (
+            one.chaddr[5] if one.chaddr else 0,
+            {"vlan10": VLAN10, "vlan20": VLAN20}[one.looks.interface or ""],
+            one.first,
+            one.last,
+        )
         for one in unknown.newest_first()
     ]
     assert found == model
@@ -169,8 +177,11 @@ def test_memory_is_bounded(hostile: bool) -> None:
 def row(**more: Any) -> dict[str, Any]:
     return {
         "mac": UNLISTED,
+        "duid": None,
+        "families": [4],
         "interface": "vlan10",
         "giaddr": None,
+        "router": None,
         "pxe": True,
         "vendor_class": "PXEClient:Arch:00000",
         "architectures": [0],
@@ -189,7 +200,7 @@ def test_the_text_says_who_where_and_when() -> None:
         [
             row(),
             row(
-                mac="02:00:00:00:00:01", interface=None, giaddr="10.30.0.1", vendor="", server="altiris, ris"
+                mac="02:00:00:00:00:01", interface=None, router="10.30.0.1", vendor="", server="altiris, ris"
             ),
             row(mac="02:00:00:00:00:02", pxe=False, vendor_class="udhcp 1.35", vendor=""),
             row(
@@ -255,3 +266,23 @@ def test_what_is_printed_can_be_pasted_and_changes_nothing(default: str) -> None
     for who in (UNLISTED, "02:00:00:00:00:98"):
         decisions = [way(one.decide(request(chaddr=who), VLAN10, bytes(4))) for one in (before, after)]
         assert decisions[0] == decisions[1]
+
+
+def test_families_are_told_where_any_client_speaks_dhcpv6() -> None:
+    text = as_yaml([row(), row(families=[6]), row(families=[4, 6])], "")
+    places = [line.split("# ")[1].split(", PXE")[0] for line in text.splitlines()[2:]]
+    assert places == ["vlan10, v4", "vlan10, v6", "vlan10, v4 and v6"]
+
+
+def test_clients_whose_mac_nobody_tells_are_comments() -> None:
+    nameless = row(
+        mac=None, duid="0004aabb", families=[6], interface=None, router="2001:db8:30::1", vendor=""
+    )
+    text = as_yaml([row()], "title", [nameless, {**nameless, "duid": None, "pxe": True, "vendor_class": ""}])
+    seen = "first seen 2026-11-24 10:00, last 12:00, by the default"
+    assert text.splitlines()[3:] == [
+        "# Nobody told the MACs of these, so no rule can name them: option 79 on their router would tell.",
+        f"#   DUID 0004aabb, behind router 2001:db8:30::1, PXEClient x86 BIOS, {seen}",
+        f"#   DUID none, behind router 2001:db8:30::1, network boot x86 BIOS, {seen}",
+    ]
+    assert as_yaml([], "title", [nameless]).splitlines()[0] == "# title"
