@@ -35,6 +35,10 @@ Line = dict[str, Any]
 """What a follower is told: `kind`, `text`, and `at` in seconds since 1970."""
 
 
+NOT_UNDERSTOOD = (KeyError, TypeError, ValueError, AttributeError)
+"""What comes of the answer of a daemon of another version."""
+
+
 class BusyError(Exception):
     """Nobody else can follow now; the message says why."""
 
@@ -121,8 +125,9 @@ class Live:
                         trace.first = line
                     for queue in trace.followers:
                         _put(queue, line)
-        except (NoDaemonError, RefusedError) as error:
-            line = _line("error", str(error))
+        except (NoDaemonError, RefusedError, *NOT_UNDERSTOOD) as error:
+            told = isinstance(error, (NoDaemonError, RefusedError))
+            line = _line("error", str(error) if told else "the daemon says what this page does not know")
             for queue in trace.followers:
                 _put(queue, line)
             if self._traces.get(mac) is trace:

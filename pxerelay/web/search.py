@@ -25,6 +25,9 @@ MOST = 50
 LONGEST = 100
 """Characters of a text that is looked for."""
 
+_AGAIN = 30.0
+"""Seconds until files that could not be read are tried again."""
+
 _LEAST_DIGITS = 2
 _MOST_BLOCKS = 3000
 _VENDORS_KEPT = 32
@@ -52,6 +55,7 @@ class Search:
         self._daemon = daemon
         self._memory = memory
         self._index = RuleIndex()
+        self._built = float("-inf")
         self._building: asyncio.Task[None] | None = None
         self._blocks: OrderedDict[str, list[str]] = OrderedDict()
 
@@ -62,7 +66,8 @@ class Search:
 
     async def refresh(self, config: Mapping[str, Any], patience: float = 1.0) -> None:
         """Have the index be that of a configuration; one that takes longer to read comes when it is ready."""
-        if config.get("sha256") == self._index.sha256 and not self._index.trouble:
+        known = config.get("sha256") == self._index.sha256
+        if known and (not self._index.trouble or time.monotonic() - self._built < _AGAIN):
             return
         if self._building is None or self._building.done():
             self._building = asyncio.get_running_loop().create_task(self._build(config))
@@ -70,6 +75,7 @@ class Search:
 
     async def _build(self, config: Mapping[str, Any]) -> None:
         self._index = await asyncio.to_thread(build, dict(config))
+        self._built = time.monotonic()
 
     def place_of(self, reason: str, rule: str) -> str:
         """Return the `file:line` of an entry; empty if it is not known."""
@@ -165,7 +171,7 @@ class Search:
             if one["mac"]:
                 row = {
                     "mac": one["mac"],
-                    "interface": one["interface"] or one["giaddr"] or "",
+                    "interface": one["interface"] or one["router"] or "",
                     "at": now - one["last_ago"],
                     "what": one["vendor_class"],
                 }

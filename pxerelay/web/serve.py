@@ -57,7 +57,10 @@ class _Server(uvicorn.Server):
 
 def run(control_socket: Path, settings: Settings) -> None:
     """Serve until SIGTERM; ListenError if that can't begin, PasswordError for a bad password file."""
-    app, site = build(control_socket, settings)
+    try:
+        app, site = build(control_socket, settings)
+    except OSError as error:
+        raise ListenError(f"a `ca_file` of `relays:` can't be used: {error.strerror or error}") from None
     local: LocalSocket | None = None
     try:
         if settings.path is not None:

@@ -12,7 +12,7 @@ from pxerelay.linux.control_client import NoDaemonError
 from pxerelay.linux.tasks import end
 from pxerelay.web.daemon_client import DaemonClient, RefusedError
 from pxerelay.web.history import STEP, History
-from pxerelay.web.live import Live
+from pxerelay.web.live import NOT_UNDERSTOOD, Live
 from pxerelay.web.metrics import Metrics
 from pxerelay.web.relays import Relays
 from pxerelay.web.search import Search
@@ -52,7 +52,7 @@ class Site:
     async def _listen(self) -> None:
         wait = _AGAIN
         while True:
-            with contextlib.suppress(NoDaemonError, RefusedError):
+            with contextlib.suppress(NoDaemonError, RefusedError, *NOT_UNDERSTOOD):
                 async with contextlib.aclosing(self.daemon.follow("*", sample=True)) as events:
                     async for event in events:
                         wait = _AGAIN
@@ -65,7 +65,7 @@ class Site:
 
     async def _note(self) -> None:
         while True:
-            with contextlib.suppress(NoDaemonError, RefusedError):
+            with contextlib.suppress(NoDaemonError, RefusedError, *NOT_UNDERSTOOD):
                 status = await self.daemon.status()
                 self.history.note(status, time.monotonic())
                 await self.search.refresh(status["config"])

@@ -17,10 +17,12 @@ MOST_SHOWN = 500
 def shown(answer: Mapping[str, Any], text: str, *, pxe: bool) -> tuple[list[dict[str, Any]], int]:
     """Return clients that a text is in, newest first, and how many there are of them.
 
-    The text is looked for in MAC, interface, router, vendor class and vendor, in any case.
+    The text is looked for in MAC, DUID, interface, router, vendor class and vendor, in any case. Those whose
+    MAC nobody told are among them.
     """
     lowered = text.lower().strip()
-    clients = [dict(client) for client in answer["clients"] if client["pxe"] or not pxe]
+    both = sorted((*answer["clients"], *answer["without_mac"]), key=lambda client: float(client["last_ago"]))
+    clients = [dict(client) for client in both if client["pxe"] or not pxe]
     for client in clients:
         client["vendor"] = ""
     if not lowered:
@@ -36,15 +38,15 @@ def yaml_of(clients: Sequence[Mapping[str, Any]], now: datetime) -> str:
     """Return rules that say what applies already, to be changed and put in the mapping."""
     dated = []
     for client in clients:
-        if not client["mac"]:  # of DHCPv6, where nobody told it: no rule can name it
-            continue
         times = {
             f"{when}_seen": f"{now - timedelta(seconds=client[f'{when}_ago']):%Y-%m-%d %H:%M}"
             for when in ("first", "last")
         }
         dated.append({**client, **times})
     what = "fell to a default, newest first; put the right server in" if dated else "nobody fell to a default"
-    return as_yaml(dated, f"{what}; pxerelay web, {now:%Y-%m-%d %H:%M}")
+    known = [client for client in dated if client["mac"]]
+    nameless = [client for client in dated if not client["mac"]]
+    return as_yaml(known, f"{what}; pxerelay web, {now:%Y-%m-%d %H:%M}", nameless)
 
 
 def _name(clients: Sequence[dict[str, Any]]) -> None:
@@ -66,5 +68,5 @@ def _has(client: Mapping[str, Any], lowered: str) -> bool:
     digits = lowered.replace(":", "").replace("-", "").replace(".", "")
     if digits and digits in str(client["mac"] or "").replace(":", ""):
         return True
-    texts = (client["interface"], client["giaddr"], client["vendor_class"], client["vendor"])
+    texts = (client["interface"], client["router"], client["vendor_class"], client["vendor"], client["duid"])
     return any(text and lowered in str(text).lower() for text in texts)

@@ -132,6 +132,9 @@ STRANGER = {
     "mac": "02:00:00:00:00:99",
     "interface": "vlan10",
     "giaddr": None,
+    "router": None,
+    "duid": None,
+    "families": [4],
     "pxe": True,
     "vendor_class": "PXEClient:Arch:00007",
     "architectures": [7],
@@ -142,7 +145,7 @@ STRANGER = {
     "last_ago": 30,
 }
 
-UNKNOWN = {"clients": [STRANGER], "most": 4096, "forgotten": 0, "overlooked": 0}
+UNKNOWN = {"clients": [STRANGER], "without_mac": [], "most": 4096, "forgotten": 0, "overlooked": 0}
 
 
 def start(mac: str, **more: Any) -> dict[str, Any]:

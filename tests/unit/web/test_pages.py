@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ from pxerelay.web.guard import Guard
 from pxerelay.web.limits import Bucket, Limits, Seats
 from pxerelay.web.live import MOST_TRACES, BusyError, Live
 from pxerelay.web.passwords import PasswordError, Passwords, line_of
-from pxerelay.web.settings import Settings
+from pxerelay.web.settings import OtherRelay, Settings
 from pxerelay.web.site import Site
 from tests.unit.web.asking import STATUS, STRANGER, Answer, daemon, get, usual
 
@@ -84,10 +85,26 @@ def test_unknown_clients_are_filtered_by_any_of_their_texts(tmp_path: Path) -> N
 
 
 def test_a_client_without_a_mac_is_shown_too(tmp_path: Path) -> None:
-    stranger = {**STRANGER, "mac": None}
-    answer = {"clients": [stranger], "most": 1, "forgotten": 0, "overlooked": 0}
-    told = ask(tmp_path, "/api/v1/unknown", "q=vlan10", says=lambda _: [answer])
-    assert json.loads(told.text)["count"] == 1
+    stranger = {
+        **STRANGER,
+        "mac": None,
+        "duid": "0004ab",
+        "families": [6],
+        "router": "2001:db8::1",
+        "last_ago": 5,
+    }
+    stranger["interface"] = None
+    answer = {"clients": [STRANGER], "without_mac": [stranger], "most": 1, "forgotten": 0, "overlooked": 0}
+    told = ask(tmp_path, "/api/v1/unknown", says=lambda _: [answer])
+    assert [client["mac"] for client in json.loads(told.text)["clients"]] == [None, STRANGER["mac"]]
+    for query in ("q=0004AB", "q=db8::1"):
+        assert json.loads(ask(tmp_path, "/api/v1/unknown", query, says=lambda _: [answer]).text)["count"] == 1
+    text = ask(tmp_path, "/unknown", says=lambda _: [answer]).text
+    assert "DUID 0004ab" in text
+    assert "behind router 2001:db8::1" in text
+    assert (
+        "#   DUID 0004ab, " in ask(tmp_path, "/api/v1/unknown", "format=yaml", says=lambda _: [answer]).text
+    )
 
 
 def test_what_is_not_a_daemon_is_told_of_and_no_page_breaks(tmp_path: Path) -> None:
@@ -304,3 +321,47 @@ def test_a_trace_that_the_daemon_refuses_is_told_and_begins_anew_next_time(tmp_p
                 await DaemonClient(path).client(MAC)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("odd", [{"event": "message", "family": 4}, {"event": "lost"}, {"no": "event"}])
+def test_what_a_daemon_of_another_version_says_ends_a_trace_and_no_more(
+    tmp_path: Path, odd: dict[str, Any]
+) -> None:
+    def says(request: Any) -> list[Any]:
+        return [*usual(request), odd] if request["command"] == "trace" else usual(request)
+
+    async def run() -> list[str]:
+        path = tmp_path / "control.sock"
+        async with daemon(path, says):
+            live = Live(DaemonClient(path), lambda *_: "")
+            lines = [line async for line in live.follow(MAC, "a")]
+            site = Site(path, LOCAL)
+            async with site.running():
+                await asyncio.sleep(0.1)
+            return [line["kind"] for line in lines]
+
+    assert asyncio.run(run())[-1] == "error"
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b"{}", b'{"client": 5}', b'{"client": {}}', b'{"clients": [1]}', b"x", b"[" * 9999]
+)
+def test_another_relay_may_answer_anything(tmp_path: Path, body: bytes) -> None:
+    async def run() -> Answer:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        path = tmp_path / "control.sock"
+        async with daemon(path, usual):
+            app, _ = build(path, replace(LOCAL, relays=(OtherRelay("edge2", url),)))
+            answer = await get(app, "/", f"q={MAC}")
+        server.close()
+        return answer
+
+    answer = asyncio.run(run())
+    assert answer.status == 200
+    assert "edge2" in answer.text
