@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Any
 
 from pxerelay.daemon.flow import Flow
@@ -17,7 +18,8 @@ _DHCPV6 = 6
 async def ask(flows: Sequence[Flow], asked: Question) -> dict[str, Any]:
     """Return what each of the families finds; `flows` are those that are on.
 
-    What DHCPv6 finds is under `ipv6`. Raises ProbeError if nothing can be asked so.
+    What DHCPv6 finds is under `ipv6`. A server that is expected by its address is asked by the family of that
+    alone, if no family is named. Raises ProbeError if nothing can be asked so.
     """
     flows = _asked_by(flows, asked)
     if asked.interface is None and asked.link_address is None:
@@ -41,7 +43,9 @@ async def ask(flows: Sequence[Flow], asked: Question) -> dict[str, Any]:
 
 def _asked_by(flows: Sequence[Flow], asked: Question) -> Sequence[Flow]:
     """Return the families to ask by; ProbeError for one that is off."""
-    wanted = {_DHCPV6} if asked.link_address is not None else set(asked.families)
+    wanted = set(asked.families) or _family_of(asked.expected)
+    if asked.link_address is not None:
+        wanted = {_DHCPV6}
     if asked.link_address is not None and asked.families - wanted:
         raise ProbeError("a link-address is DHCPv6's: ask without --family, or with --family 6")
     missing = wanted - {flow.family for flow in flows}
@@ -49,6 +53,14 @@ def _asked_by(flows: Sequence[Flow], asked: Question) -> Sequence[Flow]:
         family = f"DHCPv{max(missing)}"
         raise ProbeError(f"{family} is off here: `{family.lower()}: true` in the configuration turns it on")
     return [flow for flow in flows if not wanted or flow.family in wanted]
+
+
+def _family_of(server: str | None) -> set[int]:
+    """Return the family that a server is expected to answer by, none if it is given by its name."""
+    try:
+        return {ip_address(server or "").version}
+    except ValueError:
+        return set()
 
 
 async def _or_why_not(flow: Flow, asked: Question) -> dict[str, Any]:

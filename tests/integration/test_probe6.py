@@ -15,7 +15,7 @@ from tests.lab import Host, dhcp6
 from tests.lab.daemon import PXERELAY, Daemon
 from tests.lab.network import LabError
 from tests.lab.servers6 import Kea6
-from tests.lab.topology import Network
+from tests.lab.topology import ALTIRIS, Network
 from tests.lab.topology6 import ALTIRIS6, BOOT_URLS, CLIENT_VLANS6, RIS6, Network6, pools6
 from tests.lab.wire6 import FakeServer6, Station6
 
@@ -84,6 +84,15 @@ def test_one_family_is_asked_by_if_it_is_named(start: Start) -> None:
     of4 = found(daemon, LISTED, "--interface", "vlan10", "--family", "4")
     assert "ipv6" not in of4
     assert of4["answers"]
+
+
+def test_a_server_that_is_expected_by_its_address_is_asked_by_the_family_of_that(start: Start) -> None:
+    """What a play expected before DHCPv6 was on holds afterwards."""
+    daemon = start(BASE6)
+    for address, family in ((ALTIRIS, "4"), (ALTIRIS6, "6")):
+        done = ask(daemon, LISTED, "--interface", "vlan10", "--expect", address)
+        assert done.returncode == 0, done.stdout
+        assert ("SOLICIT" in done.stdout, "DISCOVER" in done.stdout) == (family == "6", family == "4")
 
 
 def test_a_daemon_without_dhcpv6_tells_what_it_told_before(start: Start) -> None:

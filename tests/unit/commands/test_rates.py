@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 from typing import Any
 
 import pytest
@@ -62,6 +63,55 @@ def test_rates_are_by_interface_whatever_rule_chose_the_busiest_first() -> None:
     assert (vlan10.requests, vlan10.replies, vlan10.dropped, vlan10.total) == (5.0, 1.5, 0.5, 20)
     assert (core.name, core.about, core.requests) == ("core", "relayed by routers", 20.0)
     assert (vlan20.state, vlan20.about, vlan20.requests) == ("waiting", "the interface is not there", 0.0)
+
+
+def in_both(requests6: int) -> dict[str, Any]:
+    """Return what a daemon of both families might tell."""
+    both = state(requests=[count("vlan10", 10)], dropped=[count("vlan10", 1)])
+    both["traffic6"] = {
+        "requests": [count("vlan10", requests6), count("vlan30", requests6)],
+        "replies": [],
+        "dropped": [count("vlan10", requests6)],
+    }
+    both["counters6"] = {"send_failures": 2, "not_received": 0, "bad_checksums": 0}
+    serving = {"state": "active", "link_address": "2001:db8:10::1", "waiting": None}
+    both["interfaces"]["vlan10"]["ipv6"] = serving
+    both["interfaces"]["vlan20"]["ipv6"] = {**serving, "state": "waiting", "waiting": "IPv6 is disabled"}
+    both["interfaces"]["vlan30"] = {"state": "off", "giaddr": None, "waiting": None, "ipv6": serving}
+    both["clients"] = [
+        {
+            "mac": "",
+            "duid": "00030001020000000001",
+            "family": 6,
+            "interface": "core",
+            "rule": "default",
+            "servers": [{"server": "ris", "address": "2001:db8:20::10"}],
+            "ago": 1.0,
+            "answers": [],
+            "returns": True,
+        }
+    ]
+    return both
+
+
+def test_both_families_are_summed_up_and_told_where_one_waits() -> None:
+    vlan10, vlan30, vlan20 = rates.interfaces(in_both(0), in_both(6), 2.0)
+    assert (vlan10.requests, vlan10.dropped, vlan10.total) == (3.0, 3.0, 16)
+    assert vlan10.about == "giaddr 10.10.10.1, link-address 2001:db8:10::1"
+    assert (vlan20.state, vlan20.about) == (
+        "waiting",
+        "the interface is not there, DHCPv6 waits: IPv6 is disabled",
+    )
+    assert (vlan30.state, vlan30.about, vlan30.requests) == ("active", "link-address 2001:db8:10::1", 3.0)
+
+
+def test_the_table_tells_of_both_families() -> None:
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(screen(in_both(0), in_both(6), 2.0, 40))
+    shown = console.export_text()
+    assert "2 not sent" in shown
+    assert "DUID 00030001020000000001" in shown
+    assert "ris 2001:db8:20::10" in shown
 
 
 def test_a_daemon_that_was_started_anew_in_between_has_no_negative_rates() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pxerelay.commands.watching import Silence, event_text, message_text, nowhere, start_text, state_text
 from pxerelay.policy.rules import Reason
 from pxerelay.policy.servers import NamedServer
 from pxerelay.relay.account import Account
+from pxerelay.relay.account6 import Account6
 
 START: dict[str, Any] = {
     "watching": "02:00:00:00:00:01",
@@ -37,6 +39,9 @@ START: dict[str, Any] = {
     "routers": ["10.30.0.0/16"],
 }
 RIS = NamedServer("ris", "10.20.0.10")
+
+
+RIS6 = {"name": "ris", "address": "2001:db8:20::10"}
 
 
 def place(reason: Reason, rule: str) -> str:
@@ -136,3 +141,51 @@ def test_what_silence_means_depends_on_what_came_last() -> None:
     assert after(event(xid="1", dropped="flood", meaning="asks too much")) == (
         "; its last message was dropped: asks too much"
     )
+
+
+def event6(**more: Any) -> dict[str, Any]:
+    """Return an event of a DHCPv6 message, as it comes through JSON."""
+    account = Account6("02:00:00:00:00:01", "vlan10", "fe80::1", True, "SOLICIT", "123456", told_by="frame")
+    plain = json.loads(json.dumps(account.plain))
+    return {"event": "message", "failures": [], **plain, **more}
+
+
+def test_a_message_of_dhcpv6_is_told_as_one() -> None:
+    asked = {"reason": "default", "rule": "default", "choice": "ris", "link_address": "2001:db8:10::1"}
+    sent = event6(client="PXEClient", duid="DUID-LL 0003", servers=[RIS6], **asked)
+    assert message_text(sent, nowhere) == (
+        "02:00:00:00:00:01 on vlan10: SOLICIT (PXEClient; DUID-LL 0003; MAC from the frame), the default "
+        "says ris; sent to ris 2001:db8:20::10 with link-address 2001:db8:10::1"
+    )
+    answer = event6(request=False, message="ADVERTISE", server=RIS6, sent_to="fe80::1", out="vlan10")
+    refused = {**answer, "status": "no addresses available", "milliseconds": 2.5}
+    assert message_text(refused, nowhere) == (
+        "02:00:00:00:00:01: ADVERTISE from ris 2001:db8:20::10 after 2.5 ms, no addresses available; sent to "
+        "fe80::1 on vlan10"
+    )
+    silence = Silence(START, 0.0)
+    silence.broken(refused, 1.0)
+    assert silence.told(20.0)[1].endswith("; its last message was answered: no addresses available")
+    silence.broken({**sent, "router": "2001:db8:30::1"}, 30.0)
+    assert silence.told(50.0)[1].endswith(
+        "; its last request went to ris 2001:db8:20::10 and no answer came: is the server up, has it a route "
+        "to this relay and a subnet for 2001:db8:10::1?"
+    ), "in DHCPv6 answers come this way also behind routers"
+
+
+def test_what_the_mapping_says_is_told_of_each_family() -> None:
+    entry = {**START["mapping"][0], "where": ["vlan10"], "lost": []}
+    of4 = {**entry, "family": 4}
+    of6 = {**entry, "family": 6, "servers": ["ris 2001:db8:20::10"]}
+    assert state_text({**START, "waiting": [], "mapping": [of4, of6]}, nowhere) == [
+        "the mapping says now:",
+        "  rule 02:* says ris -> ris 10.20.0.10",
+        "  DHCPv6: rule 02:* says ris -> ris 2001:db8:20::10",
+    ]
+    there = {**of6, "where": ["vlan20"]}
+    lines = state_text({**START, "waiting": [], "mapping": [of4, of6, there]}, nowhere)
+    assert [line.partition(": rule")[0] for line in lines[1:]] == [
+        "  rule 02:* says ris -> ris 10.20.0.10",
+        "  DHCPv6: vlan10",
+        "  DHCPv6: vlan20",
+    ]
