@@ -75,6 +75,6 @@ def _doctor(arguments: argparse.Namespace) -> int:
     except (gather.ElsewhereError, plan.UnknownNameError) as error:
         return fail(str(error))
     show = report.as_json if arguments.format == "json" else report.text
-    tell(show(found.facts, found.asked, found.findings))
+    tell(show(found.facts, found.asked, found.findings, found.facts6, found.asked6))
     wrong = any(finding.severity is not Severity.NOTE for finding in found.findings)
     return FOUND if wrong else OK

@@ -22,6 +22,7 @@ from pxerelay.policy.links import Link
 from pxerelay.policy.model import Config
 from pxerelay.policy.port_table import AnyPort
 from pxerelay.relay.any_relay import AnyRelay
+from pxerelay.relay.survey_request import Survey
 from pxerelay.relay.trace import View
 
 
@@ -126,6 +127,10 @@ class Flow(ABC):
     @abstractmethod
     def _open_in(self, vrf: int, main: socket.socket) -> socket.socket:
         """Open one more that hears a VRF."""
+
+    @abstractmethod
+    async def survey(self, asked: Survey) -> list[dict[str, Any]]:
+        """Ask servers, all of this family, whatever the mapping says; SurveyError if that can't be."""
 
     def close(self) -> None:
         """End."""

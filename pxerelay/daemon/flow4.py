@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pxerelay.daemon import prober
+from pxerelay.daemon import prober, survey
 from pxerelay.daemon.flow import Flow, ToObey
 from pxerelay.daemon.healthcheck4 import Check4
 from pxerelay.daemon.port_log import PortLog
@@ -23,6 +23,7 @@ from pxerelay.policy.ways import WayTo
 from pxerelay.relay.account import Narrator
 from pxerelay.relay.askers import Askers
 from pxerelay.relay.relay import Relay
+from pxerelay.relay.survey_request import Survey
 from pxerelay.relay.trace_view import View4
 from pxerelay.relay.words import port_text
 from pxerelay.wire.packet import SERVER_PORT
@@ -63,6 +64,10 @@ class Flow4(Flow):
         """What was counted, with what names servers."""
         ledger = self.traffic.ledger
         return Counted(self.relay, self.relay.answers.of, ledger.counters, ledger.transactions)
+
+    async def survey(self, asked: Survey) -> list[dict[str, Any]]:
+        """Ask servers, whatever the mapping says."""
+        return await survey.ask(self.traffic, self.relay, asked)
 
     async def probe(self, asked: Question) -> dict[str, Any]:
         """Ask servers in the name of a client."""

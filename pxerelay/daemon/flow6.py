@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from pxerelay.daemon import prober6
+from pxerelay.daemon import prober6, survey6
 from pxerelay.daemon.flow import Flow, ToObey
 from pxerelay.daemon.healthcheck6 import Check6
 from pxerelay.daemon.port_log import PortLog
@@ -30,6 +30,7 @@ from pxerelay.relay.ledger import Common
 from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay6 import Relay6
 from pxerelay.relay.server_ids import ServerIds
+from pxerelay.relay.survey_request import Survey
 from pxerelay.relay.trace6 import View6
 from pxerelay.relay.words6 import port_text
 from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS, SERVER_PORT
@@ -52,7 +53,7 @@ class Flow6(Flow):
 
     def __init__(self, again: Callable[[], object], way_to: WayTo, recent: Recent, common: Common) -> None:
         super().__init__(again)
-        self._log = PortLog(port_text)
+        self._log = PortLog(port_text, "6")
         self.traffic: Traffic6 = Traffic6(recent, common)
         self.checked: Check6 = Check6(self.traffic)
         self.relay: Relay6
@@ -78,6 +79,10 @@ class Flow6(Flow):
         """What was counted, with what names servers."""
         ledger = self.traffic.ledger
         return Counted(self.relay, self.relay.answers.of6, ledger.counters, ledger.transactions)
+
+    async def survey(self, asked: Survey) -> list[dict[str, Any]]:
+        """Ask servers, whatever the mapping says."""
+        return await survey6.ask(self.traffic, self.relay, asked)
 
     async def probe(self, asked: Question) -> dict[str, Any]:
         """Ask servers in the name of a client."""

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pxerelay.daemon import hearing, prober, probes, survey, trace_stream
+from pxerelay.daemon import hearing, prober, probes, trace_stream
 from pxerelay.daemon.control import Handler, Response
 from pxerelay.daemon.flow import Flow
 from pxerelay.daemon.traffic4 import Traffic4
@@ -53,7 +53,15 @@ class Handlers:
     async def _survey(self, request: Mapping[str, Any]) -> Response:
         """Ask servers whatever the mapping says, as `pxerelay doctor` wants it."""
         try:
-            return {"asked": await survey.ask(self._traffic, self._relay(), survey_request.read(request))}
+            asked = survey_request.read(request)
+            flows = {flow.family: flow for flow in self._flows()}
+            found: dict[survey_request.ServerQuery, dict[str, Any]] = {}
+            for family in dict.fromkeys(one.server.version for one in asked.errands):
+                if family not in flows:
+                    raise survey_request.SurveyError(f"DHCPv{family} is off here")
+                part = asked.of(family)
+                found |= zip(part.errands, await flows[family].survey(part), strict=True)
+            return {"asked": [found[one] for one in asked.errands]}
         except survey_request.SurveyError as error:
             return {"error": str(error)}
 

@@ -16,10 +16,14 @@ _MOST = 200
 
 
 class PortLog(Generic[Port]):
-    """Remembers by name what was logged last of each interface; `text` tells of one in words."""
+    """Remembers by name what was logged last of each interface; `text` tells of one in words.
 
-    def __init__(self, text: Callable[[Port], str]) -> None:
+    `family` is what the lines are found by besides the interface.
+    """
+
+    def __init__(self, text: Callable[[Port], str], family: str = "") -> None:
         self._text = text
+        self._family = family
         self._told: dict[str, Port] = {}
 
     def tell_all(self, ports: Iterable[Port]) -> None:
@@ -39,4 +43,5 @@ class PortLog(Generic[Port]):
             LOGGER.info("%d client interfaces changed, %d of them are active", len(ports), active)
             return
         for port in ports:
-            LOGGER.info("interface %s", self._text(port), extra=Fields(interface=port.name).extra)
+            about = Fields(interface=port.name, family=self._family)
+            LOGGER.info("interface %s", self._text(port), extra=about.extra)

@@ -97,6 +97,7 @@ def _addressed(relay: Relay, errand: ServerQuery, message: bytearray) -> ToServe
     if errand.interface is None:
         if errand.giaddr is None:
             return "neither an interface nor an address to answer to is given"
+        assert isinstance(errand.giaddr, IPv4Address)  # noqa: S101  # as its server
         return relay.from_us(message, errand.giaddr, servers) or f"{errand.giaddr} is no address of this host"
     port = next((port for port in relay.ports if port.name == errand.interface), None)
     if port is None:

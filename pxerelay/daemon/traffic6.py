@@ -109,7 +109,8 @@ class Traffic6(Traffic[Batch6, Decided6]):
 
     def _more_totals(self) -> Mapping[str, Any]:
         counted = self.ledger.mac_sources
-        return {"mac_sources": {source.value: counted[source] for source in MacSource}}
+        sources = {source.value: counted[source] for source in MacSource}
+        return {"mac_sources": sources, "by_kernel": self.by_kernel}
 
     def _receive(self, sock: socket.socket, elsewhere: AbstractSet[int]) -> Batch6:
         self._left_out = elsewhere

@@ -44,10 +44,12 @@ class Warnings:
         def about() -> Fields:
             alone = len(failure.messages) == 1 and len(failure.destination) == _IPV4_OCTETS
             mac = client_mac(failure.messages[0]) if alone else ""
+            address = str(ip_address(failure.destination))
+            family = "" if len(failure.destination) == _IPV4_OCTETS else "6"
             if failure.to_client:
-                return Fields(mac)
+                return Fields(mac, family=family, peer=address if family else "")
             names = server_names(relay, failure.destination)
-            return Fields(mac, servers=(*names, str(ip_address(failure.destination))))
+            return Fields(mac, servers=(*names, address), family=family)
 
         self.warn(kind, f"{_failure_text(failure)}{hint}", about)
 

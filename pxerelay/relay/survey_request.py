@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from ipaddress import IPv4Address
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from typing import Any
 
+from pxerelay.policy.servers import Address
 from pxerelay.wire.mac import MacError, format_mac, parse_mac
 
 MOST = 32
@@ -23,11 +24,14 @@ class SurveyError(Exception):
 
 @dataclass(frozen=True)
 class ServerQuery:
-    """A server to ask, and from where: a client interface, or, with none, an address of ours (`giaddr`)."""
+    """A server to ask, and from where: a client interface, or, with none, an address of ours (`giaddr`).
 
-    server: IPv4Address
+    Both addresses are of one family; in DHCPv6 `giaddr` is the link-address.
+    """
+
+    server: Address
     interface: str | None
-    giaddr: IPv4Address | None = None
+    giaddr: Address | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,10 @@ class Survey:
     architectures: tuple[int, ...]
     seconds: float
     errands: tuple[ServerQuery, ...]
+
+    def of(self, family: int) -> Survey:
+        """Return what of it is for servers of a family, 4 or 6."""
+        return replace(self, errands=tuple(one for one in self.errands if one.server.version == family))
 
     def plain(self) -> dict[str, Any]:
         """Return what `read` reads."""
@@ -59,9 +67,9 @@ def read(request: Mapping[str, Any]) -> Survey:
     try:
         errands = tuple(
             ServerQuery(
-                IPv4Address(str(server)),
+                ip_address(str(server)),
                 None if interface is None else str(interface),
-                None if giaddr is None else IPv4Address(str(giaddr)),
+                None if giaddr is None else ip_address(str(giaddr)),
             )
             for server, interface, giaddr in request["errands"]
         )
@@ -75,6 +83,8 @@ def read(request: Mapping[str, Any]) -> Survey:
         )
     except (KeyError, TypeError, ValueError, OverflowError, MacError) as error:
         raise SurveyError(f"not a survey: {error!r}") from None
+    if any(one.giaddr and one.giaddr.version != one.server.version for one in errands):
+        raise SurveyError("an address to answer to must be of its server's family")
     if len(errands) > MOST or not math.isfinite(seconds):
         raise SurveyError(f"a survey asks at most {MOST} servers, for a while")
     return survey

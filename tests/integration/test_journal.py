@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.integration.conftest import BASE
+from tests.integration.conftest import BASE, BASE6
+from tests.lab import dhcp6
 from tests.lab.daemon import PXERELAY, Daemon
 from tests.lab.topology import RIS
 from tests.lab.wire import FakeServer, Station
+from tests.lab.wire6 import FakeServer6, Station6
 from tests.unit.messages import reply, request
 
 Start = Callable[..., Daemon]
@@ -72,6 +74,41 @@ def test_the_journal_is_asked_by_client_interface_server_rule_and_reason(
     assert (started["PRIORITY"], started["SYSLOG_IDENTIFIER"]) == ("6", "pxerelay")
     assert "relays by" in started["MESSAGE"]
     assert stopped["MESSAGE"] == "stopped"
+
+
+def test_lines_of_dhcpv6_are_found_by_family_duid_and_peer_besides(
+    start: Start, station6: Station6, server6: FakeServer6, tmp_path: Path
+) -> None:
+    folder = tmp_path / "journal"
+    config = BASE6.replace('"2001:db8:20::20"', '"2001:db8:ffff::9"')
+    daemon = start(config, command=[str(JOURNAL), str(folder), *PXERELAY])
+
+    def found(*matches: str, count: int = 1) -> list[dict[str, Any]]:
+        daemon.wait_for(lambda: len(entries(folder, *matches)) >= count, 30)
+        return entries(folder, *matches)
+
+    duid = dhcp6.duid_ll(station6.mac)
+    station6.send(dhcp6.solicit(duid))
+    asked = server6.receive(30.0)
+    assert asked is not None
+    advertise = dhcp6.message(dhcp6.ADVERTISE, (dhcp6.CLIENT_ID, duid), (dhcp6.SERVER_ID, b"\0\3\0\1ris"))
+    server6.send(dhcp6.answer(asked[0], advertise), asked[1])
+    station6.send(advertise)
+    listed = bytes.fromhex(LISTED.replace(":", ""))
+    station6.send(dhcp6.solicit(dhcp6.duid_ll(listed)), sender=listed, source="fe80::ff:fe10:1")
+
+    mac = station6.mac.hex(":")
+    for one in found("PXERELAY_FAMILY=6", f"PXERELAY_DUID={duid.hex()}", count=3):
+        assert (one["PXERELAY_MAC"], one["PXERELAY_PEER"]) == (mac, station6.address)
+        assert one["PXERELAY_INTERFACE"] == "vlan10"
+    for one in found("PXERELAY_REASON=not-for-servers", count=2):
+        assert (one["PXERELAY_FAMILY"], one["PXERELAY_PEER"]) == ("6", station6.address)
+    decision = found(f"PXERELAY_MAC={LISTED}")[0]
+    assert decision["PXERELAY_SERVER"] == ["altiris", "2001:db8:ffff::9"]
+    warning = found("PXERELAY_FAMILY=6", "PXERELAY_SERVER=altiris", "PRIORITY=4")[0]
+    assert warning["MESSAGE"].startswith("could not send to 2001:db8:ffff::9: ")
+    states = found("PXERELAY_FAMILY=6", "PXERELAY_INTERFACE=vlan20")
+    assert states[-1]["MESSAGE"] == "interface vlan20 DHCPv6 active, link-address 2001:db8:10:20::1"
 
 
 def test_no_journal_no_fields(start: Start, station: Station, server: FakeServer) -> None:

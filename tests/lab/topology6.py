@@ -90,7 +90,7 @@ class Radvd(Server):
         """Write radvd's configuration and return its command."""
         flags = f"AdvManagedFlag {_on(self.managed)}; AdvOtherConfigFlag {_on(self.other)};"
         text = "".join(
-            f"interface {interface} {{ AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 5; {flags}\n"
+            f"interface {interface} {{ AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; {flags}\n"
             f"  prefix {subnet} {{ AdvOnLink on; AdvAutonomous {_on(not self.managed)}; }}; }};\n"
             for interface, subnet in self.links.items()
         )

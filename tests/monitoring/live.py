@@ -1,5 +1,7 @@
 """Two relay hosts with real servers and clients, watched by a real Prometheus, while things go wrong.
 
+One of them relays DHCPv6 too.
+
 Each host's metrics are on its loopback; an agent there scrapes them and sends them to the host `mon`, one
 of the ways that docs/monitoring.md describes.
 """
@@ -18,16 +20,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pxerelay.linux import control_client
-from tests.lab import Dnsmasq, Host, Lab, Pool, udhcpc
+from tests.lab import Dnsmasq, Host, Lab, Pool, dhcp6, udhcpc
 from tests.lab.network import LabError
 from tests.lab.topology import CLIENT_SUPERNET, CLIENTS, RELAY_CORE, Network
+from tests.lab.topology6 import Network6
 from tests.lab.wire import Station
+from tests.lab.wire6 import Station6
 from tests.monitoring import dashboard
 from tests.monitoring.prometheus import PORT, Prometheus
 from tests.unit.messages import request
 
 SPARE = "10.20.0.21"
 """Takes over from the server `altiris`."""
+BY_DHCPV6 = "default"
+"""The client that asks by DHCPv6 too; no rule names it."""
 HOSTILE = "02:00:00:00:66:06"
 MONITOR = "10.20.0.5"
 METRICS = "127.0.0.1:9967"
@@ -39,8 +45,8 @@ _PAUSE = 2.0
 _CONFIG = """\
 metrics: {metrics}
 max_requests: 50
-servers:
-  ris: 10.20.0.10
+{more}servers:
+  ris: [10.20.0.10, "2001:db8:20::10"]
   altiris: {{addresses: [10.20.0.20, 10.20.0.21], strategy: failover}}
 default: ris
 interfaces:
@@ -74,9 +80,9 @@ remote_write:
 class Relay:
     """The daemon of one relay host, with an agent beside it."""
 
-    def __init__(self, host: Host, folder: Path, vlans: str) -> None:
+    def __init__(self, host: Host, folder: Path, vlans: str, more: str = "") -> None:
         self.host = host
-        self._text = _CONFIG.format(metrics=METRICS, vlan20=vlans)
+        self._text = _CONFIG.format(metrics=METRICS, vlan20=vlans, more=more)
         self._folder = folder
         folder.mkdir(parents=True)
         self._config, self._socket = folder / "pxerelay.yml", folder / "control_client.sock"
@@ -152,10 +158,11 @@ class Scene:
         file = self.network.altiris.bootfile
         for server in (*self.network.servers, Dnsmasq(spare, address=SPARE, pools=pools, bootfile=file)):
             server.start()
+        Network6(self.network).build().ris.start()
         folder = lab.state_dir / "monitoring"
         self.prometheus = Prometheus(monitor, folder / "central", CENTRAL)
         self.relays = (
-            Relay(self.network.relay, folder / "relay1", VLAN20),
+            Relay(self.network.relay, folder / "relay1", VLAN20, "dhcpv6: true\n"),
             Relay(lab.host(branch.relay), folder / "relay2", ""),
         )
         self._over = threading.Event()
@@ -165,6 +172,7 @@ class Scene:
         names = [client.name for client in CLIENTS]
         names += [f"{kind}{number}" for kind in ("room", "branch") for number in range(1, 4)]
         threads = [threading.Thread(target=self._boot, args=[name]) for name in names]
+        threads.append(threading.Thread(target=self._boot6))
         start = time.monotonic()
         for thread in threads:
             thread.start()
@@ -196,6 +204,15 @@ class Scene:
         host = self.network.client(name)
         while not self._over.wait(dice.expovariate(1 / _PAUSE)):
             udhcpc(host, arch=dice.choice((0, 0, 7, None)), tries=2)
+
+    def _boot6(self) -> None:
+        """Be a client that looks for servers by DHCPv6 again and again."""
+        dice = random.Random("DHCPv6")
+        with closing(Station6(self.network.client(BY_DHCPV6))) as station:
+            duid = dhcp6.duid_ll(station.mac)
+            while not self._over.wait(dice.expovariate(1 / _PAUSE)):
+                station.send(dhcp6.solicit(duid, xid=dice.getrandbits(24)))
+                next(station.answers(_PAUSE), None)
 
 
 @contextmanager

@@ -50,9 +50,9 @@ ACTING = frozenset(
 )
 """And the modules in them that read files."""
 
-PURE_MODULES = frozenset(
-    f"tools.doctor.{name}" for name in ("verdict", "facts", "plan", "host", "network", "answers", "report")
-)
+_OF_DOCTOR = ("verdict", "facts", "facts6", "plan", "host", "network", "network6", "answers", "answers6")
+
+PURE_MODULES = frozenset(f"tools.doctor.{name}" for name in (*_OF_DOCTOR, "report"))
 """Such modules of a package that has others too."""
 
 FORBIDDEN = frozenset({"socket", "os", "time", "logging", "asyncio", "subprocess", "pathlib"})

@@ -16,8 +16,22 @@ from pxerelay.linux.ways import Ways
 from pxerelay.policy.ports import vrfs_to_hear
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.survey_request import ServerQuery, Survey
-from pxerelay.tools.doctor import answers, asking, firewall, gather, host, kernel, network, plan
+from pxerelay.tools.doctor import (
+    advertisements,
+    answers,
+    answers6,
+    asking,
+    firewall,
+    gather,
+    gather6,
+    host,
+    kernel,
+    network,
+    network6,
+    plan,
+)
 from pxerelay.tools.doctor.facts import Arrival, Asked, Facts, ServerAnswer, ServerRoute, Service, Sighting
+from pxerelay.tools.doctor.facts6 import Asked6, HostFacts6
 from pxerelay.tools.doctor.verdict import Code, Finding, note, warning
 from pxerelay.tools.doctor.wire import Frame, Wire
 from pxerelay.wire import bootserver
@@ -53,11 +67,13 @@ class Wish:
 
 @dataclass(frozen=True)
 class Examined:
-    """All that was found out."""
+    """All that was found out; `facts6` is there if DHCPv6 is relayed."""
 
     facts: Facts
     asked: tuple[Asked, ...]
     findings: tuple[Finding, ...]
+    facts6: HostFacts6 | None = None
+    asked6: tuple[Asked6, ...] = ()
 
 
 async def examine(loaded: Loaded, path: Path, socket_path: Path, wish: Wish) -> Examined:
@@ -73,7 +89,34 @@ async def examine(loaded: Loaded, path: Path, socket_path: Path, wish: Wish) -> 
             found.append(warning(Code.NOT_CHECKED, "servers", f"none was asked: {error}"))
     for one in asked:
         found += answers.findings(facts, one, asked)
-    return Examined(facts, asked, tuple(dict.fromkeys(found)))
+    of6, asked6 = await _examine6(facts, socket_path, wish, found) if facts.config.dhcpv6 else (None, ())
+    return Examined(facts, asked, tuple(dict.fromkeys(found)), of6, asked6)
+
+
+async def _examine6(
+    facts: Facts, socket_path: Path, wish: Wish, found: list[Finding]
+) -> tuple[HostFacts6, tuple[Asked6, ...]]:
+    """Examine the same in DHCPv6; `found` grows by what is wrong."""
+    of6 = gather6.facts(facts, facts.links, facts.wanted6)
+    found += network6.findings(of6, wish.interface)
+    if not wish.probe:
+        return of6, ()
+    there = [port for port in of6.active if wish.interface in (None, port.name)]
+    found += network6.advertised(await advertisements.heard(there))
+    if facts.running is None:
+        message = "DHCPv6 servers are asked by the daemon, and none answers"
+        found.append(note(Code.NOT_CHECKED, "servers", message))
+        return of6, ()
+    errands = gather6.errands(of6, wish.interface, everywhere=wish.everywhere)
+    ask = asking.by_daemon(socket_path).ask
+    try:
+        asked6 = await gather6.asked(ask, errands, wish.chaddr, wish.seconds)
+    except asking.AskError as error:
+        found.append(warning(Code.NOT_CHECKED, "servers", f"none was asked by DHCPv6: {error}"))
+        return of6, ()
+    for one in asked6:
+        found += answers6.findings(of6, one)
+    return of6, asked6
 
 
 async def _probe(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address
 
 from pxerelay.policy.links import Link
 from pxerelay.policy.model import Config
@@ -54,7 +54,9 @@ class Holder:
 class Running:
     """The daemon that answers at the control socket; `capabilities` are bits (capabilities(7)).
 
-    `no_metrics` says why it does not serve the metrics that its configuration wants.
+    `no_metrics` says why it does not serve the metrics that its configuration wants. `waiting6` is what
+    interfaces wait for in DHCPv6, `by_kernel` how many replies of DHCPv6 needed an entry in the kernel's
+    table of neighbours.
     """
 
     pid: int
@@ -65,6 +67,8 @@ class Running:
     not_received: int
     capabilities: int | None
     no_metrics: str | None = None
+    waiting6: Mapping[str, str] = field(default_factory=dict)
+    by_kernel: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,7 @@ class Facts:
 
     `no_daemon` says why none answers, `denied` that one may, but not to us. `capabilities` are those of this
     process. `newest_file` is when the newest of the configuration's files was written, in seconds as `now`.
+    `wanted6` are the IPv6 addresses of servers that are to be looked at.
     """
 
     config: Config
@@ -122,6 +127,7 @@ class Facts:
     refused_replies: tuple[Arrival, ...] = ()
     receive_limit: int = 128 << 20
     unprivileged_ports: int = 1024
+    wanted6: tuple[IPv6Address, ...] = ()
     now: float = 0.0
     newest_file: float = 0.0
 

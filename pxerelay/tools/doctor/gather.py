@@ -15,6 +15,7 @@ from pxerelay.config.loaded import Loaded
 from pxerelay.linux import clock, control_client, interfaces, names
 from pxerelay.linux.netlink import Lister
 from pxerelay.policy.ports import assign
+from pxerelay.policy.ports6 import assign as ports6_of
 from pxerelay.policy.resolved import ResolvedName, ResolvedNames
 from pxerelay.tools.doctor import kernel, plan, processes
 from pxerelay.tools.doctor.facts import Arrival, Facts, Running
@@ -48,10 +49,12 @@ async def facts(
         )
     config = loaded.config.on(clock.today())
     answers = await _answers(config.dns_names, status)
-    links = await interfaces.listed()
+    links = await interfaces.listed(ipv6=config.dhcpv6 is not None)
     ports = assign(config, links, socket.gethostname())
-    plan.check_interface(ports, interface)
-    wanted = plan.chosen(config, answers, servers)
+    ports6 = ports6_of(config, links, socket.gethostname()) if config.dhcpv6 else ()
+    plan.check_interface((*ports, *ports6), interface)
+    chosen = plan.chosen(config, answers, servers)
+    wanted = [server for server in chosen if isinstance(server, IPv4Address)]
     known = {link.index: link.name for link in links}
     with contextlib.closing(Lister()) as lister:
         nics = await kernel.nics(lister)
@@ -78,6 +81,7 @@ async def facts(
         nics=nics,
         ports=ports,
         ways=ways,
+        wanted6=tuple(server for server in chosen if isinstance(server, IPv6Address)),
         refused_clients=tuple(clients),
         refused_replies=tuple(replies),
         receive_limit=kernel.setting("core/rmem_max"),
@@ -103,6 +107,12 @@ def _running(path: Path, timeout: float) -> tuple[Running | None, str, dict[str,
         not_received=status["counters"]["not_received"],
         capabilities=processes.capabilities(pid),
         no_metrics=status["metrics"]["error"],
+        waiting6={
+            name: one["ipv6"]["waiting"]
+            for name, one in status["interfaces"].items()
+            if one.get("ipv6", {}).get("waiting")
+        },
+        by_kernel=status.get("counters6", {}).get("by_kernel", 0),
     )
     return running, "", status
 

@@ -127,12 +127,12 @@ def _port(facts: Facts) -> Iterator[Finding]:
             Code.PORT_67_TAKEN,
             _HOST,
             f"{who} has UDP port 67 of {holder.address} open and {harm}",
-            *_ends(holder),
+            *ends(holder),
         )
 
 
-def _ends(holder: Holder) -> Iterator[str]:
-    """Yield how to end another relay or server."""
+def ends(holder: Holder, port: int = SERVER_PORT) -> Iterator[str]:
+    """Yield how to end another relay or server, which has a port."""
     if "libvirt" in holder.command:
         yield "virsh net-destroy default && virsh net-autostart default --disable (or the network it is)"
     elif holder.unit == "systemd-networkd.service":
@@ -142,7 +142,7 @@ def _ends(holder: Holder) -> Iterator[str]:
     elif holder.pid:
         yield f"find out what starts it (systemctl status {holder.pid}), and end it there"
     else:
-        yield "ss -lunp 'sport = :67', as root, tells which; end it"
+        yield f"ss -lunp 'sport = :{port}', as root, tells which; end it"
     if "dnsmasq" in holder.command:
         yield "if it is wanted for DNS alone: take dhcp-range out of its configuration"
 

@@ -39,7 +39,7 @@ def findings(
 
 def _interfaces(facts: Facts, only: str | None) -> Iterator[Finding]:
     config = facts.config
-    if not config.interfaces and not config.accept_relayed_from:
+    if not (config.interfaces or config.accept_relayed_from or config.accept_relayed_from6):
         yield warning(
             Code.NOTHING_TO_RELAY,
             "configuration",
@@ -210,7 +210,7 @@ def _names(facts: Facts) -> Iterator[Finding]:
         return next((name for name, all_ in facts.config.servers.items() if target in all_), str(target))
 
     for name, answer in sorted(facts.answers.by_name.items()):
-        if not answer.addresses:
+        if not (answer.both if facts.config.dhcpv6 else answer.addresses):
             yield error(
                 Code.SERVER_NOT_RESOLVED,
                 spelled(name),

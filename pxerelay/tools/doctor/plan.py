@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from ipaddress import IPv4Address
 
 from pxerelay.config.findings import did_you_mean
 from pxerelay.policy.model import Config
+from pxerelay.policy.port_table import AnyPort
 from pxerelay.policy.ports import Port
 from pxerelay.policy.resolved import ResolvedNames
+from pxerelay.policy.servers import Address, Target
 from pxerelay.relay.survey_request import ServerQuery
 from pxerelay.tools.doctor.facts import Facts
 
@@ -19,19 +21,35 @@ class UnknownNameError(Exception):
 
 def servers(config: Config, answers: ResolvedNames) -> tuple[IPv4Address, ...]:
     """Return the address of each configured server, in the order of the file, then those without a name."""
+    return tuple(dict.fromkeys(address for one in _targets(config) for address in answers.of(one)))
+
+
+def _targets(config: Config) -> list[Target]:
     named = [target for targets in config.servers.values() for target in targets]
     rest = sorted(map(str, config.mentioned.difference(named)))
     wanted = {str(target): target for target in config.mentioned}
-    targets = [*named, *(wanted[text] for text in rest)]
-    return tuple(dict.fromkeys(address for target in targets for address in answers.of(target)))
+    return [*named, *(wanted[text] for text in rest)]
 
 
-def chosen(config: Config, answers: ResolvedNames, texts: Sequence[str]) -> tuple[IPv4Address, ...]:
-    """Return the servers that names or addresses stand for, all if none is given; UnknownNameError."""
-    everyone = servers(config, answers)
-    wanted: list[IPv4Address] = []
+def _addresses(config: Config, answers: ResolvedNames, target: Target) -> tuple[Address, ...]:
+    return (
+        *(answers.of(target) if config.dhcpv4 else ()),
+        *(answers.of6(target) if config.dhcpv6 else ()),
+    )
+
+
+def chosen(config: Config, answers: ResolvedNames, texts: Sequence[str]) -> tuple[Address, ...]:
+    """Return the servers that names or addresses stand for, all if none is given; UnknownNameError.
+
+    They are those of the families that are relayed.
+    """
+    everyone = tuple(
+        dict.fromkeys(one for target in _targets(config) for one in _addresses(config, answers, target))
+    )
+    wanted: list[Address] = []
     for text in texts:
-        found = [address for target in config.servers.get(text, ()) for address in answers.of(target)]
+        targets = config.servers.get(text, ())
+        found = [address for target in targets for address in _addresses(config, answers, target)]
         found = found or [address for address in everyone if str(address) == text]
         if not found and text not in config.servers:
             hint = did_you_mean(text, [*config.servers, *map(str, everyone)])
@@ -59,9 +77,9 @@ def stand_ins(facts: Facts, server: IPv4Address) -> tuple[tuple[IPv4Address, ...
     return tuple(sorted(found))
 
 
-def check_interface(ports: Sequence[Port], name: str | None) -> None:
+def check_interface(ports: Iterable[AnyPort], name: str | None) -> None:
     """Raise UnknownNameError if there is no client interface of a name."""
-    names = [port.name for port in ports]
+    names = list(dict.fromkeys(port.name for port in ports))
     if name is not None and name not in names:
         raise UnknownNameError(f"{name} is no client interface{did_you_mean(name, names)}")
 

@@ -1,4 +1,4 @@
-"""Who holds port 67, and what a process may: from /proc (proc(5))."""
+"""Who holds a UDP port, and what a process may: from /proc (proc(5))."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def capabilities(pid: int) -> int | None:
     return None
 
 
-def holders(daemon: int | None) -> tuple[Holder, ...]:
-    """Return the sockets on UDP port 67 in our network namespace; `daemon` is the process of our own."""
-    rows = list(_rows())
+def holders(daemon: int | None, port: int = SERVER_PORT) -> tuple[Holder, ...]:
+    """Return the sockets on a UDP port in our network namespace; `daemon` is the process of our own."""
+    rows = list(_rows(port))
     owners = _owners({inode for _, _, inode in rows}) if rows else {}
     daemon_user = None if daemon is None else _user_of(daemon)
     found = []
@@ -65,13 +65,13 @@ def holders(daemon: int | None) -> tuple[Holder, ...]:
     return tuple(found)
 
 
-def _rows() -> Iterator[tuple[str, int, int]]:
+def _rows(wanted: int) -> Iterator[tuple[str, int, int]]:
     """Yield address, user and inode of each socket on the port."""
     for name, spelled in (("udp", _ipv4), ("udp6", _ipv6)):
         for line in _lines(_PROC / "self" / "net" / name)[1:]:
             fields = line.split()
             address, _, port = fields[1].partition(":")
-            if int(port, 16) == SERVER_PORT:
+            if int(port, 16) == wanted:
                 yield spelled(bytes.fromhex(address)), int(fields[7]), int(fields[9])
 
 

@@ -14,6 +14,7 @@ from pxerelay.daemon.flow import Flow, StartError
 from pxerelay.daemon.prober import Question
 from pxerelay.linux.listener import Taken
 from pxerelay.policy.port_table import AnyPort
+from pxerelay.relay.survey_request import Survey
 from pxerelay.relay.trace import View
 
 
@@ -46,6 +47,10 @@ class Failing(Flow):
         raise NotImplementedError
 
     def _open_in(self, vrf: int, main: socket.socket) -> socket.socket:
+        raise NotImplementedError
+
+    async def survey(self, asked: Survey) -> list[dict[str, Any]]:
+        """Ask nobody."""
         raise NotImplementedError
 
     def _readable(self, sock: socket.socket) -> Taken:
