@@ -128,7 +128,7 @@ def _explain(arguments: argparse.Namespace) -> int:
         else:
             clients, one = _described(arguments, wanted), _replayer(loaded, [], hints)
         heard_on = [*(client.interface for client in clients), *(item.interface for item in said)]
-        shown = _Shown(arguments, loaded, one if arguments.packet else None, filter(None, heard_on))
+        shown = _Shown(arguments, loaded, one if arguments.packet else None, filter(None, heard_on), hints)
         if explain6.is_described(arguments):
             shown.relayed()
         for client in clients:
@@ -208,11 +208,11 @@ def _heard(
 
     Those of DHCPv6 come last, each with a message of its own.
     """
-    heard = hear(arguments.capture)
-    one = _replayer(loaded, heard.datagrams, hints)
+    heard = hear(arguments.capture, ipv6=loaded.config.dhcpv6 is not None)
+    one = _replayer(loaded, heard.of4, hints)
     found: dict[_Client, _Client] = {}
     parts: dict[_Client, Datagram] = {}
-    for datagram in heard.datagrams:
+    for datagram in heard.of4:
         message = datagram.payload
         if len(message) < _LEAST or message[packet.OP] != packet.BOOTREQUEST:
             continue
@@ -245,7 +245,7 @@ def _heard(
             )
     said = []
     if loaded.config.dhcpv6:
-        said = explain6.heard_clients(heard.datagrams6, loaded.config, hints, wanted, faults)
+        said = explain6.heard_clients(heard.of6, loaded.config, hints, wanted, faults)
     missing = wanted.keys() - {client.chaddr for client in found} - {item.client.chaddr for item in said}
     faults.extend(
         f"{format_mac(chaddr)}: no request of it in {arguments.capture}"
@@ -261,7 +261,12 @@ class _Shown:
     """Tells of clients, one after the other; with `one` also which packets would leave."""
 
     def __init__(
-        self, arguments: argparse.Namespace, loaded: Loaded, one: Replayer | None, names: Iterable[str]
+        self,
+        arguments: argparse.Namespace,
+        loaded: Loaded,
+        one: Replayer | None,
+        names: Iterable[str],
+        hints: Hints,
     ) -> None:
         self._arguments = arguments
         self._config = loaded.config
@@ -270,7 +275,8 @@ class _Shown:
         self._today = clock.today()
         self._reviewer: Reviewer6 | None = None
         if self._config.dhcpv6:
-            self._reviewer = Reviewer6(self._config.on(self._today), names, platform.node())
+            config, host = self._config.on(self._today), platform.node()
+            self._reviewer = Reviewer6(config, names, host, hints.link_addresses)
 
     def client(self, client: _Client) -> None:
         """Tell of a client that is described by its MAC, or that a capture has."""

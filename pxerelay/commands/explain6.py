@@ -79,6 +79,8 @@ def heard_clients(
     found: dict[tuple[object, ...], Said6] = {}
     for datagram in datagrams:
         kind = packet6.message_type(datagram.payload)
+        if not datagram.is_whole:
+            continue
         if kind is None or datagram.port != packet6.SERVER_PORT or kind in _OF_SERVERS:
             continue
         if len(datagram.payload) < packet6.header_size(kind):
@@ -152,7 +154,8 @@ def packet_text(reviewer: Reviewer6, said: Said6) -> str:
         return f"  nothing leaves in DHCPv6: {_why(decision)}"
     lines = [f"  {_name(said)} to {', '.join(f'{one} port 547' for one in reviewer.servers(decision))}"]
     if said.interface in reviewer.guessed:
-        lines.append(f"  link-address stands for that of {said.interface}, which is not known here")
+        stands = f"  link-address stands for that of {said.interface}, which is not known here"
+        lines.append(f"{stands}; give --link-address")
     for text in (
         decode6.as_text(decision.header, said.message),
         "",

@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from ipaddress import AddressValueError, IPv4Address
+from collections.abc import Mapping
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from pathlib import Path
 from typing import NamedTuple
 
 from pxerelay.policy.model import Config
 from pxerelay.tools.simulate import captures, replay
 from pxerelay.tools.simulate.offline import Hints
-from pxerelay.wire import dissect, dissect6
-from pxerelay.wire.dissect import Datagram, Frame
+from pxerelay.tools.simulate.replay6 import is_dhcp6
+from pxerelay.wire import dissect
+from pxerelay.wire.dissect import AnyDatagram, Datagram
 from pxerelay.wire.dissect6 import Datagram6
 from pxerelay.wire.layers import Other
 
 
 class HeardPacket(NamedTuple):
-    """A capture's DHCP packets, what else it has by name, and why the rest could not be read.
+    """A capture's DHCP packets, what else it has by name, and why the rest could not be read."""
 
-    `datagrams6` are those of DHCPv6, which are among the others too.
-    """
-
-    datagrams: list[Datagram]
+    datagrams: list[AnyDatagram]
     others: Mapping[str, int]
     fault: str
-    datagrams6: list[Datagram6]
+
+    @property
+    def of4(self) -> list[Datagram]:
+        """The packets of DHCPv4."""
+        return [one for one in self.datagrams if isinstance(one, Datagram)]
+
+    @property
+    def of6(self) -> list[Datagram6]:
+        """The packets of DHCPv6."""
+        return [one for one in self.datagrams if isinstance(one, Datagram6)]
 
 
 def add_hints(parser: argparse.ArgumentParser, *, interface: bool = True) -> None:
@@ -52,6 +59,14 @@ def add_hints(parser: argparse.ArgumentParser, *, interface: bool = True) -> Non
         metavar="I=ADDRESS",
         help="giaddr of a client interface; default: the configuration's, else what the capture shows",
     )
+    parser.add_argument(
+        "--link-address",
+        dest="link_addresses",
+        action="append",
+        default=[],
+        metavar="I=ADDRESS",
+        help="the same of DHCPv6",
+    )
 
 
 def hints_of(arguments: argparse.Namespace, config: Config) -> Hints:
@@ -74,7 +89,16 @@ def hints_of(arguments: argparse.Namespace, config: Config) -> Hints:
             message = f"--giaddr {text}: write INTERFACE=ADDRESS, such as vlan10=10.10.10.1"
             raise LookupError(message) from None
         _check(name, config)
-    return Hints(arguments.interface, vlans, giaddrs)
+    link_addresses = {}
+    for text in arguments.link_addresses:
+        name, _, address = text.partition("=")
+        try:
+            link_addresses[name] = IPv6Address(address)
+        except AddressValueError:
+            message = f"--link-address {text}: write INTERFACE=ADDRESS, such as vlan10=2001:db8:10::1"
+            raise LookupError(message) from None
+        _check(name, config)
+    return Hints(arguments.interface, vlans, giaddrs, link_addresses)
 
 
 def _check(interface: str, config: Config) -> None:
@@ -92,18 +116,21 @@ _LONGEST_VLAN, _LAST_VLAN = 4, 4094
 """Digits of a VLAN's number, and the largest one (IEEE 802.1Q, 9.6)."""
 
 
-def hear(path: Path) -> HeardPacket:
-    """Read a capture to its end or to where it is damaged; CaptureError if nothing of it can be read."""
-    found: list[Datagram] = []
-    found6: list[Datagram6] = []
+def hear(path: Path, *, ipv6: bool) -> HeardPacket:
+    """Read a capture to its end or to where it is damaged; CaptureError if nothing of it can be read.
+
+    `ipv6` is whether packets of IPv6 are opened.
+    """
+    found: list[AnyDatagram] = []
     others: Counter[str] = Counter()
     fault, began = "", False
+    read = dissect.datagrams_of_both if ipv6 else dissect.datagrams
     try:
-        for one in dissect.datagrams(_listened(captures.frames(path), found6)):
+        for one in read(captures.frames(path)):
             began = True
             if isinstance(one, Other):
                 others[one.name] += 1
-            elif replay.is_dhcp(one):
+            elif is_dhcp6(one) if isinstance(one, Datagram6) else replay.is_dhcp(one):
                 found.append(one)
             else:
                 others["UDP"] += 1
@@ -111,13 +138,4 @@ def hear(path: Path) -> HeardPacket:
         if not began:
             raise
         fault = str(error)
-    return HeardPacket(found, others, fault, found6)
-
-
-def _listened(frames: Iterable[Frame], found: list[Datagram6]) -> Iterator[Frame]:
-    """Yield frames, and take down what DHCPv6 is among them."""
-    for frame in frames:
-        one = dissect6.of_frame(frame)
-        if one is not None:
-            found.append(one)
-        yield frame
+    return HeardPacket(found, others, fault)

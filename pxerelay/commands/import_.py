@@ -263,7 +263,9 @@ def _read_hosts(found: Found) -> None:
         except _UnusableError as error:
             found.fault(named_in, word, f"{error}; put it there, or import it by itself and add its rules")
         else:
-            hosts.read([source], found)
+            side = found.apart()
+            hosts.read([source], side)
+            families.add_of_4(found, side)
 
 
 def _source(name: str, standard_input: str | None = None) -> Source:

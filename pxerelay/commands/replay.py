@@ -13,11 +13,15 @@ from pxerelay.commands.heard import HeardPacket, add_hints, hear, hints_of
 from pxerelay.config.findings import ConfigError
 from pxerelay.linux import clock
 from pxerelay.tools.diff.git_source import RevisionError
-from pxerelay.tools.simulate import replay, replay_text
+from pxerelay.tools.simulate import dual_stack, replay_text
 from pxerelay.tools.simulate.captures import CaptureError
-from pxerelay.tools.simulate.replay import Replayer
+from pxerelay.tools.simulate.verdict import Decider
 
 _MORE = """
+Where the configuration relays DHCPv6, its packets are told of too, with those of DHCPv4 in one stream. A
+client's MAC is that of its frame; where a capture has no Ethernet frames, a configuration with rules can't
+tell of it. What relay agents and servers say to each other has its interface by Interface-Id or link-address.
+
 A packet's client interface is told by --vlan for its tag, else by --interface, by the name that a pcapng file
 has, by the one interface whose name ends in the tag's number, or by being the only one.
 """
@@ -57,18 +61,19 @@ def _replay(arguments: argparse.Namespace) -> int:
         loaded = load_named(arguments.config)
         hints = hints_of(arguments, loaded.config)
         other = load_named(arguments.against) if arguments.against else None
-        heard = hear(arguments.capture)
+        configs = [one.config for one in (loaded, other) if one]
+        heard = hear(arguments.capture, ipv6=any(one.dhcpv6 for one in configs))
     except (ConfigError, RevisionError, CaptureError, LookupError) as error:
         return fail(str(error.args[0] if isinstance(error, LookupError) else error))
     today, host = clock.today(), platform.node()
     config = loaded.config.on(today)
-    one = replay.replayer(config, loaded.documents, heard.datagrams, hints, host)
+    one = dual_stack.deciding(config, loaded.documents, heard.datagrams, hints, host)
     if other is None:
         return _finish(heard, _tell(heard, one, as_json=arguments.format == "json"))
-    second = replay.replayer(
+    second = dual_stack.deciding(
         other.config.on(today), other.documents, heard.datagrams, hints, host, one.interfaces
     )
-    found = replay.differences(heard.datagrams, one, second)
+    found = dual_stack.differences(heard.datagrams, one, second)
     if arguments.format == "json":
         for group in found:
             tell(replay_text.difference_json(group))
@@ -80,7 +85,7 @@ def _replay(arguments: argparse.Namespace) -> int:
     return _finish(heard, total)
 
 
-def _tell(heard: HeardPacket, one: Replayer, *, as_json: bool) -> replay_text.Sum:
+def _tell(heard: HeardPacket, one: Decider, *, as_json: bool) -> replay_text.Sum:
     total = replay_text.Sum(heard.others)
     for datagram in heard.datagrams:
         verdict = one.verdict(datagram)

@@ -9,9 +9,9 @@ _shtab_pxerelay_subparsers=(run check explain diff replay status reload healthy 
 
 _shtab_pxerelay_run_option_strings=(-h --help --config --socket --debug)
 _shtab_pxerelay_check_option_strings=(-h --help --format --json --as --strict)
-_shtab_pxerelay_explain_option_strings=(-h --help --file --capture --config --interface --arch --vendor-class --packet --option79 --peer --duid --vlan --giaddr --format --json)
+_shtab_pxerelay_explain_option_strings=(-h --help --file --capture --config --interface --arch --vendor-class --packet --option79 --peer --duid --vlan --giaddr --link-address --format --json)
 _shtab_pxerelay_diff_option_strings=(-h --help --inventory --trusted --format --json --all)
-_shtab_pxerelay_replay_option_strings=(-h --help --config --against --interface --vlan --giaddr --format --json)
+_shtab_pxerelay_replay_option_strings=(-h --help --config --against --interface --vlan --giaddr --link-address --format --json)
 _shtab_pxerelay_status_option_strings=(-h --help --format --json --watch --socket --timeout)
 _shtab_pxerelay_reload_option_strings=(-h --help --socket --timeout)
 _shtab_pxerelay_healthy_option_strings=(-h --help --socket --timeout --expect-sha256)

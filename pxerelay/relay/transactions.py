@@ -109,6 +109,11 @@ class Followed:
         self.waiting = set(map(number, decision.servers)) if decision.returns else set()
         self.answers: list[tuple[bytes, float]] = []
 
+    def waits_for(self, decision: SentTo) -> bool:
+        """Whether a request that was decided so goes to the same servers, and answers come back likewise."""
+        own = self.decision
+        return (own.servers, own.returns) == (decision.servers, decision.returns)
+
 
 Key = TypeVar("Key", bound=Hashable)
 """What requests and their replies have in common."""
@@ -155,7 +160,7 @@ class AnyTransactions(Generic[Key]):
         now = request.at
         self.settle(now)
         again = self.pending.pop(key, None)
-        if again and again.decision == request.decision and now - again.at < _SOON:
+        if again and again.waits_for(request.decision) and now - again.at < _SOON:
             self.pending[key] = again  # the same question, before its answer could be missed
             return
         if again:

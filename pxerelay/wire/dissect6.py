@@ -1,6 +1,8 @@
-"""Captured frames to DHCPv6 datagrams, with the Ethernet address that each frame came from.
+"""IPv6 packets to what they carry: extension headers and fragments (RFC 8200, 4); `dissect` has IPv4's.
 
-As far as `explain` needs: no fragments and no tunnels. `dissect` is for IPv4.
+    version(4 bits) class label  payload length(2)  next header(1)  hop limit(1)  source(16)  destination(16)
+
+Each extension header names what comes next.
 """
 
 from __future__ import annotations
@@ -8,30 +10,14 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from pxerelay.wire import layers, packet6
-from pxerelay.wire.dissect import Frame
-from pxerelay.wire.layers import IPV6, Packet
-from pxerelay.wire.mac import MAC_OCTETS
-
-_HEADER, _UDP_HEADER = 40, 8
-"""Octets of the headers of IPv6 and UDP (RFC 8200, 3; RFC 768)."""
-
-_UDP = 17
-"""The protocol's number (IANA)."""
-
-_EXTENSIONS = frozenset({0, 43, 60})
-"""Headers that may stand in between and tell their length: hop-by-hop and destination options, routing
-(RFC 8200, 4)."""
-
-_MOST_EXTENSIONS = 8
-
-_PORTS = frozenset({packet6.CLIENT_PORT, packet6.SERVER_PORT})
+from pxerelay.wire.layers import CUT_SHORT, Other
 
 
 class Datagram6(NamedTuple):
     """A UDP datagram over IPv6, as `dissect.Datagram`; addresses have 16 octets.
 
-    `mac` is the Ethernet address that the frame came from, None where the link type does not have it.
+    `mac` is the Ethernet address that the frame right around it came from, None where there is no frame or
+    the link type does not have it.
     """
 
     number: int
@@ -43,31 +29,85 @@ class Datagram6(NamedTuple):
     source_port: int
     port: int
     payload: bytes
+    size: int
     mac: bytes | None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the capture has all of it."""
+        return len(self.payload) == self.size
 
-def of_frame(frame: Frame) -> Datagram6 | None:
-    """Return the whole DHCPv6 datagram that a frame brings, None if it brings none."""
-    packet = layers.of_link(frame.link, frame.octets, IPV6)
-    if not isinstance(packet, Packet) or len(packet.octets) < _HEADER or packet.octets[0] >> 4 != 6:
-        return None
-    ip = packet.octets
+
+class Fragment(NamedTuple):
+    """Which part of a packet something is: its identification, its offset in octets, whether more follows."""
+
+    identification: bytes
+    offset: int
+    more: bool
+
+
+class Body(NamedTuple):
+    """What is behind the headers: its protocol, and how many octets it had on the wire.
+
+    Of a fragment it is what is behind the fragment header; `kind` is then what that names.
+    """
+
+    kind: int
+    octets: bytes
+    size: int
+    fragment: Fragment | None = None
+
+
+_HEADER = 40
+_SOURCE_AND_DESTINATION = slice(8, 40)
+
+_HOP_BY_HOP, _ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION = 0, 43, 44, 51, 60
+_LONG = frozenset({_HOP_BY_HOP, _ROUTING, _DESTINATION, 135, 139, 140})
+"""Extension headers with a length in units of 8 octets behind the first 8: those of RFC 8200, 4, mobility
+(RFC 6275, 6.1), host identity (RFC 7401, 5.1) and shim6 (RFC 5533, 5.1)."""
+
+_MOST_HEADERS = 16
+"""Extension headers that are passed over: a packet with more was made to keep its reader busy."""
+
+
+def addresses(ip: bytes) -> tuple[bytes, bytes]:
+    """Return the source and the destination of a packet with a whole header."""
+    both = ip[_SOURCE_AND_DESTINATION]
+    return both[:16], both[16:]
+
+
+def opened(ip: bytes) -> Body | Other:
+    """Return what an IPv6 packet carries."""
+    if len(ip) < _HEADER:
+        return CUT_SHORT
     length, kind = struct.unpack_from("!HB", ip, 4)
-    start, end = _HEADER, min(_HEADER + length, len(ip))
-    for _ in range(_MOST_EXTENSIONS):
-        if kind not in _EXTENSIONS or start + 2 > end:
+    if ip[0] >> 4 != 6:
+        return Other("damaged IPv6")
+    end = _HEADER + length if length else len(ip)  # 0: of what the network card is to cut into packets
+    return behind(kind, ip[_HEADER:end], end - _HEADER)
+
+
+def behind(kind: int, octets: bytes, size: int) -> Body | Other:
+    """Return what is behind extension headers, of which `kind` is the first, in `size` octets."""
+    at = 0
+    for _ in range(_MOST_HEADERS):
+        if kind in _LONG or kind == _AUTHENTICATION:
+            if at + 2 > len(octets):
+                return CUT_SHORT
+            units = (octets[at + 1] + 1) * 8 if kind in _LONG else (octets[at + 1] + 2) * 4
+            kind, at = octets[at], at + units
+        elif kind == _FRAGMENT:
+            if at + 8 > len(octets):
+                return CUT_SHORT
+            kind, place, identification = (
+                octets[at],
+                int.from_bytes(octets[at + 2 : at + 4], "big"),
+                octets[at + 4 : at + 8],
+            )
+            part = Fragment(identification, place & 0xFFF8, bool(place & 1))
+            return Body(kind, octets[at + 8 :], size - at - 8, part)
+        else:
             break
-        kind, start = ip[start], start + (ip[start + 1] + 1) * 8
-    if kind != _UDP or start + _UDP_HEADER > end:
-        return None
-    source_port, port, size = struct.unpack_from("!HHH", ip, start)
-    payload = ip[start + _UDP_HEADER : start + size]
-    if port not in _PORTS or size < _UDP_HEADER or start + size > end:
-        return None
-    interface = None if packet.is_wrapped else frame.interface
-    mac = None if packet.is_wrapped else layers.sender_of(frame.link, frame.octets)
-    addresses = ip[8:24], ip[24:40]
-    place = frame.number, frame.time, interface, packet.tags
-    return Datagram6(
-        *place, *addresses, source_port, port, payload, mac if mac and len(mac) == MAC_OCTETS else None
-    )
+        if at > size:
+            return Other("damaged IPv6")
+    return Body(kind, octets[at:], size - at)

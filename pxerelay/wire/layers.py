@@ -13,15 +13,19 @@ class Packet(NamedTuple):
     """An IP packet and the VLAN tags of the Ethernet frame around it, the outer one first.
 
     `is_wrapped` says that there is more around it than a frame and tags, which a relay's interface never has.
+    `kind` is its EtherType. `sender` is the address that the frame right around it came from, None where
+    there is none or the link type does not have it.
     """
 
     octets: bytes
     tags: tuple[int, ...] = ()
     is_wrapped: bool = False
+    kind: int = 0x0800
+    sender: bytes | None = None
 
 
 class Other(NamedTuple):
-    """What brings no UDP datagram over IPv4; `name` is what it is counted under."""
+    """What brings no UDP datagram; `name` is what it is counted under."""
 
     name: str
 
@@ -34,6 +38,9 @@ ETHERNET_FRAME = 0x6558
 
 IPV4, IPV6, _PPP, _PPPOE = 0x0800, 0x86DD, 0x880B, 0x8864
 """EtherTypes (IANA, IEEE 802 Numbers; PPPoE's session stage by RFC 2516, 4)."""
+
+ONLY_IPV4, BOTH = frozenset({IPV4}), frozenset({IPV4, IPV6})
+"""What packets may be wanted."""
 
 _MPLS = frozenset({0x8847, 0x8848})
 """EtherTypes of MPLS (RFC 5332, 3)."""
@@ -115,8 +122,8 @@ def is_cooked(link: int) -> bool:
     return link in _COOKED
 
 
-def of_link(link: int, octets: bytes, wanted: int = IPV4) -> Packet | Other:
-    """Return the packet in a frame of a link type, of IPv4 unless another EtherType is wanted."""
+def of_link(link: int, octets: bytes, wanted: frozenset[int] = ONLY_IPV4) -> Packet | Other:
+    """Return the packet in a frame of a link type, of IPv4 unless other EtherTypes are wanted."""
     if link == _ETHERNET:
         return of_type(ETHERNET_FRAME, octets, wanted, is_wrapped=False)
     if link in _COOKED:
@@ -124,7 +131,7 @@ def of_link(link: int, octets: bytes, wanted: int = IPV4) -> Packet | Other:
         if len(octets) < start:
             return CUT_SHORT
         kind = octets[type_at] << 8 | octets[type_at + 1]
-        return of_type(kind, octets[start:], wanted, is_wrapped=False)
+        return of_type(kind, octets[start:], wanted, is_wrapped=False, sender=_cooked_sender(link, octets))
     if link in _RAW:
         kind = IPV6 if octets[:1] and octets[0] >> 4 == 6 else IPV4
         return of_type(kind, octets, wanted, is_wrapped=False)
@@ -137,21 +144,16 @@ def of_link(link: int, octets: bytes, wanted: int = IPV4) -> Packet | Other:
     return Other(_NAMES_OF_LINKS.get(link, f"link type {link}"))
 
 
-def sender_of(link: int, octets: bytes) -> bytes | None:
-    """Return the link-layer address that a frame came from; None where the link type does not have it."""
-    if link == _ETHERNET:
-        return octets[6:12]
-    if link in _SENDERS:
-        length_at, start = _SENDERS[link]
-        return octets[start : start + octets[length_at]] if len(octets) > length_at else None
-    return None
+def _cooked_sender(link: int, octets: bytes) -> bytes:
+    length_at, start = _SENDERS[link]
+    return octets[start : start + octets[length_at]]
 
 
 _SENDERS = {_SLL: (5, 6), _SLL2: (11, 12)}
 """Where a Linux cooked header has the length of the sender's address (its low octet), and the address."""
 
 
-def _of_loopback(octets: bytes, wanted: int) -> Packet | Other:
+def _of_loopback(octets: bytes, wanted: frozenset[int]) -> Packet | Other:
     """Return the packet behind an address family, which is in the byte order of the host that captured it."""
     if len(octets) < 4:
         return CUT_SHORT
@@ -162,30 +164,37 @@ def _of_loopback(octets: bytes, wanted: int) -> Packet | Other:
     return Other(f"address family {family}")
 
 
-def of_type(kind: int, octets: bytes, wanted: int = IPV4, *, is_wrapped: bool = True) -> Packet | Other:
-    """Return the packet of the EtherType wanted in what one names; `is_wrapped` tells what is around that.
+def of_type(
+    kind: int,
+    octets: bytes,
+    wanted: frozenset[int] = ONLY_IPV4,
+    *,
+    is_wrapped: bool = True,
+    sender: bytes | None = None,
+) -> Packet | Other:
+    """Return the packet of an EtherType wanted in what one names; `is_wrapped` tells what is around that.
 
     An Ethernet frame's type or length stands in 2 octets behind its addresses; `octets` begin with these.
     """
     tags: tuple[int, ...] = ()
     for _ in range(_MOST):
-        if kind == wanted:
-            return Packet(octets, tags, is_wrapped)
+        if kind in wanted:
+            return Packet(octets, tags, is_wrapped, kind, sender)
         found: tuple[int, bytes] | Other
         if kind in _TAGS:
             found = _behind_tag(octets)
             if not isinstance(found, Other) and (vlan := octets[0] << 8 & _VLAN_MASK | octets[1]):
                 tags = (*tags, vlan)  # 0 is a priority and no VLAN
         elif kind == ETHERNET_FRAME:
-            found, tags = _behind_addresses(octets), ()
+            found, tags, sender = _behind_addresses(octets), (), octets[6:12]
         elif kind <= _LARGEST_LENGTH:
             found = _behind_llc(octets)
         elif kind == _PPPOE:
-            found, is_wrapped = (_PPP, octets[_PPPOE_HEADER:]), True
+            found, is_wrapped, sender = (_PPP, octets[_PPPOE_HEADER:]), True, None
         elif kind == _PPP:
             found = _behind_ppp(octets)
         elif kind in _MPLS:
-            found, is_wrapped = _behind_labels(octets), True
+            found, is_wrapped, sender = _behind_labels(octets), True, None
         else:
             return Other(_NAMES.get(kind, f"EtherType {kind:#06x}"))
         if isinstance(found, Other):

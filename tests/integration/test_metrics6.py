@@ -41,8 +41,9 @@ def test_both_families_are_counted_by_the_same_names(
     assert dhclient6(client, arch=7, vendor_class="PXEClient:Arch:00007:UNDI:003000")
     station6.send(dhcp6.message(dhcp6.ADVERTISE, (dhcp6.CLIENT_ID, dhcp6.duid_ll(station6.mac))))
     router = FakeServer6(network6.altiris.host)
-    for peer in ("fe80::ff:fe00:7", "fe80::7"):
-        router.send(dhcp6.relayed(12, dhcp6.solicit(b"\0\4" + bytes(16)), peer=peer), RELAY_CORE6)
+    for number, peer in enumerate(("fe80::ff:fe00:7", "fe80::7")):
+        solicit = dhcp6.solicit(b"\0\4" + bytes(15) + bytes((number,)))
+        router.send(dhcp6.relayed(12, solicit, peer=peer), RELAY_CORE6)
     router.close()
 
     def counted() -> bool:

@@ -21,7 +21,8 @@ def program_with_libraries(package: str, path: str) -> list[str]:
     """Return the command of a program whose libraries this machine lacks; they are unpacked beside it."""
     found = _unpacked(package, path, dependencies=True)
     home = CACHE / "lab" / package
-    folders = [*home.glob("usr/lib/*-linux-gnu"), *home.glob("lib/*-linux-gnu")]
+    places = ("usr/lib/*-linux-gnu", "lib/*-linux-gnu", f"usr/lib/*-linux-gnu/{package}")
+    folders = [folder for place in places for folder in home.glob(place)]
     return ["env", f"LD_LIBRARY_PATH={':'.join(map(str, folders))}", str(found)]
 
 

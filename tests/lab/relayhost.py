@@ -5,9 +5,11 @@ Links and addresses belong to the namespace, so they survive a restart of the co
 
 import subprocess
 import time
+from collections.abc import Sequence
 
 from tests.lab.command import CommandError
-from tests.lab.image import RELEASE, image
+from tests.lab.image import RELEASE
+from tests.lab.image import image as image_of
 from tests.lab.network import LabError
 from tests.lab.ownership import NAMESPACES
 from tests.lab.podman import HOME, named, podman, remove
@@ -28,15 +30,25 @@ class RelayHost:
         self.name = f"pxr-{lab}-{host}"
         self._hostname = host
 
-    def start(self, release: str = RELEASE) -> None:
-        """Boot a fresh host of a Debian release; returns when systemd has finished starting."""
+    def start(self, release: str = RELEASE, *, image: str | None = None, options: Sequence[str] = ()) -> None:
+        """Boot a fresh host of a Debian release, or of an image; returns when systemd has started.
+
+        `options` are further ones of `podman run`.
+        """
         self.remove()
         podman(
             *("run", "--detach", "--name", self.name, "--hostname", self._hostname),
             *("--pidfile", str(HOME / f"{self.name}.pid")),  # the connection plugin enters by it
             *("--add-host", f"{self._hostname}:127.0.1.1", "--dns", "none"),
             *("--network", f"ns:{NAMESPACES / self.name}"),
-            *("--systemd=always", "--cgroupns=private", "--cap-add", CAPABILITIES, image(release)),
+            *(
+                "--systemd=always",
+                "--cgroupns=private",
+                "--cap-add",
+                CAPABILITIES,
+                *options,
+                image or image_of(release),
+            ),
         )
         self._wait_until_it_runs()
 

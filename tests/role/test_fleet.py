@@ -8,7 +8,10 @@ import pytest
 
 from tests.role.test_filters import FILTERS
 
+mappings = FILTERS["mappings"]
 row = FILTERS["row"]
+shares = FILTERS["shares"]
+sharing = FILTERS["sharing"]
 sums = FILTERS["sums"]
 table = FILTERS["table"]
 unanswered = FILTERS["unanswered"]
@@ -144,3 +147,81 @@ def test_interfaces_are_counted_in_each_family() -> None:
     assert told({**active, "ipv6": active}, {**off, "ipv6": active}, active) == "2 of 2, DHCPv6 2 of 2"
     assert told({**off, "ipv6": active}) == "DHCPv6 1 of 1"
     assert told() == "0 of 0"
+
+
+SHARED = ["192.0.2.67/32", "2001:db8::67/128"]
+ROUTERS = "pxerelay_peer1 BGP --- up 10:00:00 Established\npxerelay_peer2 BGP --- {} 10:00:00 {}\n"
+
+
+def _bird(well: str, degraded: str, *, second: str = "up", state: str = "Established") -> dict[str, Any]:
+    lines = f"Name Proto Table State Since Info\npxerelay_well_ipv4 Static master4 {well} 10:00:00\n"
+    lines += f"pxerelay_degraded_ipv4 Static master4 {degraded} 10:00:00\n"
+    return {"rc": 0, "stdout": lines + ROUTERS.format(second, state)}
+
+
+def _twice(first: int, second: int, first6: int | None = None, second6: int = 0) -> dict[str, Any]:
+    documents = [{"counters": {"requests": count}} for count in (first, second)]
+    if first6 is not None:
+        for document, count in zip(documents, (first6, second6), strict=True):
+            document["counters6"] = {"requests": count}
+    return {"rc": 0, "stdout": "\n".join(json.dumps(document, indent=2) for document in documents)}
+
+
+@pytest.mark.parametrize(
+    ("bird", "announced"),
+    [
+        (_bird("up", "down"), "yes"),
+        (_bird("up", "up"), "yes"),
+        (_bird("down", "up"), "as the last resort"),
+        (_bird("down", "down"), "no"),
+        (_bird("up", "down", second="start", state="Active"), "yes, to 1 of 2 routers"),
+        ({"rc": 1, "stdout": "", "stderr": "Unable to connect"}, "no: BIRD does not answer"),
+        (
+            {"rc": 0, "stdout": "pxerelay_well_ipv4 Static m up 1\npxerelay_ospf_ipv4 OSPF m up 1 Running\n"},
+            "yes",
+        ),
+    ],
+)
+def test_it_is_told_what_a_host_announces(bird: dict[str, Any], announced: str) -> None:
+    assert sharing(SHARED, bird, {})["announced"] == announced
+
+
+def test_each_hosts_share_is_of_the_requests_for_its_address() -> None:
+    told = [
+        {"host": "relay1", **sharing(SHARED, _bird("up", "down"), _twice(100, 120, 0, 10))},
+        {"host": "relay2", **sharing(SHARED, _bird("up", "down"), _twice(0, 70))},
+        {"host": "relay3", **sharing(SHARED, _bird("down", "up"), _twice(9, 9))},
+        {"host": "relay4", **sharing(SHARED, _bird("up", "down"), _twice(900, 3))},
+        {"host": "other", **sharing(["192.0.2.68/32"], _bird("up", "down"), _twice(0, 0))},
+        {"host": "alone"},
+    ]
+    assert [one.get("share") for one in shares(told)] == ["30 %", "70 %", "0 %", None, None, None]
+    assert told[0]["address"] == "192.0.2.67, 2001:db8::67"
+    assert sharing(SHARED, {}, {"rc": 3, "stdout": "", "stderr": "none"})["asked"] is None
+
+
+def test_hosts_of_one_address_that_differ_in_their_mapping_are_told_of() -> None:
+    def held(host: str, config: str, address: str = "192.0.2.67") -> dict[str, Any]:
+        return {"host": host, "config": config, "address": address}
+
+    rows = [
+        held("relay1", "ab"),
+        held("relay2", "cd"),
+        held("relay3", "ab"),
+        held("other", "ef", "192.0.2.68"),
+    ]
+    told = (
+        "192.0.2.67: relay1, relay3 hold ab; relay2 holds cd: the same client may boot from different servers"
+    )
+    assert mappings([*rows, {"host": "alone", "config": "gh"}, {"host": "off", "address": "192.0.2.67"}]) == [
+        told
+    ]
+    assert mappings([held("relay1", "ab"), held("relay2", "ab")]) == []
+
+
+def test_hosts_that_share_an_address_have_two_columns_more() -> None:
+    shared = sharing(SHARED, _bird("up", "down"), _twice(0, 1))
+    lines = table(shares([row(_answer(), "relay1", {}, shared), row(_answer(), "relay2", {})]))
+    assert lines[0].split()[7:] == ["health", "announced", "share", "last", "error"]
+    assert lines[1].split()[-3:] == ["yes", "100", "%"]
+    assert lines[2].split()[-3:] == ["well", "-", "-"]

@@ -42,18 +42,21 @@ def unanswered(results: Iterable[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def row(answer: Mapping[str, Any], host: str, wanted: Mapping[str, str]) -> dict[str, Any]:
+def row(
+    answer: Mapping[str, Any], host: str, wanted: Mapping[str, str], shared: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return a host's row of the fleet's table.
 
     `answer` is what the task registered that ran `pxerelay status --json` there, `wanted` the checksums by
-    path of what the inventory says; none if it says nothing that could be rendered. What the host thinks of
-    servers is in it besides, for `views`.
+    path of what the inventory says; none if it says nothing that could be rendered. `shared` is for hosts
+    that share an address (`sharing`). What the host thinks of servers is in it besides, for `views`.
     """
+    more = dict(shared or {})
     if answer.get("unreachable"):
         return {"host": host, "last error": "can't be reached"}
     if answer.get("rc") != 0:
         told = str(answer.get("stderr") or answer.get("msg") or "no answer").strip().splitlines()
-        return {"host": host, "last error": told[-1] if told else "no answer"}
+        return {"host": host, "last error": told[-1] if told else "no answer", **more}
     status = json.loads(answer["stdout"])
     running, interfaces = status["config"], status["interfaces"]
     return {
@@ -72,6 +75,7 @@ def row(answer: Mapping[str, Any], host: str, wanted: Mapping[str, str]) -> dict
             for address, one in addresses.items()
             if "state" in one
         },
+        **more,
     }
 
 
@@ -113,12 +117,107 @@ def views(rows: Iterable[Mapping[str, Any]], now: str | None = None) -> list[str
     return lines
 
 
-_COLUMNS = ("host", "version", "build", "config", "drift", "rules", "interfaces", "health", "last error")
+def sharing(addresses: Iterable[str], bird: Mapping[str, Any], twice: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a row says of a host that shares addresses with others by routing.
+
+    `bird` is what came of `birdcl show protocols`, `twice` of `status --json`, two times, seconds apart.
+    """
+    return {
+        "address": ", ".join(address.partition("/")[0] for address in addresses),
+        "announced": _announced(bird),
+        "asked": _asked(twice),
+    }
+
+
+def _announced(bird: Mapping[str, Any]) -> str:
+    """Return which route BIRD has, and to how many of its routers it is told, if that is not all of them."""
+    if bird.get("rc") != 0:
+        return "no: BIRD does not answer"
+    protocols = [line.split() for line in str(bird["stdout"]).splitlines() if line.startswith("pxerelay_")]
+    up = [words[0] for words in protocols if len(words) > 3 and words[3] == "up"]
+    if any(name.startswith("pxerelay_well_") for name in up):
+        route = "yes"
+    elif any(name.startswith("pxerelay_degraded_") for name in up):
+        route = "as the last resort"
+    else:
+        return "no"
+    routers = [words for words in protocols if words[1] in ("BGP", "OSPF")]
+    speaking = [words for words in routers if words[-1] in ("Established", "Running")]
+    return (
+        route if len(speaking) == len(routers) else f"{route}, to {len(speaking)} of {len(routers)} routers"
+    )
+
+
+def _asked(twice: Mapping[str, Any]) -> int | None:
+    """Return how many requests of both families a daemon has taken in the time between; None if unknown."""
+    documents, text = [], str(twice.get("stdout", "")).strip()
+    try:
+        while text:
+            document, end = json.JSONDecoder().raw_decode(text)
+            documents.append(document)
+            text = text[end:].lstrip()
+        first, second = ([one["counters"], one.get("counters6") or {}] for one in documents)
+    except ValueError:
+        return None
+    asked = [sum(family.get("requests", 0) for family in families) for families in (first, second)]
+    return asked[1] - asked[0] if asked[1] >= asked[0] else None  # it was restarted in between
+
+
+def shares(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows with each host's share of the requests for the address that it shares with others."""
+    rows = list(rows)
+    sums: dict[str, int] = {}
+    for one in rows:
+        if one.get("asked") is not None:
+            sums[one["address"]] = sums.get(one["address"], 0) + one["asked"]
+    return [
+        {**one, "share": f"{100 * one['asked'] / sums[one['address']]:.0f} %"}
+        if one.get("asked") is not None and sums[one["address"]]
+        else dict(one)
+        for one in rows
+    ]
+
+
+def mappings(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return one line for each address whose hosts hold different configurations."""
+    seen: dict[str, dict[str, list[str]]] = {}
+    for one in rows:
+        if one.get("address") and one.get("config"):
+            seen.setdefault(one["address"], {}).setdefault(one["config"], []).append(one["host"])
+    lines = []
+    for address, held in seen.items():
+        if len(held) > 1:
+            parts = [
+                f"{', '.join(hosts)} {'hold' if len(hosts) > 1 else 'holds'} {config}"
+                for config, hosts in held.items()
+            ]
+            lines.append(f"{address}: {'; '.join(parts)}: the same client may boot from different servers")
+    return lines
+
+
+_SHARED_COLUMNS = ("announced", "share")
+"""Those of hosts that share an address by routing, and only there."""
+
+_COLUMNS = (
+    "host",
+    "version",
+    "build",
+    "config",
+    "drift",
+    "rules",
+    "interfaces",
+    "health",
+    *_SHARED_COLUMNS,
+    "last error",
+)
 
 
 def table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return lines in which the columns of the rows stand below their names."""
-    cells = [_COLUMNS, *(tuple(one.get(column, "-") for column in _COLUMNS) for one in rows)]
+    rows = list(rows)
+    shared = any("address" in one for one in rows)
+    columns = [column for column in _COLUMNS if shared or column not in _SHARED_COLUMNS]
+    cells = [tuple(columns), *(tuple(one.get(column, "-") for column in columns) for one in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]
 
@@ -129,8 +228,11 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by the names that the tasks use, in the collection pxerelay.pxerelay."""
         return {
+            "mappings": mappings,
             "mismatches": mismatches,
             "row": row,
+            "shares": shares,
+            "sharing": sharing,
             "sums": sums,
             "table": table,
             "unanswered": unanswered,

@@ -6,7 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from pxerelay.tools.diff.values import Difference, Move, Reach, RuleChange, ServerChange, SettingChange, Side
+from pxerelay.tools.diff.values import (
+    Difference,
+    Move,
+    Moves,
+    Reach,
+    RuleChange,
+    ServerChange,
+    SettingChange,
+    Side,
+)
 from pxerelay.wire.mac import parse_pattern
 
 NEW = {"moved": "", "new": "new: ", "fell": "fell to a default: "}
@@ -31,28 +40,33 @@ def headline(difference: Difference) -> str:
     """Return in one line how much moves."""
     if not difference:
         return "no difference: every client goes where it went"
-    parts = [_count(len(difference.addresses), "listed address", "listed addresses")]
-    parts.append(_count(len(difference.patterns), "block or wildcard", "blocks and wildcards"))
-    if difference.unlisted:
+    said = [f"{alone}{_how_many(moves)}" for alone, moves in difference.by_family()]
+    return f"goes elsewhere: {'; '.join(said)}" if said else "nobody goes elsewhere; what differs:"
+
+
+def _how_many(moves: Moves) -> str:
+    parts = [_count(len(moves.addresses), "listed address", "listed addresses")]
+    parts.append(_count(len(moves.patterns), "block or wildcard", "blocks and wildcards"))
+    if moves.unlisted:
         parts.append("unlisted clients")
-    said = [part for part in parts if part]
-    return f"goes elsewhere: {', '.join(said)}" if said else "nobody goes elsewhere; what differs:"
+    return ", ".join(part for part in parts if part)
 
 
 def sections(difference: Difference) -> Iterator[Section]:
     """Yield what differs, what reaches the most clients first."""
     every = "every unlisted client" + (" that no class takes" if difference.classes_decide else "")
-    yield from _section(
-        "unlisted clients",
-        ("who", "from", "to"),
-        ((_who(reach, every), *ends(reach.before, reach.after)) for reach in difference.unlisted),
-    )
-    yield from _section(
-        "blocks and wildcards",
-        ("which", "from", "to", "decided by"),
-        (row for move in difference.patterns for row in _pattern_rows(move)),
-    )
-    yield from _groups(difference.addresses)
+    for alone, moves in difference.by_family():
+        yield from _section(
+            f"{alone}unlisted clients",
+            ("who", "from", "to"),
+            ((_who(reach, every), *ends(reach.before, reach.after)) for reach in moves.unlisted),
+        )
+        yield from _section(
+            f"{alone}blocks and wildcards",
+            ("which", "from", "to", "decided by"),
+            (row for move in moves.patterns for row in _pattern_rows(move)),
+        )
+        yield from _groups(moves.addresses, alone)
     yield from _section("servers", ("name", "what"), map(_server_row, difference.servers))
     for title, changes in (
         ("classes", difference.classes),
@@ -118,12 +132,12 @@ def _decided_by(move: Move) -> str:
     return " -> ".join(dict.fromkeys(sides))
 
 
-def _groups(moves: Iterable[Move]) -> Iterator[Section]:
+def _groups(moves: Iterable[Move], alone: str) -> Iterator[Section]:
     found: dict[tuple[str, str, str], list[Move]] = {}
     for move in moves:
         found.setdefault((move.change, *ends(move.before, move.after)), []).append(move)
     for (change, before, after), some in sorted(found.items(), key=lambda item: -len(item[1])):
-        title = f"{NEW[change]}{before} -> {after}: {_count(len(some), 'address', 'addresses')}"
+        title = f"{alone}{NEW[change]}{before} -> {after}: {_count(len(some), 'address', 'addresses')}"
         rows = tuple((move.key, _decided_by(move)) for move in some)
         told = some[0].before.label == some[0].after.label  # the server's address is another
         yield Section(title, ("address", "decided by"), rows, told=told)

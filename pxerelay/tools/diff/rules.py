@@ -15,9 +15,9 @@ from pxerelay.config.budget import Budget
 from pxerelay.config.data import Document, Map
 from pxerelay.config.places import RulePlace, RulePlaces, rules_of
 from pxerelay.policy.rules import Choice, PatternRule, RuleTable
-from pxerelay.policy.servers import Target
-from pxerelay.tools.diff.unlisted import Servers, Unlisted, server_texts
+from pxerelay.tools.diff.unlisted import Unlisted, server_texts
 from pxerelay.tools.diff.values import Move, RuleChange, Side
+from pxerelay.tools.diff.views import Servers, View
 from pxerelay.wire.mac import Pattern, format_mac, parse_pattern, rule_kind
 
 FALLBACK = "class or default"
@@ -34,10 +34,11 @@ REMARKS = ("owner", "until", "note")
 
 
 class RuleSide:
-    """The rules of one configuration that apply today, and all of its files."""
+    """The rules of one configuration that apply today, as one family has them, and all of its files."""
 
-    def __init__(self, table: RuleTable, documents: Sequence[Document]) -> None:
+    def __init__(self, table: RuleTable, documents: Sequence[Document], view: View) -> None:
         self.documents = documents
+        self._view = view
         self.exact = dict(table.exact())
         self.by_mask: dict[int, dict[int, PatternRule]] = defaultdict(dict)
         for rule in table.patterns():
@@ -78,7 +79,7 @@ class RuleSide:
             return None
         known = self._servers.get(id(choice))
         if known is None:
-            known = self._servers[id(choice)] = frozenset[Target](choice.servers)
+            known = self._servers[id(choice)] = self._view.servers(choice)
         return known
 
     def side(self, pattern: Pattern, choice: Choice | None, default: str) -> Side:
@@ -89,13 +90,13 @@ class RuleSide:
         source = f"{place.document.name}:{place.mark.line}"
         texts = self._texts.get(id(choice))
         if texts is None:
-            texts = self._texts[id(choice)] = server_texts(choice.servers)
+            texts = self._texts[id(choice)] = server_texts(self._view.targets(choice))
         return Side(choice.label, texts, place.key, source)
 
 
 @dataclass(frozen=True)
 class RuleMoves:
-    """What `compare_rules` found."""
+    """What `compare_rules` found; `changes` are those of rules that move nobody in this family."""
 
     patterns: tuple[Move, ...]
     addresses: tuple[Move, ...]
@@ -110,7 +111,7 @@ def compare_rules(old: RuleSide, new: RuleSide, unlisted: Unlisted) -> RuleMoves
     return RuleMoves(
         tuple(comparison.pattern_moves()),
         tuple(comparison.address_moves),
-        (*comparison.changes, *_remarks(old, new)),
+        tuple(comparison.changes),
     )
 
 
@@ -135,7 +136,7 @@ class _Comparison:
             pair = id(before), id(after)
             if pair in alike:
                 continue
-            if before is not None and after is not None and _same(before, after):
+            if before is not None and after is not None and self._same(before, after):
                 alike.add(pair)
                 continue
             pattern = Pattern.of(octets)
@@ -158,7 +159,7 @@ class _Comparison:
         changed: list[Pattern] = []
         for pattern in sorted({*old.patterns(), *new.patterns()}, key=lambda one: (one.value, one.mask)):
             before, after = old.get(pattern), new.get(pattern)
-            if before and after and _same(before.choice, after.choice):
+            if before and after and self._same(before.choice, after.choice):
                 continue
             changed.append(pattern)
             text = (after or before or PatternRule(str(pattern), pattern, Choice("", ()))).text
@@ -235,6 +236,9 @@ class _Comparison:
             self._new.side(other, after, self._defaults[1]),
         )
 
+    def _same(self, before: Choice, after: Choice) -> bool:
+        return before.label == after.label and self._old.servers(before) == self._new.servers(after)
+
     def _note(self, key: str, before: Choice | None, after: Choice | None) -> None:
         texts = (choice.label if choice else None for choice in (before, after))
         self.changes.append(RuleChange(key, "rule", *texts))
@@ -254,16 +258,12 @@ class _Comparison:
             yield replace(move, caught=caught, kept=kept[pattern.mask][pattern.value])
 
 
-def _same(before: Choice, after: Choice) -> bool:
-    return before.label == after.label and frozenset(before.servers) == frozenset(after.servers)
-
-
 def _ends(move: Move) -> list[frozenset[str] | None]:
     """Return where clients went and go, in no order."""
     return [None if side.servers is None else frozenset(side.servers) for side in (move.before, move.after)]
 
 
-def _remarks(old: RuleSide, new: RuleSide) -> Iterator[RuleChange]:
+def remarks(old: RuleSide, new: RuleSide) -> Iterator[RuleChange]:
     """Yield where a rule that both have says another owner, until or note."""
     said = [_said(side.documents) for side in (old, new)]
     for pattern in sorted({*said[0], *said[1]}):

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pxerelay.tools.diff.outline import Section, headline, sections
-from pxerelay.tools.diff.values import Difference, Move
+from pxerelay.tools.diff.values import Difference, Move, Moves
 from pxerelay.wire.text import printable
 
 FEW, SOME = 20, 50
@@ -131,14 +131,21 @@ def as_json(parts: Sequence[Part], *, everything: bool = False) -> str:  # noqa:
 
 def _plain(difference: Difference) -> dict[str, Any]:
     return {
-        "unlisted": [asdict(reach) for reach in difference.unlisted],
-        "patterns": [_move(move) for move in difference.patterns],
-        "addresses": [_move(move) for move in difference.addresses],
+        **_moves(difference.moves4 or Moves()),
+        **({} if difference.moves6 is None else {"dhcpv6": _moves(difference.moves6)}),
         "servers": [asdict(change) for change in difference.servers],
         "classes": [asdict(change) for change in difference.classes],
         "interfaces": [asdict(change) for change in difference.interfaces],
         "settings": [asdict(change) for change in difference.settings],
         "rules": [asdict(change) for change in difference.rules],
+    }
+
+
+def _moves(moves: Moves) -> dict[str, Any]:
+    return {
+        "unlisted": [asdict(reach) for reach in moves.unlisted],
+        "patterns": [_move(move) for move in moves.patterns],
+        "addresses": [_move(move) for move in moves.addresses],
     }
 
 

@@ -21,10 +21,9 @@ from pxerelay.policy.model import Config, InterfaceSetting
 from pxerelay.policy.rules import Choice, Default
 from pxerelay.policy.servers import Target
 from pxerelay.tools.diff.values import Reach, Side
+from pxerelay.tools.diff.views import Servers, View
 from pxerelay.wire.client import DescribedClient
 from pxerelay.wire.globs import is_glob
-
-Servers = frozenset[Target]
 
 _NOBODY = bytes(6)
 """The address of a client that no rule is asked about."""
@@ -52,10 +51,11 @@ class Outcome:
 
 
 class Unlisted:
-    """Every way in which two configurations treat clients that no rule names."""
+    """Every way in which two configurations treat clients that no rule names, in one family."""
 
-    def __init__(self, old: Config, new: Config) -> None:
+    def __init__(self, old: Config, new: Config, view: View) -> None:
         self._old, self._new = old, new
+        self.view = view
         self._found: dict[tuple[Outcome, Outcome], dict[str | None, None]] = {}
         self._moves: dict[tuple[Servers | None, Servers | None], bool] = {}
         message = (
@@ -65,8 +65,7 @@ class Unlisted:
         self._budget = Budget(MOST_KINDS, message)
         self._compare()
         self._pairs = {
-            (frozenset(before.choice.servers), frozenset(after.choice.servers))
-            for before, after in self._found
+            (view.servers(before.choice), view.servers(after.choice)) for before, after in self._found
         }
 
     def moves(self, before: Servers | None, after: Servers | None) -> bool:
@@ -87,8 +86,9 @@ class Unlisted:
         """Yield who of them goes elsewhere."""
         grouped: dict[tuple[Side, Side], dict[str | None, None]] = {}
         for (before, after), where in self._found.items():
-            if frozenset(before.choice.servers) != frozenset(after.choice.servers):
-                grouped.setdefault((_side(before), _side(after)), {}).update(where)
+            if self.view.servers(before.choice) != self.view.servers(after.choice):
+                sides = self._side(before), self._side(after)
+                grouped.setdefault(sides, {}).update(where)
         for (one, other), where in grouped.items():
             yield Reach(tuple(where), one, other)
 
@@ -147,12 +147,17 @@ class Unlisted:
     def _interfaces(self) -> Iterator[tuple[str | None, str | None]]:
         """Yield who is served by both: what to call the interface, and a name that stands for it."""
         found = False
-        for shown, name in representatives(self._old, self._new):
-            if self._old.setting_for(name) and self._new.setting_for(name):
+        configs = self._old, self._new
+        for shown, name in representatives(*configs):
+            settings = [config.setting_for(name) for config in configs]
+            if all(one is not None and self.view.serves(one) for one in settings):
                 found = True
                 yield shown, name
-        if not found or (self._old.accept_relayed_from and self._new.accept_relayed_from):
+        if not found or all(map(self.view.has_routers, configs)):
             yield None, None
+
+    def _side(self, outcome: Outcome) -> Side:
+        return Side(outcome.choice.label, server_texts(self.view.targets(outcome.choice)), outcome.name)
 
 
 def representatives(old: Config, new: Config) -> list[tuple[str, str]]:
@@ -194,10 +199,6 @@ def _decide(config: Config, client: DescribedClient, default: Default) -> Outcom
         if one.matches(client):
             return Outcome(one.name, one.choice)
     return Outcome("", default.choice)
-
-
-def _side(outcome: Outcome) -> Side:
-    return Side(outcome.choice.label, server_texts(outcome.choice.servers), outcome.name)
 
 
 def server_texts(servers: Sequence[Target]) -> tuple[str, ...]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 
+ALONE4, ALONE6 = "in DHCPv4 alone: ", "in DHCPv6 alone: "
+"""In front of what moves in one family only, where both are relayed."""
+
 
 @dataclass(frozen=True)
 class Side:
@@ -89,12 +92,52 @@ class SettingChange:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """Everything that differs; nothing of it where two configurations mean the same."""
+class Moves:
+    """Who goes elsewhere in one family."""
 
     patterns: tuple[Move, ...] = ()
     addresses: tuple[Move, ...] = ()
     unlisted: tuple[Reach, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether anybody does."""
+        return bool(self.patterns or self.addresses or self.unlisted)
+
+    def __sub__(self, other: Moves) -> Moves:
+        """Return those that are not the same in another family: of another entry, or between other names."""
+        theirs = {_told(move) for move in (*other.patterns, *other.addresses)}
+        reach = {_told_of(one) for one in other.unlisted}
+        return Moves(
+            tuple(move for move in self.patterns if _told(move) not in theirs),
+            tuple(move for move in self.addresses if _told(move) not in theirs),
+            tuple(one for one in self.unlisted if _told_of(one) not in reach),
+        )
+
+
+def _told(move: Move) -> object:
+    """Return what a move says without addresses; where only these tell the two sides apart, with them."""
+    return move.key, *_labels(move.before, move.after), frozenset(map(_told, move.caught))
+
+
+def _told_of(reach: Reach) -> object:
+    return reach.where, *_labels(reach.before, reach.after), reach.before.rule, reach.after.rule
+
+
+def _labels(before: Side, after: Side) -> tuple[object, ...]:
+    if before.label == after.label:
+        return before.label, before.servers, after.servers
+    return before.label, after.label, before.servers is None, after.servers is None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Everything that differs; nothing of it where two configurations mean the same.
+
+    `moves4` and `moves6` are those of a family, None where it is not relayed before and now.
+    """
+
+    moves4: Moves | None = None
+    moves6: Moves | None = None
     classes_decide: bool = False
     servers: tuple[ServerChange, ...] = ()
     classes: tuple[SettingChange, ...] = ()
@@ -106,7 +149,13 @@ class Difference:
         """Whether anything differs."""
         return any(getattr(self, part.name) for part in fields(self) if part.name != "classes_decide")
 
-    def moves(self) -> Iterator[Move]:
-        """Yield the moves of patterns and addresses."""
-        yield from self.patterns
-        yield from self.addresses
+    def by_family(self) -> Iterator[tuple[str, Moves]]:
+        """Yield who goes elsewhere: in each family that is relayed, or in one alone, which the text says."""
+        if self.moves4 is None or self.moves6 is None:
+            found = self.moves4 or self.moves6
+            if found:
+                yield "", found
+            return
+        alone4, alone6 = self.moves4 - self.moves6, self.moves6 - self.moves4
+        both = self.moves4 - alone4
+        yield from ((text, some) for text, some in (("", both), (ALONE4, alone4), (ALONE6, alone6)) if some)

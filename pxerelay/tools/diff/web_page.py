@@ -74,16 +74,14 @@ def as_html(parts: Sequence[Part], *, everything: bool = False) -> str:
 
 
 def _pictures(difference: Difference) -> Iterator[str]:
-    for what, moves in (
-        ("listed addresses", difference.addresses),
-        ("blocks and wildcards", difference.patterns),
-    ):
-        svg = picture(
-            (f"before: {what}", "after"), _flows(moves), f"{what} that go elsewhere; the tables have them"
-        )
-        if svg:
-            name = escape(f"Picture: {what}")
-            yield f'<div class="scroll" tabindex="0" role="region" aria-label="{name}">{svg}</div>\n'
+    for alone, found in difference.by_family():
+        for kind, moves in (("listed addresses", found.addresses), ("blocks and wildcards", found.patterns)):
+            what = f"{alone}{kind}"
+            text = f"{what} that go elsewhere; the tables have them"
+            svg = picture((f"before: {what}", "after"), _flows(moves), text)
+            if svg:
+                name = escape(f"Picture: {what}")
+                yield f'<div class="scroll" tabindex="0" role="region" aria-label="{name}">{svg}</div>\n'
 
 
 def _flows(moves: Iterable[Move]) -> list[Flow]:

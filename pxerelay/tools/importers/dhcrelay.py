@@ -3,18 +3,20 @@
 These are /etc/default/isc-dhcp-relay of Debian, /etc/sysconfig/dhcrelay of RHEL and SUSE,
 /etc/conf.d/dhcrelay of Alpine and Gentoo, rc.conf of FreeBSD, and units of systemd.
 
-What an option means is that of dhcrelay(8). Each that has no counterpart becomes a comment that says why.
+What an option means is that of dhcrelay(8); those of dhcrelay -6 are in `dhcrelay6`. Each that has no
+counterpart becomes a comment that says why.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pxerelay.config.findings import did_you_mean
-from pxerelay.tools.importers import units
+from pxerelay.tools.importers import dhcrelay6, families, units
 from pxerelay.tools.importers.found import Found, Interface
 from pxerelay.tools.importers.source import Source, Word, printable, quoted
 
@@ -60,8 +62,7 @@ _VALUES = {
 """The same of options with a value."""
 
 _TAKING = frozenset({*_VALUES, "-c", "-m", "-i", "-id", "-U", "-ch"})
-_V6 = frozenset({"-6", "-I", "-s", "-l", "-u"})
-_KNOWN = frozenset({*_FLAGS, *_TAKING, *_V6, "-a"})
+_KNOWN = frozenset({*_FLAGS, *_TAKING, "-a", "-6"})
 
 ROUTERS = (
     "dhcrelay takes requests of every router that sends any. pxerelay takes those of the routers that "
@@ -100,11 +101,11 @@ VARIABLES = {
     "DHCRELAY_INTERFACES": "interfaces",
     "DHCRELAY_OPTIONS": "options",
     "DHCRELAY_OPTS": "options",
-    "DHCRELAY6_SERVERS": "v6",
-    "DHCRELAY6_INTERFACES": "v6",
-    "DHCRELAY6_UPPER_INTERFACES": "v6",
-    "DHCRELAY6_LOWER_INTERFACES": "v6",
-    "DHCRELAY6_OPTIONS": "v6",
+    "DHCRELAY6_SERVERS": "upper",
+    "DHCRELAY6_INTERFACES": "lower",
+    "DHCRELAY6_UPPER_INTERFACES": "upper",
+    "DHCRELAY6_LOWER_INTERFACES": "lower",
+    "DHCRELAY6_OPTIONS": "options6",
     "IFACE": "interfaces",
     "dhcrelay_servers": "servers",
     "dhcrelay_ifaces": "interfaces",
@@ -112,21 +113,44 @@ VARIABLES = {
 }
 """Variables of init scripts, and what they say."""
 
-_V6_LEFT_OUT = "Left out: what is said of DHCPv6, which pxerelay does not relay; keep dhcrelay -6 for it."
-
 
 def read(sources: Sequence[Source], found: Found) -> None:
     """Read files of init scripts, or units; what -ch names is left in `found.settings.hosts_files`."""
     if any(units.is_unit(source.text) for source in sources):
         _read_units(sources, found)
         return
+    commands: list[_Command] = []
     for source in sources:
-        settings = dict(_assignments(source, found))
-        if not _take(source, _command(settings, found), found):
-            names = [name for name in settings if VARIABLES.get(name) == "servers"]
-            place = next(iter(settings[names[0]]), Word("", 1, 1)) if names else Word("", 1, 1)
-            name = names[0] if names else "SERVERS"
-            found.fault(source, place, f'{name} names no server; write {name}="10.20.0.10"')
+        commands += _commands(source, dict(_assignments(source, found)))
+    _take_all(commands, found)
+
+
+class _Command(NamedTuple):
+    """The words of a command line, without its program; `lacks` is where and what is wrong with no server."""
+
+    source: Source
+    words: Sequence[Word]
+    lacks: tuple[Word, str]
+
+    @property
+    def is_6(self) -> bool:
+        """Whether it is a dhcrelay -6."""
+        return dhcrelay6.is_meant(self.words)
+
+
+def _take_all(commands: Sequence[_Command], found: Found) -> None:
+    """Take command lines: of both families each apart, and then together."""
+    both = len({command.is_6 for command in commands}) > 1
+    four, six = (found.apart(), found.apart()) if both else (found, found)
+    for command in commands:
+        side, taking = (six, dhcrelay6.take) if command.is_6 else (four, _take)
+        if not taking(command.source, command.words, side):
+            side.fault(command.source, *command.lacks)
+    if both:
+        families.off_where_unnamed(four, six)
+        families.join(four, six, found)
+    elif commands and commands[0].is_6:
+        families.only_6(found)
 
 
 def _read_units(sources: Sequence[Source], found: Found) -> None:
@@ -140,8 +164,7 @@ def _read_units(sources: Sequence[Source], found: Found) -> None:
         source, words = unit.starts[0]
         found.fault(source, words[0], f"{quoted(words[0].text)} is not dhcrelay")
         return
-    for source, words in unit.starts:
-        read_command(source, words, found)
+    _take_all([_of_words(source, words) for source, words in unit.starts], found)
     if not unit.starts:
         found.fault(
             sources[0], Word("", 1, 1), "no ExecStart is here; import the unit together with its drop-ins"
@@ -150,10 +173,16 @@ def _read_units(sources: Sequence[Source], found: Found) -> None:
 
 def read_command(source: Source, words: Sequence[Word], found: Found) -> None:
     """Read the words of a command line, its program's name among them or not."""
+    _take_all([_of_words(source, words)], found)
+
+
+def _of_words(source: Source, words: Sequence[Word]) -> _Command:
     begins = bool(words) and re.fullmatch(r"(.*/)?dhcrelay", words[0].text) is not None
-    if not _take(source, words[1:] if begins else words, found):
-        end = words[-1] if words else Word("", 1, 1)
-        found.fault(source, end, "no server is named; write its address at the end, such as 10.20.0.10")
+    end = words[-1] if words else Word("", 1, 1)
+    lacks = "no server is named; write its address at the end, such as 10.20.0.10"
+    if dhcrelay6.is_meant(words):
+        lacks = "no server is named; write -u and its address, such as -u 2001:db8:20::10%eth1"
+    return _Command(source, words[1:] if begins else words, (end, lacks))
 
 
 def command_line(arguments: Sequence[str]) -> tuple[Source, list[Word]]:
@@ -168,15 +197,28 @@ def command_line(arguments: Sequence[str]) -> tuple[Source, list[Word]]:
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=")
 
 
-def _command(settings: Mapping[str, list[Word]], found: Found) -> list[Word]:
-    """Return the command line that an init script makes of the settings."""
+def _commands(source: Source, settings: Mapping[str, list[Word]]) -> Iterator[_Command]:
+    """Yield the command lines that an init script makes of the settings: one of each family that is there."""
     said: dict[str, list[Word]] = {}
     for name, words in settings.items():
         said.setdefault(VARIABLES.get(name, ""), []).extend(words)
-    if said.get("v6"):
-        found.notes.append(_V6_LEFT_OUT)
-    interfaces = [part for word in said.get("interfaces", ()) for part in (word._replace(text="-i"), word)]
-    return [*said.get("options", ()), *interfaces, *said.get("servers", ())]
+    interfaces = _each("-i", said.get("interfaces", ()))
+    names = [name for name in settings if VARIABLES.get(name) == "servers"]
+    place = next(iter(settings[names[0]]), Word("", 1, 1)) if names else Word("", 1, 1)
+    name = names[0] if names else "SERVERS"
+    words = [*said.get("options", ()), *interfaces, *said.get("servers", ())]
+    of_6 = [*said.get("options6", ()), *_each("-l", said.get("lower", ()))]
+    of_6 += _each("-u", said.get("upper", ()))
+    if words or not of_6:
+        yield _Command(source, words, (place, f'{name} names no server; write {name}="10.20.0.10"'))
+    if of_6:
+        six = Word("-6", of_6[0].line, of_6[0].column)
+        lacks = "no upper interface with a server's address is named; write 2001:db8:20::10%eth1"
+        yield _Command(source, [six, *of_6], (six, lacks))
+
+
+def _each(option: str, words: Iterable[Word]) -> list[Word]:
+    return [part for word in words for part in (word._replace(text=option), word)]
 
 
 def _assignments(source: Source, found: Found) -> Iterator[tuple[str, list[Word]]]:
@@ -241,11 +283,6 @@ def _take(source: Source, words: Sequence[Word], found: Found) -> bool:
         if not word.text.startswith("-") or word.text == "-":
             if found.server(source, word):
                 told.servers.append(word.text)
-        elif word.text in _V6:
-            message = f"{word.text} is for DHCPv6; pxerelay relays DHCPv4 only, keep dhcrelay -6 for it"
-            found.fault(source, word, message)
-            if word.text not in ("-6", "-I"):
-                next(remaining, None)
         elif word.text in _TAKING:
             value = next(remaining, None)
             if value is None:

@@ -12,12 +12,13 @@ kept.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 
-from pxerelay.tools.importers import dnsmasq_options, vlans
+from pxerelay.policy.servers import can_be_server
+from pxerelay.tools.importers import dnsmasq_options, families, vlans
 from pxerelay.tools.importers.dnsmasq_lines import Line, ethers, lines
 from pxerelay.tools.importers.dnsmasq_rules import Compiler
-from pxerelay.tools.importers.found import Found, Interface, Remark
+from pxerelay.tools.importers.found import Found, Interface, Network, Remark, address6
 from pxerelay.tools.importers.source import Source, Word, printable, quoted
 
 NOTE = (
@@ -50,62 +51,117 @@ def read_lines(files: Sequence[Sequence[Line | Remark]], addresses: Sequence[Sou
     )
     if unknown:
         found.notes.append(f"Left out, lines of ethers whose name or address no dhcp-host has: {unknown}.")
-    Compiler(reader.model, found).read(files)
-    _relays(every, reader.model.interfaces, found)
+    relays = _Relays(every, reader.model.interfaces)
+    of_6 = relays.has(6)
+    four = found.apart() if of_6 else found
+    Compiler(reader.model, four).read(files)
+    relays.write(4, four)
+    if of_6:
+        six = found.apart()
+        relays.write(6, six)
+        only_6 = not (four.rules or four.settings.classes or relays.has(4)) and four.default in (
+            (),
+            found.told.default,
+        )
+        families.join(found.apart() if only_6 else four, six, found)
+        if only_6:
+            found.findings.extend(four.findings)
+            families.only_6(found)
     if found.rules:
         found.notes.append(NOTE)
 
 
-def _relays(every: Sequence[Line], interfaces: Sequence[str], found: Found) -> None:
-    """Make a default of `dhcp-relay`, and of `interface` the client interfaces."""
-    relays: dict[str, list[str]] = {}
-    places: dict[str, tuple[Source, Word]] = {}
-    for line in every:
-        if line.key != "dhcp-relay" or not line.words:
-            continue
-        local = line.words[0]
-        if ":" in local.text:
-            found.notes.append(
-                f"Left out: dhcp-relay of {printable(local.text)}, for pxerelay relays DHCPv4 only."
+class _Relays:
+    """Makes a default of `dhcp-relay`, and of `interface` the client interfaces."""
+
+    def __init__(self, every: Sequence[Line], interfaces: Sequence[str]) -> None:
+        self._lines = [line for line in every if line.key == "dhcp-relay" and line.words]
+        self._interfaces = interfaces
+
+    def has(self, family: int) -> bool:
+        """Whether there are some of a family."""
+        return any((":" in line.words[0].text) == (family == 6) for line in self._lines)
+
+    def write(self, family: int, found: Found) -> None:
+        """Write those of a family."""
+        relays: dict[str, list[str]] = {}
+        places: dict[str, tuple[Source, Word]] = {}
+        for line in self._lines:
+            local = line.words[0]
+            if (":" in local.text) != (family == 6):
+                continue
+            server = _server_of(line, family, found)
+            if server:
+                text = str(address6(local.text) or local.text)
+                relays.setdefault(text, []).append(server)
+                places.setdefault(text, (line.source, local))
+        if not relays:
+            return
+        choices = {tuple(dict.fromkeys(servers)) for servers in relays.values()}
+        if len(choices) == 1:
+            found.default_is(min(choices))
+        for name in self._interfaces:
+            found.settings.interfaces.setdefault(name, Interface())
+        for address, servers in relays.items():
+            alone = "." if len(choices) == 1 else f", with its own default: {', '.join(servers)}."
+            found.settings.remarks.append(
+                f"dnsmasq relayed from its address {printable(address)} to {', '.join(servers)}: "
+                f"the interface that has it must stand under interfaces{alone}"
             )
-        elif len(line.words) < 2 or not line.words[1].text:
-            message = "this relays by broadcast; write the server's address behind a comma"
-            found.fault(line.source, local, message)
-        else:
-            server = line.words[1]
-            address, _, port = server.text.partition("#")
-            if found.server(line.source, server._replace(text=address)):
-                relays.setdefault(local.text, []).append(address)
-                places.setdefault(local.text, (line.source, local))
-                if port not in ("", "67"):
-                    message = f"port {quoted(port)} has no counterpart: servers are asked at port 67"
-                    found.fault(line.source, server, message)
-    if not relays:
-        return
-    choices = {tuple(dict.fromkeys(servers)) for servers in relays.values()}
-    if len(choices) == 1:
-        found.default_is(min(choices))
-    for name in interfaces:
-        found.settings.interfaces.setdefault(name, Interface())
-    for address, servers in relays.items():
-        found.settings.remarks.append(
-            f"dnsmasq relayed from its address {printable(address)} to {', '.join(servers)}: "
-            "the interface that has it must stand under interfaces"
-            + ("." if len(choices) == 1 else f", with its own default: {', '.join(servers)}.")
-        )
-        network = _network(address)
-        if network is None:
-            found.fault(*places[address], f"{quoted(address)} is no address of this host, such as 10.10.10.1")
-        elif len(choices) > 1:
-            vlan = vlans.Vlan((network,), tuple(dict.fromkeys(servers)), *places[address])
-            device = vlans.interface(vlan, found)
+            network = _network(address, family)
+            if network is None:
+                message = f"{quoted(address)} is no address of this host, such as {_EXAMPLES[family]}"
+                found.fault(*places[address], message)
+                continue
+            device = found.interface_of([network])
+            if len(choices) > 1:
+                vlan = vlans.Vlan((network,), tuple(dict.fromkeys(servers)), *places[address])
+                device = vlans.interface(vlan, found)
+                if device:
+                    vlans.add(device, vlan, found)
             if device:
-                vlans.add(device, vlan, found)
-        elif device := found.interface_of([network]):
-            found.settings.interfaces.setdefault(device, Interface())
+                entry = found.settings.interfaces.get(device, Interface())
+                if family == 6:
+                    entry = entry._replace(link_address=address)
+                found.settings.interfaces[device] = entry
 
 
-def _network(address: str) -> IPv4Network | None:
+_EXAMPLES = {4: "10.10.10.1", 6: "2001:db8:10::1"}
+_PORTS = {4: "67", 6: "547"}
+
+
+def _server_of(line: Line, family: int, found: Found) -> str:
+    """Return the server of a line, empty if it names none that can be asked, which is named."""
+    local, *rest = line.words
+    if not rest or not rest[0].text:
+        how = "broadcast" if family == 4 else "multicast"
+        found.fault(line.source, local, f"this relays by {how}; write the server's address behind a comma")
+        return ""
+    address, _, port = rest[0].text.partition("#")
+    parsed = address6(address)
+    if parsed is not None and parsed.is_multicast:
+        message = f"{parsed} is a group of servers, and pxerelay asks servers by their address; write each"
+        found.fault(line.source, rest[0], message)
+        return ""
+    word = rest[0]._replace(text=str(parsed or address))
+    if not found.server(line.source, word, family):
+        return ""
+    if port not in ("", _PORTS[family]):
+        message = f"port {quoted(port)} has no counterpart: servers are asked at port {_PORTS[family]}"
+        found.fault(line.source, rest[0], message)
+    if len(rest) > 1 and rest[1].text:
+        found.settings.remarks.append(
+            f"Left out: {printable(rest[1].text)} behind {word.text}, the interface that replies must come "
+            "in on. pxerelay takes replies of servers only, and none by a client VLAN that is not the way to "
+            "them."
+        )
+    return word.text
+
+
+def _network(address: str, family: int) -> Network | None:
+    if family == 6:
+        parsed = address6(address)
+        return IPv6Network(parsed) if parsed is not None and can_be_server(parsed) else None
     try:
         return IPv4Network(address)
     except ValueError:

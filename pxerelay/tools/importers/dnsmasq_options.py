@@ -12,6 +12,7 @@ from pxerelay.tools.importers.found import Found
 from pxerelay.tools.importers.source import Word, quoted
 
 _SERVER_OPTIONS = frozenset({"66", "option:tftp-server", "150", "option:server-ip-address"})
+_BOOT_FILE_URL = frozenset({"option6:59", "option6:bootfile-url"})
 _ARCH = frozenset({"93", "option:client-arch"})
 _VENDOR = frozenset({"60", "option:vendor-class"})
 _OF_EVERY_BOOTING_CLIENT = frozenset(
@@ -126,6 +127,13 @@ class Reader:
         some, rest = tags(line.words)
         while rest and re.fullmatch(r"[A-Za-z][\w-]*", rest[0].text):
             some, rest = (*some, rest[0].text), rest[1:]  # the form before `tag:`
+        if rest and rest[0].text in _BOOT_FILE_URL:
+            self._found.fault(
+                line.source,
+                rest[0],
+                "this says where clients boot from by DHCPv6, which is not imported of dnsmasq; write rules "
+                "or a default with the IPv6 address of that server, and dhcpv6: true",
+            )
         if len(rest) > 1 and rest[0].text in _SERVER_OPTIONS and rest[1].text:
             server = self._server(line, rest[1])
             if server is not None:

@@ -59,6 +59,33 @@ def join(four: Found, six: Found, found: Found) -> None:
     _Joint(four, six, found).write()
 
 
+def off_where_unnamed(four: Found, six: Found) -> None:
+    """Switch each family off on the interfaces that only the files of the other one name.
+
+    `*` of DHCPv4 names them all.
+    """
+    sides = (four, six, "dhcpv4"), (six, four, "dhcpv6")
+    named = [set(side.settings.interfaces) for side in (four, six)]
+    for (_, other, key), here in zip(sides, named, strict=True):
+        for name, entry in other.settings.interfaces.items():
+            if "*" not in here and name not in here:
+                other.settings.interfaces[name] = entry._replace(off=(*entry.off, key))
+
+
+def add_of_4(found: Found, side: Found) -> None:
+    """Add rules that are about DHCPv4; in DHCPv6 these clients have the default."""
+    found.findings.extend(side.findings)
+    found.notes.extend(side.notes)
+    found.suggested.update(side.suggested)
+    for entry in side.entries:
+        first = side.first(parse_pattern(spelled(entry.key))) if isinstance(entry, Rule) else None
+        if not isinstance(entry, Rule) or first is None:
+            found.entries.append(entry)
+        else:
+            servers = _both(entry.servers, found.default)
+            found.rule(first.source, first.word, servers, entry.comment, entry.more)
+
+
 class _Joint:
     def __init__(self, four: Found, six: Found, found: Found) -> None:
         self._sides = {4: four, 6: six}
@@ -72,7 +99,7 @@ class _Joint:
             found.findings.extend(side.findings)
             found.notes.extend(note for note in side.notes if note not in found.notes)
             found.suggested.update(side.suggested)
-            found.settings.keys.update(side.settings.keys)
+            self._keys(side)
             remarks = found.settings.remarks
             remarks.extend(one for one in side.settings.remarks if one not in remarks)
             found.settings.hosts_files.extend(side.settings.hosts_files)
@@ -97,6 +124,16 @@ class _Joint:
                 self._names.update(dict.fromkeys(names))
         return _both(four, six)
 
+    def _keys(self, side: Found) -> None:
+        """Take the keys of a family; of lists the entries, of others those of DHCPv4 first."""
+        keys = self._found.settings.keys
+        for key, (value, comment) in side.settings.keys.items():
+            there = keys.get(key)
+            if there and isinstance(value, list) and isinstance(there[0], list):
+                keys[key] = [*there[0], *(one for one in value if one not in there[0])], there[1]
+            else:
+                keys.setdefault(key, (value, comment))
+
     def _interfaces(self) -> None:
         sides = [side.settings.interfaces for side in self._sides.values()]
         for name in dict.fromkeys(name for side in sides for name in side):
@@ -109,7 +146,8 @@ class _Joint:
             comment = ", ".join(dict.fromkeys(entry.comment for entry in entries if entry.comment))
             off = tuple(dict.fromkeys(one for entry in entries for one in entry.off))
             own = servers if servers != self._found.default else ()
-            self._found.settings.interfaces[name] = Interface(own, comment, off)
+            link_address = next((entry.link_address for entry in entries if entry.link_address), "")
+            self._found.settings.interfaces[name] = Interface(own, comment, off, link_address)
 
     def _outcome(self, family: int, kind: Kind, place: str | None) -> Servers:
         """Return where clients of a kind go that no rule names."""

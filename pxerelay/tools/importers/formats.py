@@ -59,7 +59,7 @@ FORMATS = {
     ),
     "kea": Format(
         kea.read,
-        "kea-dhcp4.conf of ISC Kea, with the files that it includes",
+        "kea-dhcp4.conf and kea-dhcp6.conf of ISC Kea, with the files that they include",
         re.compile(r'"Dhcp[46]"\s*:|"hw-address"\s*:|"subnet4"\s*:', re.MULTILINE),
     ),
     "dhcplb": Format(
@@ -67,7 +67,7 @@ FORMATS = {
     ),
     "dhcrelay": Format(
         dhcrelay.read,
-        "/etc/default/isc-dhcp-relay, /etc/sysconfig/dhcrelay, or a systemd unit with its drop-ins",
+        "/etc/default/isc-dhcp-relay, /etc/sysconfig/dhcrelay, or systemd units with their drop-ins",
         re.compile(
             rf"^[ \t]*(export[ \t]+)?({'|'.join(dhcrelay.VARIABLES)})=|^ExecStart[ \t]*=.*\bdhcrelay\b",
             re.MULTILINE,
@@ -80,14 +80,16 @@ FORMATS = {
     ),
     "cisco": Format(
         routers.read_cisco,
-        "running-config of Cisco IOS, IOS XE or NX-OS, or of Arista EOS: ip helper-address",
+        "running-config of Cisco IOS, IOS XE or NX-OS, or of Arista EOS: ip helper-address, ipv6 dhcp relay",
         re.compile(
-            r"^[ \t]*ip (helper-address|dhcp relay address)\s|^[ \t]*ip address \d[\d.]+[ /]\d", re.MULTILINE
+            r"^[ \t]*ip (helper-address|dhcp relay address)\s|^[ \t]*ip address \d[\d.]+[ /]\d"
+            r"|^[ \t]*ipv6 (helper-address|dhcp relay (destination|address))\s",
+            re.MULTILINE,
         ),
     ),
     "junos": Format(
         routers.read_junos,
-        "configuration of Junos, in braces or as set commands: dhcp-relay, helpers bootp",
+        "configuration of Junos, in braces or as set commands: dhcp-relay and its dhcpv6, helpers bootp",
         re.compile(
             r"^[ \t]*set (interfaces|forwarding-options|system) "
             r"|^[ \t]*(forwarding-options|dhcp-relay|helpers)[ \t]*\{",
@@ -96,8 +98,8 @@ FORMATS = {
     ),
     "fortios": Format(
         routers.read_fortios,
-        "configuration of FortiOS: dhcp-relay-ip",
-        re.compile(r"^[ \t]*config system interface\b|^[ \t]*set dhcp-relay-(ip|service)\b", re.MULTILINE),
+        "configuration of FortiOS: dhcp-relay-ip, dhcp6-relay-ip",
+        re.compile(r"^[ \t]*config system interface\b|^[ \t]*set dhcp6?-relay-(ip|service)\b", re.MULTILINE),
     ),
     "csv": Format(
         table.read,

@@ -48,12 +48,14 @@ class Remark(NamedTuple):
 class Interface(NamedTuple):
     """What stands below an interface's name; with no `default` it is the file's.
 
-    `off` are the families that are not relayed there: the keys that say so.
+    `off` are the families that are not relayed there: the keys that say so. `link_address` is what stands for
+    it in DHCPv6, if the files say it.
     """
 
     default: Servers = ()
     comment: str = ""
     off: tuple[str, ...] = ()
+    link_address: str = ""
 
 
 class Class(NamedTuple):

@@ -97,6 +97,7 @@ class Reader4(Scopes):
             for scope in [[pool] for pool in pools if option_in(pool, *_TFTP_SERVER)] or [[]]:
                 one = self._said([*scope, subnet, *around])
                 said.setdefault(one.server if one else "", one)
+                self._check_guards([*scope, subnet], one)
         where = self._found.interface_of(networks)
         for subnet in subnets:
             self._settle_in(subnet, where)

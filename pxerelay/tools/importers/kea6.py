@@ -18,21 +18,13 @@ from pxerelay.tools.importers import vlans
 from pxerelay.tools.importers.conditions import OF_V6, NotSaidError
 from pxerelay.tools.importers.found import Class, Found, Interface, Network, Servers, address6, family_of
 from pxerelay.tools.importers.kea_scopes import Said, Scopes, option_in
-from pxerelay.tools.importers.source import printable, quoted
+from pxerelay.tools.importers.source import printable
 from pxerelay.tools.importers.spliced import maps
 
 _BOOT_FILE_URL = (59, "bootfile-url")
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^@/?#]*@)?(\[[^\]]*\]|[^:/?#\[\]]*)(?::\d*)?(?=[/?#]|$)")
 """A URL; its group is the host (RFC 3986, 3.2)."""
-
-_GUARDS = (
-    "client-class",
-    "client-classes",
-    "require-client-classes",
-    "evaluate-additional-classes",
-)
-"""What lets only some clients into a subnet or pool, or gives them options of further classes there."""
 
 
 @dataclass
@@ -94,13 +86,7 @@ class Reader6(Scopes):
             for scope in [*([one] for one in pools), *([[]] if rest or not pools else [])]:
                 one = self._said([*scope, subnet, *around])
                 said.setdefault(one.server if one else "", one)
-                guarded = next((key for part in (*scope, subnet) for key in _GUARDS if part.get(key)), None)
-                if one and guarded:
-                    self._fault(
-                        one.mark,
-                        f"this boot file is for the clients that {quoted(guarded)} lets in; write one of "
-                        f"`classes:` or rules for them",
-                    )
+                self._check_guards([*scope, subnet], one)
         values = [one for one in said.values() if one]
         if len(said) > 1 and lan.networks:
             others = ", ".join(server or "none" for server in said if server != values[-1].server)

@@ -19,6 +19,15 @@ _VENDOR_CLASS = "VENDOR_CLASS_"
 """What Kea calls the class of a client that says a vendor class begins with."""
 
 
+_GUARDS = (
+    "client-class",
+    "client-classes",
+    "require-client-classes",
+    "evaluate-additional-classes",
+)
+"""What lets only some clients into a subnet or pool, or gives them options of further classes there."""
+
+
 class Said(NamedTuple):
     """A server and where it is said; with no `server` Kea's own host."""
 
@@ -170,6 +179,17 @@ class Scopes:
             self._kept[key] = servers
         else:
             self._found.not_imported(source, mac.line)
+
+    def _check_guards(self, scopes: Sequence[Map], said: Said | None) -> None:
+        """Name a server that a subnet or pool says which only some clients get an address of."""
+        guarded = next((key for scope in scopes for key in _GUARDS if scope.get(key)), None)
+        if guarded and said and any(said.scope is scope for scope in scopes) and said.mark not in self._named:
+            self._named.add(said.mark)
+            self._fault(
+                said.mark,
+                f"this server is for the clients that {quoted(guarded)} lets in; write one of `classes:` or "
+                f"rules for them",
+            )
 
     def _several(self, networks: Sequence[Network], last: Said, others: str) -> None:
         """Name a VLAN whose clients have different servers."""

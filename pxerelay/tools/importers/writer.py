@@ -152,6 +152,8 @@ def _settings(found: Found, names: Names) -> Iterator[str]:
 
 def _interface(entry: Interface, names: Names) -> str:
     said = [f"default: {names.choice(entry.default)}"] if entry.default else []
+    if entry.link_address:
+        said.append(f"link_address: {json.dumps(entry.link_address)}")
     return _braced([*said, *(f"{family}: false" for family in entry.off)])
 
 

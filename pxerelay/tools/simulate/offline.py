@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from itertools import chain
 
 from pxerelay.policy.links import Link
@@ -36,11 +36,15 @@ _NAMED_AFTER_A_VLAN = re.compile(r"(vlan|\.)[0-9]+$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Hints:
-    """What is said of a capture: where all of it was heard, names of VLANs, giaddr of interfaces."""
+    """What is said of a capture: where all of it was heard, names of VLANs, addresses of interfaces.
+
+    `giaddrs` and `link_addresses` are what stands for interfaces in DHCPv4 and in DHCPv6.
+    """
 
     interface: str | None = None
     vlans: Mapping[str, str] = field(default_factory=dict)
     giaddrs: Mapping[str, IPv4Address] = field(default_factory=dict)
+    link_addresses: Mapping[str, IPv6Address] = field(default_factory=dict)
 
 
 class Whereabouts:

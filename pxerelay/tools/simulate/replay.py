@@ -1,4 +1,4 @@
-"""What the relay would have done with each DHCP packet of a capture.
+"""What the relay would have done with each DHCPv4 packet of a capture; `replay6` is for DHCPv6.
 
 Decisions are those of `Relay.decide`. What it never gets to see on a relay host is told apart first: packets
 that have been relayed already, and those between clients and servers that pass it by.
@@ -7,85 +7,23 @@ that have been relayed already, and those between clients and servers that pass 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from ipaddress import IPv4Address
-from typing import NamedTuple
 
 from pxerelay.config.data import Document
 from pxerelay.policy.model import Config
-from pxerelay.policy.rules import Match
-from pxerelay.policy.servers import NamedServer
 from pxerelay.relay import words
 from pxerelay.relay.decision import BROADCAST, MEANING, Decision, Drop, Dropped, ToClient
 from pxerelay.tools.simulate.offline import SERVER_SIDE, Hints, Offline, Whereabouts, learnt
 from pxerelay.tools.simulate.review import Origins
+from pxerelay.tools.simulate.verdict import NO_ADDRESS, Fate, Subject, Verdict
 from pxerelay.wire import packet
-from pxerelay.wire.dissect import Datagram
+from pxerelay.wire.dissect import AnyDatagram, Datagram
 from pxerelay.wire.facts import Facts
 from pxerelay.wire.mac import MAC_OCTETS, format_mac
 
 DHCP_PORTS = frozenset({packet.SERVER_PORT, packet.CLIENT_PORT})
 """Packets from or to one of these are DHCP."""
-
-NO_ADDRESS = "(no address)"
-"""In the place of the MAC of a client that has none."""
-
-
-class Fate(Enum):
-    """What becomes of a packet."""
-
-    RELAYED = "relayed"
-    DROPPED = "dropped"
-    ALREADY = "already relayed"
-    NOT_FOR_US = "not for the relay"
-    UNDECIDED = "undecided"
-
-
-class Subject(NamedTuple):
-    """Who a packet is about, and what that client is.
-
-    `interface` is where it was heard, if that is known, and `giaddr` a relay agent's that is not us.
-    """
-
-    mac: str = NO_ADDRESS
-    interface: str | None = None
-    giaddr: str | None = None
-    kind: str = ""
-
-    @property
-    def place(self) -> str:
-        """Where it is, in words."""
-        return self.interface or (f"giaddr {self.giaddr}" if self.giaddr else "?")
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A packet and what becomes of it.
-
-    `reason` tells in words why it is not relayed, `match` which entry chose, `source` its `file:line`.
-    `servers` are those that get a request, with `giaddr` in it; `target` is who gets a reply. `sent` are the
-    octets that leave.
-    """
-
-    datagram: Datagram
-    subject: Subject
-    message: str
-    is_reply: bool = False
-    fate: Fate = Fate.UNDECIDED
-    reason: str = ""
-    drop: Drop | None = None
-    match: Match | None = None
-    source: str = ""
-    servers: tuple[NamedServer, ...] = ()
-    giaddr: str = ""
-    target: str = ""
-    sent: bytes | None = None
-
-    @property
-    def is_decided(self) -> bool:
-        """Whether the relay had a say in it."""
-        return self.fate in (Fate.RELAYED, Fate.DROPPED)
 
 
 class Replayer:
@@ -108,8 +46,9 @@ class Replayer:
         """Return what to give so that a packet's interface is known."""
         return self._where.advice(datagram)
 
-    def verdict(self, datagram: Datagram) -> Verdict:
+    def verdict(self, datagram: AnyDatagram) -> Verdict:
         """Return what becomes of a packet."""
+        assert isinstance(datagram, Datagram)  # noqa: S101  # others are DHCPv6's
         message = datagram.payload
         if not datagram.is_whole:
             return self._of_part(datagram)
@@ -123,7 +62,9 @@ class Replayer:
         subject = Subject(mac, interface, giaddr, "" if is_reply else words.client_kind(facts))
         name = words.message_name(packet.message_type(facts.options))
         verdict = Verdict(datagram, subject, name, is_reply)
-        return self._passing(verdict) or (self._reply(verdict) if is_reply else self.request(verdict))
+        return self._passing(verdict, datagram) or (
+            self._reply(verdict, datagram) if is_reply else self._request(verdict, datagram)
+        )
 
     def _of_part(self, datagram: Datagram) -> Verdict:
         """Return what can be said of a packet that the capture has a part of: whose it is, and its rule."""
@@ -139,16 +80,16 @@ class Replayer:
         subject = Subject(mac or NO_ADDRESS, *self.place(datagram))
         verdict = Verdict(datagram, subject, name, is_reply, reason=reason)
         chaddr = packet.ethernet_chaddr(message)
-        passing = self._passing(verdict)
+        passing = self._passing(verdict, datagram)
         if passing or is_reply or chaddr is None:
             return passing or verdict
         match = next(self._config.policy.rules.matching(chaddr), None)
         return replace(verdict, match=match, source=self._origins.of(match)) if match else verdict
 
-    def _passing(self, verdict: Verdict) -> Verdict | None:
+    def _passing(self, verdict: Verdict, datagram: Datagram) -> Verdict | None:
         """Return a verdict on what never comes to the relay, or did before; None for all others."""
         of = self._passing_reply if verdict.is_reply else self._passing_request
-        passing = of(verdict.datagram)
+        passing = of(datagram)
         return replace(verdict, fate=passing[0], reason=passing[1]) if passing else None
 
     def place(self, datagram: Datagram) -> tuple[str | None, str | None]:
@@ -197,8 +138,7 @@ class Replayer:
         unicast = datagram.destination != BROADCAST
         return self._offline.relay.decide(message, index, datagram.source, unicast), message
 
-    def _reply(self, verdict: Verdict) -> Verdict:
-        datagram = verdict.datagram
+    def _reply(self, verdict: Verdict, datagram: Datagram) -> Verdict:
         decision, message = self._decided(datagram, SERVER_SIDE)
         verdict = replace(verdict, message=f"{verdict.message} from {self._offline.server(datagram.source)}")
         if isinstance(decision, ToClient):
@@ -207,15 +147,20 @@ class Replayer:
             return replace(verdict, fate=Fate.RELAYED, target=target, sent=sent)
         assert isinstance(decision, Dropped)  # noqa: S101  # a reply never goes to servers
         if decision.reason is Drop.NOT_OUR_GIADDR and self._offline.guessed:
-            giaddr = verdict.subject.giaddr or "0.0.0.0"  # noqa: S104  # no socket is bound
-            if giaddr != "0.0.0.0":  # noqa: S104
+            octets = datagram.payload[packet.GIADDR]
+            if octets != packet.UNSET:
+                giaddr = IPv4Address(octets)
                 reason = f"whose giaddr is {giaddr}? if it is ours, say so by --giaddr INTERFACE={giaddr}"
                 return replace(verdict, reason=reason)
         return _dropped(verdict, decision.reason)
 
     def request(self, verdict: Verdict) -> Verdict:
         """Return a verdict on a request that comes to the relay, given who it is about."""
-        datagram, subject = verdict.datagram, verdict.subject
+        assert isinstance(verdict.datagram, Datagram)  # noqa: S101  # others are DHCPv6's
+        return self._request(Verdict(verdict.datagram, verdict.subject, verdict.message), verdict.datagram)
+
+    def _request(self, verdict: Verdict, datagram: Datagram) -> Verdict:
+        subject = verdict.subject
         port, index = None, SERVER_SIDE
         if datagram.payload[packet.GIADDR] == packet.UNSET:
             if subject.interface is None:
@@ -233,7 +178,7 @@ class Replayer:
             verdict,
             fate=Fate.RELAYED,
             servers=tuple(map(self._offline.server, decision.servers)),
-            giaddr=self._offline.giaddr_text(port) if port else giaddr,
+            standing=self._offline.giaddr_text(port) if port else giaddr,
             sent=bytes(decision.message or message),
         )
 
@@ -264,32 +209,3 @@ def replayer(
     names.update(dict.fromkeys(name for one in datagrams if (name := where(one))))
     giaddrs = {**learnt(datagrams, where, config), **hints.giaddrs}
     return Replayer(config, documents, where, Offline(config, names, giaddrs, hostname))
-
-
-class Group(NamedTuple):
-    """Requests of one client with which two configurations do not do the same."""
-
-    subject: Subject
-    before: Verdict
-    after: Verdict
-    requests: int
-
-
-def differences(datagrams: Iterable[Datagram], one: Replayer, other: Replayer) -> list[Group]:
-    """Return what another configuration would change for the requests of each client."""
-    found: dict[tuple[object, ...], Group] = {}
-    for datagram in datagrams:
-        before = one.verdict(datagram)
-        if before.is_reply or not before.is_decided or len(datagram.payload) < packet.HEADER_SIZE:
-            continue
-        after = other.request(Verdict(datagram, before.subject, before.message))
-        if _outcome(before) != _outcome(after):
-            key = before.subject, _outcome(before), _outcome(after)
-            group = found.get(key) or Group(before.subject, before, after, 0)
-            found[key] = group._replace(requests=group.requests + 1)
-    return list(found.values())
-
-
-def _outcome(verdict: Verdict) -> tuple[object, ...]:
-    """Return what counts when configurations are compared: not what they call a server."""
-    return verdict.drop, frozenset(server.address for server in verdict.servers)

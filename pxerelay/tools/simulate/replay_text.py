@@ -9,8 +9,9 @@ from typing import Any
 
 from pxerelay.relay import words
 from pxerelay.tools.simulate import decode
+from pxerelay.tools.simulate.dual_stack import Group
 from pxerelay.tools.simulate.offline import UNKNOWN_GIADDR
-from pxerelay.tools.simulate.replay import Fate, Group, Subject, Verdict
+from pxerelay.tools.simulate.verdict import Fate, Verdict
 from pxerelay.wire import packet
 
 
@@ -18,7 +19,7 @@ def line(verdict: Verdict, time: str) -> str:
     """Return a verdict as one line."""
     subject = verdict.subject
     kind = f" ({subject.kind})" if subject.kind else ""
-    return f"{time}  {subject.mac} on {subject.place}: {verdict.message}{kind} {_fate(verdict)}"
+    return f"{time}  {subject.label} on {subject.place}: {verdict.message}{kind} {_fate(verdict)}"
 
 
 def _fate(verdict: Verdict) -> str:
@@ -26,7 +27,7 @@ def _fate(verdict: Verdict) -> str:
     if verdict.fate is Fate.RELAYED:
         if verdict.is_reply:
             return f"-> {verdict.target}"
-        return f"-> {_servers(verdict)}, {chosen}, giaddr {verdict.giaddr}"
+        return f"-> {_servers(verdict)}, {chosen}, {verdict.called} {verdict.standing}"
     what = f"{verdict.fate.value}: {verdict.reason}"
     return f"{what}, {chosen}" if chosen else what
 
@@ -42,7 +43,7 @@ def as_json(verdict: Verdict, time: str) -> str:
         {
             "packet": datagram.number,
             "time": time,
-            **_subject(verdict.subject),
+            **verdict.subject.plain,
             "vlans": datagram.tags,
             "direction": "reply" if verdict.is_reply else "request",
             "message": verdict.message,
@@ -55,15 +56,6 @@ def _json(value: dict[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _subject(subject: Subject) -> dict[str, Any]:
-    return {
-        "mac": subject.mac,
-        "interface": subject.interface,
-        "giaddr": subject.giaddr,
-        "kind": subject.kind or None,
-    }
-
-
 def _outcome(verdict: Verdict) -> dict[str, Any]:
     return {
         "verdict": verdict.fate.value,
@@ -72,7 +64,7 @@ def _outcome(verdict: Verdict) -> dict[str, Any]:
         "rule": verdict.match.rule if verdict.match else None,
         "rule_kind": verdict.match.reason.value if verdict.match else None,
         "source": verdict.source or None,
-        "set_giaddr": verdict.giaddr or None,
+        f"set_{verdict.called.replace('-', '_')}": verdict.standing or None,
         "target": verdict.target or None,
         "drop": verdict.drop.value if verdict.drop else None,
         "reason": verdict.reason or None,
@@ -92,7 +84,7 @@ class Sum:
     def add(self, verdict: Verdict) -> None:
         """Count a verdict."""
         self._fates[verdict.fate, verdict.is_reply] += 1
-        self._clients.add(verdict.subject.mac)
+        self._clients.add(verdict.subject.who)
         if verdict.drop:
             self._drops[verdict.drop.value] += 1
         if verdict.fate is Fate.UNDECIDED:
@@ -141,7 +133,7 @@ def differences(groups: Iterable[Group]) -> str:
         head = f"{_where_to(group.before)} -> {_where_to(group.after)}"
         requests = _many(group.requests, "request")
         moves.setdefault(head, []).append(
-            f"  {group.subject.mac} on {group.subject.place}{kind}: {rules}; {requests}"
+            f"  {group.subject.label} on {group.subject.place}{kind}: {rules}; {requests}"
         )
     if not moves:
         return "nothing would differ"
@@ -155,7 +147,7 @@ def packet_text(verdict: Verdict) -> str:
     to = verdict.target or ", ".join(f"{server} port {packet.SERVER_PORT}" for server in verdict.servers)
     came = verdict.datagram.payload
     lines = [f"  {verdict.message} to {to}"]
-    if verdict.giaddr == UNKNOWN_GIADDR:
+    if verdict.standing == UNKNOWN_GIADDR:
         lines.append(
             f"  giaddr stands for that of {verdict.subject.place}, which is not known here; give --giaddr"
         )
@@ -182,7 +174,7 @@ def difference_json(group: Group) -> str:
     """Return for programs what would differ for one client."""
     return _json(
         {
-            **_subject(group.subject),
+            **group.subject.plain,
             "requests": group.requests,
             "before": _outcome(group.before),
             "after": _outcome(group.after),

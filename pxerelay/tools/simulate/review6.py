@@ -6,8 +6,8 @@ say of it. So a message is made up that shows it, and everything else is read fr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, IPv6Network
 from typing import NamedTuple
 
@@ -17,9 +17,10 @@ from pxerelay.policy.model import Config
 from pxerelay.policy.ports6 import assign
 from pxerelay.policy.resolved import ResolvedName, ResolvedNames
 from pxerelay.policy.rules import Choice
-from pxerelay.policy.servers import Target, hosts_of
+from pxerelay.policy.servers import NamedServer, Target, hosts_of
 from pxerelay.relay.decision6 import MEANING6, Arrival6, Decision6, Drop6, ToServers6
 from pxerelay.relay.relay6 import Relay6
+from pxerelay.relay.words import named_server
 from pxerelay.wire import eui64, packet6, relayed6
 from pxerelay.wire.client6 import Client6, MacSource
 from pxerelay.wire.facts6 import Facts6
@@ -46,6 +47,9 @@ TOLD_BY = {
 
 _ROUTER, _NOBODYS = IPv6Address("2001:db8::1"), IPv6Address("fe80::1")
 """Of a relay agent and of a client whose addresses do not matter."""
+
+_LINK_LOCAL = IPv6Address("fe80::7078:6572:656c:6179")
+"""In the place of our own, which nobody else has."""
 
 _FIRST_INDEX = 2
 """Index of the first made-up interface."""
@@ -114,29 +118,46 @@ class Answer6:
 
 
 class Reviewer6:
-    """A relay with made-up interfaces of these names; of `guessed` ones the link-address is a placeholder."""
+    """A relay with made-up interfaces of these names, each with its index in `indexes`.
 
-    def __init__(self, config: Config, names: Iterable[str] = (), hostname: str = "") -> None:
+    `standing` are their link-addresses as octets: those of the configuration, else what `link_addresses`
+    says; of `guessed` ones it is a placeholder. `servers_known` are the octets of all servers.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        names: Iterable[str] = (),
+        hostname: str = "",
+        link_addresses: Mapping[str, IPv6Address] | None = None,
+    ) -> None:
         self.config = config
         self.guessed: set[str] = set()
-        self._indexes: dict[str, int] = {}
+        self.indexes: dict[str, int] = {}
+        self.standing: dict[str, bytes] = {}
         links = []
         for index, name in enumerate(dict.fromkeys(names), _FIRST_INDEX):
             setting = config.setting_for(name)
-            address = setting.link_address if setting else None
+            address = (setting.link_address if setting else None) or (link_addresses or {}).get(name)
             if address is None:
                 address = _PLACEHOLDERS[index]
                 self.guessed.add(name)
-            own = Address6(IPv6Address("fe80::1"))
+            own = Address6(_LINK_LOCAL)
             links.append(
                 Link(index, name, up=True, mtu=1500, addresses=(), addresses6=(Address6(address), own))
             )
-            self._indexes[name] = index
+            self.indexes[name], self.standing[name] = index, address.packed
         names = sorted(config.dns_names)
         answers = ResolvedNames(
             {name: ResolvedName(addresses6=(_PLACEHOLDER_SERVERS[at + 1],)) for at, name in enumerate(names)}
         )
         self.relay = Relay6(config, assign(config, links, hostname), links, answers)
+        self.servers_known = frozenset(
+            address.packed for target in config.mentioned for address in answers.of6(target)
+        )
+        self._placeholders = {
+            address.packed: name for name, one in answers.by_name.items() for address in one.addresses6
+        }
 
     def answer(self, client: Client6, choice: Choice, *, pxe_only: bool) -> Answer6:
         """Return who gets the requests of a client for which an entry chooses so."""
@@ -160,16 +181,22 @@ class Reviewer6:
 
     def decide(self, said: Said6) -> Decision6:
         """Return what the relay would do with a message."""
-        index = self._indexes.get(said.interface or "", 0)
+        index = self.indexes.get(said.interface or "", 0)
         port = packet6.SERVER_PORT if said.is_relayed else packet6.CLIENT_PORT
         group = packet6.ALL_RELAYS_AND_SERVERS
         return self.relay.decide(Arrival6(said.message, index, said.source, port, group, said.mac))
 
+    def with_link_address(self, octets: bytes) -> str | None:
+        """Return the interface whose link-address this is known to be, None if there is none, or several."""
+        found = [name for name, one in self.standing.items() if one == octets and name not in self.guessed]
+        return found[0] if len(found) == 1 else None
+
+    def server(self, octets: bytes) -> NamedServer:
+        """Return a server by its 16 octets; one that the configuration has by DNS name with that."""
+        named = named_server(self.relay, octets)
+        looked_up = self._placeholders.get(octets)
+        return replace(named, address=looked_up) if looked_up else named
+
     def servers(self, decision: ToServers6) -> list[str]:
         """Return whom a message goes to: addresses, and DNS names in the place of those made up for them."""
-        names = {
-            address.packed: name
-            for name, one in self.relay.answers.by_name.items()
-            for address in one.addresses6
-        }
-        return [names.get(octets, str(IPv6Address(octets))) for octets in decision.servers]
+        return [self._placeholders.get(octets, str(IPv6Address(octets))) for octets in decision.servers]

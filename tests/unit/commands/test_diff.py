@@ -336,3 +336,91 @@ def test_html_spells_out_what_somebody_wrote(lab: Lab) -> None:
     _, said = lab.diff(OLD + hostile, OLD + hostile.replace("alert(1)", "alert(2)"), "--format", "html")
     assert "&lt;script&gt;alert(2)&lt;/script&gt;" in said
     assert "<script" not in said
+
+
+BOTH = """\
+servers: {ris: [10.20.0.10, "2001:db8:20::10"], altiris: [10.20.0.20, "2001:db8:20::20"], wds: 10.20.0.30}
+default: ris
+dhcpv6: true
+interfaces: {vlan10: {}, vlan20: {}}
+rules:
+  00:11:22:33:44:55: altiris
+  00:11:22:33:44:66: wds
+"""
+
+
+def test_a_move_in_both_families_is_told_once(lab: Lab) -> None:
+    code, said = lab.diff(BOTH, BOTH.replace("44:55: altiris", "44:55: ris"))
+    assert code == 1
+    assert said == (
+        "goes elsewhere: 1 listed address\n\naltiris -> ris: 1 address\n"
+        "  00:11:22:33:44:55  old.yml:6 -> new.yml:6\n"
+    )
+
+
+def test_who_gains_an_ipv6_address_moves_in_dhcpv6_alone(lab: Lab) -> None:
+    code, said = lab.diff(BOTH, BOTH.replace("wds: 10.20.0.30", 'wds: [10.20.0.30, "2001:db8:20::30"]'))
+    assert code == 1
+    assert said.startswith("goes elsewhere: in DHCPv6 alone: 1 listed address\n")
+    assert "\nin DHCPv6 alone: wds nobody (no IPv6 address) -> wds 2001:db8:20::30: 1 address\n" in said
+    assert "\nservers\n  wds  is now 10.20.0.30, 2001:db8:20::30, was 10.20.0.30: 1 rule names it\n" in said
+
+
+def test_who_moves_to_a_server_without_ipv6_loses_it(lab: Lab) -> None:
+    """It goes from one name to another in both families, which is one move; the warning tells the rest."""
+    code, said = lab.diff(BOTH, BOTH.replace("44:55: altiris", "44:55: wds"))
+    assert (code, said.count("altiris -> wds: 1 address")) == (1, 1)
+    found = lab.json(BOTH, BOTH.replace("44:55: altiris", "44:55: wds"))
+    (four,), (six,) = found["addresses"], found["dhcpv6"]["addresses"]
+    assert (four["after"]["servers"], six["after"]["servers"]) == (
+        ["10.20.0.30"],
+        ["nobody (no IPv6 address)"],
+    )
+    assert six["before"]["servers"] == ["2001:db8:20::20"]
+
+
+def test_another_ipv4_address_moves_nobody_in_dhcpv6(lab: Lab) -> None:
+    _, said = lab.diff(BOTH, BOTH.replace("10.20.0.10,", "10.20.0.11,"))
+    assert said.startswith("goes elsewhere: in DHCPv4 alone: unlisted clients\n")
+    assert "every unlisted client on vlan10, vlan20  ris 10.20.0.10 -> ris 10.20.0.11\n" in said
+    assert "DHCPv6" not in said
+
+
+def test_an_ipv6_address_that_is_not_used_moves_nobody(lab: Lab) -> None:
+    off = BOTH.replace("dhcpv6: true\n", "")
+    code, said = lab.diff(off, off.replace("wds: 10.20.0.30", 'wds: [10.20.0.30, "2001:db8:20::30"]'))
+    assert code == 1
+    assert said.startswith("nobody goes elsewhere; what differs:\n\nservers\n  wds ")
+    found = lab.json(off, off)
+    assert ("dhcpv6" in found, found["differs"]) == (False, False)
+
+
+def test_switching_dhcpv6_on_is_a_setting(lab: Lab) -> None:
+    off = BOTH.replace("dhcpv6: true\n", "")
+    code, said = lab.diff(off, BOTH)
+    assert (code, said) == (
+        1,
+        "nobody goes elsewhere; what differs:\n\nsettings\n  dhcpv6  (none) -> true\n",
+    )
+
+
+def test_only_dhcpv6_is_relayed(lab: Lab) -> None:
+    only = f"{BOTH}dhcpv4: false\n"
+    code, said = lab.diff(only, only.replace("20::20", "20::21"))
+    assert code == 1
+    assert said.startswith("goes elsewhere: 1 listed address\n")
+    assert "\naltiris 2001:db8:20::20 -> altiris 2001:db8:20::21: 1 address\n" in said
+
+
+def test_interfaces_without_dhcpv6_have_no_moves_in_it(lab: Lab) -> None:
+    old = BOTH.replace("vlan20: {}", "vlan20: {dhcpv6: false}")
+    _, said = lab.diff(old, old.replace("2001:db8:20::10", "2001:db8:20::11"))
+    assert "every unlisted client on vlan10  ris" in said
+    assert "vlan20" not in said
+
+
+def test_html_has_a_picture_of_what_moves_in_one_family_alone(lab: Lab) -> None:
+    new = BOTH.replace("wds: 10.20.0.30", 'wds: [10.20.0.30, "2001:db8:20::30"]')
+    _, said = lab.diff(BOTH, new, "--format", "html")
+    assert 'aria-label="Picture: in DHCPv6 alone: listed addresses"' in said
+    assert said.count("<svg") == 1

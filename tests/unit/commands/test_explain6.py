@@ -207,7 +207,7 @@ def test_nonsense(config: Path, capsys: pytest.CaptureFixture[str], arguments: l
 def test_rule_107_108_the_packet_that_would_leave(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = text(capsys, config, THIN, "--interface", "vlan10", "--packet")
     assert "  SOLICIT to 2001:db8:20::20 port 547" in lines
-    assert "  link-address stands for that of vlan10, which is not known here" in lines
+    assert "  link-address stands for that of vlan10, which is not known here; give --link-address" in lines
     shown = [line.split(maxsplit=2) for line in lines if line.startswith("  + ") and "option" not in line]
     assert ["+", "peer-address", "fe80::211:22ff:fe33:4455"] in shown
     told = plain(capsys, config, THIN, "--interface", "vlan30", "--packet")

@@ -132,6 +132,17 @@ def test_a_request_with_the_xid_of_the_solicit_is_another_transaction() -> None:
     assert numbers(told.record()) == (1, 0)
 
 
+def test_a_client_that_asks_again_at_once_is_only_impatient() -> None:
+    """For iPXE asks again after 0.3 s and 0.8 s."""
+    told = Told().hear(heard(boot()))
+    for now in (0.3, 0.8):
+        told.hear(heard(boot()), now=now)
+    told.hear(answered(message(ADVERTISE)), now=1.5)
+    assert numbers(told.record()) == (1, 0)
+    assert told.record().seconds == pytest.approx(1.5)
+    assert len(told.ledger.transactions.last) == 1
+
+
 def test_another_client_with_the_same_xid_is_another_transaction() -> None:
     other = b"\0\3\0\1\x02\0\0\0\0\x99"
     told = Told().hear(heard(boot())).hear(answered(message(ADVERTISE, duid=other)), now=0.5)

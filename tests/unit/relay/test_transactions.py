@@ -8,6 +8,8 @@ from pxerelay.relay.decision import ToServers
 from pxerelay.relay.transactions import BOUNDS, PATIENCE, Record, Transactions
 from pxerelay.wire import packet
 from pxerelay.wire.batch import number
+from pxerelay.wire.client import Client
+from pxerelay.wire.facts import Facts
 from tests.unit.messages import REQUEST, ip, mac, request
 
 A, B, OTHER = ip("10.20.0.10"), ip("10.20.0.11"), ip("10.20.0.99")
@@ -76,6 +78,15 @@ def test_a_client_that_asks_again_at_once_is_only_impatient() -> None:
     answer(found, 1, A, 1.5)
     assert (record(found).answered, record(found).unanswered) == (1, 0)
     assert record(found).seconds == pytest.approx(1.5)
+
+
+def test_who_asks_again_is_impatient_also_where_each_message_was_decided_on_alone() -> None:
+    """A decision then has the client as that message shows it."""
+    alone = [TO_A._replace(client=Client(Facts(discover(1)), "vlan10")) for _ in range(2)]
+    found = asked(discover(1), decision=alone[0])
+    found.sent([discover(1)], 10, alone[1], 1.0)
+    answer(found, 1, A, 1.5)
+    assert (record(found).answered, record(found).unanswered) == (1, 0)
 
 
 def test_a_late_answer_is_none_also_where_nothing_else_happened_meanwhile() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
 from itertools import combinations, product
 from typing import Any
 
@@ -17,8 +19,9 @@ from pxerelay.config.budget import TooMuchError
 from pxerelay.config.data import Document
 from pxerelay.config.findings import ConfigError
 from pxerelay.policy.model import Config
+from pxerelay.policy.servers import Pool, Target, hosts_of
 from pxerelay.tools.diff.compare import compare
-from pxerelay.tools.diff.values import Difference
+from pxerelay.tools.diff.values import Moves
 from pxerelay.wire.client import DescribedClient
 from pxerelay.wire.mac import Pattern, parse_mac, parse_pattern
 
@@ -93,8 +96,32 @@ mappings = st.fixed_dictionaries(
 )
 
 
+SIX: tuple[Any, ...] = (
+    ["10.0.0.1", "2001:db8::1"],
+    ["10.0.0.1", "2001:db8::2"],
+    "10.0.0.1",
+    ["2001:db8::1"],
+    {"addresses": ["10.0.0.1", "2001:db8::1", "2001:db8::2"], "strategy": "failover"},
+    {"addresses": ["10.0.0.1", "2001:db8::2", "2001:db8::1"], "strategy": "failover"},
+    {"addresses": ["10.0.0.1", "10.0.0.2", "2001:db8::2"], "strategy": "hash"},
+)
+of_both = st.fixed_dictionaries(
+    {
+        "servers": st.fixed_dictionaries({name: st.sampled_from(SIX) for name in "abc"}),
+        "default": servers,
+        "interfaces": interfaces,
+        "rules": rules,
+        "classes": classes,
+        "dhcpv6": st.just(True),
+    },
+    optional={"accept_relayed_from": st.sampled_from((["10.0.0.0/8"], ["2001:db8::/32"]))},
+)
+
+
 @st.composite
-def edits(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
+def edits(
+    draw: st.DrawFn, mappings: st.SearchStrategy[dict[str, Any]] = mappings
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Draw a mapping and another one that is like it but for some entries."""
     old: dict[str, Any] = draw(mappings)
     other: dict[str, Any] = draw(mappings)
@@ -111,15 +138,29 @@ def _load(name: str, mapping: dict[str, Any]) -> tuple[Config, Document]:
     return config.build(read), read
 
 
-def _decision(held: Config, client: DescribedClient) -> frozenset[str]:
+def _decision(held: Config, client: DescribedClient, family: int) -> frozenset[str]:
     setting = held.setting_for(client.interface) if client.interface else None
     choice = held.policy.choose(client, setting.default if setting else None).choice
-    return frozenset(map(str, choice.servers))
+    return _in_family(choice.servers, family)
 
 
-def _contexts(old: Config, new: Config) -> Iterator[tuple[str | None, bytes, tuple[int, ...]]]:
+def _in_family(servers: Sequence[Target], family: int) -> frozenset[str]:
+    """Return who gets requests of a family, in words."""
+    kind = IPv6Address if family == 6 else IPv4Address
+    found = set()
+    for target in servers:
+        hosts = [host for host in hosts_of(target) if isinstance(host, kind)]
+        if isinstance(target, Pool) and len(hosts) > 1:
+            found.add(str(replace(target, hosts=tuple(hosts))))
+        else:
+            found.update(map(str, hosts))
+    return frozenset(found or ({f"nobody (no IPv{family} address)"} if servers else set()))
+
+
+def _contexts(old: Config, new: Config, family: int) -> Iterator[tuple[str | None, bytes, tuple[int, ...]]]:
     served = [name for name in HEARD_ON if name and old.setting_for(name) and new.setting_for(name)]
-    routed = bool(old.accept_relayed_from and new.accept_relayed_from)
+    key = "accept_relayed_from6" if family == 6 else "accept_relayed_from"
+    routed = bool(getattr(old, key) and getattr(new, key))
     yield from product(
         [*served, *([None] if routed or not served else [])],
         VENDORS,
@@ -127,17 +168,17 @@ def _contexts(old: Config, new: Config) -> Iterator[tuple[str | None, bytes, tup
     )
 
 
-def _changed(old: Config, new: Config, mac: bytes) -> bool:
-    clients = (DescribedClient(mac, *context) for context in _contexts(old, new))
-    return any(_decision(old, client) != _decision(new, client) for client in clients)
+def _changed(old: Config, new: Config, mac: bytes, family: int) -> bool:
+    clients = (DescribedClient(mac, *context) for context in _contexts(old, new, family))
+    return any(_decision(old, client, family) != _decision(new, client, family) for client in clients)
 
 
-def _settled(held: Config, mac: bytes) -> frozenset[str] | None:
+def _settled(held: Config, mac: bytes, family: int) -> frozenset[str] | None:
     choice = held.policy.rules.choice(mac)
-    return _servers(choice.servers) if choice else None
+    return _in_family(choice.servers, family) if choice else None
 
 
-def _told(difference: Difference, mac: bytes) -> list[tuple[object, object]]:
+def _told(difference: Moves, mac: bytes) -> list[tuple[object, object]]:
     """Return from where to where the diff says that an address with no rule of its own goes."""
     moves = [move for move in difference.patterns if parse_pattern(move.key).matches(mac)]
     return [(_servers(move.before.servers), _servers(move.after.servers)) for move in moves]
@@ -168,6 +209,12 @@ def test_diff_names_exactly_whose_decision_changed(
     _assert_agreement(*pair, filling)
 
 
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@given(edits(of_both), st.integers(0, 2**48 - 1))
+def test_it_does_so_in_either_family(pair: tuple[dict[str, Any], dict[str, Any]], filling: int) -> None:
+    _assert_agreement(*pair, filling)
+
+
 CROSSING = ("02:00:00:0?:00:*", "?2:00:00:00:*", "02:?0:00:00:00:*", "02:00:00:00:?0:1?", "02:*")
 few_rules = st.dictionaries(st.sampled_from(CROSSING), st.sampled_from("ab"))
 
@@ -186,29 +233,40 @@ def _assert_agreement(before: dict[str, Any], after: dict[str, Any], filling: in
         (old, old_document), (new, new_document) = _load("old", before), _load("new", after)
     except ConfigError:
         reject()
-    difference = compare(old, [old_document], new, [new_document], TODAY)
+    whole = compare(old, [old_document], new, [new_document], TODAY)
     old, new = old.on(TODAY), new.on(TODAY)
+    assert whole.moves4 is not None
+    _assert_moves(old, new, whole.moves4, filling, 4)
+    if old.dhcpv6:
+        assert whole.moves6 is not None
+        _assert_moves(old, new, whole.moves6, filling, 6)
+        told = [move.key for _, some in whole.by_family() for move in some.addresses]
+        keys = {move.key for some in (whole.moves4, whole.moves6) for move in some.addresses}
+        assert set(told) == keys
+    if before == after:
+        assert not whole
+
+
+def _assert_moves(old: Config, new: Config, difference: Moves, filling: int, family: int) -> None:
     named = {parse_mac(move.key) for move in difference.addresses}
     exact = {address for held in (old, new) for address, _ in held.policy.rules.exact()}
-    assert named == {mac for mac in exact if _changed(old, new, mac)}
+    assert named == {mac for mac in exact if _changed(old, new, mac, family)}
     for mac in _probes(MACS, filling):
         if mac in exact:
             continue
-        changed = _changed(old, new, mac)
-        ends = _settled(old, mac), _settled(new, mac)
+        changed = _changed(old, new, mac, family)
+        ends = _settled(old, mac, family), _settled(new, mac, family)
         if ends == (None, None):
             assert changed == bool(difference.unlisted)
         elif changed:
             assert ends in _told(difference, mac)
     for move in difference.patterns:
         example = _generic(parse_pattern(move.key), exact)
-        assert example is None or _changed(old, new, example)
+        assert example is None or _changed(old, new, example, family)
     for reach in difference.unlisted:
         assert set(reach.before.servers or ()) != set(reach.after.servers or ())
-    for move in difference.moves():
+    for move in (*difference.patterns, *difference.addresses):
         assert move.before != move.after
-    if before == after:
-        assert not difference
 
 
 def _generic(pattern: Pattern, exact: set[bytes]) -> bytes | None:

@@ -89,7 +89,6 @@ def test_an_option_without_a_counterpart_is_a_comment(option: str, imports: Impo
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (f"-6 {RIS}", "command line:1:1: -6 is for DHCPv6"),
         (f"-i vlan10 -Z {RIS}", "command line:1:11: '-Z' is no option of dhcrelay 4.4"),
         (f"--nopid {RIS}", "did you mean '--no-pid'?"),
         (f"-m appendd {RIS}", "did you mean 'append'?"),

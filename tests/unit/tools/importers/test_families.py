@@ -299,3 +299,17 @@ def test_a_table_whose_macs_come_first_is_no_file_of_dnsmasq(imports: Importer) 
     result = imports.text(f"mac,server\n{ONE},{ALTIRIS}\n", "--default", "drop")
     assert result.code == 0
     assert f"{ONE}: server-10-20-0-20" in result.out
+
+
+GUARD = "this server is for the clients that 'client-class' lets in; write one of `classes:` or rules"
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_subnet_for_some_clients_alone_is_named(family: int, imports: Importer) -> None:
+    data = json.loads(kea4() if family == 4 else kea6())
+    subnet = data[f"Dhcp{family}"][f"subnet{family}"][0]
+    subnet["client-class"] = "efi"
+    assert imports.text(json.dumps(data), *ON_VLAN1).code == 0  # its server is everybody's
+    subnet |= {"next-server": LAB} if family == 4 else {"option-data": url(LAB6)}
+    result = imports.text(json.dumps(data), *ON_VLAN1)
+    assert (result.code, result.err.count(GUARD)) == (1, 1)

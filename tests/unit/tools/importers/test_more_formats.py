@@ -269,7 +269,10 @@ def test_routers(text: str, imports: Importer) -> None:
             "2:13: '10.1.1.1/255.0.255.0' is no address with its netmask",
         ),
         ("interface Vlan5\n ip address 10.1.1.1 255.255.255.0\n", "no interface here relays"),
-        (f"{IOS}interface Vlan9\n ipv6 dhcp relay destination 2001:db8::1\n", "this relays DHCPv6"),
+        (
+            f"{IOS}interface Vlan9\n ipv6 dhcp relay destination 2001:db8::1\n",
+            "no IPv6 address is here that Vlan9's",
+        ),
         (f"{JUNOS}}}\n", "12:1: this } closes nothing"),
     ],
 )

@@ -12,6 +12,7 @@ import pytest
 
 from pxerelay.config import config, document
 from tests.unit.tools.importers.result import SAMPLES, Importer
+from tests.unit.tools.importers.test_families import DHCPLB
 from tests.unit.tools.importers.test_more_formats import (
     FORTIOS,
     HOSTS,
@@ -23,6 +24,7 @@ from tests.unit.tools.importers.test_more_formats import (
     TABLE,
     UNIT,
 )
+from tests.unit.tools.importers.test_relays6 import ROUTERS, SUSE
 
 ROUNDS = int(os.environ.get("MUTATIONS", "40"))
 """Broken files of each format."""
@@ -42,7 +44,51 @@ dhcp-mac=set:thin,02:80:64:*:*:*
 dhcp-host=02:00:00:10:00:01,set:thin,10.1.1.5,thin1  # reception
 dhcp-relay=10.1.9.1,10.20.0.10
 """
+KEA_VALUES = {
+    "Dhcp4": {
+        "next-server": "10.20.0.10",
+        "subnet4": [
+            {
+                "subnet": "10.1.1.0/24",
+                "pools": [{"pool": "x"}],
+                "reservations": [
+                    {
+                        "hw-address": "02:00:00:10:00:01",
+                        "next-server": "10.20.0.2",
+                        "client-classes": ["a"],
+                        "option-data": [{"name": "tftp-server-name", "data": "10.20.0.3"}],
+                    }
+                ],
+            }
+        ],
+        "client-classes": [{"name": "a", "test": "option[93].hex == 0x0007", "next-server": "10.20.0.4"}],
+        "shared-networks": [{"name": "s", "subnet4": []}],
+        "reservations": [],
+    }
+}
+KEA6 = """\
+{"Dhcp6": {"option-data": [{"code": 59, "data": "tftp://[2001:db8:20::10]/x"}],
+ "client-classes": [{"name": "efi", "test": "option[61].hex == 0x0007",
+   "option-data": [{"name": "bootfile-url", "data": "http://[2001:db8:20::30]/x"}]},
+  {"name": "http", "test": "substring(option[16].hex,6,10) == 'HTTPClient'",
+   "option-data": [{"name": "bootfile-url", "data": "http://wds.example.net/x"}]}],
+ "shared-networks": [{"name": "floor", "subnet6": [{"id": 1, "subnet": "2001:db8:1:1::/64",
+   "pools": [{"pool": "2001:db8:1:1::/80", "option-data": [{"code": 59, "data": "tftp://[2001:db8:20::31]/x"}]}],
+   "reservations": [{"hw-address": "02:00:00:10:00:01", "ip-addresses": ["2001:db8:1:1::5"],
+     "option-data": [{"code": 59, "data": "tftp://[2001:db8:20::20]/x"}]}]}]}],
+ "subnet6": [{"id": 2, "subnet": "2001:db8:1:2::/64", "reservations": [
+   {"hw-address": "02:00:00:10:00:02", "client-classes": ["efi"]},
+   {"hw-address": "02:00:00:10:00:03", "client-classes": ["DROP"]},
+   {"duid": "00:03:00:01", "option-data": [{"code": 59, "data": "tftp://[2001:db8:20::20]/x"}]}]}]}}
+"""
+BOTH = f'{{"Dhcp4": {json.dumps(KEA_VALUES["Dhcp4"])}, {KEA6.strip()[1:]}'
 TEXTS = {
+    "kea6": KEA6,
+    "kea of both families": BOTH,
+    "relays of both families": SUSE,
+    "dnsmasq relays": "dhcp-relay=10.1.9.1,10.20.0.10\ndhcp-relay=2001:db8::1,2001:db8:20::10,eth1\n",
+    **ROUTERS,
+    "overrides of both families": json.dumps(DHCPLB, indent=1),
     **{path.name: path.read_text() for path in SAMPLES.iterdir()},
     "kea": KEA.replace('<?include "hosts.json"?>', HOSTS),
     "table": TABLE,
@@ -133,30 +179,6 @@ def test_a_broken_file_is_named_with_its_place(name: str, imports: Importer) -> 
         config.build(document.parse("result", whole))
 
 
-KEA_VALUES = {
-    "Dhcp4": {
-        "next-server": "10.20.0.10",
-        "subnet4": [
-            {
-                "subnet": "10.1.1.0/24",
-                "pools": [{"pool": "x"}],
-                "reservations": [
-                    {
-                        "hw-address": "02:00:00:10:00:01",
-                        "next-server": "10.20.0.2",
-                        "client-classes": ["a"],
-                        "option-data": [{"name": "tftp-server-name", "data": "10.20.0.3"}],
-                    }
-                ],
-            }
-        ],
-        "client-classes": [{"name": "a", "test": "option[93].hex == 0x0007", "next-server": "10.20.0.4"}],
-        "shared-networks": [{"name": "s", "subnet4": []}],
-        "reservations": [],
-    }
-}
-
-
 def test_json_of_any_kind(imports: Importer) -> None:
     """Values of other kinds than Kea has, wherever they may stand."""
     random = Random(0)
@@ -183,6 +205,8 @@ def test_json_of_any_kind(imports: Importer) -> None:
             return {key: changed(inner) for key, inner in value.items() if random.random() > 0.03}
         return [changed(inner) for inner in value] if isinstance(value, list) else value
 
-    for _ in range(5 * ROUNDS):
-        result = imports.text(json.dumps(changed(KEA_VALUES)), "--from", "kea")
-        assert result.code in (0, 1)
+    both = KEA_VALUES | json.loads(KEA6)
+    for values in (KEA_VALUES, json.loads(KEA6), both):
+        for _ in range(5 * ROUNDS):
+            result = imports.text(json.dumps(changed(values)), "--from", "kea")
+            assert result.code in (0, 1)

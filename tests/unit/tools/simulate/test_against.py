@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from pxerelay.cli import main
 from pxerelay.config import document
 from pxerelay.tools.simulate import replay_text
+from pxerelay.tools.simulate.dual_stack import differences as replay_differences
 from pxerelay.tools.simulate.offline import Hints
-from pxerelay.tools.simulate.replay import Fate, Replayer, replayer
-from pxerelay.tools.simulate.replay import differences as replay_differences
+from pxerelay.tools.simulate.replay import Replayer, replayer
+from pxerelay.tools.simulate.verdict import Fate
 from pxerelay.wire.dissect import Datagram
 from tests.lab import frames as ethernet
 from tests.unit import written
