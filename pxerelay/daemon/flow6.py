@@ -142,7 +142,7 @@ class Flow6(Flow):
             return False
         self.relay.follow(self._table.ports, change)
         changes = [change, *self._join()]
-        self.traffic.obey(self.relay, self._table.names)
+        self.traffic.follow(self.relay, self._table.names)
         self._hear_vrfs(links)
         fresh = {port.name: port for change in changes for port in change.fresh}
         self._log.tell(fresh.values())

@@ -5,51 +5,44 @@ from __future__ import annotations
 import socket
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv6Address
-from typing import Any, NamedTuple
+from typing import Any
 
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.daemon.warnings import failure_texts
 from pxerelay.linux import sockets6
 from pxerelay.linux.faces import Faces
 from pxerelay.linux.fields import Fields
-from pxerelay.linux.inbox6 import BATCH, Batch6, Datagram6, Inbox6
+from pxerelay.linux.inbox6 import BATCH, Inbox6
 from pxerelay.linux.log import LOGGER
 from pxerelay.linux.outbox import Failure
-from pxerelay.linux.outbox6 import UdpOutbox6
+from pxerelay.linux.outbox6 import UdpOutbox6, to_peer
 from pxerelay.relay.account6 import Account6, Narrator6
 from pxerelay.relay.counters import Counters
 from pxerelay.relay.decision6 import MEANING6, SUSPICIOUS6, Arrival6, Drop6, Dropped6, ToPeer, ToServers6
 from pxerelay.relay.ledger import Common
 from pxerelay.relay.ledger6 import Ledger6
-from pxerelay.relay.pipeline6 import Outcome6, Pipeline6
+from pxerelay.relay.outcome6 import Decided6, Group6, Outcome6, Requests6
+from pxerelay.relay.pipeline6 import Pipeline6
 from pxerelay.relay.recent import Recent
 from pxerelay.relay.relay6 import Relay6
 from pxerelay.relay.trace import Watch
-from pxerelay.relay.trace6 import View6, transactions, wanting
+from pxerelay.relay.trace6 import View6, may_want, transactions, wanting
 from pxerelay.wire import frames6
+from pxerelay.wire.batch import NOWHERE
+from pxerelay.wire.batch6 import Batch6
 from pxerelay.wire.client6 import MacSource
+from pxerelay.wire.frames6 import Framing6
 from pxerelay.wire.mac import format_mac
 from pxerelay.wire.packet import Message
-from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS, RELAY_REPL
+from pxerelay.wire.packet6 import RELAY_REPL, UNSET
 
 _RELAY_REPL = bytes([RELAY_REPL])
 
 _FAMILY = "6"
 """What log lines about DHCPv6 are found by."""
-
-
-class Decided6(NamedTuple):
-    """What becomes of a batch: why some were dropped unread, by position, and what is done with the others.
-
-    `failures` are of what was sent already.
-    """
-
-    shed: Mapping[int, Drop6]
-    outcomes: Sequence[Outcome6]
-    failures: list[Failure]
 
 
 class Traffic6(Traffic[Batch6, Decided6]):
@@ -63,30 +56,28 @@ class Traffic6(Traffic[Batch6, Decided6]):
     def __init__(self, recent: Recent, common: Common) -> None:
         super().__init__(BATCH, recent, sockets6.Checksums6())
         self._inbox = Inbox6()
-        self._to_network: UdpOutbox6 | None = None
+        self._to_network = UdpOutbox6()
         self._faces: Faces | None = None
         self._relay6: Relay6
         self._view: View6
         self._pipeline = Pipeline6(BATCH)
         self.questions = self._pipeline.questions
         self._framed: frozenset[int] = frozenset()
-        self._left_out: AbstractSet[int] = frozenset()
+        self._framings: dict[int, Framing6] = {}
+        self._to_peers: list[ToPeer] = []
         self.by_kernel = 0
         self.narrator: Narrator6 | None = None
         self.ledger = Ledger6(common)
 
     def use(self, udp: socket.socket | None, link: socket.socket | None, faces: Faces | None) -> None:
         """Hear and send by these from now on; without them nothing is sent."""
-        if self._to_network is not None:
-            self._to_network.close()
+        self._to_network.close()
         self._udp, self._faces = udp, faces
-        self._to_network = UdpOutbox6(udp) if udp is not None else None
         self._to_link.use(link)
 
     def close(self) -> None:
         """Close what was opened here."""
-        if self._to_network is not None:
-            self._to_network.close()
+        self._to_network.close()
         super().close()
 
     def behind(self, interface: int, address: bytes) -> bytes | None:
@@ -95,14 +86,23 @@ class Traffic6(Traffic[Batch6, Decided6]):
 
     def obey(self, relay: Relay6, names: Mapping[int, str]) -> None:
         """Relay by these rules from now on; `names` has the names of interfaces by index."""
-        self._relay6, self.names, self._view = relay, names, View6(relay, names)
         self._pipeline.obey(relay)
         self.ledger.obey(relay, names)
+        self._to_network.keep_lanes(relay.repliers)
+        self._take_in(relay, names)
+
+    def follow(self, relay: Relay6, names: Mapping[int, str]) -> None:
+        """Take in that the relay has followed what changed of the network."""
+        self._pipeline.follow()
+        self.ledger.count_by(names, (port.name for port in relay.ports))
+        self._take_in(relay, names)
+
+    def _take_in(self, relay: Relay6, names: Mapping[int, str]) -> None:
+        self._relay6, self.names, self._view = relay, names, View6(relay, names)
+        self._framings.clear()
         self._framed = frozenset(
             port.index for port in relay.ports if port.index is not None and port.hardware
         )
-        if self._to_network is not None:
-            self._to_network.keep_lanes(relay.repliers)
 
     def _counters(self) -> Counters:
         return self.ledger.counters
@@ -113,64 +113,81 @@ class Traffic6(Traffic[Batch6, Decided6]):
         return {"mac_sources": sources, "by_kernel": self.by_kernel}
 
     def _receive(self, sock: socket.socket, elsewhere: AbstractSet[int]) -> Batch6:
-        self._left_out = elsewhere
         batch = self._inbox.receive(sock)
         if self._faces is not None:
             self._faces.look(batch.newest)
+        if elsewhere:
+            batch.ignore(elsewhere)
         return batch
 
     def _decide(self, batch: Batch6, now: float) -> Decided6:
-        elsewhere = self._left_out
-        shed = self._pipeline.shed(batch, now)
-        if elsewhere:
-            shed = {at: why for at, why in shed.items() if batch.interfaces[at] not in elsewhere}
-        arrivals = [
-            self._arrival(batch.datagram(at))
-            for at, index in enumerate(batch.interfaces)
-            if at not in shed and index not in elsewhere
-        ]
-        outcomes = self._pipeline.decide(arrivals, now)
-        return Decided6(shed, outcomes, [failure for one in outcomes for failure in self._send(one)])
+        if self.ledger.looks_again(now):
+            self._pipeline.meet_anew()
+        unread = self._pipeline.shed(batch, now)
+        if batch.ignored:
+            unread = {at: why for at, why in unread.items() if batch.interfaces[at] != NOWHERE}
+        rest = [at for at, index in enumerate(batch.interfaces) if index != NOWHERE and at not in unread]
+        if self._faces is not None:
+            self._faces.name(batch, rest, self._framed)
+        groups: list[Group6] = []
+        if self.narrator is None:
+            aside = self._aside(batch, rest)
+            rest = [at for at in rest if at not in aside] if aside else rest
+            groups, too_much, rest = self._pipeline.take(batch, rest, now)
+            rest = sorted((*rest, *aside)) if aside else rest
+            unread |= dict.fromkeys(too_much, Drop6.FLOOD)
+        alone = self._pipeline.decide([_arrival(batch, at) for at in rest], now)
+        for group in groups:
+            self._queue(group)
+        for outcome in alone:
+            self._queue_one(outcome)
+        return Decided6(unread, groups, alone)
+
+    def _aside(self, batch: Batch6, positions: Sequence[int]) -> Collection[int]:
+        """Return which messages are to be decided on alone: somebody may want to be told of them."""
+        watches, found = self.ledger.watches, set[int]()
+        if self.questions:
+            found.update(self.questions.among(batch))
+        if watches:
+            found.update(may_want(watches, batch))
+        return found.intersection(positions) if found else found
 
     def _discard(self) -> None:
+        self._to_network.discard()
         self._to_link.discard()
+        self._to_peers.clear()
 
-    def _finish(self, batch: Batch6, decided: Decided6, now: float) -> None:
-        failures = [*decided.failures, *self._to_link.flush()]
-        self._enter_shed(batch, decided.shed)
-        self._enter(decided.outcomes, failures, now)
+    def _queue(self, group: Group6) -> None:
+        """Have the messages of a group sent with the next flush."""
+        if isinstance(group, Requests6):
+            self._to_servers(group.messages, group.decision)
+            return
+        index, own = group.port.index, group.port.link_local
+        if index is not None and own is not None:  # else nothing of the kind was decided
+            framing = self._framings.get(index)
+            if framing is None:
+                framing = self._framings[index] = Framing6(own.packed, group.port.hardware)
+            self._to_link.put_fitting(group.replies, framing, index)
 
-    def _arrival(self, one: Datagram6) -> Arrival6:
-        mac = None
-        if one.destination == ALL_RELAYS_AND_SERVERS and one.interface in self._framed and self._faces:
-            mac = self._faces.behind(one)
-        return Arrival6(one.message, one.interface, one.source, one.port, one.destination, mac)
+    def _to_servers(self, messages: Sequence[Message], decision: ToServers6) -> None:
+        if not messages:
+            return
+        control = b""
+        if decision.source is not None or decision.vrf:
+            control = sockets6.packet_info(decision.source or UNSET, decision.vrf)
+        for address in decision.servers:
+            self._to_network.put(messages, address, control)
 
-    def _send(self, outcome: Outcome6) -> list[Failure]:
-        """Send what was decided, replies by link layer with the next flush; return what failed at once."""
-        outbox, decision = self._to_network, outcome.decision
-        if outbox is None or isinstance(decision, Dropped6) or outcome.taken:
-            return []
+    def _queue_one(self, outcome: Outcome6) -> None:
+        decision = outcome.decision
+        if outcome.taken:
+            return
         if isinstance(decision, ToServers6):
-            return self._to_servers(outcome.arrival.message, decision, outbox)
-        failure = self._to_peer(decision, outbox)
-        return [failure] if failure else []
+            self._to_servers([outcome.sent], decision)
+        elif isinstance(decision, ToPeer):
+            self._to_peer(decision)
 
-    def _to_servers(self, message: Message, decision: ToServers6, outbox: UdpOutbox6) -> list[Failure]:
-        parts, vrf = [decision.header, message], decision.vrf
-        failures = (outbox.to_server(parts, server, decision.source, vrf) for server in decision.servers)
-        return [failure for failure in failures if failure]
-
-    def send(self, message: Message, decision: ToServers6) -> list[str]:
-        """Send a request of our own, and return what failed."""
-        if self._to_network is None:
-            return []
-        failures = self._to_servers(message, decision, self._to_network)
-        self._count_failures(failures, self._relay6)
-        self.recent.add(time.monotonic(), sent=len(decision.servers), failed=len(failures))
-        return failure_texts(failures)
-
-    def _to_peer(self, decision: ToPeer, outbox: UdpOutbox6) -> Failure | None:
+    def _to_peer(self, decision: ToPeer) -> None:
         """Have a reply sent by link layer; by UDP where that can't be (rules 148 and 150)."""
         port, message, address = decision.port, decision.message, decision.address
         if (
@@ -189,50 +206,79 @@ class Traffic6(Traffic[Batch6, Decided6]):
                 sender=port.hardware,
                 hardware=decision.hardware,
             )
-            self._to_link.put_frame(frames6.Reply6(message, address), frame, port.index)
-            return None
+            self._to_link.put_frame(frames6.Reply6(message, address, decision.hardware), frame, port.index)
+            return
         self.by_kernel += 1
-        interface = port.index if port and port.index is not None else decision.vrf
-        return outbox.to_peer(message, address, decision.udp_port, decision.source, interface)
+        self._to_peers.append(decision)
 
-    def _enter_shed(self, batch: Batch6, shed: Mapping[int, Drop6]) -> None:
-        """Count and log what was dropped unread, one message of each interface and reason."""
-        first = dict[tuple[int, Drop6], int]()
-        for at, reason in shed.items():
-            first.setdefault((batch.interfaces[at], reason), at)
+    def send(self, message: Message, decision: ToServers6) -> list[str]:
+        """Send a request of our own, and return what failed."""
+        self._to_servers([decision.header + message], decision)
+        before = self._failed_requests
+        failed = self._flush()
+        sent = len(decision.servers)
+        self.recent.add(time.monotonic(), sent=sent, failed=self._failed_requests - before)
+        return [text for failures in failed.values() for text in failure_texts(failures)]
+
+    def _flush(self) -> Mapping[int, Sequence[Failure]]:
+        """Send what was collected; return what failed, by the identity of the message."""
+        if self._udp is None:
+            self._discard()
+            return {}
+        failures = [*self._to_network.flush(self._udp, storm=self._storm), *self._to_link.flush()]
+        for one in self._to_peers:
+            interface = one.port.index if one.port and one.port.index is not None else one.vrf
+            where = one.address, one.udp_port, one.source, interface
+            if failure := to_peer(self._udp, one.message, *where):
+                failures.append(failure)
+        self._to_peers.clear()
+        return self._count_failures(failures, self._relay6) if failures else {}
+
+    def _finish(self, batch: Batch6, decided: Decided6, now: float) -> None:
+        before = self._failed_requests
+        failed = self._flush()
+        self._enter_recent(batch, decided, self._failed_requests - before, now)
         for (index, reason), count in Counter(
-            (batch.interfaces[at], why) for at, why in shed.items()
+            (batch.interfaces[at], reason) for at, reason in decided.unread.items()
         ).items():
             self.ledger.add_drops(index, reason, count)
-            if reason in SUSPICIOUS6:
-                self._warn(_unread(batch, first[index, reason]), reason)
-        if self.narrator is not None:
-            for at, reason in shed.items():
-                self._tell(Outcome6(_unread(batch, at), Dropped6(reason)), (), (), 0.0)
-
-    def _enter(self, outcomes: Sequence[Outcome6], failures: Sequence[Failure], now: float) -> None:
-        """Count and log what became of messages."""
-        failed = self._count_failures(failures, self._relay6)
-        decisions = [one.decision for one in outcomes]
-        self.recent.add(
-            now,
-            sent=sum(len(one.servers) for one in decisions if isinstance(one, ToServers6)),
-            failed=sum(not failure.to_client for failure in failures),
-            heard=len(outcomes),
-            late=sum(isinstance(one, Dropped6) and one.reason is Drop6.TOO_OLD for one in decisions),
-        )
-        self.ledger.enter(outcomes, now)
+        self.ledger.enter_groups(batch, decided.groups, now)
+        self.ledger.enter(decided.alone, now)
+        self._tell_unread(batch, decided.unread)
         watches = self.ledger.watches
-        watched = wanting(watches, outcomes, now) if watches else {}
-        for at, outcome in enumerate(outcomes):
+        watched = wanting(watches, decided.alone, now) if watches else {}
+        for at, outcome in enumerate(decided.alone):
             arrival, decision = outcome.arrival, outcome.decision
             if outcome.taken:
                 continue
             if isinstance(decision, Dropped6) and decision.reason in SUSPICIOUS6:
                 self._warn(arrival, decision.reason)
             if self.narrator is not None or at in watched:
-                sent = decision.message if isinstance(decision, ToPeer) else arrival.message
-                self._tell(outcome, failure_texts(failed.get(id(sent), ())), watched.get(at, ()), now)
+                failures = failure_texts(failed.get(id(outcome.sent), ()))
+                self._tell(outcome, failures, watched.get(at, ()), now)
+
+    def _enter_recent(self, batch: Batch6, decided: Decided6, failed: int, now: float) -> None:
+        sent = sum(
+            len(group.messages) * len(group.decision.servers)
+            for group in decided.groups
+            if isinstance(group, Requests6)
+        )
+        sent += sum(
+            len(one.decision.servers) for one in decided.alone if isinstance(one.decision, ToServers6)
+        )
+        late = sum(reason is Drop6.TOO_OLD for reason in decided.unread.values())
+        self.recent.add(now, sent=sent, failed=failed, heard=len(batch) - len(batch.ignored), late=late)
+
+    def _tell_unread(self, batch: Batch6, unread: Mapping[int, Drop6]) -> None:
+        """Log what was dropped unread, one message of each interface and reason."""
+        told = set[tuple[int, Drop6]]()
+        for at, reason in unread.items():
+            kind = batch.interfaces[at], reason
+            if reason in SUSPICIOUS6 and kind not in told:
+                told.add(kind)
+                self._warn(_arrival(batch, at), reason)
+            if self.narrator is not None:
+                self._tell(Outcome6(_arrival(batch, at), Dropped6(reason)), (), (), 0.0)
 
     def _warn(self, arrival: Arrival6, reason: Drop6) -> None:
         sender, interface = str(IPv6Address(arrival.source)), self._name(arrival.interface)
@@ -260,10 +306,10 @@ class Traffic6(Traffic[Batch6, Decided6]):
             watch.tell(account, transactions(outcome), failures, when, time.time())
 
 
-def _unread(batch: Batch6, at: int) -> Arrival6:
-    """Return a message that was dropped before it was known whose frame it came in."""
+def _arrival(batch: Batch6, at: int) -> Arrival6:
+    """Return a copy of a message, which outlives the batch."""
     one = batch.datagram(at)
-    return Arrival6(one.message, one.interface, one.source, one.port, one.destination)
+    return Arrival6(one.message, one.interface, one.source, one.port, one.destination, batch.macs[at])
 
 
 def _fields_of(account: Account6) -> Fields:

@@ -19,10 +19,11 @@ import ctypes
 import socket
 import struct
 import time
+from collections.abc import Iterable
 
 from pxerelay.linux import mmsg, sockets
-from pxerelay.linux.inbox6 import Datagram6
 from pxerelay.wire import eui64
+from pxerelay.wire.batch6 import Batch6, Datagram6
 from pxerelay.wire.mac import MAC_OCTETS
 from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS, SERVER_PORT
 
@@ -40,6 +41,9 @@ _MOST_KNOWN = 1 << 15
 
 _MOST_WAITING = 1 << 13
 """Frames that wait for their datagrams; of a flood these may have been dropped unread, and never come."""
+
+_MOST_SAID = 1 << 14
+"""Addresses of which it is remembered what they say themselves; with more, all are forgotten."""
 
 _REMEMBERED = 600.0
 """Seconds that they are remembered."""
@@ -132,6 +136,7 @@ class Faces:
         self._arrivals = mmsg.Arrivals(places, _NAME.size, _STAMP.size)
         self._waiting: dict[tuple[int, int, bytes], bytes] = {}
         self._behind: dict[bytes, bytes] = {}
+        self._said: dict[bytes, bytes] = {}
         self._lost = False
         self._last = self._forgotten = 0
 
@@ -175,30 +180,65 @@ class Faces:
                 self._waiting[index, self._last, source] = hardware[:MAC_OCTETS]
         return count
 
+    def name(self, batch: Batch6, positions: Iterable[int], framed: frozenset[int]) -> None:
+        """Put the Ethernet addresses that messages to ff02::1:2 came from into `batch.macs`, after `look`.
+
+        `framed` are the interfaces that have Ethernet frames. Each position may be asked for once.
+        """
+        macs, sources, interfaces = batch.macs, batch.origins, batch.interfaces
+        destinations, stamps = batch.destinations, batch.stamps
+        grouped = destinations.count(ALL_RELAYS_AND_SERVERS)
+        if not grouped:
+            return
+        if (
+            grouped == len(batch)
+            and framed.issuperset(interfaces)
+            and not (self._waiting or self._behind or self._lost or self._forgotten >= min(stamps))
+        ):  # everybody is who the address says: one look at a whole column
+            macs[:] = map(self._said.get, sources)
+            if None in macs:
+                macs[:] = [mac or self._address_says(sources[at]) for at, mac in enumerate(macs)]
+            return
+        for at in positions:
+            if destinations[at] == ALL_RELAYS_AND_SERVERS and interfaces[at] in framed:
+                macs[at] = self._found(interfaces[at], stamps[at], sources[at])
+
     def behind(self, datagram: Datagram6) -> bytes | None:
         """Return the 6 octets that a datagram to ff02::1:2 came from on its Ethernet, None if unknown.
 
         Each may be asked for once, after `look`.
         """
-        key = _KEY.pack(datagram.source, datagram.interface)
-        mac = self._waiting.pop((datagram.interface, datagram.stamp, datagram.source), None)
+        return self._found(datagram.interface, datagram.stamp, datagram.source)
+
+    def _found(self, interface: int, stamp: int, source: bytes) -> bytes | None:
+        mac = self._waiting.pop((interface, stamp, source), None)
         if mac is not None:
+            key = _KEY.pack(source, interface)
             self._behind.pop(key, None)
             if len(self._behind) >= _MOST_KNOWN:
                 del self._behind[next(iter(self._behind))]
             self._behind[key] = _FACE.pack(mac, time.monotonic())
             return mac
-        if self._lost or datagram.stamp <= self._forgotten:
+        if self._lost or stamp <= self._forgotten:
             return None
-        self._behind.pop(key, None)
-        return eui64.mac_of(datagram.source)
+        if self._behind:
+            self._behind.pop(_KEY.pack(source, interface), None)
+        return self._said.get(source) or self._address_says(source)
+
+    def _address_says(self, source: bytes) -> bytes | None:
+        mac = eui64.mac_of(source)
+        if mac is not None:
+            if len(self._said) >= _MOST_SAID:
+                self._said.clear()
+            self._said[source] = mac
+        return mac
 
     def known(self, interface: int, address: bytes) -> bytes | None:
         """Return the 6 octets that the last frame from 16 octets on an interface came from (rule 148).
 
         None if there was none lately, or if the address itself says the same.
         """
-        found = self._behind.get(_KEY.pack(address, interface))
+        found = self._behind.get(_KEY.pack(address, interface)) if self._behind else None
         if found is None:
             return None
         mac, since = _FACE.unpack(found)

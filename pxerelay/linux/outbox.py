@@ -1,7 +1,7 @@
 """Datagrams to the kernel, in as few system calls as possible.
 
-`UdpOutbox` groups what goes to one address at one length, whoever it is from. In a storm such a group is one
-call and passes the kernel's stack once, cut into datagrams at its end (UDP_SEGMENT, udp(7)). Where the
+`AnyUdpOutbox` groups what goes to one address at one length, whoever it is from. In a storm such a group is
+one call and passes the kernel's stack once, cut into datagrams at its end (UDP_SEGMENT, udp(7)). Where the
 kernel or the device won't have that, each datagram goes by itself.
 
 Only in a storm: programs that hear the wire beside the kernel (packet(7): some DHCP servers, tcpdump) see
@@ -21,9 +21,10 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from pxerelay.linux import mmsg, sockets
 from pxerelay.linux.sockets import IP_PKTINFO
@@ -68,12 +69,30 @@ _LEFT_TO_ROUTE = sockets.packet_info(UNSET)
 """The control message of a datagram whose address is that of the interface that it leaves by."""
 
 
-class UdpOutbox:
-    """Collects requests for servers; they must stay as they are until `flush`."""
+class AnyUdpOutbox(ABC):
+    """Collects requests for servers of one family; they must stay as they are until `flush`."""
+
+    level: int
+    """The protocol that control messages about addresses are of."""
+
+    packet_info: int
+    """The control message that sets a source address."""
 
     def __init__(self) -> None:
         self._groups: dict[Group, list[Message]] = {}
         self._lanes: dict[bytes, socket.socket] = {}
+
+    @abstractmethod
+    def _name(self, address: bytes) -> tuple[str, int]:
+        """Return where a server listens, as Python's sockets have it."""
+
+    @abstractmethod
+    def _open_lane(self, main: socket.socket, number: int, /) -> socket.socket:
+        """Open another socket to send by, the how-manieth; OSError if it can't be."""
+
+    @abstractmethod
+    def _in_lane(self, group: Group) -> Group:
+        """Return a group as it is sent by a lane; OSError if it can't be."""
 
     def close(self) -> None:
         """Close the lanes."""
@@ -91,7 +110,7 @@ class UdpOutbox:
         self._groups.clear()
 
     def put(self, messages: Sequence[Message], address: bytes, control: bytes = b"") -> None:
-        """Add requests of one length to a server's 4 octets; `control` is from `sockets.packet_info`."""
+        """Add requests of one length to a server's octets; `control` is from `packet_info` of the sockets."""
         self._groups.setdefault((address, control, len(messages[0])), []).extend(messages)
 
     def flush(self, sock: socket.socket, *, storm: bool) -> list[Failure]:
@@ -100,8 +119,8 @@ class UdpOutbox:
         for group, messages in self._groups.items():
             lane = self._lanes.get(group[0])
             if lane:
-                failures += _send(lane, _in_lane(group), messages, storm=storm)
-            elif failed := _send(sock, group, messages, storm=storm):
+                failures += self._send_in_lane(lane, group, messages, storm=storm)
+            elif failed := self._send(sock, group, messages, storm=storm):
                 failures += self._send_beside(sock, group, failed, storm=storm)
         self._groups.clear()
         return failures
@@ -114,57 +133,76 @@ class UdpOutbox:
         if not full or len(self._lanes) == _MOST_LANES:
             return failures
         try:
-            lane = sockets.open_lane(len(self._lanes) + 1, main)
+            lane = self._open_lane(main, len(self._lanes) + 1)
         except OSError:
             return failures
         self._lanes[group[0]] = lane
         others = [one for one in failures if one.errno != errno.EAGAIN]
-        return others + _send(lane, _in_lane(group), full, storm=storm)
+        return others + self._send_in_lane(lane, group, full, storm=storm)
 
-
-def _in_lane(group: Group) -> Group:
-    address, control, length = group
-    return address, control or _LEFT_TO_ROUTE, length
-
-
-def _send(sock: socket.socket, group: Group, messages: Sequence[Message], *, storm: bool) -> list[Failure]:
-    failures: list[Failure] = []
-    most = max(1, min(_SEGMENTS, _SEGMENTED_OCTETS // max(group[2], 1)))
-    for start in range(0, len(messages), most):
-        some = messages[start : start + most]
-        if not (storm and len(some) >= _WORTH and _send_at_once(sock, group, some, failures)):
-            _send_singly(sock, group, some, failures)
-    return failures
-
-
-def _send_at_once(
-    sock: socket.socket, group: Group, messages: Sequence[Message], failures: list[Failure]
-) -> bool:
-    """Send messages of one group in one call; False if the kernel can't do that with them."""
-    address, control, length = group
-    ancillary = [(socket.IPPROTO_UDP, _UDP_SEGMENT, struct.pack("@H", length))]
-    if control:
-        ancillary.append((socket.IPPROTO_IP, IP_PKTINFO, control))
-    try:
-        sock.sendmsg(messages, ancillary, socket.MSG_DONTWAIT, (socket.inet_ntoa(address), SERVER_PORT))
-    except OSError as error:
-        if error.errno in _NO_SEGMENTS:
-            return False
-        failures.append(Failure(address, False, error.errno or 0, messages))
-    return True
-
-
-def _send_singly(
-    sock: socket.socket, group: Group, messages: Sequence[Message], failures: list[Failure]
-) -> None:
-    address, control, _ = group
-    name = socket.inet_ntoa(address), SERVER_PORT
-    ancillary = [(socket.IPPROTO_IP, IP_PKTINFO, control)] if control else []
-    for message in messages:
+    def _send_in_lane(
+        self, lane: socket.socket, group: Group, messages: Sequence[Message], *, storm: bool
+    ) -> list[Failure]:
         try:
-            sock.sendmsg([message], ancillary, socket.MSG_DONTWAIT, name)
+            group = self._in_lane(group)
         except OSError as error:
-            failures.append(Failure(address, False, error.errno or 0, [message]))
+            return [Failure(group[0], False, error.errno or 0, messages)]
+        return self._send(lane, group, messages, storm=storm)
+
+    def _send(
+        self, sock: socket.socket, group: Group, messages: Sequence[Message], *, storm: bool
+    ) -> list[Failure]:
+        failures: list[Failure] = []
+        most = max(1, min(_SEGMENTS, _SEGMENTED_OCTETS // max(group[2], 1)))
+        for start in range(0, len(messages), most):
+            some = messages[start : start + most]
+            if not (storm and len(some) >= _WORTH and self._send_at_once(sock, group, some, failures)):
+                self._send_singly(sock, group, some, failures)
+        return failures
+
+    def _send_at_once(
+        self, sock: socket.socket, group: Group, messages: Sequence[Message], failures: list[Failure]
+    ) -> bool:
+        """Send messages of one group in one call; False if the kernel can't do that with them."""
+        address, control, length = group
+        ancillary = [(socket.IPPROTO_UDP, _UDP_SEGMENT, struct.pack("@H", length))]
+        if control:
+            ancillary.append((self.level, self.packet_info, control))
+        try:
+            sock.sendmsg(messages, ancillary, socket.MSG_DONTWAIT, self._name(address))
+        except OSError as error:
+            if error.errno in _NO_SEGMENTS:
+                return False
+            failures.append(Failure(address, False, error.errno or 0, messages))
+        return True
+
+    def _send_singly(
+        self, sock: socket.socket, group: Group, messages: Sequence[Message], failures: list[Failure]
+    ) -> None:
+        address, control, _ = group
+        name = self._name(address)
+        ancillary = [(self.level, self.packet_info, control)] if control else []
+        for message in messages:
+            try:
+                sock.sendmsg([message], ancillary, socket.MSG_DONTWAIT, name)
+            except OSError as error:
+                failures.append(Failure(address, False, error.errno or 0, [message]))
+
+
+class UdpOutbox(AnyUdpOutbox):
+    """Requests of DHCPv4; servers are given by 4 octets."""
+
+    level, packet_info = socket.IPPROTO_IP, IP_PKTINFO
+
+    def _name(self, address: bytes) -> tuple[str, int]:
+        return socket.inet_ntoa(address), SERVER_PORT
+
+    def _open_lane(self, main: socket.socket, number: int, /) -> socket.socket:
+        return sockets.open_lane(number, main)
+
+    def _in_lane(self, group: Group) -> Group:
+        address, control, length = group
+        return address, control or _LEFT_TO_ROUTE, length
 
 
 _FRAMES = 256
@@ -187,6 +225,22 @@ class AnyReply(Protocol):
     @property
     def destination(self) -> bytes:
         """The address that it is for."""
+
+
+_Reply = TypeVar("_Reply", bound=AnyReply)
+_Written = TypeVar("_Written", bound=AnyReply, contravariant=True)
+
+
+class Writes(Protocol[_Written]):
+    """How replies of one family leave by one interface."""
+
+    def write(
+        self, room: bytearray, start: int, replies: Iterable[_Written], first: int, /
+    ) -> list[tuple[int, int]]:
+        """Write the frames of replies one behind the other, and return their bounds.
+
+        `first` is the identification of the first one, where packets have one.
+        """
 
 
 class LinkOutbox:
@@ -225,16 +279,20 @@ class LinkOutbox:
             self._packets.extend((reply, framing, index) for reply in replies)
             return
         fitting = [reply for reply in replies if len(reply.message) <= framing.largest]
-        done = 0
-        while done < len(fitting):
-            some = fitting[done : done + self._room()]
-            self._add(some, framing.write(self._arena.octets, self._used, some, self._number), index)
-            self._number += len(some)
-            done += len(some)
+        self.put_fitting(fitting, framing, index)
         if len(fitting) < len(replies):
             for reply in replies:
                 if len(reply.message) > framing.largest:
                     self._put_fragments(reply, framing, index)
+
+    def put_fitting(self, replies: Sequence[_Reply], framing: Writes[_Reply], index: int) -> None:
+        """Add replies that go into one frame each, and leave by an interface."""
+        done = 0
+        while done < len(replies):
+            some = replies[done : done + self._room()]
+            self._add(some, framing.write(self._arena.octets, self._used, some, self._number), index)
+            self._number += len(some)
+            done += len(some)
 
     def _put_fragments(self, reply: Reply, framing: Framing, index: int) -> None:
         for frame in framing.fragments(reply, self._number):

@@ -39,6 +39,11 @@ def packet_info(source: bytes, index: int = 0) -> bytes:
     return _PKTINFO.pack(source, index)
 
 
+def info_in(control: bytes) -> tuple[bytes, int]:
+    """Return the source and the index in a struct in6_pktinfo, 16 zeros and 0 if it is empty."""
+    return _PKTINFO.unpack(control) if control else (bytes(16), 0)
+
+
 class Checksums6(sockets.Checksums):
     """As `Checksums`, of UDP over IPv6."""
 

@@ -48,6 +48,11 @@ class AnyRelay(Choosing, Generic[AnyPort]):
         self._network.follow(ports, change)
 
     @property
+    def own_addresses(self) -> frozenset[bytes]:
+        """The addresses of this host in all VRFs, as octets."""
+        return self._network.own_addresses
+
+    @property
     def ports(self) -> tuple[AnyPort, ...]:
         """The client interfaces, also those that wait."""
         return self._network.ports

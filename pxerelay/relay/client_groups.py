@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from pxerelay.policy.rules import Choice, PatternRule, Reason
 from pxerelay.policy.servers import Pool, Strategy
-from pxerelay.relay.relay import Relay
+from pxerelay.relay.choosing import Choosing
 
 _MOST = 1 << 14
 """Groups of clients whose servers are chosen by hash: one for each choice and combination of servers."""
@@ -23,9 +23,9 @@ Kind = tuple[int, Reason]
 
 
 class ClientGroups:
-    """Numbers groups of clients for one `Relay`; `no_rule` has the groups of clients that no rule names."""
+    """Numbers groups of clients for one relay; `no_rule` has the groups of clients that no rule names."""
 
-    def __init__(self, relay: Relay) -> None:
+    def __init__(self, relay: Choosing) -> None:
         self._relay = relay
         config, policy = relay.config, relay.config.policy
         choices = [policy.default.choice, *(one.choice for one in policy.classes)]

@@ -18,7 +18,8 @@ from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
 from pxerelay.policy.ports import Port
-from pxerelay.relay.client_groups import ClientGroups
+from pxerelay.policy.sticky import StickyClients
+from pxerelay.relay.any_fast_path import ALONE, AnyFastPath
 from pxerelay.relay.decision import Drop, ToClient, ToServers
 from pxerelay.relay.outcome import Lost, Outcome, Replies, Requests, Route
 from pxerelay.relay.relay import Relay
@@ -29,20 +30,11 @@ from pxerelay.wire.frames import Reply
 from pxerelay.wire.mac import MAC_OCTETS
 from pxerelay.wire.option_fingerprint import Fingerprint, Fingerprints
 
-_CLIENTS = 1 << 14
-"""Clients whose rule is remembered; with more, all are forgotten."""
-
-_SIFTED = 1 << 14
-"""Clients that are gone through to forget some, in a millisecond or two; of more, all are forgotten."""
-
 _ROUTES = 1 << 14
 """Routes that are remembered; there are as many as VLANs, servers and kinds of firmware make."""
 
 _SOURCES = 1 << 14
 """Addresses of routers and clients that are remembered, whether what they send is taken or not."""
-
-_ALONE = 0
-"""In the place of a rule's number, for a client in the middle of a boot: no cached route uses it."""
 
 _ETHERNET = bytes((packet.HTYPE_ETHERNET, MAC_OCTETS))
 
@@ -91,11 +83,13 @@ class _Exit:
         self.port, self.source = port, source
 
 
-class FastPath:
+class FastPath(AnyFastPath):
     """The memory of one `Relay`; made anew with it. What the relay follows, this has to `follow` too."""
 
     def __init__(self, relay: Relay) -> None:
+        super().__init__(relay)
         self._relay = relay
+        self._sticky: StickyClients | None = relay.sticky
         self._next_hops = {
             number(bytes((packet.BOOTREQUEST, *_ETHERNET, hops))): hops + 1
             for hops in range(relay.config.max_hops + 1)
@@ -103,13 +97,7 @@ class FastPath:
         pools = bool(relay.config.pools)
         asks = pools or relay.config.asks_what_clients_are
         self._fingerprints = Fingerprints(_NAMES_A_SERVER if pools else ()) if asks else None
-        self._first = relay.config.policy.rules.first
-        self._rules: dict[bytes, int] = {}
-        self._sticky = relay.sticky
         self._any_port = relay.config.any_source_port
-        self._alone: set[bytes] = set()
-        self._strangers: set[bytes] = set()
-        self._groups = ClientGroups(relay)
         self._routes: dict[Key, Route] = {}
         self._places: dict[tuple[Place, int], Place] = {}
         self._exits: dict[tuple[int, int, int], _Exit] = {}
@@ -129,6 +117,9 @@ class FastPath:
                 for key, leaves in self._exits.items()
                 if key[0] not in indexes and leaves.port.index not in indexes
             }
+
+    def _forget_routes(self) -> None:
+        self._routes.clear()
 
     def take(self, batch: Batch, leave: Collection[int] = ()) -> tuple[list[Outcome], list[int]]:
         """Return what becomes of the messages whose way is known, patched, and the positions of the rest.
@@ -224,43 +215,6 @@ class FastPath:
         if self._sticky:
             self._note((facts.client_key,), decision, (message,))
 
-    def meet_anew(self) -> None:
-        """Forget the clients that no rule names, so that each of them is a stranger again."""
-        if len(self._rules) > _SIFTED:
-            self._rules.clear()
-        self._alone.clear()
-        no_rule = self._groups.no_rule
-        self._rules = {client: rule for client, rule in self._rules.items() if rule not in no_rule}
-
-    def _forget(self, client: bytes) -> None:
-        """Forget a client as if its request had not come."""
-        self._rules.pop(client, None)
-        self._alone.discard(client)
-
-    def _rule_for(self, client: bytes) -> int:
-        """Return a number that stands for what the rules say of a client not met yet, and remember it.
-
-        If they say nothing it is a stranger. The number is 0, and is not remembered, for a client that is to
-        be decided about by itself; that it was met is, apart from the others.
-        """
-        rule = self._first(client)
-        if rule is None and client not in self._alone:
-            self._strangers.add(client)
-        if self._sticky and self._sticky.standing_for(client):
-            self._alone.add(client)
-            return _ALONE
-        if len(self._rules) >= _CLIENTS:
-            self._rules.clear()
-        found = self._rules[client] = self._groups.number(rule, client)
-        return found
-
-    def _begin_anew_if_full(self) -> None:
-        """Forget what numbers stand for, and so all that is known by them, when there are too many."""
-        if self._groups.full:
-            self._rules.clear()
-            self._routes.clear()
-            self._groups.clear()
-
     def _take_replies(
         self, batch: Batch, heads: list[int], rest: Iterable[int], outcomes: list[Outcome]
     ) -> list[int]:
@@ -331,7 +285,7 @@ class FastPath:
         if client is None:
             return None
         rule = self._rules.get(client) or self._rule_for(client)
-        if rule == _ALONE or index in self._adding:
+        if rule == ALONE or index in self._adding:
             return None
         form = len(facts.message) if self._fingerprints is None else self._fingerprints.learn(facts)
         giaddr = number(bytes(facts.message[packet.GIADDR]))

@@ -6,6 +6,7 @@ The fast path and the relay return the same types, so that what sends, counts an
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from pxerelay.policy.ports import Port
 from pxerelay.relay.decision import Dropped, ToClient, ToServers
@@ -27,8 +28,20 @@ class Route:
         self.decision, self.giaddr, self.index = decision, giaddr, index
 
 
-class Requests:
-    """Requests that go the same way, patched.
+class Sending(Protocol):
+    """A decision to send requests to servers, in either family."""
+
+    @property
+    def port(self) -> object | None:
+        """The client interface that they were heard on; None if a relay agent sent them."""
+
+
+_ToServers = TypeVar("_ToServers", bound=Sending)
+_Route = TypeVar("_Route")
+
+
+class AnyRequests(Generic[_ToServers, _Route]):
+    """Requests of one family that go the same way, as they are sent.
 
     `messages` are what is sent, `positions` where they stand in their batch. Of `strangers`, some of these
     positions, the client is named by no rule and was not met for a while. `route` is None for one that was
@@ -39,12 +52,12 @@ class Requests:
 
     def __init__(
         self,
-        decision: ToServers,
+        decision: _ToServers,
         index: int,
         positions: list[int],
         messages: list[packet.Message],
         strangers: Collection[int] = (),
-        route: Route | None = None,
+        route: _Route | None = None,
     ) -> None:
         self.decision, self.index = decision, index
         self.positions, self.messages = positions, messages
@@ -62,6 +75,12 @@ class Requests:
         ]
         self.positions, self.messages = [at for at, _ in kept], [one for _, one in kept]
         self.strangers = [at for at in self.strangers if at not in positions]
+
+
+class Requests(AnyRequests[ToServers, Route]):
+    """Requests of DHCPv4, patched."""
+
+    __slots__ = ()
 
 
 class Replies:

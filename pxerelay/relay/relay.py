@@ -204,11 +204,6 @@ class Relay(AnyRelay[Port]):
         """Whether 4 octets are an address of this host in a VRF."""
         return self._network.owns(vrf, address)
 
-    @property
-    def own_addresses(self) -> frozenset[bytes]:
-        """The addresses of this host in all VRFs, 4 octets each."""
-        return self._network.own_addresses
-
     def may_be_client(self, port: Port, source: bytes) -> bool:
         """Whether a client of a port may send by unicast from 4 octets: its address, or none (rule 31)."""
         if source == packet.UNSET:

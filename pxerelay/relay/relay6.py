@@ -82,10 +82,10 @@ class Relay6(AnyRelay[Port6]):
         routers, replying = masks(config.accept_relayed_from6), masks(config.accept_replies_from6)
         thought = answers, answers.of6, standing, sticky
         super().__init__(config, network, *thought, way_to, routers, replying)
-        self._behind = behind
+        self.behind = behind or _nobody
         self._server_ids = ServerIds() if server_ids is None else server_ids
         self._setting = config.dhcpv6 or Dhcpv6Setting()
-        self._asks_what_clients_are = config.asks_what_clients_are or bool(config.dhcp_servers)
+        self.asks_what_clients_are = config.asks_what_clients_are or bool(config.dhcp_servers)
         self._options: dict[int, _Options] = {}
         fixed = config.source_address6
         self._source = fixed.packed if isinstance(fixed, IPv6Address) else None
@@ -212,7 +212,7 @@ class Relay6(AnyRelay[Port6]):
     ) -> ToServers6 | Dropped6:
         policy = self.config.policy
         match = policy.choose(client, port.setting.default if port else None)
-        silent = self._asks_what_clients_are and client.facts.is_silent
+        silent = self.asks_what_clients_are and client.facts.is_silent
         if silent:
             targets = self._any_recipients(client, match, port)
         else:
@@ -333,8 +333,8 @@ class Relay6(AnyRelay[Port6]):
             inside.interface_id is not None or link_address != packet6.UNSET or not to_relay
         ):
             return Dropped6(Drop6.NO_INTERFACE)
-        if self._pools and arrival.source in self.repliers:
-            self._learn(inside.message, arrival.source)
+        if self._pools:
+            self.learn(inside.message, arrival.source)
         out = port.index if port and port.index is not None else index
         if not packet6.is_one_host(peer) or self._network.is_ours(out, peer):
             return Dropped6(Drop6.BAD_PEER, port=port)
@@ -343,13 +343,15 @@ class Relay6(AnyRelay[Port6]):
         assert port is not None  # noqa: S101  # a client is on one of our interfaces
         hardware = None
         if port.hardware:
-            hardware = (self._behind and self._behind(out, peer)) or eui64.mac_of(peer)
+            hardware = self.behind(out, peer) or eui64.mac_of(peer)
         return ToPeer(
             inside.message, peer, packet6.CLIENT_PORT, port, _source(port, peer), hardware, port.vrf
         )
 
-    def _learn(self, message: Message, source: bytes) -> None:
-        """Remember which server has the DUID that an answer comes from."""
+    def learn(self, message: Message, source: bytes) -> None:
+        """Remember which server has the DUID that an answer comes from, if it is one's own answer."""
+        if source not in self.repliers:
+            return
         named = Facts6(relayed6.innermost(message)).server_id
         if named is not None:
             self._server_ids.learn(named, source)
@@ -376,6 +378,10 @@ class Relay6(AnyRelay[Port6]):
         else:
             ports = named
         return ports[0] if len(ports) == 1 and ports[0].vrf == vrf else None
+
+
+def _nobody(_: int, __: bytes) -> None:
+    """Know of no frames."""
 
 
 def _standing(port: Port6) -> bytes:

@@ -8,13 +8,14 @@ from ipaddress import AddressValueError, IPv6Address
 from pxerelay.policy.ports6 import Port6
 from pxerelay.relay.account6 import Account6, Narrator6
 from pxerelay.relay.decision6 import MEANING6, Drop6, ToPeer
-from pxerelay.relay.pipeline6 import Outcome6
+from pxerelay.relay.outcome6 import Outcome6
 from pxerelay.relay.relay6 import Relay6
 from pxerelay.relay.trace import Event, View, Watch, Watches
 from pxerelay.relay.trace_view import FIRMWARE, told
 from pxerelay.relay.transactions6 import Transaction6, transaction
 from pxerelay.relay.words6 import port_text
-from pxerelay.wire import packet6, probe6, relayed6
+from pxerelay.wire import eui64, packet6, probe6, relayed6
+from pxerelay.wire.batch6 import Batch6
 from pxerelay.wire.client6 import Client6
 from pxerelay.wire.facts6 import Facts6
 
@@ -71,6 +72,23 @@ class View6(View):
         interface = self.names.get(arrival.interface, f"interface {arrival.interface}")
         facts = outcome.facts or Facts6(arrival.message)
         return self._narrator.account(arrival, facts, interface, outcome.decision)
+
+
+def may_want(watches: Watches, batch: Batch6) -> list[int]:
+    """Return the positions of messages to and from clients that somebody follows, whatever becomes of them.
+
+    Of others, which are not decided on in groups, some may be missing.
+    """
+    found = []
+    for at, (kind, mac) in enumerate(zip(batch.types(), batch.macs, strict=True)):
+        message = batch.messages[at]
+        if kind == packet6.RELAY_REPL and len(message) >= packet6.RELAY_HEADER_SIZE:
+            mac = eui64.mac_of(bytes(message[packet6.PEER_ADDRESS]))
+            if mac is None or watches.of_client(mac):
+                found.append(at)
+        elif mac is not None and watches.of_client(mac):
+            found.append(at)
+    return found
 
 
 def wanting(watches: Watches, outcomes: Sequence[Outcome6], now: float) -> dict[int, list[Watch]]:

@@ -22,6 +22,7 @@ import pxerelay
 from pxerelay import __version__
 from tests.benchmark import report
 from tests.benchmark.burst import burst_part
+from tests.benchmark.burst6 import burst6_part
 from tests.benchmark.counting import counting_part
 from tests.benchmark.footprint import footprint_part
 from tests.benchmark.giaddrs import giaddrs_part
@@ -32,6 +33,7 @@ from tests.benchmark.loading import loading_part
 from tests.benchmark.rules import rules_part
 from tests.benchmark.sizing import sizing_part
 from tests.benchmark.steady import batches_part, replies_part, requests_part
+from tests.benchmark.steady6 import replies6_part, requests6_part
 from tests.lab.command import CACHE
 
 PARTS = {
@@ -39,6 +41,9 @@ PARTS = {
     "batches": batches_part,
     "replies": replies_part,
     "burst": burst_part,
+    "requests6": requests6_part,
+    "replies6": replies6_part,
+    "burst6": burst6_part,
     "hostile": hostile_part,
     "hostile6": hostile6_part,
     "counting": counting_part,

@@ -10,7 +10,7 @@ from tests.benchmark.asking6 import VICTIM6, Asking6
 from tests.benchmark.hostile import DHCPV4, Flood, TwoVlans, World, measured
 from tests.benchmark.messages import macs
 from tests.benchmark.results import Result, Say
-from tests.benchmark.rig import Rig
+from tests.benchmark.rig6 import Rig6
 from tests.lab import Host
 from tests.lab.frames6 import frames6, link_local
 from tests.lab.relays import RelayAgent
@@ -136,14 +136,6 @@ class _TwoVlans6(TwoVlans):
         return self
 
 
-class _Rig6(Rig):
-    """The same, with port 547."""
-
-    def _has_port(self) -> bool:
-        rows = self.network.relay.run(["cat", "/proc/net/udp6"]).stdout.splitlines()[1:]
-        return any(row.split()[1].endswith(":0223") for row in rows)
-
-
 DHCPV6 = World(
     "DHCPv6: ",
     FLOODS,
@@ -156,7 +148,7 @@ DHCPV6 = World(
     ("pxerelay, DHCPv6", "pxerelay, DHCPv6, classes"),
     network=_TwoVlans6,
     asking=Asking6,
-    rig=_Rig6,
+    rig=Rig6,
     counters="counters6",
 )
 

@@ -9,7 +9,9 @@ from tests.benchmark.messages import CLIENTS, macs
 from tests.benchmark.programs import program
 from tests.lab import debian
 from tests.lab.relays import CLIENT_INTERFACE, GIADDR, Pxerelay, RelayAgent
+from tests.lab.relays6 import Dnsmasq6Relay, Isc6
 from tests.lab.topology import ALTIRIS, RIS
+from tests.lab.topology6 import ALTIRIS6, CLIENT_VLANS6, RIS6
 
 
 class Floor(RelayAgent):
@@ -65,6 +67,62 @@ class Mapped(Pxerelay):
         yield "  02:80:64: altiris"
         yield "  52:54:00:12:3?:*: altiris"
         yield from map(rule, macs(CLIENTS)[::3])
+
+
+class Mapped6(Mapped):
+    """The same mapping in DHCPv6."""
+
+    kind = "pxerelay6"
+
+    def lines(self) -> Iterable[str]:
+        """Yield the configuration's lines."""
+        yield from (
+            f"servers: {{ris: '{RIS6}', altiris: '{ALTIRIS6}'}}",
+            "default: ris",
+            "pxe_only: true",
+            "dhcpv4: false",
+            "dhcpv6: true",
+            f"interfaces: {{{CLIENT_INTERFACE}: {{default: ris}}}}",
+            "classes:",
+            "  - {name: http, vendor_class: HTTPClient, server: altiris}",
+            "  - {name: arm, arch: [11, 19], server: altiris}",
+            "rules:",
+        )
+        yield from self.rules()
+
+
+class Floor6(RelayAgent):
+    """The least a relay of DHCPv6 could do, in C: receive, put a header in front, send."""
+
+    kind = "floor6"
+
+    def command(self) -> list[str]:
+        """Return the command."""
+        return [str(program("floor6")), RIS6, str(CLIENT_VLANS6["vlan10"][1]), CLIENT_INTERFACE]
+
+
+class IscOfOne6(Isc6):
+    """ISC dhcrelay -6 with clients on one interface, which replies need not name then."""
+
+    kind = "isc6_one"
+
+    def command(self) -> list[str]:
+        """Return the command, without an Interface-Id."""
+        return [word for word in super().command() if word != "-I"]
+
+
+class DnsmasqOfOne6(Dnsmasq6Relay):
+    """dnsmasq with clients on one interface."""
+
+    kind = "dnsmasq6_one"
+
+    def command(self) -> list[str]:
+        """Return the command."""
+        first, *_ = CLIENT_VLANS6.values()
+        return [
+            *(word for word in super().command() if "dhcp-relay" not in word),
+            f"--dhcp-relay={first[1]},{RIS6}",
+        ]
 
 
 class Thousand(Pxerelay):

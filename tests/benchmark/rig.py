@@ -22,7 +22,7 @@ from tests.lab.topology import ALTIRIS, CLIENT_SUPERNET, RELAY, RELAY_CORE, RIS,
 RELAY_CPU, OTHERS_CPU = 1, 0
 """The relay has one processor and everybody else the other, where they are kept apart."""
 
-_CLIENT = "clients"
+CLIENT_HOST = "clients"
 _QUIET_SECONDS = 0.2
 _LONGEST_SECONDS = 60.0
 _START_SECONDS = 60.0
@@ -58,13 +58,19 @@ class Run:
 class Rig:
     """One relay in its network. `apart` keeps it on a processor of its own."""
 
+    listens = "udp", 67
+    """What the relay has in /proc/net."""
+
+    suffix = ""
+    """Of the names of what `sink` takes."""
+
     def __init__(self, network: Network, client: Host, agent: RelayAgent, *, apart: bool) -> None:
         self.network = network
         self.agent = agent
         self._client = client
         self._apart = apart
         text = network.relay.run(["cat", "/sys/class/net/core/address"]).stdout
-        self._relay_mac = bytes.fromhex(text.strip().replace(":", ""))
+        self.relay_mac = bytes.fromhex(text.strip().replace(":", ""))
 
     @property
     def pid(self) -> int:
@@ -86,8 +92,9 @@ class Rig:
         self.rest()
 
     def _has_port(self) -> bool:
-        rows = self.network.relay.run(["cat", "/proc/net/udp"]).stdout.splitlines()[1:]
-        return any(row.split()[1].endswith(":0043") for row in rows)
+        table, port = self.listens
+        rows = self.network.relay.run(["cat", f"/proc/net/{table}"]).stdout.splitlines()[1:]
+        return any(row.split()[1].endswith(f":{port:04X}") for row in rows)
 
     def cpu_seconds(self) -> float:
         """Return the processor time of the relay's process so far (clock_getcpuclockid(3))."""
@@ -115,11 +122,11 @@ class Rig:
 
     def requests(self, frames: Path, rate: int, count: int, at_once: int = 1) -> Run:
         """Have clients send so many requests, so many a second (0: as fast as it goes), and in a call."""
-        return self._run(self._client, ["udp"], frames, rate, count, at_once)
+        return self._run(self._client, [f"udp{self.suffix}"], frames, rate, count, at_once)
 
     def replies(self, frames: Path, rate: int, count: int) -> Run:
         """Have a server send so many replies."""
-        return self._run(self.network.ris.host, ["frames", "eth0"], frames, rate, count)
+        return self._run(self.network.ris.host, [f"frames{self.suffix}", "eth0"], frames, rate, count)
 
     def both(self, requests: Path, replies: Path, rate: int, count: int) -> tuple[Run, Run]:
         """Have clients and a server send at the same time; the processor time of both is in both."""
@@ -129,9 +136,17 @@ class Rig:
             return asked.result(), answered.result()
 
     def _run(
-        self, sender: Host, sink: Sequence[str], frames: Path, rate: int, count: int, at_once: int = 1
+        self,
+        sender: Host,
+        sink: Sequence[str],
+        frames: Path,
+        rate: int,
+        count: int,
+        at_once: int = 1,
+        taker_host: Host | None = None,
     ) -> Run:
-        with self._sink(self.network.ris.host if sender is self._client else self._client, sink) as taker:
+        other = self.network.ris.host if sender is self._client else self._client
+        with self._sink(taker_host or other, sink) as taker:
             before = self.cpu_seconds()
             start = time.monotonic()
             numbers = [str(rate), str(count), str(at_once)]
@@ -177,7 +192,7 @@ class Rig:
 
     def reply_file(self, name: str, messages: Sequence[bytes]) -> Path:
         """Write replies for `replies`."""
-        return write_frames(frames_file(name), reply_frames(messages, self._relay_mac))
+        return write_frames(frames_file(name), reply_frames(messages, self.relay_mac))
 
 
 def frames_file(name: str) -> Path:
@@ -192,7 +207,7 @@ class Wires(Network):
 
     def build(self) -> Wires:
         """Make the hosts and their cables."""
-        relay, client, server = (self.lab.host(name) for name in (RELAY, _CLIENT, self.ris.host.name))
+        relay, client, server = (self.lab.host(name) for name in (RELAY, CLIENT_HOST, self.ris.host.name))
         relay.connect("vlan10", client, "eth0")
         relay.connect("core", server, "eth0")
         relay.ip(f"address add {GIADDR}/16 dev vlan10", f"address add {RELAY_CORE}/24 dev core")
@@ -204,12 +219,19 @@ class Wires(Network):
 
 
 @contextmanager
-def rig(kind: type[RelayAgent], *, apart: bool = True, lab: str = "bench") -> Iterator[Rig]:
+def rig(
+    kind: type[RelayAgent],
+    *,
+    apart: bool = True,
+    lab: str = "bench",
+    wires: type[Wires] = Wires,
+    made: type[Rig] = Rig,
+) -> Iterator[Rig]:
     """Build a network with a relay, start it, and end it all; two at a time need names of their own."""
     with ExitStack() as stack:
-        network = Wires(stack.enter_context(Lab(lab))).build()
+        network = wires(stack.enter_context(Lab(lab))).build()
         agent = kind(network)
         stack.callback(agent.stop)
-        found = Rig(network, network.lab.host(_CLIENT), agent, apart=apart)
+        found = made(network, network.lab.host(CLIENT_HOST), agent, apart=apart)
         found.start()
         yield found

@@ -82,45 +82,45 @@ REPLY_CASES: Sequence[_Case] = (
 def requests_part(rounds: int, say: Say) -> Result:
     """Measure requests of mixed sizes at 50,000 a second."""
     runs = _in_turn(REQUEST_CASES, rounds, say)
-    costs = _costs(runs)
+    costs = costs_of(runs)
     return Result(
         "requests",
-        [_table("Requests, 50,000 a second, 347 to 412 octets", runs, costs)],
+        [as_table("Requests, 50,000 a second, 347 to 412 octets", runs, costs)],
         [
             Bound("CPU per request, of ISC dhcrelay's", costs["pxerelay"] / costs["ISC dhcrelay"], 0.45),
             Bound("CPU per request, of the C floor's", costs["pxerelay"] / costs["C floor"], 1.0),
         ],
-        _plain(runs),
+        plain_runs(runs),
     )
 
 
 def batches_part(rounds: int, say: Say) -> Result:
     """Measure requests of three sizes in turn, 64 in a call, with a thousand rules."""
     runs = _in_turn(BATCH_CASES, rounds, say)
-    costs = _costs(runs)
+    costs = costs_of(runs)
     isc, strangers = costs["ISC dhcrelay"], costs[BATCH_CASES[-1][0]]
     return Result(
         "batches",
-        [_table("Requests, 50,000 a second, 64 in a call, of three sizes in turn", runs, costs)],
+        [as_table("Requests, 50,000 a second, 64 in a call, of three sizes in turn", runs, costs)],
         [
             Bound("CPU per request in batches, of ISC dhcrelay's", costs["pxerelay"] / isc, 0.42),
             Bound("CPU per request in batches, of the C floor's", costs["pxerelay"] / costs["C floor"], 1.1),
             Bound("CPU per request of clients never met, of ISC dhcrelay's", strangers / isc, 0.5),
         ],
-        _plain(runs),
+        plain_runs(runs),
     )
 
 
 def replies_part(rounds: int, say: Say) -> Result:
     """Measure replies at 40,000 a second, each to another client by link layer."""
     runs = _in_turn(REPLY_CASES, rounds, say)
-    costs = _costs(runs)
+    costs = costs_of(runs)
     ratio = costs["pxerelay"] / costs["ISC dhcrelay"]
     return Result(
         "replies",
-        [_table("Replies, 40,000 a second", runs, costs)],
+        [as_table("Replies, 40,000 a second", runs, costs)],
         [Bound("CPU per reply, of ISC dhcrelay's", ratio, 0.65)],
-        _plain(runs),
+        plain_runs(runs),
     )
 
 
@@ -136,11 +136,15 @@ def _in_turn(cases: Sequence[_Case], rounds: int, say: Say) -> dict[str, list[Ru
     return runs
 
 
-def _costs(runs: Mapping[str, Sequence[Run]]) -> dict[str, float]:
+def costs_of(runs: Mapping[str, Sequence[Run]]) -> dict[str, float]:
+    """Return the middle of the processor times that a relay needed for a message."""
     return {name: middle([run.cpu_us for run in found]) for name, found in runs.items()}
 
 
-def _table(title: str, runs: Mapping[str, Sequence[Run]], costs: Mapping[str, float]) -> Table:
+def as_table(
+    title: str, runs: Mapping[str, Sequence[Run]], costs: Mapping[str, float], beside: str = "ISC dhcrelay"
+) -> Table:
+    """Return a row for each relay; processor time is also told as a multiple of one's."""
     columns = ("relay", "CPU, us each", "of dhcrelay", "lost", "median delay, us", "99 of 100, us")
     return Table(
         title,
@@ -149,7 +153,7 @@ def _table(title: str, runs: Mapping[str, Sequence[Run]], costs: Mapping[str, fl
             (
                 name,
                 round(costs[name], 2),
-                round(costs[name] / costs["ISC dhcrelay"], 2),
+                round(costs[name] / costs[beside], 2),
                 sum(run.lost for run in found),
                 round(middle([run.median_us for run in found])),
                 round(middle([run.p99_us for run in found])),
@@ -159,5 +163,6 @@ def _table(title: str, runs: Mapping[str, Sequence[Run]], costs: Mapping[str, fl
     )
 
 
-def _plain(runs: Mapping[str, Sequence[Run]]) -> dict[str, list[dict[str, float]]]:
+def plain_runs(runs: Mapping[str, Sequence[Run]]) -> dict[str, list[dict[str, float]]]:
+    """Return each single measurement as plain data."""
     return {name: [{**asdict(run), "cpu_us": run.cpu_us} for run in found] for name, found in runs.items()}

@@ -12,7 +12,8 @@ import pytest
 from pxerelay.linux import faces, sockets6
 from pxerelay.linux.faces import Faces
 from pxerelay.linux.groups import Groups
-from pxerelay.linux.inbox6 import Batch6, Inbox6
+from pxerelay.linux.inbox6 import Inbox6
+from pxerelay.wire.batch6 import Batch6
 from pxerelay.wire.packet6 import ALL_RELAYS_AND_SERVERS
 from tests.lab.frames6 import link_local
 from tests.lab.topology import Network

@@ -44,10 +44,10 @@ linux.localsocket linux.log linux.memory linux.mmsg linux.names linux.netlink li
 linux.peers linux.rtnetlink linux.sockets linux.streams linux.tasks linux.vrfs linux.ways
 policy policy.addresses6 policy.days policy.links policy.mac_table policy.model policy.pools
 policy.port_table policy.ports policy.resolved policy.rules policy.servers policy.sticky policy.ways
-relay relay.account relay.any_relay relay.askers relay.choosing relay.client_groups relay.counters
-relay.decision relay.fair_share relay.fast_path relay.health relay.ledger relay.network relay.outcome
-relay.own_health relay.pipeline relay.questions relay.rate_limit relay.recent relay.relay relay.survey_request
-relay.trace relay.trace_view relay.transactions relay.unknown relay.words
+relay relay.account relay.any_fast_path relay.any_relay relay.askers relay.choosing relay.client_groups
+relay.counters relay.decision relay.fair_share relay.fast_path relay.health relay.ledger relay.network
+relay.outcome relay.own_health relay.pipeline relay.questions relay.rate_limit relay.recent relay.relay
+relay.survey_request relay.trace relay.trace_view relay.transactions relay.unknown relay.words
 wire wire.agentinfo wire.arch wire.batch wire.bootserver wire.client wire.facts wire.frames wire.globs
 wire.mac wire.option_fingerprint wire.packet wire.probe wire.text
 """

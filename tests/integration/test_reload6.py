@@ -140,9 +140,10 @@ OWN6 = """
 daemon.flow6 daemon.healthcheck6 daemon.prober6 daemon.survey6 daemon.traffic6
 linux.faces linux.groups linux.inbox6 linux.outbox6 linux.sockets6
 policy.ports6 policy.sticky6
-relay.account6 relay.decision6 relay.ledger6 relay.network6 relay.pipeline6 relay.questions6 relay.relay6
-relay.server_ids relay.trace6 relay.transactions6 relay.words6
-wire.answer6 wire.client6 wire.eui64 wire.facts6 wire.frames6 wire.packet6 wire.probe6 wire.relayed6
+relay.account6 relay.decision6 relay.fast_path6 relay.ledger6 relay.network6 relay.outcome6 relay.pipeline6
+relay.questions6 relay.relay6 relay.server_ids relay.trace6 relay.transactions6 relay.words6
+wire.answer6 wire.batch6 wire.client6 wire.eui64 wire.facts6 wire.form6 wire.frames6 wire.packet6
+wire.probe6 wire.relayed6
 """
 """Modules that a daemon has for DHCPv6."""
 

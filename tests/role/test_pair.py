@@ -10,6 +10,7 @@ from tests.role.test_filters import FILTERS
 
 paired = FILTERS["paired"]
 priority = FILTERS["priority"]
+virtual = FILTERS["virtual"]
 waits = FILTERS["waits"]
 
 PAIR = {
@@ -46,6 +47,25 @@ def test_an_interface_without_settings_gets_its_giaddr() -> None:
     assert paired(_variables(vlan10=None), PAIR, "relay1") == _variables(vlan10={"giaddr": "10.10.10.1"})
 
 
+BOTH = PAIR | {"addresses": {"vlan10": ["10.10.10.1/24", "2001:db8:10::1/64"], "core": "2001:db8:20::1/64"}}
+
+
+def test_an_interface_may_have_an_address_of_each_family() -> None:
+    assert paired(_variables(vlan10={}), BOTH, "relay1") == _variables(
+        vlan10={"giaddr": "10.10.10.1", "link_address": "2001:db8:10::1"}
+    )
+
+
+def test_keepalived_tells_addresses_of_one_family_and_the_others_go_along() -> None:
+    assert virtual(PAIR) == {"told": ["10.10.10.1/24 dev vlan10", "10.20.0.1/24 dev core"], "others": []}
+    assert virtual(BOTH) == {
+        "told": ["10.10.10.1/24 dev vlan10"],
+        "others": ["2001:db8:10::1/64 dev vlan10", "2001:db8:20::1/64 dev core"],
+    }
+    alone = PAIR | {"addresses": {"vlan10": "2001:db8:10::1/64"}}
+    assert virtual(alone) == {"told": ["2001:db8:10::1/64 dev vlan10"], "others": []}
+
+
 def test_the_first_host_has_the_higher_priority() -> None:
     assert (priority(PAIR, "relay1"), priority(PAIR, "relay2")) == (150, 100)
 
@@ -78,6 +98,22 @@ def test_the_first_host_has_the_higher_priority() -> None:
         ),
         (
             _variables(vlan10={}),
+            {"addresses": {"vlan10": "2001:db8::1"}},
+            "addresses: vlan10: 2001:db8::1 lacks its prefix, as in 2001:db8::1/64",
+        ),
+        (
+            _variables(vlan10={}),
+            {"addresses": {"vlan10": ["2001:db8::1/64", "2001:db8::2/64"]}},
+            "addresses: vlan10: 2001:db8::2/64 is a second one of IPv6; name one of each family",
+        ),
+        (
+            _variables(vlan10={"link_address": "2001:db8::9"}),
+            {"addresses": {"vlan10": "2001:db8::1/64"}},
+            "addresses: vlan10: 2001:db8::1, but pxerelay_interfaces gives it another link_address, "
+            "2001:db8::9; take that out",
+        ),
+        (
+            _variables(vlan10={}),
             {"hosts": ["relay1", "relay1"]},
             "hosts: two different ones make a pair, and these are relay1, relay1",
         ),
@@ -101,3 +137,7 @@ def test_a_host_stands_by_while_the_pairs_interfaces_wait() -> None:
     assert waits(status(vlan10="waiting", vlan20="active"), PAIR)
     assert not waits(status(vlan10="active", vlan20="waiting"), PAIR)
     assert not waits("", PAIR)
+    standing_by = {"vlan10": {"state": "active", "ipv6": {"state": "waiting"}}}
+    assert waits(json.dumps({"interfaces": standing_by}), PAIR)
+    off = {"vlan10": {"state": "off", "ipv6": {"state": "active"}}}
+    assert not waits(json.dumps({"interfaces": off}), PAIR)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from ipaddress import IPv4Interface
+from ipaddress import ip_interface
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -24,7 +24,7 @@ def priority(pair: Mapping[str, Any], host: str) -> int:
 
 
 def paired(variables: Mapping[str, Any], pair: Mapping[str, Any], host: str) -> dict[str, Any]:
-    """Return a host's `pxerelay_*` variables with the pair's addresses as giaddr of their interfaces.
+    """Return a host's `pxerelay_*` variables with the pair's addresses as giaddr and link_address.
 
     So the daemon relays on the host that has the address, and waits on the other. AnsibleFilterError, with
     all that is wrong, for a pair that cannot be meant so.
@@ -36,14 +36,10 @@ def paired(variables: Mapping[str, Any], pair: Mapping[str, Any], host: str) -> 
     if not 1 <= pair["id"] <= HIGHEST_ID:
         findings.append(f"id: {pair['id']} is none of 1 to {HIGHEST_ID}")
     shared = 0
-    for name, text in pair["addresses"].items():
-        try:
-            address = IPv4Interface(text)
-        except ValueError:
-            findings.append(f"addresses: {name}: {text} is no address with a prefix, such as 10.10.10.1/24")
+    for name, texts in pair["addresses"].items():
+        keys = _keys(name, texts, findings)
+        if not keys:
             continue
-        if "/" not in str(text):
-            findings.append(f"addresses: {name}: {text} lacks its prefix, as in {text}/24")
         if name not in interfaces:
             globs = [glob for glob in interfaces if fnmatchcase(name, glob)]
             if globs:
@@ -51,11 +47,12 @@ def paired(variables: Mapping[str, Any], pair: Mapping[str, Any], host: str) -> 
             continue
         shared += 1
         settings = dict(interfaces[name] or {})
-        if settings.setdefault("giaddr", str(address.ip)) != str(address.ip):
-            findings.append(
-                f"addresses: {name}: {address.ip}, but {INTERFACES} gives it another giaddr, "
-                f"{settings['giaddr']}; take that out"
-            )
+        for key, address in keys.items():
+            if settings.setdefault(key, address) != address:
+                findings.append(
+                    f"addresses: {name}: {address}, but {INTERFACES} gives it another {key}, "
+                    f"{settings[key]}; take that out"
+                )
         interfaces[name] = settings
     if not shared and not findings:
         findings.append(f"addresses: none of {', '.join(pair['addresses'])} is an entry of {INTERFACES}")
@@ -64,10 +61,50 @@ def paired(variables: Mapping[str, Any], pair: Mapping[str, Any], host: str) -> 
     return {**variables, INTERFACES: interfaces}
 
 
+def _keys(name: str, texts: object, findings: list[str]) -> dict[str, str]:
+    """Return an interface's addresses by what the file calls them; `findings` grows by what is wrong."""
+    found: dict[str, str] = {}
+    for text in texts if isinstance(texts, list) else [texts]:
+        try:
+            address = ip_interface(str(text))
+        except ValueError:
+            findings.append(f"addresses: {name}: {text} is no address with a prefix, such as 10.10.10.1/24")
+            continue
+        family = address.version
+        if "/" not in str(text):
+            prefix = {4: 24, 6: 64}[family]
+            findings.append(f"addresses: {name}: {text} lacks its prefix, as in {text}/{prefix}")
+        if _KEYS[family] in found:
+            findings.append(
+                f"addresses: {name}: {text} is a second one of IPv{family}; name one of each family"
+            )
+        found.setdefault(_KEYS[family], str(address.ip))
+    return found
+
+
+_KEYS = {4: "giaddr", 6: "link_address"}
+"""What the address of a family is called in the configuration."""
+
+
+def virtual(pair: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the pair's addresses for keepalived, each with its interface: those that it tells, and others.
+
+    An instance tells addresses of one family in its advertisements (RFC 5798, 5.2.9). It is IPv4's, if there
+    are any, and the others go along with them.
+    """
+    found: dict[int, list[str]] = {4: [], 6: []}
+    for name, texts in pair["addresses"].items():
+        for text in texts if isinstance(texts, list) else [texts]:
+            found[ip_interface(str(text)).version].append(f"{text} dev {name}")
+    told, others = (found[4], found[6]) if found[4] else (found[6], [])
+    return {"told": told, "others": others}
+
+
 def waits(status: str, pair: Mapping[str, Any]) -> bool:
     """Tell from `pxerelay status --json` whether the host stands by: an interface of the pair waits."""
     interfaces = json.loads(status)["interfaces"] if status else {}
-    return any(interfaces.get(name, {}).get("state") == "waiting" for name in pair["addresses"])
+    of_pair = [interfaces.get(name, {}) for name in pair["addresses"]]
+    return any("waiting" in (one.get("state"), one.get("ipv6", {}).get("state")) for one in of_pair)
 
 
 def _wrong_hosts(pair: Mapping[str, Any], host: str) -> list[str]:
@@ -84,4 +121,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by the names that the tasks use, in the collection pxerelay.pxerelay."""
-        return {"paired": paired, "priority": priority, "waits": waits}
+        return {"paired": paired, "priority": priority, "virtual": virtual, "waits": waits}

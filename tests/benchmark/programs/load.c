@@ -5,7 +5,8 @@
    FILE holds frames, each behind its length in two octets, the host's order; they are sent in turn, COUNT in
    all, RATE a second (0: as fast as it goes), ATONCE in a call (at most 64) or as many as are due. Each becomes unmistakable: its xid is its number, counted from 0,
    and the first eight octets of sname are the time it was sent, nanoseconds of CLOCK_REALTIME. So the UDP
-   checksum must be 0. Frames that are not IPv4's are sent as they are. Prints what it did as JSON.             */
+   checksum must be 0. IPv6's that end with option 65033 of 12 octets have both in it, and their checksum is made
+   right; all others are sent as they are. Prints what it did as JSON.                                          */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -63,6 +64,27 @@ static int open_wire(const char *interface)
     return sock;
 }
 
+/* Number and time in the last 12 octets, which are zero and behind an option's code and length. */
+static void mark6(unsigned char *frame, uint16_t length, uint32_t number, int64_t stamp)
+{
+    enum { UDP = 54, CHECKSUM = UDP + 6, MARK = 12 };
+    static const unsigned char head[] = {0xfe, 0x09, 0, MARK};
+    unsigned char *mark = frame + length - MARK;
+    uint32_t sum;
+    if (frame[12] != 0x86 || frame[13] != 0xdd || frame[20] != IPPROTO_UDP || length < UDP + 8 + MARK + 4 ||
+        memcmp(mark - sizeof head, head, sizeof head))
+        return;
+    memcpy(mark, &number, sizeof number);
+    memcpy(mark + sizeof number, &stamp, sizeof stamp);
+    sum = 0xffff & ~(frame[CHECKSUM] << 8 | frame[CHECKSUM + 1]);
+    for (int at = length - MARK; at < length; at++)
+        sum += (at - UDP) % 2 ? frame[at] : frame[at] << 8;
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    sum = sum == 0xffff ? 0xffff : 0xffff & ~sum;
+    frame[CHECKSUM] = sum >> 8, frame[CHECKSUM + 1] = sum;
+}
+
 int main(int argc, char **argv)
 {
     static unsigned char slots[BATCH][SLOT];
@@ -95,7 +117,8 @@ int main(int argc, char **argv)
                 if (slots[ready][12] == ETHERTYPE_IP >> 8 && slots[ready][13] == (ETHERTYPE_IP & 255)) {
                     memcpy(slots[ready] + XID, &number, sizeof number);
                     memcpy(slots[ready] + SNAME, &stamp, sizeof stamp);
-                }
+                } else
+                    mark6(slots[ready], length, number, stamp);
                 parts[ready] = (struct iovec){slots[ready], length};
                 batch[ready].msg_hdr = (struct msghdr){.msg_iov = &parts[ready], .msg_iovlen = 1};
                 at = (at + sizeof length + length) % size;

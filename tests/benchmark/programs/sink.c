@@ -1,7 +1,9 @@
 /* Takes what was relayed, and tells how much of it came and when.
 
-   sink udp               requests: what arrives at UDP port 67
-   sink frames INTERFACE  replies: frames of UDP to port 68 that arrive at an interface
+   sink udp                requests: what arrives at UDP port 67
+   sink frames INTERFACE   replies: frames of UDP to port 68 that arrive at an interface
+   sink udp6               the same of IPv6: port 547
+   sink frames6 INTERFACE  port 546
 
    It knows messages by what `load` wrote into them. Prints one JSON object when its standard input ends: how
    many different messages came, how many came again, and in microseconds how old they were when the kernel had
@@ -23,6 +25,7 @@
 #include <unistd.h>
 
 enum { BATCH = 256, SLOT = 2048, HEADERS = 42, XID = 4, SNAME = 44, BOOTP = 236, BUFFER = 512 << 20 };
+enum { HEADERS6 = 62, MARK = 12 };
 enum { MOST = 1 << 26, STEPS = 1 << 22 }; /* messages told apart; steps of a microsecond for their age */
 
 static unsigned char slots[BATCH][SLOT], seen[MOST / 8];
@@ -35,6 +38,15 @@ static void die(const char *what)
     exit(1);
 }
 
+static int open_udp6(void)
+{
+    struct sockaddr_in6 here = {.sin6_family = AF_INET6, .sin6_port = htons(547)};
+    int sock = socket(AF_INET6, SOCK_DGRAM, 0);
+    if (sock < 0 || bind(sock, (struct sockaddr *)&here, sizeof here))
+        die("port 547");
+    return sock;
+}
+
 static int open_udp(void)
 {
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons(67)};
@@ -44,22 +56,22 @@ static int open_udp(void)
     return sock;
 }
 
-static int open_frames(const char *interface)
+static int open_frames(const char *interface, int type)
 {
     struct sockaddr_ll place = {
-        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP), .sll_ifindex = if_nametoindex(interface)};
+        .sll_family = AF_PACKET, .sll_protocol = htons(type), .sll_ifindex = if_nametoindex(interface)};
     int sock = socket(AF_PACKET, SOCK_RAW, 0);
     if (sock < 0 || !place.sll_ifindex || bind(sock, (struct sockaddr *)&place, sizeof place))
         die(interface);
     return sock;
 }
 
-static void take(const unsigned char *message, int64_t arrived)
+static void take(const unsigned char *numbered, const unsigned char *stamped, int64_t arrived)
 {
     uint32_t number;
     int64_t stamp;
-    memcpy(&number, message + XID, sizeof number);
-    memcpy(&stamp, message + SNAME, sizeof stamp);
+    memcpy(&number, numbered, sizeof number);
+    memcpy(&stamp, stamped, sizeof stamp);
     number = ntohl(number);
     if (number >= MOST) {
         foreign++;
@@ -100,13 +112,17 @@ int main(int argc, char **argv)
     static char controls[BATCH][128];
     struct mmsghdr batch[BATCH] = {0};
     struct iovec rooms[BATCH];
-    int whole = argc == 3 && !strcmp(argv[1], "frames"), yes = 1, size = BUFFER, sock;
+    int whole = argc == 3 && !strncmp(argv[1], "frames", 6), yes = 1, size = BUFFER, sock;
+    int six = argc > 1 && *argv[1] && argv[1][strlen(argv[1]) - 1] == '6';
 
-    if (!whole && (argc != 2 || strcmp(argv[1], "udp"))) {
-        fprintf(stderr, "usage: sink udp | sink frames INTERFACE\n");
+    if (!whole && (argc != 2 || strncmp(argv[1], "udp", 3))) {
+        fprintf(stderr, "usage: sink udp | sink frames INTERFACE | sink udp6 | sink frames6 INTERFACE\n");
         return 2;
     }
-    sock = whole ? open_frames(argv[2]) : open_udp();
+    if (six)
+        sock = whole ? open_frames(argv[2], ETH_P_IPV6) : open_udp6();
+    else
+        sock = whole ? open_frames(argv[2], ETH_P_IP) : open_udp();
     if (setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) ||
         setsockopt(sock, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof yes))
         die("sink");
@@ -132,11 +148,21 @@ int main(int argc, char **argv)
         int count = recvmmsg(sock, batch, BATCH, MSG_DONTWAIT, NULL), head = whole ? HEADERS : 0;
         for (int at = 0; at < count; at++) {
             const unsigned char *octets = slots[at];
+            if (six) {
+                int size = batch[at].msg_len, least = (whole ? HEADERS6 : 0) + MARK + 4;
+                const unsigned char *mark = octets + size - MARK;
+                if (size < least || mark[-4] != 0xfe || mark[-3] != 0x09 ||
+                    (whole && (octets[20] != IPPROTO_UDP || octets[56] != 2 || octets[57] != 34)))
+                    foreign++;
+                else
+                    take(mark, mark + 4, time_of(&batch[at].msg_hdr));
+                continue;
+            }
             if ((int)batch[at].msg_len < head + BOOTP ||
                 (whole && (octets[23] != IPPROTO_UDP || octets[36] != 0 || octets[37] != 68)))
                 foreign++;
             else
-                take(octets + head, time_of(&batch[at].msg_hdr));
+                take(octets + head + XID, octets + head + SNAME, time_of(&batch[at].msg_hdr));
         }
     }
     printf("{\"messages\": %llu, \"again\": %llu, \"foreign\": %llu, \"median_us\": %lld, \"p99_us\": %lld, "

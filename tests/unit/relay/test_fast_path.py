@@ -201,7 +201,7 @@ def test_replies_of_a_server_that_was_met_are_not_judged_again(monkeypatch: pyte
 
 
 def test_memory_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pxerelay.relay.fast_path._CLIENTS", 10)
+    monkeypatch.setattr("pxerelay.relay.any_fast_path._CLIENTS", 10)
     monkeypatch.setattr("pxerelay.relay.fast_path._ROUTES", 10)
     monkeypatch.setattr("pxerelay.relay.fast_path._SOURCES", 10)
     short = FastPath(relay())
