@@ -255,7 +255,8 @@ class Watches:
         """Return the positions of messages in a batch that somebody is to be told of, and who."""
         found: dict[int, list[Watch]] = {}
         clients = batch.clients()
-        sampled = not self._sample_left and now - self._second < 1.0
+        self.renew(now)
+        sampled = not self._sample_left
         for watch in self._watches:
             if watch.sample and sampled:
                 continue  # it has had its share of this second, and costs nothing more
@@ -264,8 +265,12 @@ class Watches:
         return self.bounded(found, now) if found else found
 
     def of_client(self, chaddr: bytes) -> list[Watch]:
-        """Return those who follow a client with these 6 octets."""
-        return [watch for watch in self._watches if watch.pattern.matches(chaddr)]
+        """Return those who follow a client with these octets; who samples only while its share lasts."""
+        return [
+            watch
+            for watch in self._watches
+            if watch.pattern.matches(chaddr) and (not watch.sample or self._sample_left)
+        ]
 
     def of_transaction(self, *transactions: Hashable) -> list[Watch]:
         """Return those who were told of a request in one of these transactions."""
@@ -276,8 +281,7 @@ class Watches:
 
         Who samples has its own share, and loses nothing.
         """
-        if now - self._second >= 1.0:
-            self._second, self._left, self._sample_left = now, RATE, SAMPLE
+        self.renew(now)
         sampled = self._sampled(found)
         if len(found) > self._left:
             for at in sorted(found)[self._left :]:
@@ -287,6 +291,11 @@ class Watches:
         for at, who in sampled.items():
             found.setdefault(at, []).extend(who)
         return found
+
+    def renew(self, now: float) -> None:
+        """Begin a new share where a second is over."""
+        if now - self._second >= 1.0:
+            self._second, self._left, self._sample_left = now, RATE, SAMPLE
 
     def _sampled(self, found: dict[int, list[Watch]]) -> dict[int, list[Watch]]:
         """Take out what is for who samples, and return what of it may be told of in this second."""

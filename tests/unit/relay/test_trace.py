@@ -19,7 +19,7 @@ from pxerelay.wire.facts import Facts
 from pxerelay.wire.mac import parse_pattern
 from tests.unit.batches import Arrival, batch_of
 from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay
-from tests.unit.messages import ip, reply, request
+from tests.unit.messages import ip, mac, reply, request
 
 NAMES = {link.index: link.name for link in LINKS}
 NOBODY, RIS, ROUTER = ip("0.0.0.0"), ip("10.20.0.10"), ip("10.30.0.1")
@@ -270,3 +270,17 @@ def test_a_look_tells_what_a_trace_would_begin_with_and_begins_none(watches: Wat
     assert told == watches.add(watch)
     with pytest.raises(TraceError):
         watches.look(Watch(parse_pattern(MINE), "vlan99", lambda _: None, lambda _: None))
+
+
+def test_who_has_had_its_sample_keeps_no_client_from_the_fast_path(
+    watches: Watches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace, "SAMPLE", 1)
+    sampler = Watch(parse_pattern("*"), None, lambda _: None, lambda _: None, sample=True)
+    watches.add(sampler)
+    watches.renew(5.0)
+    assert watches.of_client(mac(MINE)) == [sampler]
+    pass_on(watches, [asked()], now=5.1)
+    assert watches.of_client(mac(MINE)) == []
+    watches.renew(6.5)
+    assert watches.of_client(mac(MINE)) == [sampler]
