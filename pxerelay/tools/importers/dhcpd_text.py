@@ -18,6 +18,9 @@ _SIGNS = frozenset("{};,")
 _SOME_CLIENTS = frozenset({"class", "subclass", "if", "else", "elsif", "switch", "case", "default"})
 """Blocks whose settings hold for some of the clients."""
 
+_BOOT_URL = "dhcp6.bootfile-url"
+"""dhcpd's name of DHCPv6's option 59 (RFC 5970, 3.1; dhcp-options(5))."""
+
 _ALL_CLIENTS = frozenset({"", "group", "subnet", "shared-network", "pool", "host"})
 """Blocks whose settings hold for all clients in them."""
 
@@ -212,6 +215,13 @@ class _Reader:
         elif texts[:2] == ["option", "tftp-server-name"] and len(words) == 3:
             if self._holds_for_all(source, here, words[2]):
                 here.tftp_server = words[2]
+        elif texts[:2] == ["option", _BOOT_URL] and texts[2:] != ["code"]:
+            self._found.fault(
+                source,
+                words[1],
+                "this is where clients boot from by DHCPv6, which is not imported of dhcpd; add the IPv6 "
+                "address of the server that answers them to its name under `servers:`, with `dhcpv6: true`",
+            )
         elif texts[:1] == ["filename"] and len(words) == 2:
             here.filename = words[1] if words[1].text else None
         elif texts[:1] in (["dhcp-client-identifier"], ["host-identifier"], ["uid"]) or (

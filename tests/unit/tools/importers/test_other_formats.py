@@ -103,6 +103,15 @@ def test_dnsmasq_keeps_comments_about_clients_only(imports: Importer) -> None:
         ("group { } }", "1:11: this } closes nothing"),
         ('group { option x "abc; }', "1:18: this quote is never closed"),
         ('group { include "/etc/x"; }', "1:9: include is not followed"),
+        (
+            'subnet6 2001:db8:1::/64 {\n option dhcp6.bootfile-url "tftp://[2001:db8::1]/x"; }',
+            "2:9: this is where clients boot from by DHCPv6",
+        ),
+        (
+            "option dhcp6.bootfile-url code 59 = string;\n"
+            'host a { hardware ethernet 02:00:00:00:00:01; option dhcp6.bootfile-url "tftp://[::1]/x"; }',
+            "2:54: this is where clients boot from by DHCPv6",
+        ),
         ("group { next-server 10.20.0.20, 10.20.0.21; }", "1:9: this is no next-server"),
     ],
 )
