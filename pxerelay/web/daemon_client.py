@@ -58,7 +58,11 @@ class DaemonClient:
 
     async def client(self, mac: str) -> dict[str, Any]:
         """Return what the mapping that runs says of a client; `relay.trace.Watches.look` has the keys."""
-        return await self._ask("client", mac=mac)
+        answer = await self._ask("client", mac=mac)
+        _, status = self._kept.get("status", (0.0, {}))
+        if status.get("config", {}).get("sha256") != answer.get("config", {}).get("sha256"):
+            self._kept.clear()  # it has loaded another configuration since
+        return answer
 
     async def _recent(self, command: str, age: float) -> dict[str, Any]:
         async with self._locks[command]:

@@ -13,7 +13,7 @@ from pxerelay.web import advice
 from pxerelay.web.daemon_client import DaemonClient
 from pxerelay.web.search import Search, digits_of, mac_of
 from pxerelay.web.seen import Memory
-from tests.unit.web.asking import daemon, start, usual
+from tests.unit.web.asking import CONFIG, daemon, start, usual
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -191,3 +191,23 @@ def test_these_are_the_words_of_the_documentation() -> None:
     for text in texts:
         for sentence in text.split(". "):
             assert sentence.rstrip(".?") in page, sentence
+
+
+def test_what_was_loaded_since_is_never_taken_for_older(tmp_path: Path) -> None:
+    """Status may be seconds old; once a client's mapping tells of another configuration, it is not."""
+    loaded = {"config": CONFIG}
+
+    def says(request: Mapping[str, Any]) -> list[Any]:
+        (answer,) = usual(request)
+        return [{**answer, **loaded}] if request["command"] in ("status", "client") else [answer]
+
+    async def run() -> list[str]:
+        path = tmp_path / "control.sock"
+        async with daemon(path, says):
+            client = DaemonClient(path)
+            seen = [(await client.status())["config"]["sha256"]]
+            loaded["config"] = {**CONFIG, "sha256": "cd" * 32}
+            seen.append((await client.client(MAC))["config"]["sha256"])
+            return [*seen, (await client.status())["config"]["sha256"]]
+
+    assert asyncio.run(run()) == ["ab" * 32, "cd" * 32, "cd" * 32]
