@@ -54,7 +54,7 @@ def _web(arguments: argparse.Namespace) -> int:
     try:
         from pxerelay.web import settings
     except ImportError:  # a package of a distribution may leave it out
-        return fail("this installation of pxerelay has no page; install pxerelay[web] by pip or the role")
+        return fail("this installation of pxerelay has no page; install pxerelay[web] by pip")
     if arguments.password is not None:
         return _password(arguments.password)
     try:
