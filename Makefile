@@ -104,6 +104,18 @@ dashboard: $(VENV)/.stamp ## docs/dashboard.png: a quarter of an hour in the lab
 lock: ## the versions and checksums of what the daemon depends on, anew from the package index; the role installs no other
 	$(PYTHON) ansible/lock.py
 
+web: $(VENV)/.stamp ## the page in a real browser: wide, narrow, light, dark, by keyboard, live; accessibility by axe
+	command -v npm >/dev/null || tests/lab/install-packages npm
+	tests/lab/install-packages chromium fonts-inter nginx-light caddy openssl
+	$(BIN)/pip install --quiet --group browser
+	npm install --silent --no-audit --no-fund --prefix .cache/web axe-core@4.10.3
+	$(BIN)/pytest --quiet tests/web
+
+web-pictures: $(VENV)/.stamp ## docs/web.png and docs/web-now.png: the page, of a lab, as Chromium shows it
+	tests/lab/install-packages chromium fonts-inter
+	$(BIN)/pip install --quiet --group browser
+	$(BIN)/python -m tests.web
+
 wheelhouse: ## the wheels that relay hosts without internet need, for pxerelay_wheelhouse (WHEELHOUSE=folder PYTHONS="3.11 3.12")
 	$(PYTHON) ansible/wheelhouse.py $(or $(WHEELHOUSE),.cache/wheelhouse) $(addprefix --python ,$(PYTHONS))
 
@@ -130,4 +142,4 @@ demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this 
 molecule: $(VENV)/.stamp ## the role on real systemd hosts; SCENARIOS="rules rollout" for some
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test $(or $(addprefix --scenario-name ,$(SCENARIOS)),--all)
 
-.PHONY: help venv test lint unit role tools ansible-matrix ansible-sanity integration differential guest firmware firmware-more editor monitoring dashboard bench fuzz soak lock wheelhouse collection deb image packages demo molecule
+.PHONY: help venv test lint unit role tools ansible-matrix ansible-sanity integration differential guest firmware firmware-more editor monitoring dashboard web web-pictures bench fuzz soak lock wheelhouse collection deb image packages demo molecule

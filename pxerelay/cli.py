@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "trace": "trace",
     "probe": "probe",
     "doctor": "doctor",
+    "web": "web",
     "import": "import_",
     "completion": "completion",
 }

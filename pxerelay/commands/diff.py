@@ -22,6 +22,9 @@ from pxerelay.tools.diff.git_source import RevisionError
 from pxerelay.tools.diff.inventory import Rendered, RenderError, rendered
 from pxerelay.tools.diff.show import Part
 from pxerelay.tools.diff.values import Difference
+from pxerelay.tools.diff.web_page import as_html
+
+_FORMATS = {**show.FORMATS, "html": as_html}
 
 
 def add(commands: Commands) -> None:
@@ -46,7 +49,7 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="with --inventory: what the revisions look up and run may do so as you, in no sandbox",
     )
-    add_format(parser, show.FORMATS)
+    add_format(parser, _FORMATS)
     parser.add_argument(
         "--all", action="store_true", help="list every address; JSON always does, text the first ones"
     )
@@ -61,7 +64,7 @@ def _diff(arguments: argparse.Namespace) -> int:
                 parts = _hosts(arguments.inventory, arguments.old, arguments.new, trusted=arguments.trusted)
             else:
                 parts = [_files(arguments.old, arguments.new)]
-            text = show.FORMATS[arguments.format](parts, everything=arguments.all)
+            text = _FORMATS[arguments.format](parts, everything=arguments.all)
     except (ConfigError, RevisionError, RenderError, TooMuchError) as error:
         return fail(str(error))
     tell(text)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pxerelay.policy.model import Config
 from pxerelay.tools.simulate import captures, replay
@@ -17,6 +17,8 @@ from pxerelay.wire import dissect
 from pxerelay.wire.dissect import AnyDatagram, Datagram
 from pxerelay.wire.dissect6 import Datagram6
 from pxerelay.wire.layers import Other
+
+_Address = TypeVar("_Address", IPv4Address, IPv6Address)
 
 
 class HeardPacket(NamedTuple):
@@ -80,25 +82,26 @@ def hints_of(arguments: argparse.Namespace, config: Config) -> Hints:
         if not (sign and name and all(map(_is_vlan, parts))):
             raise LookupError(f"--vlan {text}: write TAG=INTERFACE, such as 10=vlan10")
         vlans[".".join(str(int(part)) for part in parts)] = name
-    giaddrs = {}
-    for text in arguments.giaddrs:
-        name, _, address = text.partition("=")
-        try:
-            giaddrs[name] = IPv4Address(address)
-        except AddressValueError:
-            message = f"--giaddr {text}: write INTERFACE=ADDRESS, such as vlan10=10.10.10.1"
-            raise LookupError(message) from None
-        _check(name, config)
-    link_addresses = {}
-    for text in arguments.link_addresses:
-        name, _, address = text.partition("=")
-        try:
-            link_addresses[name] = IPv6Address(address)
-        except AddressValueError:
-            message = f"--link-address {text}: write INTERFACE=ADDRESS, such as vlan10=2001:db8:10::1"
-            raise LookupError(message) from None
-        _check(name, config)
+    giaddrs = _addresses("--giaddr", arguments.giaddrs, IPv4Address, "10.10.10.1", config)
+    link_addresses = _addresses(
+        "--link-address", arguments.link_addresses, IPv6Address, "2001:db8:10::1", config
+    )
     return Hints(arguments.interface, vlans, giaddrs, link_addresses)
+
+
+def _addresses(
+    option: str, texts: Iterable[str], kind: Callable[[str], _Address], example: str, config: Config
+) -> dict[str, _Address]:
+    """Return the addresses that an option gives interfaces; LookupError, with an example, if one is none."""
+    found = {}
+    for text in texts:
+        name, _, address = text.partition("=")
+        try:
+            found[name] = kind(address)
+        except AddressValueError:
+            raise LookupError(f"{option} {text}: write INTERFACE=ADDRESS, such as vlan10={example}") from None
+        _check(name, config)
+    return found
 
 
 def _check(interface: str, config: Config) -> None:

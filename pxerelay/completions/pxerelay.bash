@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/pxerelay
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_pxerelay_subparsers=(run check explain diff replay status reload healthy drain undrain unknown trace probe doctor import completion)
+_shtab_pxerelay_subparsers=(run check explain diff replay status reload healthy drain undrain unknown trace probe doctor web import completion)
 
 _shtab_pxerelay_run_option_strings=(-h --help --config --socket --debug)
 _shtab_pxerelay_check_option_strings=(-h --help --format --json --as --strict)
@@ -21,6 +21,7 @@ _shtab_pxerelay_unknown_option_strings=(-h --help --interface --since --pxe --fo
 _shtab_pxerelay_trace_option_strings=(-h --help --interface --format --json --seconds --count --socket --timeout)
 _shtab_pxerelay_probe_option_strings=(-h --help --family --interface --link-address --arch --vendor-class --seconds --expect --format --json --socket --timeout)
 _shtab_pxerelay_doctor_option_strings=(-h --help --config --socket --timeout --interface --server --every-interface --no-probe --mac --seconds --format --json)
+_shtab_pxerelay_web_option_strings=(-h --help --config --check --password --socket)
 _shtab_pxerelay_import_option_strings=(-h --help --from --dhcrelay --server --default --interface --self --column)
 _shtab_pxerelay_completion_option_strings=(-h --help)
 _shtab_pxerelay_option_strings=(-h --help --version)
@@ -42,10 +43,12 @@ _shtab_pxerelay_trace___socket_COMPGEN=_shtab_compgen_files
 _shtab_pxerelay_probe___socket_COMPGEN=_shtab_compgen_files
 _shtab_pxerelay_doctor___config_COMPGEN=_shtab_compgen_files
 _shtab_pxerelay_doctor___socket_COMPGEN=_shtab_compgen_files
+_shtab_pxerelay_web___config_COMPGEN=_shtab_compgen_files
+_shtab_pxerelay_web___socket_COMPGEN=_shtab_compgen_files
 
 _shtab_pxerelay_check___format_choices=(text json github)
 _shtab_pxerelay_explain___format_choices=(text json)
-_shtab_pxerelay_diff___format_choices=(text markdown json)
+_shtab_pxerelay_diff___format_choices=(text markdown json html)
 _shtab_pxerelay_replay___format_choices=(text json)
 _shtab_pxerelay_status___format_choices=(text json)
 _shtab_pxerelay_unknown___format_choices=(text json)
@@ -55,7 +58,7 @@ _shtab_pxerelay_probe___format_choices=(text json)
 _shtab_pxerelay_doctor___format_choices=(text json)
 _shtab_pxerelay_import___from_choices=(dhcrelay-hosts dnsmasq isc-dhcpd kea dhcplb dhcrelay openwrt cisco junos fortios csv mac-list)
 _shtab_pxerelay_completion_pos_0_choices=(bash zsh)
-_shtab_pxerelay_pos_0_choices=(run check explain diff replay status reload healthy drain undrain unknown trace probe doctor import completion)
+_shtab_pxerelay_pos_0_choices=(run check explain diff replay status reload healthy drain undrain unknown trace probe doctor web import completion)
 
 _shtab_pxerelay_run__h_nargs=0
 _shtab_pxerelay_run___help_nargs=0
@@ -105,6 +108,9 @@ _shtab_pxerelay_doctor___help_nargs=0
 _shtab_pxerelay_doctor___every_interface_nargs=0
 _shtab_pxerelay_doctor___no_probe_nargs=0
 _shtab_pxerelay_doctor___json_nargs=0
+_shtab_pxerelay_web__h_nargs=0
+_shtab_pxerelay_web___help_nargs=0
+_shtab_pxerelay_web___check_nargs=0
 _shtab_pxerelay_import_pos_0_nargs=+
 _shtab_pxerelay_import__h_nargs=0
 _shtab_pxerelay_import___help_nargs=0

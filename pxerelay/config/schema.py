@@ -38,9 +38,8 @@ def part(definition: str | None) -> dict[str, Any]:
     return whole if definition is None else {**whole, **_only(whole, definition)}
 
 
-def _errors(data: Any, definition: str | None, told: Collection[Mark]) -> Iterator[ValidationError]:
+def _errors(data: Any, wanted: Mapping[str, Any], told: Collection[Mark]) -> Iterator[ValidationError]:
     """Yield what is wrong; the library that knows takes long to import, and most files have no fault."""
-    wanted = part(definition)
     if keywords.meets(data, wanted, wanted["$defs"]):
         return
     from jsonschema import Draft202012Validator
@@ -93,9 +92,16 @@ def findings(document: Document, definition: str | None = None, told: Collection
     if document.data is None:
         expected = "`rules:`" if definition else "at least `default:`"
         return [Finding(document.name, 1, 1, f"the file is empty; it needs {expected}")]
+    return faults(document, _without_plain_rules(document.data), part(definition), told)
+
+
+def faults(
+    document: Document, data: Any, wanted: Mapping[str, Any], told: Collection[Mark] = ()
+) -> list[Finding]:
+    """Return what is wrong with data of a document by a schema, which may be that of another kind of file."""
     found: list[Finding] = []
     places = set(told)
-    for error in _errors(_without_plain_rules(document.data), definition, told):
+    for error in _errors(data, wanted, told):
         for leaf in _leaves(error):
             for finding in _explain(document, leaf, hints=len(found) < MOST_HINTS):
                 if leaf.validator not in _OF_KEYS:

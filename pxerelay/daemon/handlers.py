@@ -39,6 +39,7 @@ class Handlers:
             "survey": self._survey,
             "hear": self._hear,
             "trace": self._trace,
+            "client": self._client,
             "unknown": self._unknown,
         }
 
@@ -78,6 +79,10 @@ class Handlers:
     async def _trace(self, request: Mapping[str, Any]) -> Response:
         """Follow clients, as `pxerelay trace` wants it."""
         return trace_stream.begin(self._traffic.ledger.watches, request)
+
+    async def _client(self, request: Mapping[str, Any]) -> Response:
+        """Tell what the mapping says of a client now, as `pxerelay web` wants it."""
+        return trace_stream.look(self._traffic.ledger.watches, request)
 
     async def _unknown(self, _: Mapping[str, Any]) -> Response:
         """Return what `pxerelay unknown` asks for, as JSON; between its pieces packets have their turn."""

@@ -1,4 +1,7 @@
-"""`pxerelay trace` at the daemon: a request to the control socket becomes a stream of events."""
+"""`pxerelay trace` at the daemon: a request to the control socket becomes a stream of events.
+
+And what the mapping says of a client now, without a stream (`look`), for `pxerelay web`.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,30 @@ from pxerelay.wire.mac import MacError, parse_pattern
 def begin(watches: Watches, request: Mapping[str, Any]) -> Stream | dict[str, Any]:
     """Follow the clients that a request names, or return why that can't be done."""
     stream = Stream()
-    place = request.get("interface")
     try:
-        pattern = parse_pattern(str(request.get("mac", "")))
-        watch = Watch(pattern, None if place is None else str(place), stream.put, stream.lose)
+        watch = _watch(request, stream)
         first = watches.add(watch)
     except (MacError, TraceError) as error:
         return {"error": str(error)}
     stream.closed = lambda: watches.remove(watch)
     stream.put(first)
     return stream
+
+
+def look(watches: Watches, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the first event of a trace that a request describes, or why there can't be one; none begins."""
+    try:
+        return watches.look(_watch(request, Stream()))
+    except (MacError, TraceError) as error:
+        return {"error": str(error)}
+
+
+def _watch(request: Mapping[str, Any], stream: Stream) -> Watch:
+    place = request.get("interface")
+    return Watch(
+        parse_pattern(str(request.get("mac", ""))),
+        None if place is None else str(place),
+        stream.put,
+        stream.lose,
+        sample=request.get("sample") is True,
+    )

@@ -120,6 +120,29 @@ def vendors(
     return found
 
 
+def blocks_of(text: str, most: int, copies: Iterable[tuple[Reader, Iterable[str]]] = COPIES) -> list[str]:
+    """Return the blocks, as hex digits, of vendors whose name has a text in it, in any case; `most` of them.
+
+    Of the copies that the system has the first that knows such a name counts.
+    """
+    lowered = text.lower()
+    found: dict[str, None] = {}
+    for reader, paths in copies:
+        for path in paths:
+            for digits, name in _read(Path(path), reader):
+                if lowered in name.lower() and _is_block(digits):
+                    found[digits.lower()] = None
+                    if len(found) >= most:
+                        return list(found)
+        if found:
+            break
+    return list(found)
+
+
+def _is_block(digits: str) -> bool:
+    return len(digits) in _BLOCK_DIGITS and all(one in "0123456789abcdefABCDEF" for one in digits)
+
+
 def _read(path: Path, reader: Reader) -> Iterator[tuple[str, str]]:
     with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
         yield from reader(iter(lambda: file.readline(_LONGEST_LINE), ""))

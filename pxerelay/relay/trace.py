@@ -29,6 +29,9 @@ RATE = 500
 Those beyond it are relayed as if nobody watched, and counted for who would have been told.
 """
 
+SAMPLE = 50
+"""Messages that whoever samples is told of in a second. Of those beyond it hears nothing."""
+
 _ASKED = 256
 """Requests of one watch that wait for replies; beyond that the oldest are forgotten."""
 
@@ -72,14 +75,22 @@ class View(ABC):
 class Watch:
     """Clients to follow, by a pattern; with a `place` only on that interface, or behind that router.
 
-    `put` takes an event, `lost` a number of events that nobody will be told of. Neither may wait.
+    `put` takes an event, `lost` a number of events that nobody will be told of. Neither may wait. With
+    `sample` it wants some messages of each second (`SAMPLE`), and takes none of what others may be told.
     """
 
     def __init__(
-        self, pattern: Pattern, place: str | None, put: Callable[[Event], None], lost: Callable[[int], None]
+        self,
+        pattern: Pattern,
+        place: str | None,
+        put: Callable[[Event], None],
+        lost: Callable[[int], None],
+        *,
+        sample: bool = False,
     ) -> None:
         self.pattern = pattern
         self.place = place
+        self.sample = sample
         self.put = put
         self.lost = lost
         self.mapping: list[Event] = []
@@ -164,7 +175,7 @@ class Watches:
         self._ports: dict[tuple[int, str], AnyPort] = {}
         self._watches: list[Watch] = []
         self._second = 0.0
-        self._left = RATE
+        self._left, self._sample_left = RATE, SAMPLE
 
     def __bool__(self) -> bool:
         return bool(self._watches)
@@ -198,13 +209,21 @@ class Watches:
 
     def add(self, watch: Watch) -> Event:
         """Begin to follow, and return the first event; TraceError if that makes no sense."""
-        if len(self._watches) >= MOST:
-            others = ", ".join(str(other.pattern) for other in self._watches)
+        alike = [other for other in self._watches if other.sample == watch.sample]
+        if watch.sample and alike:
+            raise TraceError("somebody samples already, and one does at a time")
+        if len(alike) >= MOST:
+            others = ", ".join(str(other.pattern) for other in alike)
             raise TraceError(f"{MOST} traces are running already ({others}); end one of them")
+        first = self.look(watch)
+        self._watches.append(watch)
+        return first
+
+    def look(self, watch: Watch) -> Event:
+        """Return the first event of a watch, which does not begin; TraceError if it makes no sense."""
         self._check(watch.place)
         views = list(self.views.values())
         watch.obey(views)
-        self._watches.append(watch)
         places = [(view, port) for view in views for port in view.ports if watch.place in (None, port.name)]
         return {
             "event": "start",
@@ -236,32 +255,64 @@ class Watches:
         """Return the positions of messages in a batch that somebody is to be told of, and who."""
         found: dict[int, list[Watch]] = {}
         clients = batch.clients()
+        self.renew(now)
+        sampled = not self._sample_left
         for watch in self._watches:
+            if watch.sample and sampled:
+                continue  # it has had its share of this second, and costs nothing more
             for at in watch.wanting(batch, clients):
                 found.setdefault(at, []).append(watch)
         return self.bounded(found, now) if found else found
 
     def of_client(self, chaddr: bytes) -> list[Watch]:
-        """Return those who follow a client with these 6 octets."""
-        return [watch for watch in self._watches if watch.pattern.matches(chaddr)]
+        """Return those who follow a client with these octets; who samples only while its share lasts."""
+        return [
+            watch
+            for watch in self._watches
+            if watch.pattern.matches(chaddr) and (not watch.sample or self._sample_left)
+        ]
 
     def of_transaction(self, *transactions: Hashable) -> list[Watch]:
         """Return those who were told of a request in one of these transactions."""
         return [watch for watch in self._watches if watch.has_asked(*transactions)]
 
     def bounded(self, found: dict[int, list[Watch]], now: float) -> dict[int, list[Watch]]:
-        """Return as many as may be told of in this second, and count the others as lost."""
-        if now - self._second >= 1.0:
-            self._second, self._left = now, RATE
-        if len(found) <= self._left:
-            self._left -= len(found)
-            return found
-        order = sorted(found)
-        for at in order[self._left :]:
-            for watch in found.pop(at):
-                watch.lost(1)
-        self._left = 0
+        """Return as many as may be told of in this second, and count the others as lost.
+
+        Who samples has its own share, and loses nothing.
+        """
+        self.renew(now)
+        sampled = self._sampled(found)
+        if len(found) > self._left:
+            for at in sorted(found)[self._left :]:
+                for watch in found.pop(at):
+                    watch.lost(1)
+        self._left -= len(found)
+        for at, who in sampled.items():
+            found.setdefault(at, []).extend(who)
         return found
+
+    def renew(self, now: float) -> None:
+        """Begin a new share where a second is over."""
+        if now - self._second >= 1.0:
+            self._second, self._left, self._sample_left = now, RATE, SAMPLE
+
+    def _sampled(self, found: dict[int, list[Watch]]) -> dict[int, list[Watch]]:
+        """Take out what is for who samples, and return what of it may be told of in this second."""
+        sampled: dict[int, list[Watch]] = {}
+        samplers = [watch for watch in self._watches if watch.sample]
+        for at in sorted(found) if samplers else ():
+            others = [watch for watch in found[at] if not watch.sample]
+            if len(others) == len(found[at]):
+                continue
+            if self._sample_left:
+                self._sample_left -= 1
+                sampled[at] = samplers
+            if others:
+                found[at] = others
+            else:
+                del found[at]
+        return sampled
 
 
 def mapping_of(view: View, pattern: Pattern, place: str | None) -> list[Event]:

@@ -94,6 +94,7 @@ def may_want(watches: Watches, batch: Batch6) -> list[int]:
 def wanting(watches: Watches, outcomes: Sequence[Outcome6], now: float) -> dict[int, list[Watch]]:
     """Return the positions of outcomes that somebody is to be told of, and who."""
     found: dict[int, list[Watch]] = {}
+    watches.renew(now)
     for at, outcome in enumerate(outcomes):
         who = [] if outcome.taken else _who(watches, outcome)
         if who:

@@ -24,7 +24,7 @@ from pxerelay.wire.mac import MAC_OCTETS, format_mac
 from pxerelay.wire.text import printable
 
 MOST = 4096
-"""Clients that are remembered: more than somebody gives rules to at a time; 1 MB, at worst 6."""
+"""Clients that are remembered: more than somebody gives rules to at a time; 1.4 MB, at worst 6."""
 
 INTERVAL = 5.0
 """Seconds in which a client is noted once, and no more than `MOST` notes are taken.

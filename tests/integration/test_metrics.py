@@ -96,9 +96,9 @@ def test_what_passes_is_counted_by_interface_server_and_kind_of_rule(
     daemon = start(TCP, options=options)
     for at in range(5):
         send(station, server, f"02:00:00:20:00:0{at}")
+    daemon.wait_for(lambda: daemon.status()["counters"]["replies"] == 5)  # the last client is another one
     station.send(request(chaddr="02:00:00:10:00:01"))  # altiris is not there
     station.send(request(chaddr="02:00:00:de:ad:01"))
-    daemon.wait_for(lambda: daemon.status()["counters"]["replies"] == 5)
     daemon.wait_for(lambda: daemon.status()["counters"]["dropped"]["mapped-to-drop"] == 1)
     found = scraped(network)
     ris = {"server": "ris", "address": "10.20.0.10"}

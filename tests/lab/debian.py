@@ -3,6 +3,7 @@
 Installed, these packages would start services and take port 67 of this machine.
 """
 
+import fcntl
 import os
 import shutil
 import sys
@@ -28,6 +29,13 @@ def program_with_libraries(package: str, path: str) -> list[str]:
 
 def _unpacked(package: str, path: str, *, dependencies: bool) -> Path:
     home = CACHE / "lab" / package
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with home.with_name(f"{package}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run side by side, and several may want it first
+        return _unpacked_by_us(home, package, path, dependencies=dependencies)
+
+
+def _unpacked_by_us(home: Path, package: str, path: str, *, dependencies: bool) -> Path:
     found = home / path
     if not found.exists():
         print(f"fetching Debian's {package}", file=sys.stderr)  # standard output may be JSON

@@ -14,6 +14,7 @@ LAYERS = (
     ("__main__", "completions.__main__"),
     ("cli",),
     ("commands",),
+    ("web",),
     ("completions", "tools"),
     ("daemon",),
     ("linux", "config", "relay"),
@@ -23,7 +24,16 @@ LAYERS = (
 )
 """From the top down: what stands in one layer imports from those below it."""
 
-PURE = ("tools.diff", "tools.importers", "tools.simulate", "config", "relay", "policy", "wire")
+PURE = (
+    "tools.diff",
+    "tools.importers",
+    "tools.pictures",
+    "tools.simulate",
+    "config",
+    "relay",
+    "policy",
+    "wire",
+)
 """Packages whose modules only decide."""
 
 ACTING = frozenset(
@@ -181,3 +191,13 @@ def test_contributing_names_each_module() -> None:
 def test_modules_are_small() -> None:
     for path in MODULES.values():
         assert len(path.read_text("utf-8").splitlines()) <= 400, f"{path.name} wants to be split"
+
+
+def test_only_the_page_imports_what_it_alone_needs() -> None:
+    """`pxerelay[web]` is an extra: without it everything else runs."""
+    of_the_extra = {"starlette", "uvicorn", "jinja2", "h11"}
+    for module in MODULES:
+        if package_of(module) != "web":
+            assert not of_the_extra & {name.split(".")[0] for name in imports(module)}, module
+    importers = {module for module in MODULES if any(one.startswith("web") for one in own_imports(module))}
+    assert {module for module in importers if package_of(module) != "web"} == {"commands.web"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -308,6 +309,35 @@ def test_one_address_with_a_strategy_is_that_address(lab: Lab) -> None:
     assert lab.diff(OLD, OLD.replace("altiris: 10.20.0.20", one))[0] == 0
 
 
+def test_html_is_one_file_with_a_picture_that_loads_and_runs_nothing(lab: Lab) -> None:
+    listed = [f"  02:00:00:00:00:{number:02x}: " for number in range(30)]
+    hostile = "  02:80:64: {server: wds, owner: '<script>alert(1)</script>'}\n"
+    old, new = (OLD + "".join(f"{line}{server}\n" for line in listed) for server in ("ris", "altiris"))
+    code, said = lab.diff(old, new + hostile, "--format", "html")
+    assert code == 1
+    assert said.startswith("<!doctype html>\n")
+    assert said.count("<svg") == 2
+    assert "ris to altiris: 30" in said
+    assert "02:00:00:00:00:1d" in said
+    assert "default-src 'none'" in said
+    body = said.partition("<body>")[2]
+    assert not re.search(r"<script|<link|<img| style=| on[a-z]+=|javascript:", body)
+    assert [
+        url for url in re.findall(r"https?://[^\"' ]+", said) if url != "http://www.w3.org/2000/svg"
+    ] == []
+    assert "&lt;script&gt;" not in said, "owners of rules that are new are told by `explain`"
+    _, same = lab.diff(OLD, OLD, "--format", "html")
+    assert "no difference: every client goes where it went" in same
+    assert "<svg" not in same
+
+
+def test_html_spells_out_what_somebody_wrote(lab: Lab) -> None:
+    hostile = "  00:80:64: {server: altiris, note: '<script>alert(1)</script>'}\n"
+    _, said = lab.diff(OLD + hostile, OLD + hostile.replace("alert(1)", "alert(2)"), "--format", "html")
+    assert "&lt;script&gt;alert(2)&lt;/script&gt;" in said
+    assert "<script" not in said
+
+
 BOTH = """\
 servers: {ris: [10.20.0.10, "2001:db8:20::10"], altiris: [10.20.0.20, "2001:db8:20::20"], wds: 10.20.0.30}
 default: ris
@@ -387,3 +417,10 @@ def test_interfaces_without_dhcpv6_have_no_moves_in_it(lab: Lab) -> None:
     _, said = lab.diff(old, old.replace("2001:db8:20::10", "2001:db8:20::11"))
     assert "every unlisted client on vlan10  ris" in said
     assert "vlan20" not in said
+
+
+def test_html_has_a_picture_of_what_moves_in_one_family_alone(lab: Lab) -> None:
+    new = BOTH.replace("wds: 10.20.0.30", 'wds: [10.20.0.30, "2001:db8:20::30"]')
+    _, said = lab.diff(BOTH, new, "--format", "html")
+    assert 'aria-label="Picture: in DHCPv6 alone: listed addresses"' in said
+    assert said.count("<svg") == 1

@@ -19,7 +19,7 @@ from pxerelay.wire.facts import Facts
 from pxerelay.wire.mac import parse_pattern
 from tests.unit.batches import Arrival, batch_of
 from tests.unit.configs import CORE, LINKS, STANDARD, VLAN10, VLAN20, relay
-from tests.unit.messages import ip, reply, request
+from tests.unit.messages import ip, mac, reply, request
 
 NAMES = {link.index: link.name for link in LINKS}
 NOBODY, RIS, ROUTER = ip("0.0.0.0"), ip("10.20.0.10"), ip("10.30.0.1")
@@ -234,3 +234,53 @@ def test_of_several_servers_of_which_one_is_the_clients_that_one_is_told() -> No
     one = relay(text + "interfaces: {vlan10: {}}\n")
     (said,) = trace.mapping_of(View4(one, {}), parse_pattern("02:00:00:00:00:01"), None)
     assert said["servers"] == ["ris 10.20.0.10"]
+
+
+def test_who_samples_takes_nothing_of_what_others_are_told(
+    watches: Watches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace, "RATE", 5)
+    monkeypatch.setattr(trace, "SAMPLE", 3)
+    events: list[dict[str, Any]] = []
+    sampler = Watch(parse_pattern("*"), None, events.append, lambda _: None, sample=True)
+    watches.add(sampler)
+    with pytest.raises(TraceError, match="one does at a time"):
+        watches.add(Watch(parse_pattern("*"), None, events.append, lambda _: None, sample=True))
+    peers = [Peer(watches) for _ in range(trace.MOST)]
+    with pytest.raises(TraceError, match="traces are running already"):
+        Peer(watches)
+    pass_on(watches, [asked()] * 10, now=5.0)
+    assert len(events) == trace.SAMPLE
+    for peer in peers:
+        assert len(peer.events) == trace.RATE
+        assert peer.lost == trace.RATE
+    assert pass_on(watches, [asked(OTHER)], now=5.5) == []
+    pass_on(watches, [asked(OTHER), asked(OTHER)], now=6.5)
+    assert len(events) == trace.SAMPLE + 2
+    watches.remove(sampler)
+    for peer in peers:
+        watches.remove(peer.watch)
+    assert not watches
+
+
+def test_a_look_tells_what_a_trace_would_begin_with_and_begins_none(watches: Watches) -> None:
+    watch = Watch(parse_pattern(MINE), None, lambda _: None, lambda _: None)
+    told = watches.look(watch)
+    assert not watches
+    assert told == watches.add(watch)
+    with pytest.raises(TraceError):
+        watches.look(Watch(parse_pattern(MINE), "vlan99", lambda _: None, lambda _: None))
+
+
+def test_who_has_had_its_sample_keeps_no_client_from_the_fast_path(
+    watches: Watches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace, "SAMPLE", 1)
+    sampler = Watch(parse_pattern("*"), None, lambda _: None, lambda _: None, sample=True)
+    watches.add(sampler)
+    watches.renew(5.0)
+    assert watches.of_client(mac(MINE)) == [sampler]
+    pass_on(watches, [asked()], now=5.1)
+    assert watches.of_client(mac(MINE)) == []
+    watches.renew(6.5)
+    assert watches.of_client(mac(MINE)) == [sampler]

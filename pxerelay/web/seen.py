@@ -1,0 +1,91 @@
+"""The clients that were heard since the page began to listen: when, where, what they said, who answered.
+
+It is made of the sample of messages that the daemon tells of (`relay.trace.SAMPLE`), and forgotten with the
+process. Texts are as long as they may be of use; so many clients are remembered.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pxerelay.wire.text import ends, printable
+
+MOST = 8192
+"""Clients that are remembered: some 1 KB each."""
+
+_LONGEST = 100
+"""Characters of a text that somebody said."""
+
+_OF_REQUEST = ("interface", "router", "client", "message", "reason", "rule", "choice", "dropped", "meaning")
+_OF_REPLY = ("message", "boot_file", "next_server", "address", "milliseconds", "dropped", "meaning")
+
+Seen = dict[str, Any]
+"""What is known of a client in one family: `asked` and `answered`, each None or with `at` (since 1970)."""
+
+
+class Memory:
+    """Remembers clients by MAC; of too many the one that was heard longest ago is forgotten."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self.since: float | None = None
+        self._most = most
+        self._clients: OrderedDict[str, dict[int, Seen]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def note(self, event: Mapping[str, Any]) -> None:
+        """Take down an event `message` of a trace."""
+        mac = event.get("mac")
+        if not isinstance(mac, str) or not mac:
+            return
+        families = self._clients.get(mac)
+        if families is None:
+            families = self._clients[mac] = {}
+            if len(self._clients) > self._most:
+                self._clients.popitem(last=False)
+        self._clients.move_to_end(mac)
+        seen = families.setdefault(int(event.get("family", 4)), {"asked": None, "answered": None})
+        if event.get("request"):
+            told = _told(event, _OF_REQUEST)
+            told["servers"] = [_server(one) for one in event.get("servers", ())]
+            seen["asked"] = told
+        else:
+            told = _told(event, _OF_REPLY)
+            told["leases"] = [ends(str(one), _LONGEST) for one in event.get("leases", ())][:4]
+            told["server"] = _server(event.get("server"))
+            if told["boot_file"] or not (seen["answered"] or {}).get("boot_file"):
+                seen["answered"] = told
+
+    def of(self, mac: str) -> dict[int, Seen]:
+        """Return what is known of a client, by family."""
+        return self._clients.get(mac, {})
+
+    def with_digits(self, digits: str, most: int) -> list[str]:
+        """Return MACs with these hex digits in a row, the last heard first."""
+        found = (mac for mac in reversed(self._clients) if digits in mac.replace(":", ""))
+        return [mac for mac, _ in zip(found, range(most), strict=False)]
+
+    def of_blocks(self, blocks: Iterable[str], most: int) -> list[str]:
+        """Return MACs that begin with one of these hex digits, the last heard first."""
+        begins = tuple(blocks)
+        found = (mac for mac in reversed(self._clients) if mac.replace(":", "").startswith(begins))
+        return [mac for mac, _ in zip(found, range(most), strict=False)] if begins else []
+
+
+def _told(event: Mapping[str, Any], keys: Iterable[str]) -> Seen:
+    told: Seen = {"at": event.get("at")}
+    for key in keys:
+        value = event.get(key, "")
+        told[key] = printable(ends(value, _LONGEST)) if isinstance(value, str) else value
+    return told
+
+
+def _server(server: Mapping[str, Any] | None) -> str:
+    """Return a server's name and address."""
+    if not server:
+        return ""
+    name, address = server.get("name"), server.get("address", "")
+    return printable(f"{name} {address}" if name and name != address else str(address))

@@ -1,0 +1,72 @@
+"""What all pages share: the daemon's client, what was seen, the last hour; and what goes on meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from pxerelay.linux.control_client import NoDaemonError
+from pxerelay.linux.tasks import end
+from pxerelay.web.daemon_client import DaemonClient, RefusedError
+from pxerelay.web.history import STEP, History
+from pxerelay.web.live import NOT_UNDERSTOOD, Live
+from pxerelay.web.metrics import Metrics
+from pxerelay.web.relays import Relays
+from pxerelay.web.search import Search
+from pxerelay.web.seen import Memory
+from pxerelay.web.settings import Settings
+
+_AGAIN = 2.0
+"""Seconds until a daemon that is not there is asked again."""
+
+_LONGEST_AGAIN = 30.0
+
+
+class Site:
+    """Everything behind the pages."""
+
+    def __init__(self, socket: Path, settings: Settings) -> None:
+        self.settings = settings
+        self.daemon = DaemonClient(socket)
+        self.memory = Memory()
+        self.history = History()
+        self.search = Search(self.daemon, self.memory)
+        self.live = Live(self.daemon, self.search.place_of)
+        self.relays = Relays(settings.relays)
+        self.metrics = Metrics()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Listen to the sample of messages, and note the state each minute."""
+        loop = asyncio.get_running_loop()
+        tasks = loop.create_task(self._listen()), loop.create_task(self._note())
+        try:
+            yield
+        finally:
+            self.live.close()
+            await end(tasks)
+
+    async def _listen(self) -> None:
+        wait = _AGAIN
+        while True:
+            with contextlib.suppress(NoDaemonError, RefusedError, *NOT_UNDERSTOOD):
+                async with contextlib.aclosing(self.daemon.follow("*", sample=True)) as events:
+                    async for event in events:
+                        wait = _AGAIN
+                        if event["event"] == "start" and self.memory.since is None:
+                            self.memory.since = time.time()
+                        elif event["event"] == "message":
+                            self.memory.note(event)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _LONGEST_AGAIN)
+
+    async def _note(self) -> None:
+        while True:
+            with contextlib.suppress(NoDaemonError, RefusedError, *NOT_UNDERSTOOD):
+                status = await self.daemon.status()
+                self.history.note(status, time.monotonic())
+                await self.search.refresh(status["config"])
+            await asyncio.sleep(STEP)

@@ -1,0 +1,29 @@
+"""`pxerelay web` where the page, or what it needs, is not installed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from pxerelay.cli import main
+
+
+def test_packages_that_are_not_there_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "web.yml"
+    config.write_text("listen: 127.0.0.1:8067\n")
+    monkeypatch.delitem(sys.modules, "pxerelay.web.serve", raising=False)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert main(["web", "--config", str(config)]) == 2
+    assert "pxerelay web needs uvicorn: install pxerelay[web], or python3-uvicorn" in capsys.readouterr().err
+
+
+def test_a_package_without_the_page_says_how_to_have_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pxerelay.web", None)
+    assert main(["web"]) == 2
+    assert "has no page; install pxerelay[web] by pip" in capsys.readouterr().err
