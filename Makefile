@@ -31,6 +31,7 @@ lint: $(VENV)/.stamp ## ruff, mypy, yamllint, ansible-lint; are the generated pa
 	$(BIN)/python schemas/reference.py --check
 	$(BIN)/python man/write.py --check
 	$(BIN)/python -m pxerelay.completions --check
+	$(BIN)/python docs/diagrams/render.py --check
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/ansible-lint --offline --profile production ansible inventories molecule
 
 unit: $(VENV)/.stamp ## bytes in, decision out; no network
@@ -114,6 +115,10 @@ docs: $(VENV)/.stamp ## the documentation as a site with a search, in .cache/sit
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --config-file .config/mkdocs/mkdocs.yml
 	$(BIN)/pytest --quiet tests/site
 
+diagrams: ## the diagrams of the documentation, by Graphviz from docs/diagrams/*.dot
+	tests/lab/install-packages graphviz fonts-dejavu-core
+	$(PYTHON) docs/diagrams/render.py
+
 wheelhouse: ## the wheels that relay hosts without internet need, for pxerelay_wheelhouse (WHEELHOUSE=folder PYTHONS="3.11 3.12")
 	$(PYTHON) ansible/wheelhouse.py $(or $(WHEELHOUSE),.cache/wheelhouse) $(addprefix --python ,$(PYTHONS))
 
@@ -139,4 +144,4 @@ demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this 
 molecule: $(VENV)/.stamp ## the role on real systemd hosts; SCENARIOS="rules rollout" for some
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test $(or $(addprefix --scenario-name ,$(SCENARIOS)),--all)
 
-.PHONY: help venv test lint unit role tools ansible-matrix integration differential guest firmware firmware-more editor monitoring dashboard web web-pictures bench fuzz soak docs wheelhouse collection deb image packages demo molecule
+.PHONY: help venv test lint unit role tools ansible-matrix integration differential guest firmware firmware-more editor monitoring dashboard web web-pictures bench fuzz soak docs diagrams wheelhouse collection deb image packages demo molecule
