@@ -16,7 +16,7 @@ VARIES = {
     "milliseconds": r"\b\d+(\.\d+)? ms\b",
     "address of a pool": r"\b10\.10\.[12]0\.1\d\d\b",
     "IPv6 address of a pool": r"\b2001:db8:10:[12]0::[0-9a-f]{2,4}\b",
-    "checksum": r"\b[0-9a-f]{12,64}\b",
+    "checksum or DUID": r"\b[0-9a-f]{12,64}\b",
     "process": r"\bprocess \d+\b",
     "transaction": r"\b0x[0-9a-f]{8}\b",
 }

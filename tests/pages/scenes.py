@@ -7,10 +7,13 @@ import re
 import shutil
 from collections.abc import Callable
 
-from tests.lab import Host, udhcpc
+from tests.lab import Host, debian, udhcpc
+from tests.lab.clients6 import dhclient6
 from tests.lab.command import REPOSITORY, ip_batch, run
 from tests.lab.topology import ALTIRIS, CLIENT_SUPERNET, CLIENT_VLANS, RELAY_CORE
-from tests.pages.stage import Stage
+from tests.lab.topology6 import Network6
+from tests.lab.wire6 import settled
+from tests.pages.stage import SECONDS, Stage
 
 CAPTURES = REPOSITORY / "tests/captures"
 MAPPING = "/etc/pxerelay/pxerelay.yml"
@@ -29,6 +32,12 @@ interfaces:
 rules:
   02:00:00:10:00:01: altiris
 """
+
+RELAY6 = (
+    RELAY.replace("10.20.0.10", "[10.20.0.10, 2001:db8:20::10]")
+    .replace("10.20.0.20", "[10.20.0.20, 2001:db8:20::20]")
+    .replace("default: ris\n\n", "default: ris\ndhcpv6: true\n")
+)
 
 BOOTED, BOOTED6 = "02:00:00:b1:05:0a", "02:80:64:0e:f1:6b"
 """Machines that booted when tests/captures were made."""
@@ -160,6 +169,21 @@ def relay(stage: Stage) -> None:
 
 
 @scene
+def relay6(stage: Stage) -> None:
+    """Have a relay of both families, and a client that may boot over IPv6."""
+    network = stage.build()
+    network6 = Network6(network).build()
+    for interface in ("vlan10", "vlan20", "core"):
+        settled(network.relay, interface)
+    network6.altiris.start()
+    stage.write(MAPPING, RELAY6)
+    stage.with_daemon = True
+    client = network.add_client("listed", LISTED)
+    debian.program("isc-dhcp-client", "sbin/dhclient")  # fetched now, and not while a trace is running
+    stage.actions["boot6"] = lambda: _boots6(client)
+
+
+@scene
 def stranger(stage: Stage) -> None:
     """Have the same, and a client that no rule names has booted."""
     relay(stage)
@@ -284,3 +308,8 @@ def two_faults(stage: Stage) -> None:
 def _boots(client: Host) -> None:
     # A page shows no second try, and on a loaded machine an answer may take a while.
     assert udhcpc(client, tries=6, interval=5) is not None, "no server answered the client"
+
+
+def _boots6(client: Host) -> None:
+    lease = dhclient6(client, arch=7, vendor_class="PXEClient:Arch:00007:UNDI:003000", seconds=SECONDS)
+    assert lease is not None, "no server answered the client"
