@@ -16,7 +16,7 @@ from tests.lab.command import REPOSITORY
 from tests.lab.network import LabError
 from tests.lab.topology import Network
 
-SECONDS = 60.0
+SECONDS = 180.0
 """How long a command may take, on a machine that has much else to do."""
 
 MOUNTED = 'mount --bind "$0" /etc && cd "$1" && shift && exec "$@"'
@@ -85,14 +85,14 @@ class Stage:
             raise LabError(f"{line}: exit {done.returncode}\n{done.stdout}{done.stderr}")
 
     def until(self, line: str, fits: Callable[[list[str]], bool]) -> None:
-        """Run a command again and again, until what it prints fits; an error after a minute."""
+        """Run a command again and again, until what it prints fits; an error after some minutes."""
         self._wait(lambda: fits(self.run(line)))
 
     def run(self, line: str, over: Callable[[list[str]], bool] | None = None, action: str = "") -> list[str]:
         """Run a command line and return what it printed, both outputs together.
 
         With an action, that is done once the command has printed something, and the command is interrupted
-        as soon as what it printed is `over`; at the latest after a minute.
+        as soon as what it printed is `over`; at the latest after some minutes.
         """
         if self.with_daemon and self._daemon is None:
             self._start()
@@ -157,7 +157,7 @@ class Stage:
         while not condition():
             if time.monotonic() > deadline:
                 if complain:
-                    raise LabError("waited for a minute in vain")
+                    raise LabError("waited for some minutes in vain")
                 return
             time.sleep(0.1)
 
