@@ -40,6 +40,7 @@ def main() -> int:
         help=f"a relay host, of that Debian; each has a VLAN of its own; default: one, {RELEASE}",
     )
     actions.choices["up"].add_argument("--pair", action="store_true", help="two of them, on the same VLANs")
+    actions.choices["up"].add_argument("--ssh", action="store_true", help="with an OpenSSH server on each")
     actions.choices["boot"].add_argument(
         "--branch", type=int, action="append", default=[], help="the clients of relay2 (2) and so on instead"
     )
@@ -85,7 +86,8 @@ def main() -> int:
             return _boot(arguments.name, chosen, as_json=arguments.json, ipv6=arguments.ipv6)
         with alone(arguments.name):
             if arguments.action == "up":
-                up(arguments.name, Progress(), arguments.relay or (RELEASE,), pair=arguments.pair)
+                releases = arguments.relay or (RELEASE,)
+                up(arguments.name, Progress(), releases, pair=arguments.pair, ssh=arguments.ssh)
             else:
                 down(arguments.name)
     except (CommandError, LabError) as error:

@@ -42,8 +42,13 @@ FILL = REPOSITORY / "ansible" / "wheelhouse.py"
 LOCK = REPOSITORY / "ansible" / "roles" / "pxerelay" / "files" / "requirements.lock"
 
 
-def image(release: str = RELEASE) -> str:
-    """Return the image of a relay host; builds it where this recipe has not been built yet."""
+def image(release: str = RELEASE, *, ssh: bool = False) -> str:
+    """Return the image of a relay host; builds it where this recipe has not been built yet.
+
+    With `ssh` an OpenSSH server runs on it, as Debian sets that up.
+    """
+    if ssh:
+        return _built(f"{IMAGE}-ssh", release, (*PACKAGES, "openssh-server"))
     return _built(IMAGE, release, PACKAGES)
 
 

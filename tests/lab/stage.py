@@ -45,12 +45,18 @@ def alone(name: str) -> Iterator[None]:
 
 
 def up(
-    name: str, progress: Progress, releases: Sequence[str] = (RELEASE,), *, pair: bool = False
+    name: str,
+    progress: Progress,
+    releases: Sequence[str] = (RELEASE,),
+    *,
+    pair: bool = False,
+    ssh: bool = False,
 ) -> tuple[Network, RelayHost]:
     """Build everything up to the point where Ansible takes over the relay hosts; return the first of them.
 
     There is a relay host for each of the Debian releases. With `pair` there are two of them, and both are on
     the same VLANs; else each has a VLAN of its own. The first one has IPv6 too, unless it is one of a pair.
+    With `ssh` an OpenSSH server runs on each.
     """
     if os.geteuid() != 0:
         raise LabError("the lab makes network namespaces and containers: run this as root")
@@ -74,14 +80,14 @@ def up(
             server6.start()
     for release in dict.fromkeys(releases):
         progress.step(f"image of a relay host, Debian {release} (the first time: about half a minute)")
-        image(release)
+        image(release, ssh=ssh)
     progress.step("wheels for a host without internet")
     wheelhouse()
     host = RelayHost(name)
     others = [RelayHost(name, PARTNER)] if pair else [RelayHost(name, one.relay) for one in network.branches]
     for relay, release in zip((host, *others), releases, strict=True):
         progress.step(f"{relay.name}: systemd boots")
-        relay.start(release)
+        relay.start(release, image=image(release, ssh=ssh))
     return network, host
 
 
