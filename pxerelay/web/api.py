@@ -19,7 +19,7 @@ from pxerelay.web import overview, strangers
 from pxerelay.web.daemon_client import RefusedError
 from pxerelay.web.live import BusyError, Line
 from pxerelay.web.search import mac_of
-from pxerelay.web.site import Site
+from pxerelay.web.site import Endpoint, Site
 from pxerelay.web.site import routes as site_routes
 from pxerelay.wire.text import printable_all
 
@@ -27,8 +27,14 @@ from pxerelay.wire.text import printable_all
 def routes(site: Site) -> list[Route]:
     """Return the routes."""
     api = _Api(site)
-    named = {f"/api/v1/{one.__name__}": one for one in (api.search, api.now, api.unknown, api.flows)}
-    others = {"/api/v1/follow/{mac}": api.follow, "/healthz": api.health, "/metrics": api.metrics}
+    named: dict[str, Endpoint] = {
+        f"/api/v1/{one.__name__}": one for one in (api.search, api.now, api.unknown, api.flows)
+    }
+    others: dict[str, Endpoint] = {
+        "/api/v1/follow/{mac}": api.follow,
+        "/healthz": api.health,
+        "/metrics": api.metrics,
+    }
     return site_routes(named | others, lambda _, error: problem(503, str(error)))
 
 
