@@ -54,9 +54,9 @@ PARTS = {
     "quiet": quiet_part,
     "sizing": sizing_part,
     "footprint": footprint_part,
+    "web": looking_part,
     "links": links_part,
     "giaddrs": giaddrs_part,
-    "web": looking_part,
 }
 
 
