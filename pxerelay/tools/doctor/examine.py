@@ -31,7 +31,7 @@ from pxerelay.tools.doctor.asking import CHADDR, Wish
 from pxerelay.tools.doctor.facts import Arrival, Asked, Facts, ServerAnswer, ServerRoute, Service, Sighting
 from pxerelay.tools.doctor.facts6 import Asked6, HostFacts6
 from pxerelay.tools.doctor.verdict import Code, Finding, note, warning
-from pxerelay.tools.doctor.wire import Frame, Wire
+from pxerelay.tools.doctor.wire import Frame, Wire, watched
 from pxerelay.wire import bootserver
 
 _KINDS = ((b"PXEClient:Arch:00000:UNDI:002001", (0,)), (b"PXEClient:Arch:00007:UNDI:003016", (7,)))
@@ -87,12 +87,7 @@ async def _probe(
             note(Code.NOT_CHECKED, "servers", f"not asked, for want of an active interface: {names}")
         )
     with contextlib.ExitStack() as stack:
-        wire = None
-        try:
-            wire = stack.enter_context(contextlib.closing(Wire(wish.chaddr)))
-        except OSError as error:
-            message = f"whether answers come in that this host drops can't be seen: {error.strerror}"
-            found.append(note(Code.NOT_CHECKED, "wire", message, "run this as root"))
+        wire = watched(Wire, wish.chaddr, stack, found)
         async with contextlib.AsyncExitStack() as ours:
             if facts.running:
                 asker = asking.by_daemon(socket_path)

@@ -16,7 +16,8 @@ from pxerelay.tools.doctor import advertisements, answers6, asking, asking6, gat
 from pxerelay.tools.doctor.asking import CHADDR, Wish
 from pxerelay.tools.doctor.facts import Facts
 from pxerelay.tools.doctor.facts6 import Asked6, HostFacts6
-from pxerelay.tools.doctor.verdict import Code, Finding, note, warning
+from pxerelay.tools.doctor.verdict import Code, Finding, warning
+from pxerelay.tools.doctor.wire import watched
 from pxerelay.tools.doctor.wire6 import Wire6
 
 _KINDS = ((b"PXEClient:Arch:00007:UNDI:003000", (7,)), (b"PXEClient:Arch:00000:UNDI:002001", (0,)))
@@ -52,12 +53,7 @@ async def _probe(
     """Ask the servers, and return what became of that; `found` grows by what could not be done."""
     errands = gather6.errands(of6, wish.interface, everywhere=wish.everywhere)
     with contextlib.ExitStack() as stack:
-        wire = None
-        try:
-            wire = stack.enter_context(contextlib.closing(Wire6(wish.chaddr)))
-        except OSError as error:
-            message = f"whether answers come in that this host drops can't be seen: {error.strerror}"
-            found.append(note(Code.NOT_CHECKED, "wire", message, "run this as root"))
+        wire = watched(Wire6, wish.chaddr, stack, found)
         async with contextlib.AsyncExitStack() as ours:
             if facts.running:
                 asker = asking.by_daemon(socket_path)

@@ -6,14 +6,16 @@ only those that have our client's address, so that a busy relay's other packets 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import socket
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
+from pxerelay.tools.doctor.verdict import Code, Finding, note
 from pxerelay.wire import packet
 from pxerelay.wire.mac import MAC_OCTETS
 
@@ -127,6 +129,21 @@ class Wire(AnyWire[Frame]):
 
     def _read(self, octets: bytes, interface: str) -> Frame | None:
         return read(octets, interface)
+
+
+AWire = TypeVar("AWire", bound=AnyWire[Any])
+
+
+def watched(
+    kind: Callable[[bytes], AWire], chaddr: bytes, stack: contextlib.ExitStack, found: list[Finding]
+) -> AWire | None:
+    """Return what sees replies to a client as long as `stack` is open; None, and a note, if it may not."""
+    try:
+        return stack.enter_context(contextlib.closing(kind(chaddr)))
+    except OSError as error:
+        message = f"whether answers come in that this host drops can't be seen: {error.strerror}"
+        found.append(note(Code.NOT_CHECKED, "wire", message, "run this as root"))
+        return None
 
 
 def read(octets: bytes, interface: str) -> Frame | None:
