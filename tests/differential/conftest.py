@@ -1,0 +1,19 @@
+"""Tests of a table are made for each of its peers and rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.differential.agreement import Agreement
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give `peer`, or `row` and `row_peer`, to the tests of an `Agreement`."""
+    kind = metafunc.cls
+    if kind is None or not issubclass(kind, Agreement):
+        return
+    if "peer" in metafunc.fixturenames:
+        metafunc.parametrize("peer", kind.peers)
+    if "row" in metafunc.fixturenames:
+        pairs = [(row, peer) for row in kind.table for peer in row.peers]
+        metafunc.parametrize(("row", "row_peer"), pairs, ids=str)
