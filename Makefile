@@ -111,10 +111,10 @@ web: $(VENV)/.stamp ## the page in a real browser: wide, narrow, light, dark, by
 	npm install --silent --no-audit --no-fund --prefix .cache/web axe-core@4.10.3
 	$(BIN)/pytest --quiet tests/web
 
-web-pictures: $(VENV)/.stamp ## docs/web.png and docs/web-now.png: the page, of a lab, as Chromium shows it
+web-pictures: $(VENV)/.stamp ## docs/web.png and those beside it: the page, of a lab, as Chromium shows it; ARGS=FOLDER for every page
 	tests/lab/install-packages chromium fonts-inter
 	$(BIN)/pip install --quiet --group browser
-	$(BIN)/python -m tests.web
+	$(BIN)/python -m tests.web $(ARGS)
 
 wheelhouse: ## the wheels that relay hosts without internet need, for pxerelay_wheelhouse (WHEELHOUSE=folder PYTHONS="3.11 3.12")
 	$(PYTHON) ansible/wheelhouse.py $(or $(WHEELHOUSE),.cache/wheelhouse) $(addprefix --python ,$(PYTHONS))
