@@ -36,6 +36,20 @@ def mismatches(running: dict, wanted: dict) -> list:
     return lines
 
 
+def other_than(running: dict, wanted: dict, release: str | None) -> list:
+    """Return lines on a daemon that runs another configuration than WANTED, or from another folder than RELEASE.
+
+    RUNNING is its `status --json`, WANTED checksums by path; without RELEASE any folder will do.
+    """
+    other = mismatches(running["config"], wanted)
+    if other:
+        return ["The daemon does not run the configuration of this play.", *other]
+    prefix = running.get("prefix")
+    if release and prefix and prefix != release:
+        return [f"The daemon that runs is {prefix}, and not {release}."]
+    return []
+
+
 def waiting(interfaces: dict) -> dict:
     """Return the client interfaces that are not active, in a family that is relayed there, and why not."""
     found = {}
