@@ -30,12 +30,12 @@ from tests.benchmark.hostile6 import hostile6_part, hostile_part
 from tests.benchmark.links import links_part
 from tests.benchmark.live import quiet_part, reload_part
 from tests.benchmark.loading import loading_part
-from tests.benchmark.looking import looking_part
 from tests.benchmark.rollout import rollout_part
 from tests.benchmark.rules import rules_part
 from tests.benchmark.sizing import sizing_part
 from tests.benchmark.steady import batches_part, replies_part, requests_part
 from tests.benchmark.steady6 import replies6_part, requests6_part
+from tests.benchmark.web import web_part
 from tests.lab.command import CACHE
 
 PARTS = {
@@ -55,7 +55,7 @@ PARTS = {
     "quiet": quiet_part,
     "sizing": sizing_part,
     "footprint": footprint_part,
-    "web": looking_part,
+    "web": web_part,
     "links": links_part,
     "giaddrs": giaddrs_part,
     "rollout": rollout_part,

@@ -102,7 +102,7 @@ def _page(one: Rig) -> Iterator[_Page]:
         found.process.wait(30)
 
 
-def looking_part(rounds: int, say: Say) -> Result:
+def web_part(rounds: int, say: Say) -> Result:
     """Send requests while nobody looks and while 50 people do, in turn."""
     runs: dict[str, list[Run]] = {}
     saw: list[dict[str, Any]] = []
