@@ -63,6 +63,7 @@ class _Pages:
         filters: dict[str, Any] = {
             "ago": ago,
             "clock": clock,
+            "written": written,
             "where": where,
             "entry": entry,
             "number": amount_text,
@@ -155,16 +156,24 @@ def ago(seconds: float | None) -> str:
     """Return how long ago something was, in words."""
     if seconds is None:
         return "never"
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
         if seconds >= length:
             count = int(seconds // length)
             return f"{count} {unit}{'' if count == 1 else 's'} ago"
-    return f"{max(int(seconds), 0)} seconds ago"
+    return "a moment ago"
 
 
 def clock(at: float | None) -> str:
     """Return a time of day with its date, as this host's clock has it."""
     return "" if at is None else f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def written(text: str) -> str:
+    """Return a time that is written as ISO 8601 as `clock` has it."""
+    try:
+        return clock(datetime.fromisoformat(text).timestamp())
+    except ValueError:
+        return text
 
 
 def where(names: list[str | None]) -> str:
