@@ -40,6 +40,7 @@ HOSTS: dict[str, dict[str, Any]] = {
         "pxerelay_web_relays": {},
         "pxerelay_web_tls": None,
     },
+    "loopback6": {"pxerelay_web_listen": "[::1]:8067"},
     "open": {
         "pxerelay_web_listen": "[2001:db8::7]:8443",
         "pxerelay_web_tls": {"certificate": "/etc/ssl/boot.pem", "key": "/etc/ssl/private/boot.key"},
@@ -91,6 +92,7 @@ def test_its_file_says_what_the_variables_say(rendered: dict[str, dict[str, str]
         "plain": socket,
         "other_settings": socket | {"names": ["boot.example.net"]},
         "port": {"listen": "127.0.0.1:8067", "names": ["boot.example.net"]},
+        "loopback6": {"listen": "[::1]:8067"},
         "open": {
             "listen": "[2001:db8::7]:8443",
             "tls": HOSTS["open"]["pxerelay_web_tls"],
@@ -112,6 +114,12 @@ def test_its_unit_reaches_as_far_as_it_must(rendered: dict[str, dict[str, str]])
         "plain": ["PrivateNetwork=true", "IPAddressDeny=any", "SocketBindDeny=any"],
         "other_settings": ["PrivateNetwork=true", "IPAddressDeny=any", "SocketBindDeny=any"],
         "port": [
+            "IPAddressDeny=any",
+            "IPAddressAllow=localhost",
+            "SocketBindDeny=any",
+            "SocketBindAllow=tcp:8067",
+        ],
+        "loopback6": [
             "IPAddressDeny=any",
             "IPAddressAllow=localhost",
             "SocketBindDeny=any",
