@@ -11,7 +11,8 @@ from typing import Any
 _STAMP = re.compile(r"(\d\d):(\d\d):(\d\d\.\d{3}) ")
 """How a message begins in the text of `pxerelay trace`; lines without it belong to the one before."""
 
-_DAY, _HALF_A_DAY = 86400.0, 43200.0
+_DAY = 86400.0
+_HALF_A_DAY = 43200.0
 
 
 def _last_line(answer: Mapping[str, Any]) -> str:
