@@ -20,14 +20,14 @@ from release import source
 
 ROLE = source.REPOSITORY / "ansible/roles/pxerelay"
 HOST = {
-    "__pxerelay_program": "/usr/bin/pxerelay",
+    "__pxerelay_service_program": "/usr/bin/pxerelay",
+    "__pxerelay_service_folder": "/usr/bin/pxerelay",
     "__pxerelay_config_file": "/etc/pxerelay/pxerelay.yml",
     "__pxerelay_interpreter": "/usr/bin/python3",
     "__pxerelay_metrics_port": "",
     "__pxerelay_dhcpv4": True,
     "__pxerelay_dhcpv6": True,  # nobody knows what the file will say; without dhcpv6 no IPv6 socket is opened
     "__pxerelay_python_said": {},
-    "pxerelay_dir": "/usr/bin/pxerelay",
 }
 """What the role's templates say of a host that has the package."""
 

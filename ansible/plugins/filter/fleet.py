@@ -55,7 +55,7 @@ def row(
     return {
         "host": host,
         "version": status["version"],
-        "build": str(status.get("prefix", "")).rpartition("/")[2],
+        "build": _build(str(status.get("prefix", ""))),
         "config": running["sha256"][:12],
         "drift": ("yes" if mismatches(running, wanted) else "no") if wanted else "?",
         "rules": str(running["rules"]),
@@ -70,6 +70,11 @@ def row(
         },
         **more,
     }
+
+
+def _build(prefix: str) -> str:
+    """Return what a build is called, by where its Python is: one below /usr is a package of the distribution."""
+    return "package" if prefix == "/usr" else prefix.rpartition("/")[2]
 
 
 def _interfaces(ports: Iterable[Mapping[str, Any]]) -> str:

@@ -180,7 +180,7 @@ import re
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pxerelay.pxerelay.plugins.module_utils import control, folder, proof
+from ansible_collections.pxerelay.pxerelay.plugins.module_utils import control, folder, package, proof
 from ansible_collections.pxerelay.pxerelay.plugins.module_utils.host import described, group_number, run
 from ansible_collections.pxerelay.pxerelay.plugins.module_utils.kept import PROVEN, Kept
 
@@ -384,9 +384,9 @@ class Mapping:
             raise NotProvenError(
                 "\n".join(["The daemon does not run the configuration of this play.", *other])
             )
-        prefix, release = running.get("prefix"), self._wanted["release"]
-        if release and prefix and prefix != release:
-            raise NotProvenError(f"The daemon that runs is {prefix}, and not {release}.")
+        release = self._wanted["release"]
+        if release and not package.is_running(release, running):
+            raise NotProvenError(f"The daemon that runs is {running['prefix']}, and not {release}.")
         return running
 
     def _look(self, running: dict) -> list:

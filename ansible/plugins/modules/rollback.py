@@ -80,7 +80,7 @@ running:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pxerelay.pxerelay.plugins.module_utils import control, folder, proof
+from ansible_collections.pxerelay.pxerelay.plugins.module_utils import control, folder, package, proof
 from ansible_collections.pxerelay.pxerelay.plugins.module_utils.host import run, sha256
 from ansible_collections.pxerelay.pxerelay.plugins.module_utils.kept import NOTHING, PREVIOUS, Kept
 
@@ -142,7 +142,10 @@ class Rollback:
                 self._fail(str(error))
             finally:
                 folder.remove(fresh)
-        kept.put_back_service(which)
+        try:
+            kept.put_back_service(which)
+        except package.PackageError as error:
+            self._fail(str(error))
 
     def _check(self, fresh: str, program: str) -> None:
         code, out, err = run([program, "check", os.path.join(fresh, folder.CONFIG)])
@@ -172,7 +175,9 @@ class Rollback:
             wrong.append(f"it is {running.get('prefix')}, and not {os.readlink(self._kept.current)}")
         if wrong:
             self._fail("\n".join(["the daemon does not run what was put back", *wrong]))
-        self.result["running"] = os.path.basename(running.get("prefix") or "")
+        self.result["running"] = (
+            os.path.basename(os.readlink(self._kept.current)) if running.get("prefix") else ""
+        )
 
     def _restart(self) -> None:
         self.result.update(changed=True, restarted=True)
@@ -192,7 +197,7 @@ class Rollback:
 
     def _same_build(self, running: dict) -> bool:
         current = self._kept.current
-        return os.path.islink(current) and running.get("prefix") in (None, os.readlink(current))
+        return os.path.islink(current) and package.is_running(os.readlink(current), running)
 
     def _wrong(self, running: dict) -> list:
         """Return in which way the daemon does not hold, without a complaint, the files that are on the host."""
