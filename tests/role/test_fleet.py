@@ -12,6 +12,7 @@ mappings = FILTERS["mappings"]
 row = FILTERS["row"]
 shares = FILTERS["shares"]
 sharing = FILTERS["sharing"]
+standings = FILTERS["standings"]
 table = FILTERS["table"]
 views = FILTERS["views"]
 
@@ -211,3 +212,46 @@ def test_hosts_that_share_an_address_have_two_columns_more() -> None:
     assert lines[0].split()[7:] == ["health", "announced", "share", "last", "error"]
     assert lines[1].split()[-3:] == ["yes", "100", "%"]
     assert lines[2].split()[-3:] == ["well", "-", "-"]
+
+
+def test_what_came_of_asking_is_told_with_each_host_that_is_not_as_it_should_be() -> None:
+    wanted = {"/etc/pxerelay/pxerelay.yml": "ab" * 32}
+    told = standings(
+        {
+            "relay1": row(_answer(), "relay1", wanted),
+            "relay2": row(_answer(), "relay2", {"/etc/pxerelay/pxerelay.yml": "cd" * 32}),
+            "relay3": row(_answer(last_error="x.yml:1:1: no"), "relay3", wanted),
+            "relay4": row({"unreachable": True}, "relay4", wanted),
+            "relay5": row({"rc": 3, "stdout": "", "stderr": "no daemon answers at x"}, "relay5", wanted),
+            "relay6": row(_answer(), "relay6", {}),
+            "relay7": {},
+        }
+    )
+    states = {host: one["state"] for host, one in told["hosts"].items()}
+    assert states == {
+        "relay1": "current",
+        "relay2": "drifted",
+        "relay3": "drifted",
+        "relay4": "unreachable",
+        "relay5": "failed",
+        "relay6": "failed",
+        "relay7": "failed",
+    }
+    assert not told["ok"]
+    assert told["unreachable"] == ["relay4"]
+    assert told["hosts"]["relay1"]["build"] == "0.1.0-0123456789abcdef"
+    assert told["hosts"]["relay3"]["message"] == "does not run what the inventory says; x.yml:1:1: no"
+    assert told["lines"] == [
+        "relay5: no daemon answers at x",
+        "relay6: nobody knows what it should run: its variables have a fault",
+        "relay7: it could not be asked",
+        "relay2, relay3 do not run what the inventory says",
+        "relay4 can't be reached",
+        "1 of 7 hosts run what the inventory says",
+    ]
+
+
+def test_a_fleet_that_is_as_it_should_be_is_well() -> None:
+    told = standings({"relay1": row(_answer(), "relay1", {"/etc/pxerelay/pxerelay.yml": "ab" * 32})})
+    assert told["ok"]
+    assert told["lines"] == ["1 of 1 hosts run what the inventory says"]

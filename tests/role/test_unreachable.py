@@ -70,3 +70,40 @@ def test_a_probe_of_another_vlan_stops_all_before_any_host_is_touched(tmp_path: 
         assert "vlan100 is no entry of pxerelay_interfaces; did you mean vlan10?" in said
         assert played.stdout.count("PLAY [") == 1, played.stdout
         assert not result
+
+
+def test_the_fleets_table_fails_for_a_host_that_does_not_answer(tmp_path: Path) -> None:
+    """The daemon of relay2 runs what the inventory says, relay1 can't be reached, relay3 has no daemon."""
+    hosts: dict[str, dict[str, Any]] = {"relay1": GONE, "relay2": {}, "relay3": {}}
+    hosts["relay2"]["pxerelay_dir"] = str(tmp_path / "pxerelay-well")
+    _, result = _play(tmp_path, "mapping.yml", {"relay2": hosts["relay2"]})
+    held = result["hosts"]["relay2"]["sha256"]
+    program = tmp_path / "pxerelay-well" / "current" / "bin" / "pxerelay"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/sh\nexec cat {tmp_path}/status.json\n")
+    program.chmod(0o755)
+    status = {
+        "version": "0.1.0",
+        "prefix": "/opt/pxerelay/releases/0.1.0-0123456789abcdef",
+        "config": {"files": held, "sha256": "ab" * 32, "rules": 4, "last_error": None},
+        "interfaces": {"vlan10": {"state": "active"}},
+    }
+    (tmp_path / "status.json").write_text(json.dumps(status))
+    played, result = _play(tmp_path, "status.yml", hosts)
+    said = played.stdout + played.stderr
+    assert played.returncode == 2, said
+    states = {host: one["state"] for host, one in result["hosts"].items()}
+    assert states == {"relay1": "unreachable", "relay2": "current", "relay3": "failed"}, said
+    assert "1 of 3 hosts run what the inventory says" in said
+    played, result = _play(tmp_path, "status.yml", {"relay2": hosts["relay2"]})
+    assert played.returncode == 0, played.stdout + played.stderr
+    assert result["ok"]
+
+
+def test_the_hosts_may_be_those_of_another_group(tmp_path: Path) -> None:
+    hosts: dict[str, dict[str, Any]] = {"relay1": {}, "relay2": {}}
+    played, result = _play(tmp_path, "mapping.yml", hosts, "-e", "pxerelay_hosts=relay2")
+    assert played.returncode == 0, played.stdout + played.stderr
+    assert list(result["hosts"]) == ["relay2"]
+    played, result = _play(tmp_path, "status.yml", hosts, "-e", "pxerelay_hosts=relay2")
+    assert list(result["hosts"]) == ["relay2"], played.stdout

@@ -8,11 +8,9 @@ What a well-formed value may be is not decided here; that is the daemon's `pxere
 from __future__ import annotations
 
 import contextlib
-import difflib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
-from fnmatch import fnmatchcase
 from typing import Any
 
 import yaml
@@ -46,15 +44,12 @@ _NUMBERS = frozenset({"max_hops", "max_requests"})
 RULES = "pxerelay_rules"
 MORE_RULES = "pxerelay_rules__"
 
-_NEAR = 0.9
-
 # YAML 1.1 (https://yaml.org/type/int.html) reads 52:54:00 as 52 * 60**2 + 54 * 60 + 0.
 SIXTY = 60
 OUI_GROUPS, MAC_GROUPS, IPV6_GROUPS = 3, 6, 8
 
 _PAIRS = re.compile(r"[0-9a-f]{2}([:-][0-9a-f]{2})*([:-][0-9a-f])?")
 _CISCO = re.compile(r"[0-9a-f]{4}(\.[0-9a-f]{4})*(\.[0-9a-f]{1,4})?")
-_ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
 _DIGITS = re.compile(r"[0-9a-f?]+\*?")
 
 
@@ -86,40 +81,6 @@ def origins(variables: Mapping[str, Any]) -> dict[str, str]:
         for mac in rules if isinstance(rules, Mapping) else ():
             found[_canonical(str(mac))] = name
     return {mac: name for mac, name in found.items() if name != RULES}
-
-
-def probe_faults(probes: Iterable[Mapping[str, Any]], interfaces: Any, servers: Any) -> list[str]:
-    """Return one line for each probe of an interface or a server that the host's variables do not name."""
-    lines = []
-    names = list(interfaces or ())
-    for number, probe in enumerate(probes, 1):
-        said = f"pxerelay_probes: number {number}, {probe.get('mac')}"
-        interface, server = probe.get("interface"), str(probe.get("server"))
-        if interface and not any(fnmatchcase(str(interface), str(name)) for name in names):
-            lines.append(
-                f"{said}: {interface} is no entry of pxerelay_interfaces"
-                f"{_did_you_mean(str(interface), map(str, names))}"
-            )
-        if not _ADDRESS.fullmatch(server) and server not in (servers or {}):
-            lines.append(
-                f"{said}: {server} is no entry of pxerelay_servers{_did_you_mean(server, servers or ())}"
-            )
-    return lines
-
-
-def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
-def misspelled(names: Iterable[str], known: Collection[str]) -> list[str]:
-    """Return one line for each name of a variable that is none of the role's, and nearly one."""
-    lines = []
-    for name in sorted(names):
-        if name not in known and not name.startswith((MORE_RULES, "pxerelay_rule_", "pxerelay_rules_")):
-            near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
-            lines += [f"{name}: there is no such variable; did you mean {near[0]}?"] if near else []
-    return lines
 
 
 def text(document: Mapping[str, Any]) -> str:
@@ -406,8 +367,6 @@ class FilterModule:
         """Return the filters by the names that the tasks use, in the collection pxerelay.pxerelay."""
         return {
             "config": config,
-            "misspelled": misspelled,
             "origins": origins,
-            "probe_faults": probe_faults,
             "text": text,
         }

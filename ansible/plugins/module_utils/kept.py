@@ -65,6 +65,15 @@ class Kept:
         """Tell whether what is on the host is what is kept."""
         return self.same_config(which) and self.same_unit(which) and self.same_release(which)
 
+    def only_config_differs(self, which: str) -> bool:
+        """Tell whether unit and build on the host are those that are kept, and the configuration is not."""
+        return (
+            self.there(which)
+            and self.same_unit(which)
+            and self.same_release(which)
+            and not self.same_config(which)
+        )
+
     def choice(self) -> str:
         """Return what to go back to: what was proven last, or, where it is just that, what was before."""
         if self.there(PROVEN) and not self.same(PROVEN):

@@ -174,26 +174,17 @@ findings:
   returned: failure
 """
 
-import hashlib
 import os
-import re
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pxerelay.pxerelay.plugins.module_utils import control, folder, package, proof
-from ansible_collections.pxerelay.pxerelay.plugins.module_utils.host import described, group_number, run
+from ansible_collections.pxerelay.pxerelay.plugins.module_utils import control, folder, proof
+from ansible_collections.pxerelay.pxerelay.plugins.module_utils.host import group_number, run
 from ansible_collections.pxerelay.pxerelay.plugins.module_utils.kept import PROVEN, Kept
-
-LARGEST_DIFF = 100 << 10
-"""Octets of a file that a difference is shown of."""
+from ansible_collections.pxerelay.pxerelay.plugins.module_utils.texts import Texts
 
 STARTS = 10.0
 """Seconds in which a daemon answers that is being started."""
-
-MODES = {"file": "0640", "directory": "0750"}
-
-_FILE = re.compile(r"pxerelay\.yml|rules\.d/[^/]+\.yml")
-_PLACE = re.compile(r"pxerelay\.yml:(\d+):")
 
 
 class NotProvenError(Exception):
@@ -207,7 +198,7 @@ class Mapping:
         self._module = module
         self._wanted = module.params
         self._path = self._wanted["path"].rstrip("/")
-        self._files = {name: str(text) for name, text in self._wanted["files"].items()}
+        self._texts = Texts(self._path, self._wanted["files"], self._wanted["group"])
         self._kept = Kept(self._wanted["home"] or "", self._path, self._wanted["unit"])
         self.result = {
             "changed": False,
@@ -217,22 +208,15 @@ class Mapping:
             "kept": False,
             "idle": [],
             "stands_by": False,
-            "sha256": {
-                f"{self._path}/{name}": hashlib.sha256(text.encode()).hexdigest()
-                for name, text in self._files.items()
-            },
+            "sha256": self._texts.sha256,
         }
 
     def bring_about(self) -> None:
         """Do it; ends the module by itself where that fails."""
-        wrong = sorted(name for name in self._files if not _FILE.fullmatch(name))
-        if wrong or folder.CONFIG not in self._files:
-            self._fail(
-                "files: pxerelay.yml must be there, and beside it there may be rules.d/NAME.yml"
-                + (f", but there is {', '.join(wrong)}" if wrong else "")
-            )
-        differs = self._differs()
-        if differs:
+        faults = self._texts.faults()
+        if faults:
+            self._fail(faults)
+        if self._texts.differ():
             self._write()
         if self._wanted["state"] == "written":
             return
@@ -249,28 +233,6 @@ class Mapping:
             self.result["kept"] = self._kept.keep()
             self._kept.tidy()
 
-    def _differs(self) -> bool:
-        """Whether there is something else on the host, compared without what others put there."""
-        there = {
-            name: about
-            for name, about in folder.contents(self._path).items()
-            if name == folder.CONFIG or name.split("/")[0] == folder.RULES
-        }
-        rules = any("/" in name for name in self._files)
-        if set(there) != {*self._files, *([folder.RULES] if rules else [])}:
-            return True
-        here = described(self._path)
-        if (here["type"], here.get("mode")) != ("directory", MODES["directory"]):
-            return True
-        checksums = {name: self.result["sha256"][f"{self._path}/{name}"] for name in self._files}
-        group = self._wanted["group"]
-        return any(
-            about.get("sha256") != checksums.get(name)
-            or MODES.get(about["type"]) != about["mode"]
-            or (about["owner"], about["group"]) != ("root", group)
-            for name, about in {**there, ".": here}.items()
-        )
-
     def _write(self) -> None:
         """Put the new files in place, if the daemon takes them."""
         before = folder.texts(self._path)
@@ -281,7 +243,7 @@ class Mapping:
             group = 0
         if not os.path.isdir(os.path.dirname(self._path)):
             self._fail(f"there is no folder {os.path.dirname(self._path)}")
-        fresh = folder.prepare(self._path, self._files, 0, group)
+        fresh = folder.prepare(self._path, self._texts.files, 0, group)
         try:
             self._check(fresh)
             if not self._module.check_mode:
@@ -291,7 +253,7 @@ class Mapping:
             self._fail(str(error))
         if self._module.check_mode:
             folder.remove(fresh)
-        self.result.update(changed=True, written=True, diff=self._difference(before))
+        self.result.update(changed=True, written=True, diff=self._texts.difference(before))
 
     def _check(self, fresh: str) -> None:
         program = self._wanted["program"]
@@ -301,37 +263,10 @@ class Mapping:
         if code:
             folder.remove(fresh)
             findings = [
-                self._named(line.replace(fresh, self._path)) for line in (out + err).strip().splitlines()
+                self._texts.named(line.replace(fresh, self._path), self._wanted["variables"])
+                for line in (out + err).strip().splitlines()
             ]
             self._fail("The daemon refuses this configuration; the host keeps the one it has.", findings)
-
-    def _named(self, line: str) -> str:
-        """Return a finding with the variable that the line in the file comes from."""
-        place = _PLACE.search(line)
-        if not place:
-            return line
-        above = self._files[folder.CONFIG].splitlines()[: int(place[1])]
-        key = next((text.split(":")[0] for text in reversed(above) if re.match(r"[a-z0-9_]+:", text)), "")
-        if not key or key == "include":
-            return line
-        variable = f"pxerelay_{key}"
-        if key == "rules":
-            rule = above[-1].strip()
-            of = self._wanted["variables"]
-            variable = next((of[mac] for mac in of if rule.strip("\"'").startswith(mac)), variable)
-        return f"{line} ({variable})"
-
-    def _difference(self, before: dict) -> list:
-        shown = []
-        for name in sorted({*before, *self._files}):
-            one, other = before.get(name, ""), self._files.get(name, "")
-            if one == other:
-                continue
-            path = f"{self._path}/{name}"
-            if max(len(one), len(other)) > LARGEST_DIFF:
-                one, other = "", f"{path}: too large to show what changes\n"
-            shown.append({"before_header": path, "after_header": path, "before": one, "after": other})
-        return shown
 
     def _foretell(self) -> None:
         """Tell in check mode whether a reload is due."""
@@ -379,14 +314,9 @@ class Mapping:
             running = control.ask(self._wanted["socket"], "status")
         except control.NoDaemonError as error:
             raise NotProvenError(f"The daemon does not say which configuration it holds.\n{error}") from None
-        other = proof.mismatches(running["config"], self.result["sha256"])
+        other = proof.other_than(running, self.result["sha256"], self._wanted["release"])
         if other:
-            raise NotProvenError(
-                "\n".join(["The daemon does not run the configuration of this play.", *other])
-            )
-        release = self._wanted["release"]
-        if release and not package.is_running(release, running):
-            raise NotProvenError(f"The daemon that runs is {running['prefix']}, and not {release}.")
+            raise NotProvenError("\n".join(other))
         return running
 
     def _look(self, running: dict) -> list:
@@ -403,7 +333,7 @@ class Mapping:
         if self.result["written"] and os.path.isdir(aside):
             back = True
         else:
-            back = bool(self._wanted["home"]) and self._only_config_differs()
+            back = bool(self._wanted["home"]) and self._kept.only_config_differs(PROVEN)
             if back:
                 self._kept.prepare(PROVEN)
         if not back or not os.path.isfile(os.path.join(aside, folder.CONFIG)):
@@ -422,15 +352,6 @@ class Mapping:
         except control.NoDaemonError as error:
             lines.append(f"What was there before is in place again, but: {error}")
         self._fail(lines[0], lines[1:])
-
-    def _only_config_differs(self) -> bool:
-        kept = self._kept
-        return (
-            kept.there(PROVEN)
-            and kept.same_unit(PROVEN)
-            and kept.same_release(PROVEN)
-            and not kept.same_config(PROVEN)
-        )
 
     def _fail(self, what: str, findings: list | None = None) -> None:
         lines = [what, *(findings or [])]
