@@ -75,7 +75,7 @@ def row(
 
 
 def _build(prefix: str) -> str:
-    """Return what a build is called, by where its Python is: one below /usr is a package of the distribution."""
+    """Return what a build is called, by where its Python is: one of /usr is a package of the host."""
     return "package" if prefix == "/usr" else prefix.rpartition("/")[2]
 
 

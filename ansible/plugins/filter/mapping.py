@@ -46,7 +46,9 @@ MORE_RULES = "pxerelay_rules__"
 
 # YAML 1.1 (https://yaml.org/type/int.html) reads 52:54:00 as 52 * 60**2 + 54 * 60 + 0.
 SIXTY = 60
-OUI_GROUPS, MAC_GROUPS, IPV6_GROUPS = 3, 6, 8
+OUI_GROUPS = 3
+MAC_GROUPS = 6
+IPV6_GROUPS = 8
 
 _PAIRS = re.compile(r"[0-9a-f]{2}([:-][0-9a-f]{2})*([:-][0-9a-f])?")
 _CISCO = re.compile(r"[0-9a-f]{4}(\.[0-9a-f]{4})*(\.[0-9a-f]{1,4})?")
