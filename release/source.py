@@ -52,6 +52,11 @@ def listed(folder: str) -> list[Path]:
     return [REPOSITORY / name for name in names if name and (REPOSITORY / name).exists()]
 
 
+def changed() -> list[str]:
+    """Return what the working tree has that is not committed, a path each."""
+    return [line[3:] for line in _git("status", "--porcelain").splitlines()]
+
+
 def run(*words: str | Path, cwd: Path = REPOSITORY) -> None:
     """Run a program in that environment; CalledProcessError if it fails."""
     subprocess.run(words, cwd=cwd, env=environment(), check=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 
 from release import source
@@ -14,3 +15,12 @@ def build(target: Path) -> Path:
     source.run(sys.executable, "-m", "pip", *words, source.REPOSITORY)
     (found,) = target.glob(f"pxerelay-{source.version()}-*.whl")
     return found
+
+
+def sdist(target: Path) -> Path:
+    """Build the source archive, of what git knows; return its file."""
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder, "pxerelay")
+        source.export(tree)
+        source.run(sys.executable, "-m", "build", "--sdist", "--outdir", target, tree)
+    return target / f"pxerelay-{source.version()}.tar.gz"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -109,3 +110,14 @@ def test_its_changelog_is_current_and_has_this_version(tmp_path: Path) -> None:
     assert (place / "CHANGELOG.md").read_text() == before
     releases = yaml.safe_load((place / "changelogs" / "changelog.yaml").read_text())["releases"]
     assert __version__ in releases
+
+
+def test_what_names_a_version_of_this_project_names_this_one() -> None:
+    named = [
+        (path.relative_to(REPOSITORY), version)
+        for pattern in ("README.md", "ansible/README.md", "docs/ci/*", "release/containers/*")
+        for path in REPOSITORY.glob(pattern)
+        for version in re.findall(r"pxerelay[-_:](\d+\.\d+\.\d+)", path.read_text())
+    ]
+    assert named
+    assert {version for _, version in named} == {__version__}, named
