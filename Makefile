@@ -49,7 +49,7 @@ ansible-matrix: $(VENV)/.stamp ## the role by every ansible-core it is for, on P
 	tests/lab/install-packages openssh-client
 	$(BIN)/python -m tests.role.matrix $(ARGS)
 
-ansible-units: $(VENV)/.stamp ## ansible-test units on the collection, in an environment of its own
+ansible-units: $(VENV)/.stamp ## the collection's own unit tests by ansible-test; ARGS=tests/unit/plugins/modules/test_facts.py for some
 	$(BIN)/python -m tests.role.sanity units $(ARGS)
 
 ansible-sanity: $(VENV)/.stamp ## ansible-test on the collection's modules, filters and playbooks; ARGS='--test import' for some

@@ -38,8 +38,8 @@ def main() -> int:
     """Do what the command line says."""
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     kind, *more = sys.argv[1:] or ["sanity"]
-    words = [str(BIN / "ansible-test"), kind, "--color", "no", "--requirements"]
-    words += ["--venv", "--python", python] if kind == "units" else ["--python", python]
+    words = [str(BIN / "ansible-test"), kind, "--color", "no", "--python", python]
+    words += ["--requirements"] if kind == "sanity" else []  # pytest is here already
     environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
     return subprocess.run([*words, *more], cwd=place(), env=environment, check=False).returncode
 

@@ -1,4 +1,4 @@
-"""The collection's own unit tests, as `make ansible-units` has them run by ansible-test, by this Python's pytest."""
+"""The collection's own unit tests, which `make ansible-units` has run by ansible-test, by pytest alone."""
 
 from __future__ import annotations
 
