@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tarfile
 import zipfile
@@ -52,6 +53,17 @@ def test_the_checksums_are_those_of_all_files(built: Path) -> None:
 def test_it_is_built_again_octet_by_octet(built: Path, tmp_path: Path) -> None:
     release.build(tmp_path)
     assert (tmp_path / "SHA256SUMS").read_text() == (built / "SHA256SUMS").read_text()
+
+
+def test_what_is_built_has_no_date_and_no_mode_of_this_checkout(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        source.export(tmp_path / "tree")
+    finally:
+        os.umask(before)
+    paths = [tmp_path / "tree", *(tmp_path / "tree").rglob("*")]
+    assert {int(path.lstat().st_mtime) for path in paths} == {source.date()}
+    assert {path.stat().st_mode & 0o777 for path in paths if not path.is_symlink()} == {0o644, 0o755}
 
 
 def test_wheel_and_source_archive_hold_the_same_daemon(built: Path) -> None:
