@@ -108,7 +108,7 @@ sed -i 's/192.0.2.10/10.20.0.10/' "$1"
 
 
 def test_what_the_readme_says_is_all_that_it_takes(host: Host, package: Path, tmp_path: Path) -> None:
-    first, *others = commands("Or as a Debian package")
+    first, *others = commands("As a Debian package")
     assert first == "make deb"
     (tmp_path / "editor").write_text(EDITOR)
     (tmp_path / "editor").chmod(0o755)

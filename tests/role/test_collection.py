@@ -115,7 +115,7 @@ def test_its_changelog_is_current_and_has_this_version(tmp_path: Path) -> None:
 def test_what_names_a_version_of_this_project_names_this_one() -> None:
     named = [
         (path.relative_to(REPOSITORY), version)
-        for pattern in ("README.md", "ansible/README.md", "docs/ci/*", "release/containers/*")
+        for pattern in ("README.md", "ansible/README.md", "docs/*.md", "docs/ci/*", "release/containers/*")
         for path in REPOSITORY.glob(pattern)
         for version in re.findall(r"pxerelay[-_:](\d+\.\d+\.\d+)", path.read_text())
     ]
