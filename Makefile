@@ -115,10 +115,10 @@ web: $(VENV)/.stamp ## the page in a real browser: wide, narrow, light, dark, by
 	npm install --silent --no-audit --no-fund --prefix .cache/web axe-core@4.10.3
 	$(BIN)/pytest --quiet tests/web
 
-web-pictures: $(VENV)/.stamp ## docs/web.png and docs/web-now.png: the page, of a lab, as Chromium shows it
+web-pictures: $(VENV)/.stamp ## docs/web.png and those beside it: the page, of a lab, as Chromium shows it; ARGS=FOLDER for every page
 	tests/lab/install-packages chromium fonts-inter
 	$(BIN)/pip install --quiet --group browser
-	$(BIN)/python -m tests.web
+	$(BIN)/python -m tests.web $(ARGS)
 
 docs: $(VENV)/.stamp ## the documentation as a site with a search, in .cache/site; its links are checked, and that it loads nothing
 	$(BIN)/pip install --quiet --group docs

@@ -51,6 +51,15 @@ def differing(wanted_links: dict) -> list:
     ]
 
 
+def bring(home: str, release: str, link: str, man: str) -> None:
+    """Have all links be as they must be, while HOME/current leads to a release."""
+    leads_to = wanted(home, release, link, man)
+    for path in differing(leads_to):
+        put(path, leads_to[path])
+    for path in stray(home, leads_to, link, man):
+        os.unlink(path)
+
+
 def put(path: str, target: str) -> None:
     """Have a link lead to a target, in one step; its folder is made."""
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)

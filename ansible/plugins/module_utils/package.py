@@ -34,7 +34,7 @@ _POLICY = "/usr/sbin/policy-rc.d"
 _POLICY_TEXT = """\
 #!/bin/sh
 # While the role of pxerelay installs its package, it restarts the service by itself.
-case $1 in pxerelay*) if kill -0 {process} 2>/dev/null; then exit 101; fi ;; esac
+case $1 in pxerelay|pxerelay.service) if kill -0 {process} 2>/dev/null; then exit 101; fi ;; esac
 exit 0
 """
 _PROGRAM = """\

@@ -275,10 +275,7 @@ class Release:
             except package.PackageError as error:
                 self._module.fail_json(msg=f"{self.path} can not be installed.\n{error}", **self.result)
             links.put(current, self.path)
-        for path in links.differing(wanted):
-            links.put(path, wanted[path])
-        for path in links.stray(self._home, wanted, *places):
-            os.unlink(path)
+        links.bring(self._home, self.path, *places)
 
     def unlink(self) -> None:
         """Remove the links that lead to `current`, and the package."""

@@ -34,6 +34,14 @@ options:
     description: The daemon's unit.
     type: path
     default: /etc/systemd/system/pxerelay.service
+  link:
+    description: The link to the program.
+    type: path
+    default: /usr/local/bin/pxerelay
+  man:
+    description: The folder of the host's own manual pages.
+    type: path
+    default: /usr/local/share/man
   socket:
     description: The daemon's control socket.
     type: path
@@ -80,7 +88,7 @@ running:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pxerelay.pxerelay.plugins.module_utils import control, folder, package, proof
+from ansible_collections.pxerelay.pxerelay.plugins.module_utils import control, folder, links, package, proof
 from ansible_collections.pxerelay.pxerelay.plugins.module_utils.host import run, sha256
 from ansible_collections.pxerelay.pxerelay.plugins.module_utils.kept import NOTHING, PREVIOUS, Kept
 
@@ -146,6 +154,7 @@ class Rollback:
             kept.put_back_service(which)
         except package.PackageError as error:
             self._fail(str(error))
+        links.bring(self._wanted["home"], kept.release(which), self._wanted["link"], self._wanted["man"])
 
     def _check(self, fresh: str, program: str) -> None:
         code, out, err = run([program, "check", os.path.join(fresh, folder.CONFIG)])
@@ -219,6 +228,8 @@ def main() -> None:
             "path": {"type": "path", "default": "/etc/pxerelay"},
             "home": {"type": "path", "default": "/opt/pxerelay"},
             "unit": {"type": "path", "default": "/etc/systemd/system/pxerelay.service"},
+            "link": {"type": "path", "default": "/usr/local/bin/pxerelay"},
+            "man": {"type": "path", "default": "/usr/local/share/man"},
             "socket": {"type": "path", "default": "/run/pxerelay/control.sock"},
             "restart": {"type": "list", "elements": "str", "default": []},
         },

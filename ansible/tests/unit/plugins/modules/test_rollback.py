@@ -18,6 +18,8 @@ def places(tmp_path):
         "path": str(tmp_path / "etc"),
         "home": str(tmp_path / "opt"),
         "unit": str(tmp_path / "pxerelay.service"),
+        "link": str(tmp_path / "bin" / "pxerelay"),
+        "man": str(tmp_path / "man"),
         "socket": str(tmp_path / "control.sock"),
     }
 
