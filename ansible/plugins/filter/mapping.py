@@ -8,14 +8,19 @@ What a well-formed value may be is not decided here; that is the daemon's `pxere
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
+
+from ansible import constants
 
 PREFIX = "pxerelay_"
 # The order of the file, which is the order in which an administrator reads it.
@@ -90,6 +95,25 @@ def text(document: Mapping[str, Any]) -> str:
     return yaml.dump(
         _plain(document), Dumper=_Dumper, indent=2, sort_keys=False, width=1000, allow_unicode=True
     )
+
+
+def rendered(variables: Mapping[str, Any], include: str = "") -> str:
+    """Return `text(config(variables, include))`, made once for all hosts that have the same variables."""
+    plain = _plain(variables)
+    # Ansible forks for each task: memory would not last. This folder does, for its processes alone.
+    name = hashlib.sha256(repr((include, plain)).encode()).hexdigest()
+    kept = Path(constants.DEFAULT_LOCAL_TMP) / f"pxerelay-{name}"
+    try:
+        return kept.read_text(encoding="utf-8")
+    except OSError:
+        made = text(config(plain, include))
+    fresh = kept.with_suffix(f".{os.getpid()}")
+    try:
+        fresh.write_text(made, encoding="utf-8")
+        fresh.replace(kept)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+    return made
 
 
 class _Dumper(yaml.SafeDumper):
@@ -370,5 +394,6 @@ class FilterModule:
         return {
             "config": config,
             "origins": origins,
+            "rendered": rendered,
             "text": text,
         }
