@@ -51,17 +51,17 @@ def add(commands: Commands) -> None:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from pxerelay.tools.doctor import examine, gather, plan, report
+    from pxerelay.tools.doctor import asking, examine, gather, plan, report
     from pxerelay.tools.doctor.verdict import Severity
 
     try:
         loaded = load(arguments.config)
-        chaddr = parse_mac(arguments.mac) if arguments.mac else examine.CHADDR
+        chaddr = parse_mac(arguments.mac) if arguments.mac else asking.CHADDR
         if not 0 < arguments.seconds <= LONGEST:
             return fail(f"--seconds takes a number up to {LONGEST:.0f}")
     except (ConfigError, MacError) as error:
         return fail(str(error))
-    wish = examine.Wish(
+    wish = asking.Wish(
         interface=arguments.interface,
         servers=tuple(arguments.server),
         probe=not arguments.no_probe,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pxerelay.daemon.healthcheck import FamilyCheck
+from pxerelay.daemon.hearing import Sound
 from pxerelay.daemon.prober import Question
 from pxerelay.daemon.traffic import Traffic
 from pxerelay.linux.listener import Listener, Taken
@@ -131,6 +132,10 @@ class Flow(ABC):
     @abstractmethod
     async def survey(self, asked: Survey) -> list[dict[str, Any]]:
         """Ask servers, all of this family, whatever the mapping says; SurveyError if that can't be."""
+
+    @abstractmethod
+    async def hear(self, sound: Sound) -> list[str]:
+        """Return the interfaces that a message of `doctor` is heard on; HearingError if that can't be."""
 
     def close(self) -> None:
         """End."""

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pxerelay.daemon import prober, survey
+from pxerelay.daemon import hearing, prober, survey
 from pxerelay.daemon.flow import Flow, ToObey
 from pxerelay.daemon.healthcheck4 import Check4
 from pxerelay.daemon.port_log import PortLog
@@ -68,6 +68,10 @@ class Flow4(Flow):
     async def survey(self, asked: Survey) -> list[dict[str, Any]]:
         """Ask servers, whatever the mapping says."""
         return await survey.ask(self.traffic, self.relay, asked)
+
+    async def hear(self, sound: hearing.Sound) -> list[str]:
+        """Return the interfaces that a message is heard on."""
+        return await hearing.listen(self.traffic.questions, self.traffic.name_of, sound)
 
     async def probe(self, asked: Question) -> dict[str, Any]:
         """Ask servers in the name of a client."""

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from pxerelay.daemon import prober6, survey6
+from pxerelay.daemon import hearing6, prober6, survey6
 from pxerelay.daemon.flow import Flow, ToObey
 from pxerelay.daemon.healthcheck6 import Check6
+from pxerelay.daemon.hearing import Sound
 from pxerelay.daemon.port_log import PortLog
 from pxerelay.daemon.prober import Question
 from pxerelay.daemon.stats import Counted
@@ -83,6 +84,10 @@ class Flow6(Flow):
     async def survey(self, asked: Survey) -> list[dict[str, Any]]:
         """Ask servers, whatever the mapping says."""
         return await survey6.ask(self.traffic, self.relay, asked)
+
+    async def hear(self, sound: Sound) -> list[str]:
+        """Return the interfaces that a message is heard on."""
+        return await hearing6.listen(self.traffic.questions, self.traffic.name_of, sound)
 
     async def probe(self, asked: Question) -> dict[str, Any]:
         """Ask servers in the name of a client."""

@@ -69,12 +69,12 @@ class Handlers:
         """Listen for a message of `pxerelay doctor`."""
         try:
             sound = hearing.read(request)
-            return {"heard": await hearing.listen(self._traffic.questions, self._name, sound)}
+            flow = next((one for one in self._flows() if one.family == sound.family), None)
+            if flow is None:
+                raise hearing.HearingError(f"DHCPv{sound.family} is off here")
+            return {"heard": await flow.hear(sound)}
         except hearing.HearingError as error:
             return {"error": str(error)}
-
-    def _name(self, interface: int) -> str:
-        return self._traffic.names.get(interface, str(interface))
 
     async def _trace(self, request: Mapping[str, Any]) -> Response:
         """Follow clients, as `pxerelay trace` wants it."""

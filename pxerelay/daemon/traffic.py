@@ -168,5 +168,6 @@ class Traffic(ABC, Generic[_Batch, _Decided]):
         if lost:
             self.recent.add(time.monotonic(), heard=lost, late=lost)
 
-    def _name(self, interface: int) -> str:
+    def name_of(self, interface: int) -> str:
+        """Return an interface's name by its index."""
         return self.names.get(interface, str(interface))

@@ -164,7 +164,7 @@ class Traffic4(Traffic[Batch, Decided]):
     def _warn(self, batch: Batch, outcome: Lost) -> None:
         message, interface, source, _ = batch.arrival(outcome.positions[0])
         reason = outcome.decision.reason
-        self._warnings.dropped(reason, message, self._name(interface), source)
+        self._warnings.dropped(reason, message, self.name_of(interface), source)
 
     def _tell(
         self,

@@ -282,7 +282,7 @@ class Traffic6(Traffic[Batch6, Decided6]):
                 self._tell(Outcome6(_arrival(batch, at), Dropped6(reason)), (), (), 0.0)
 
     def _warn(self, arrival: Arrival6, reason: Drop6) -> None:
-        sender, interface = str(IPv6Address(arrival.source)), self._name(arrival.interface)
+        sender, interface = str(IPv6Address(arrival.source)), self.name_of(arrival.interface)
 
         def about() -> Fields:
             mac = format_mac(arrival.mac) if arrival.mac else ""

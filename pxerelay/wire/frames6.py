@@ -59,15 +59,27 @@ def frame(
     `sender` and `hardware` are the Ethernet addresses, 6 octets each. What a link carries at once is for the
     caller to know: `HEADERS_SIZE` and the message are one packet.
     """
+    whole = packet(message, source=source, destination=destination, ports=(SERVER_PORT, port))
+    return _ETHERNET.pack(hardware, sender, _TYPE_IPV6) + whole
+
+
+def packet(
+    message: Message,
+    *,
+    source: bytes,
+    destination: bytes,
+    ports: tuple[int, int],
+    hop_limit: int = _HOP_LIMIT,
+) -> bytes:
+    """Return a packet from an address to another, 16 octets each, and from a UDP port to another."""
     size = _UDP_HEADER.size + len(message)
-    bare = _UDP_HEADER.pack(SERVER_PORT, port, size, 0) + message
+    bare = _UDP_HEADER.pack(*ports, size, 0) + message
     pseudo = _PSEUDO.pack(source, destination, size, _PROTOCOL_UDP)
     checksum = 0xFFFF - ones_complement_sum(pseudo + bare) or 0xFFFF
     return b"".join(
         (
-            _ETHERNET.pack(hardware, sender, _TYPE_IPV6),
-            _IP_HEADER.pack(_VERSION, size, _PROTOCOL_UDP, _HOP_LIMIT, source, destination),
-            _UDP_HEADER.pack(SERVER_PORT, port, size, checksum),
+            _IP_HEADER.pack(_VERSION, size, _PROTOCOL_UDP, hop_limit, source, destination),
+            _UDP_HEADER.pack(*ports, size, checksum),
             message,
         )
     )

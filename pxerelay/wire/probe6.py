@@ -53,6 +53,17 @@ def solicit(mac: bytes, xid: bytes, vendor_class: bytes, architectures: Sequence
     return bytes((packet6.SOLICIT,)) + xid + b"".join(parts)
 
 
+def sound(mac: bytes, xid: bytes) -> bytes:
+    """Return a message that is for nobody, told by these 6 octets of an address and 3 of an xid.
+
+    A RELAY-REPL for a client on no link, with an ADVERTISE that offers nothing: neither a server nor a client
+    has anything to do for it, and a relay agent none from a stranger. As `probe.sound` in DHCPv4.
+    """
+    inside = bytes((packet6.ADVERTISE,)) + xid + option(packet6.CLIENT_ID, duid(mac))
+    head = bytes((packet6.RELAY_REPL, 0)) + packet6.UNSET + eui64.link_local(mac)
+    return head + option(packet6.RELAY_MESSAGE, inside)
+
+
 def relayed(message: bytes, mac: bytes, link_address: bytes) -> bytes:
     """Return the RELAY-FORW that a router with an address on the client's link puts around its message."""
     peer = eui64.link_local(mac)

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
-
-from tests.differential.comparison import (
-    Difference,
-    Row,
-    explained_twice,
-    read_table,
-    report,
-    unexplained,
-    uses,
-)
+from tests.differential.agreement import Agreement, Found
+from tests.differential.comparison import read_table
 from tests.differential.dhcpv6.agents import PAIRS, Pxerelay6
 from tests.differential.dhcpv6.bench import bench6, compared
 from tests.differential.dhcpv6.cases import cases
@@ -26,40 +15,18 @@ from tests.unit.messages6 import option
 TABLE = read_table(Path(__file__).parent / "dhcpv6" / "differences.yml")
 PEERS = [peer.kind for _, peer in PAIRS]
 CASES = cases()
-VOCABULARY = frozenset().union(*(case.words for case in CASES))
 
 
-@pytest.fixture(scope="module")
-def found() -> Mapping[str, list[Difference]]:
-    """Send every message through every relay, and compare."""
-    if os.geteuid() != 0:
-        pytest.fail("the differential test makes network namespaces: run it as root")
-    return {peer.kind: compared(CASES, ours, peer, TABLE) for ours, peer in PAIRS}
+class TestDifferential6(Agreement):
+    """DHCPv6, through ISC dhcrelay -6, dnsmasq and pxerelay."""
 
+    table, peers = TABLE, PEERS
+    vocabulary = frozenset().union(*(case.words for case in CASES))
 
-@pytest.mark.parametrize("peer", PEERS)
-def test_every_difference_has_a_row(found: Mapping[str, list[Difference]], peer: str) -> None:
-    left = unexplained(found[peer], TABLE)
-    assert not left, f"differences that no row explains:\n{report(left)}"
-
-
-@pytest.mark.parametrize("peer", PEERS)
-def test_no_difference_has_two_rows(found: Mapping[str, list[Difference]], peer: str) -> None:
-    twice = explained_twice(found[peer], TABLE)
-    assert not twice, f"explained more than once: {set(map(tuple, twice.values()))}\n{report(list(twice))}"
-
-
-@pytest.mark.parametrize(("row", "peer"), [(row, peer) for row in TABLE for peer in row.peers], ids=str)
-def test_every_row_has_a_difference(found: Mapping[str, list[Difference]], row: Row, peer: str) -> None:
-    assert uses(found[peer], [row])[row.id], f"{peer} no longer does so: take it out of differences.yml"
-
-
-def test_the_table_speaks_the_words_of_its_cases() -> None:
-    for row in TABLE:
-        assert row.when <= VOCABULARY, row.id
-        assert set(row.peers) <= set(PEERS), row.id
-        assert row.source.startswith("RFC "), row.id
-    assert len({row.id for row in TABLE}) == len(TABLE)
+    @staticmethod
+    def compared() -> Found:
+        """Send every message through every relay, and compare."""
+        return {peer.kind: compared(CASES, ours, peer, TABLE) for ours, peer in PAIRS}
 
 
 def test_every_case_can_be_told_from_the_others() -> None:

@@ -14,6 +14,7 @@ from tests.unit.messages6 import (
     INFORMATION_REQUEST,
     REPLY,
     REQUEST,
+    SERVER_DUID,
     boot,
     hardware,
     ip6,
@@ -63,6 +64,12 @@ SEEDS = {
     "solicit-unresolved": first_octets(NAMELESS, CLIENT) + boot(),
     "plain": first_octets(CHOOSY, CLIENT) + plain(),
     "plain-to-nobody": first_octets(NAMELESS, CLIENT) + plain(),
+    "solicit-one-of-two": first_octets(PLAIN, LISTED, pooled=True) + boot(),
+    "solicit-one-of-two-vlan20": first_octets(CHOOSY, CLIENT20, pooled=True) + boot(number=0),
+    "request-one-of-two-by-name": first_octets(PLAIN, LISTED, pooled=True)
+    + boot(REQUEST, option(2, SERVER_DUID)),
+    "relayed-one-of-two": first_octets(PLAIN, ROUTER, pooled=True)
+    + relayed(boot(), front=hardware("00:80:64:00:00:01")),
     "release": first_octets(CHOOSY, CLIENT) + release(),
     "release-vlan20": first_octets(CHOOSY, CLIENT20) + release(),
     "information-request": first_octets(PLAIN, CLIENT) + message(INFORMATION_REQUEST),
@@ -73,6 +80,7 @@ SEEDS = {
     "large": first_octets(TRUSTS, CLIENT) + boot().ljust(1440, b"\0"),
     "truncated": first_octets(PLAIN, CLIENT) + b"\1\2\3",
     "advertise": first_octets(PLAIN, CLIENT) + message(ADVERTISE),
+    "solicit-that-says-advertise": first_octets(PLAIN, CLIENT) + boot(ADVERTISE),
     "unicast": first_octets(PLAIN, UNICAST) + boot(),
     "waiting": first_octets(PLAIN, WAITING) + boot(),
     "nowhere": first_octets(PLAIN, NOWHERE) + boot(),
@@ -94,6 +102,8 @@ SEEDS = {
     "switch": first_octets(TRUSTS, SWITCH) + relayed(boot(), front=option(18, b"port7")),
     "switch-not-trusted": first_octets(PLAIN, SWITCH) + relayed(boot(), front=option(18, b"port7")),
     "reply": first_octets(PLAIN, RIS) + _reply(_OFFER),
+    "reply-one-of-two": first_octets(PLAIN, ALTIRIS, pooled=True)
+    + _reply(message(ADVERTISE, option(2, SERVER_DUID))),
     "reply-refused": first_octets(PLAIN, DHCP) + _reply(_REFUSED, name=b"vlan20"),
     "reply-by-link-address": first_octets(PLAIN, RIS) + _reply(_OFFER, name=None),
     "reply-one-name-for-all": first_octets(NAMELESS, DHCP) + _reply(_OFFER, name=b"all", link=LINK20),

@@ -1,31 +1,56 @@
 """What must hold for any octets that arrive at port 547, and relays to hold it against.
 
-The first octet of an input chooses the relay, the second one how the datagram comes (`first_octets`); the
-rest is the datagram. The rules are written down here a second time, in other words than the relay's.
+The first octet of an input chooses the relay, and whether clients have one of several servers, the second one
+how the datagram comes (`first_octets`); the rest is the datagram. The rules are written down here a second
+time, in other words than the relay's. What the fast path makes of a datagram, when it has met others and when
+it has met this one, is what the relay makes of it.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
 from typing import NamedTuple
 
+from pxerelay.policy.pools import Standing
+from pxerelay.policy.sticky6 import StickyClients6
 from pxerelay.relay.account6 import Narrator6
 from pxerelay.relay.decision6 import Arrival6, Decision6, Drop6, Dropped6, ToPeer, ToServers6
+from pxerelay.relay.fast_path6 import FastPath6
+from pxerelay.relay.relay6 import Relay6
+from pxerelay.relay.server_ids import ServerIds
+from pxerelay.wire import eui64
 from pxerelay.wire.facts6 import Facts6
+from tests.unit.batches6 import Done, done, outcomes6
 from tests.unit.configs import CORE, VLAN10, VLAN20
 from tests.unit.configs6 import (
+    ALTIRIS,
     LINK10,
     LINK20,
     LINKS,
     OWN10,
     OWN20,
     OWN_CORE,
+    RIS,
     STANDARD6,
+    answered,
+    heard,
     relay6,
 )
-from tests.unit.messages6 import GROUP, ip6
+from tests.unit.messages6 import (
+    ADVERTISE,
+    GROUP,
+    REQUEST,
+    SERVER_DUID,
+    boot,
+    ip6,
+    message,
+    option,
+    plain,
+    release,
+)
 
 VLAN30 = 30
 WAITING = replace(
@@ -58,6 +83,21 @@ _CONFIGS = (
 RELAYS = tuple(relay6(text, ALL_LINKS) for text in _CONFIGS)
 """As it comes; with pxe_only, a class and dhcp_servers; with trusted switches, and dhcp_servers for all; with
 one Interface-Id for all, pxe_only and a server that is not resolved yet."""
+
+
+def _pooled(text: str) -> str:
+    """Return a configuration in which each client has one of the servers of altiris."""
+    pool = "{addresses: [10.20.0.20, 2001:db8:20::20, 2001:db8:20::21], strategy: hash}"
+    return re.sub(r"altiris: \[.*\]$", f"altiris: {pool}", text, count=1, flags=re.MULTILINE)
+
+
+POOLED = tuple(relay6(_pooled(text), ALL_LINKS) for text in _CONFIGS)
+"""The same, but each client has one of two servers."""
+
+_BEHIND = tuple(
+    tuple(relay6(change(text), ALL_LINKS) for text in _CONFIGS) for change in (lambda text: text, _pooled)
+)
+"""Relays with a fast path in front of them: as they come, and pooled."""
 
 PLAIN, CHOOSY, TRUSTS, NAMELESS = range(4)
 """The relays by what is told apart of them."""
@@ -105,15 +145,17 @@ _SERVERS = {"2001:db8:20::10", "2001:db8:20::2", "2001:db8:20::20", "2001:db8:20
 _PORTS = {VLAN10: ("vlan10", LINK10, OWN10), VLAN20: ("vlan20", LINK20, OWN20)}
 _OURS = {LINK10, LINK20, OWN_CORE}
 _NAMES = {link.index: link.name for link in ALL_LINKS}
-_NARRATORS = {id(one): Narrator6(one) for one in RELAYS}
+_NARRATORS = {id(one): Narrator6(one) for one in (*RELAYS, *POOLED)}
+_POOLED = 0x80
+_TWO = {str(IPv6Address(one)) for one in ALTIRIS}
 _OF_THE_MAPPING = {Drop6.MAPPED_TO_DROP, Drop6.NOT_PXE, Drop6.NO_IPV6_SERVER, Drop6.NOT_RESOLVED}
 
 Options = list[tuple[int, bytes]]
 
 
-def first_octets(relay: int, arrival: int) -> bytes:
+def first_octets(relay: int, arrival: int, *, pooled: bool = False) -> bytes:
     """Return the octets that choose a relay and an arrival."""
-    return bytes((relay, arrival))
+    return bytes((relay + _POOLED * pooled, arrival))
 
 
 def check(octets: bytes) -> Decision6 | None:
@@ -124,24 +166,90 @@ def check(octets: bytes) -> Decision6 | None:
     if len(octets) < 2:
         return None
     which, way, before = octets[0] % len(RELAYS), ARRIVALS[octets[1] % len(ARRIVALS)], octets[2:]
-    one = RELAYS[which]
+    pooled = octets[0] >= _POOLED
+    one = _anew((POOLED if pooled else RELAYS)[which], pooled=pooled)
     message = bytearray(before)
-    mac = bytes.fromhex(way.mac.replace(":", "")) if way.mac else None
-    arrival = Arrival6(memoryview(message), way.interface, ip6(way.source), way.port, way.destination, mac)
+    arrival = _arrival(way, memoryview(message))
     facts = Facts6(arrival.message)
     decision = one.decide(arrival, facts)
     line = _NARRATORS[id(one)].tell(arrival, facts, _NAMES.get(way.interface, "eth9"), decision)
     assert line.isprintable(), "nothing a client sends may shape the log"
     assert _bare(one.decide(arrival)) == _bare(decision), "it goes the same way again"
     assert message == before, "no message is changed"
+    taken_by_fast_path(octets)
     if isinstance(decision, Dropped6):
         if decision.reason in _OF_THE_MAPPING:
             assert not recipients(which, way, before), "only whom the mapping drops is dropped for it"
     elif isinstance(decision, ToServers6):
-        _check_request(which, way, before, decision)
+        _check_request(which, way, before, decision, pooled=pooled)
     else:
         _check_reply(which, way, before, decision)
     return decision
+
+
+def _anew(one: Relay6, *, pooled: bool) -> Relay6:
+    """Return a relay that has heard nothing yet, but that two clients are in the middle of a boot.
+
+    That began when one of two servers was down.
+    """
+    one._server_ids = ServerIds()
+    one.sticky = None
+    if pooled:
+        one.sticky = StickyClients6()
+        one.sticky.met(bytes.fromhex(mac) for mac in ("020000000001", "001122334455"))
+        one.sticky.keep(Standing(down=frozenset(ALTIRIS[:1])), 0.0)
+    return one
+
+
+def _arrival(way: Way, octets: bytes | memoryview) -> Arrival6:
+    """Return a datagram as it comes; frames are looked at for what was sent to ff02::1:2 alone."""
+    mac = bytes.fromhex(way.mac.replace(":", "")) if way.mac and way.destination == GROUP else None
+    return Arrival6(octets, way.interface, ip6(way.source), way.port, way.destination, mac)
+
+
+def taken_by_fast_path(octets: bytes) -> bool:
+    """Hold the fast path equal to the relay; return whether it takes a datagram that it has met.
+
+    Both hear others, the datagram of an input twice, and all of them once more in one batch.
+    """
+    which, way, pooled = octets[0] % len(RELAYS), ARRIVALS[octets[1] % len(ARRIVALS)], octets[0] >= _POOLED
+    plain_ = _anew((POOLED if pooled else RELAYS)[which], pooled=pooled)
+    short = FastPath6(_anew(_BEHIND[pooled][which], pooled=pooled))
+    arrival = _arrival(way, octets[2:])
+
+    def expected(one: Arrival6) -> Done:
+        decision = plain_.decide(one)
+        if plain_.sticky and isinstance(decision, ToServers6) and decision.client:
+            plain_.sticky.met((decision.client.client_key,))
+        return done(one, decision)
+
+    for one in (*_OTHERS, arrival, arrival):
+        wanted = expected(one)
+        (found,), _ = outcomes6(short, [one])
+        assert found == wanted, "it becomes what it becomes without a fast path"
+    batch = [*_OTHERS, arrival]
+    together = [expected(one) for one in batch]
+    every, taken = outcomes6(short, batch)
+    assert [one for one in every if not isinstance(one.decision, ToPeer)] == [
+        one for one in together if not isinstance(one.decision, ToPeer)
+    ]
+    assert Counter(every) == Counter(together), "of replies it is not known which of two alike is which"
+    return len(_OTHERS) in taken
+
+
+_OFFER = message(ADVERTISE, option(2, SERVER_DUID) + option(23, bytes(16)))
+_OTHERS: list[Arrival6] = [
+    heard(octets, interface=index, source=eui64.link_local(mac), mac=mac)
+    for mac in (bytes.fromhex("020000000001"), bytes.fromhex("001122334455"))
+    for index in (VLAN10, VLAN20)
+    for octets in (boot(), plain())
+]
+_OTHERS += [heard(release()), heard(boot(REQUEST, option(2, SERVER_DUID)))]
+_OTHERS += [
+    answered(_OFFER, peer=peer, source=source)
+    for peer, source in (("fe80::ff:fe00:1", RIS), ("fe80::211:22ff:fe33:4455", ALTIRIS[1]))
+]
+_OTHERS += [answered(_OFFER, interface_id=b"vlan20", link=LINK20, source=ALTIRIS[1])]
 
 
 def _bare(decision: Decision6) -> Decision6:
@@ -149,12 +257,17 @@ def _bare(decision: Decision6) -> Decision6:
     return decision if isinstance(decision, ToPeer) else decision._replace(client=None)
 
 
-def _check_request(which: int, way: Way, before: bytes, decision: ToServers6) -> None:
+def _check_request(which: int, way: Way, before: bytes, decision: ToServers6, *, pooled: bool) -> None:
     kind = before[0]
     assert kind not in (2, 7, 10, 13), "what servers say never goes up"
     assert way.source not in {"::", OWN10, OWN_CORE}
     expected = recipients(which, way, before)
-    assert {str(IPv6Address(server)) for server in decision.servers} == expected, "just the client's servers"
+    servers = {str(IPv6Address(server)) for server in decision.servers}
+    if pooled and expected >= _TWO:
+        assert servers & _TWO, "it goes to one of several"
+        assert _names_a_server(before) or not servers >= _TWO, "to all if nobody knows which it names"
+        expected -= _TWO - servers
+    assert servers == expected, "just the client's servers"
     assert len(set(decision.servers)) == len(decision.servers)
     header = decision.header
     assert header[0] == 12
@@ -315,6 +428,13 @@ def recipients(which: int, way: Way, before: bytes) -> set[str]:
     if which == NAMELESS:
         return chosen if boots else set()
     return chosen | always
+
+
+def _names_a_server(before: bytes) -> bool:
+    """Whether the innermost message has a server identifier, as far as it can be read."""
+    _, (inside, _) = layers_of(before)
+    options, _ = _options(inside, 4)
+    return any(code == 2 for code, _ in options)
 
 
 def _eui64(address: bytes) -> str:

@@ -137,7 +137,7 @@ def resident(pid: int) -> int:
 
 
 OWN6 = """
-daemon.flow6 daemon.healthcheck6 daemon.prober6 daemon.survey6 daemon.traffic6
+daemon.flow6 daemon.healthcheck6 daemon.hearing6 daemon.prober6 daemon.survey6 daemon.traffic6
 linux.faces linux.groups linux.inbox6 linux.outbox6 linux.sockets6
 policy.ports6 policy.sticky6
 relay.account6 relay.decision6 relay.fast_path6 relay.ledger6 relay.network6 relay.outcome6 relay.pipeline6

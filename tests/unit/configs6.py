@@ -18,7 +18,7 @@ from pxerelay.relay.relay6 import Behind, Relay6
 from pxerelay.wire.packet import Message
 from tests.unit import configs
 from tests.unit.configs import CORE, VLAN10, build
-from tests.unit.messages6 import GROUP, ip6, option, relayed
+from tests.unit.messages6 import GROUP, ip6, option, options_of, relayed
 
 STANDARD6 = """
 servers:
@@ -40,6 +40,14 @@ rules:
   02:00:00:00:00:30: old
 """
 
+WITH_DHCP = STANDARD6 + "dhcp_servers: dhcp\n"
+PXE_ONLY = WITH_DHCP + "pxe_only: true\n"
+TRUSTING = STANDARD6.replace("dhcpv6: true", "dhcpv6: {trusted: [vlan10]}")
+CLASSES = (
+    STANDARD6 + "classes: [{name: uefi, vendor_class: PXEClient, server: altiris}, {name: arm, arch: 11, "
+    "server: dhcp}]\n"
+)
+
 RIS, DHCP = ip6("2001:db8:20::10"), ip6("2001:db8:20::2")
 ALTIRIS = (ip6("2001:db8:20::20"), ip6("2001:db8:20::21"))
 ROUTER = ip6("2001:db8:30::1")
@@ -48,6 +56,8 @@ LINK10, LINK20 = "2001:db8:10::1", "2001:db8:10:20::1"
 OWN10, OWN20, OWN_CORE = "fe80::aa:ff:fe00:10", "fe80::aa:ff:fe00:20", "2001:db8:20::1"
 CLIENT = ip6("fe80::ff:fe00:1")
 CLIENT_MAC = bytes.fromhex("020000000001")
+MAC_OPTION = (79, b"\0\1" + CLIENT_MAC)
+"""Option 79 around what that client sends (RFC 6939, 4)."""
 
 _ADDRESSES = {
     "lo": ("::1",),
@@ -129,3 +139,22 @@ def to_peer(decision: Decision6) -> ToPeer:
     """Return a decision that must be one to send a reply."""
     assert isinstance(decision, ToPeer), decision
     return decision
+
+
+def servers_of(arrival: Arrival6, text: str = STANDARD6) -> set[bytes]:
+    """Return the servers that a message goes to, by a configuration."""
+    return set(to_servers(relay6(text).decide(arrival)).servers)
+
+
+def around(decision: ToServers6) -> list[tuple[int, bytes]]:
+    """Return the options of a RELAY-FORW in front of its Relay Message."""
+    *front, (last, inside) = options_of(decision.header + bytes(size_inside(decision)), 34)
+    assert last == 9
+    assert not any(inside)
+    return front
+
+
+def size_inside(decision: ToServers6) -> int:
+    """Return how long the message is that a header announces, in octets."""
+    assert decision.header[-4:-2] == b"\0\x09"
+    return int.from_bytes(decision.header[-2:], "big")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pxerelay.relay.decision6 import MEANING6, Drop6
-from pxerelay.tools.doctor.facts6 import Asked6, HostFacts6, ServerAnswer6
+from pxerelay.tools.doctor.facts6 import Asked6, HostFacts6, ServerAnswer6, Sighting6
 from pxerelay.tools.doctor.verdict import Code, Finding, error, note, warning
+from pxerelay.wire.packet6 import SERVER_PORT
 
 
 def findings(facts: HostFacts6, asked: Asked6) -> Iterator[Finding]:
@@ -41,7 +42,7 @@ def findings(facts: HostFacts6, asked: Asked6) -> Iterator[Finding]:
                 "(RFC 9915, 19.3)",
             )
     if not asked.answers:
-        yield _silent(asked, subject)
+        yield _lost(subject, asked.seen[-1]) if asked.seen else _silent(asked, subject)
     for answer in taken[:1]:
         yield from _fine(asked, answer, subject)
 
@@ -50,6 +51,34 @@ def is_taken(asked: Asked6, answer: ServerAnswer6) -> bool:
     """Whether a client would have got an answer; one for no interface is taken by `doctor`."""
     through_us = asked.interface is not None
     return answer.dropped is None or (answer.dropped == Drop6.NO_INTERFACE.value and not through_us)
+
+
+def _lost(subject: str, seen: Sighting6) -> Finding:
+    """Tell of an answer that came in, and that the relay did not get."""
+    if seen.port != SERVER_PORT:
+        return error(
+            Code.ANSWER_TO_WRONG_PORT,
+            subject,
+            f"it answers to port {seen.port} of {seen.destination}; a relay agent listens on port "
+            f"{SERVER_PORT} (RFC 9915, 7.2)",
+            "mend or change the server",
+        )
+    if seen.fragmented:
+        return error(
+            Code.ANSWER_TOO_LARGE,
+            subject,
+            "its answer comes in fragments, and not all of them arrive",
+            "shorten what this server offers to clients that boot, or take options out; does a firewall on "
+            "the way drop fragments?",
+        )
+    return error(
+        Code.ANSWER_LOST_HERE,
+        subject,
+        f"its answer arrives on {seen.interface}, to {seen.destination}, and this host drops it",
+        f"a firewall of this host is the likely reason: allow UDP from {seen.source} to port {SERVER_PORT} "
+        "(nft list ruleset; ip6tables -S)",
+        f"is {seen.destination} an address of this host? ip -6 address",
+    )
 
 
 def _silent(asked: Asked6, subject: str) -> Finding:

@@ -11,6 +11,7 @@ import socket
 import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,8 +27,10 @@ from pxerelay.relay.decision import ToServers
 from pxerelay.relay.questions import Questions, heard
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.survey_request import MOST, Survey, SurveyError
+from pxerelay.tools.doctor import firewall, network
 from pxerelay.tools.doctor.firewall import Hear
-from pxerelay.wire import bootserver, packet
+from pxerelay.tools.doctor.verdict import Code, Finding, note
+from pxerelay.wire import bootserver, packet, packet6
 from pxerelay.wire.batch import NOWHERE
 from pxerelay.wire.bootserver import Service
 
@@ -37,8 +40,31 @@ _SO_BINDTOIFINDEX = 62
 _TRIES = (0.5, 1.5)
 """Seconds to wait for a boot server, each time that it is asked."""
 
+_DHCPV6 = 6
+_PORTS = {4: packet.SERVER_PORT, _DHCPV6: packet6.SERVER_PORT}
+
 Ask = Callable[[Survey], Awaitable[list[dict[str, Any]]]]
 """Carries a survey out; AskError if it can't."""
+
+
+CHADDR = b"\x02pxerl"
+"""Locally administered, and an address that no client has: in servers' logs 02:70:78:65:72:6c."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be examined: only an interface or some servers, by name; in whose name.
+
+    `seconds` are how long to wait for servers, `timeout` for a daemon that does not answer.
+    """
+
+    interface: str | None = None
+    servers: tuple[str, ...] = ()
+    probe: bool = True
+    everywhere: bool = False
+    chaddr: bytes = CHADDR
+    seconds: float = 4.0
+    timeout: float = control_client.TIMEOUT
 
 
 class AskError(Exception):
@@ -122,9 +148,7 @@ async def by_ourselves(relay: Relay, vrfs: Mapping[int, str]) -> AsyncIterator[A
     try:
         udp = sockets.open_udp()
     except OSError as error:
-        raise AskError(
-            _WHY_NOT.get(error.errno or 0) or f"port 67 can't be opened: {error.strerror}"
-        ) from None
+        raise why_not(packet.SERVER_PORT, error) from None
     way = _OwnWay(udp, relay)
     with contextlib.ExitStack() as stack:
         stack.callback(way.close)
@@ -151,10 +175,13 @@ async def by_ourselves(relay: Relay, vrfs: Mapping[int, str]) -> AsyncIterator[A
         yield Asker(ask, hear)
 
 
-_WHY_NOT = {
-    errno.EACCES: "this process may not open port 67: run it as root",
-    errno.EADDRINUSE: "another process has port 67, and no daemon can be told to ask",
-}
+def why_not(port: int, error: OSError) -> AskError:
+    """Return what says why a port can't be opened."""
+    texts = {
+        errno.EACCES: f"this process may not open port {port}: run it as root",
+        errno.EADDRINUSE: f"another process has port {port}, and no daemon can be told to ask",
+    }
+    return AskError(texts.get(error.errno or 0) or f"port {port} can't be opened: {error.strerror}")
 
 
 async def boot_service(asked: Survey, service: Service, own: IPv4Address, vrf: int) -> str:
@@ -194,6 +221,21 @@ async def _answered(loop: asyncio.AbstractEventLoop, sock: socket.socket, xid: b
         if octets[packet.XID] == xid:
             return True
     return False
+
+
+async def unheard(hear: Hear, chaddr: bytes, interfaces: Sequence[str], family: int = 4) -> list[Finding]:
+    """Return what is wrong with the way from client interfaces to the relay's socket of a family."""
+    what = "whether a firewall of this host drops what clients send"
+    if family == _DHCPV6:
+        what += " by DHCPv6"
+    try:
+        deaf = await firewall.unheard(hear, chaddr, interfaces, family)
+    except OSError as error:
+        advice = ("run this as root",) if isinstance(error, PermissionError) else ()
+        return [note(Code.NOT_CHECKED, "firewall", f"{what}: {error.strerror}", *advice)]
+    except AskError as error:
+        return [note(Code.NOT_CHECKED, "firewall", f"{what}: {error}")]
+    return list(network.closed(deaf, firewall.managers(), _PORTS[family]))
 
 
 def split(asked: Survey, size: int = MOST) -> Sequence[Survey]:

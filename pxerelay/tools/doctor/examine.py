@@ -11,33 +11,28 @@ from pathlib import Path
 from typing import Any
 
 from pxerelay.config.loaded import Loaded
-from pxerelay.linux import control_client, netlink, routes
+from pxerelay.linux import netlink, routes
 from pxerelay.linux.ways import Ways
 from pxerelay.policy.ports import vrfs_to_hear
 from pxerelay.relay.relay import Relay
 from pxerelay.relay.survey_request import ServerQuery, Survey
 from pxerelay.tools.doctor import (
-    advertisements,
     answers,
-    answers6,
     asking,
+    examine6,
     firewall,
     gather,
-    gather6,
     host,
     kernel,
     network,
-    network6,
     plan,
 )
+from pxerelay.tools.doctor.asking import CHADDR, Wish
 from pxerelay.tools.doctor.facts import Arrival, Asked, Facts, ServerAnswer, ServerRoute, Service, Sighting
 from pxerelay.tools.doctor.facts6 import Asked6, HostFacts6
 from pxerelay.tools.doctor.verdict import Code, Finding, note, warning
-from pxerelay.tools.doctor.wire import Frame, Wire
+from pxerelay.tools.doctor.wire import Frame, Wire, watched
 from pxerelay.wire import bootserver
-
-CHADDR = b"\x02pxerl"
-"""Locally administered, and an address that no client has: in servers' logs 02:70:78:65:72:6c."""
 
 _KINDS = ((b"PXEClient:Arch:00000:UNDI:002001", (0,)), (b"PXEClient:Arch:00007:UNDI:003016", (7,)))
 """A PC with a BIOS asks first; who does not answer it is asked by one with UEFI (RFC 4578, 2.1)."""
@@ -47,22 +42,6 @@ _LINGER = 0.05
 
 _MOST_SERVICES = 16
 """Boot servers that are asked at port 4011."""
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is to be examined: only an interface or some servers, by name; in whose name.
-
-    `seconds` are how long to wait for servers, `timeout` for a daemon that does not answer.
-    """
-
-    interface: str | None = None
-    servers: tuple[str, ...] = ()
-    probe: bool = True
-    everywhere: bool = False
-    chaddr: bytes = CHADDR
-    seconds: float = 4.0
-    timeout: float = control_client.TIMEOUT
 
 
 @dataclass(frozen=True)
@@ -89,34 +68,10 @@ async def examine(loaded: Loaded, path: Path, socket_path: Path, wish: Wish) -> 
             found.append(warning(Code.NOT_CHECKED, "servers", f"none was asked: {error}"))
     for one in asked:
         found += answers.findings(facts, one, asked)
-    of6, asked6 = await _examine6(facts, socket_path, wish, found) if facts.config.dhcpv6 else (None, ())
+    of6, asked6 = (
+        await examine6.examine(facts, socket_path, wish, found) if facts.config.dhcpv6 else (None, ())
+    )
     return Examined(facts, asked, tuple(dict.fromkeys(found)), of6, asked6)
-
-
-async def _examine6(
-    facts: Facts, socket_path: Path, wish: Wish, found: list[Finding]
-) -> tuple[HostFacts6, tuple[Asked6, ...]]:
-    """Examine the same in DHCPv6; `found` grows by what is wrong."""
-    of6 = gather6.facts(facts, facts.links, facts.wanted6)
-    found += network6.findings(of6, wish.interface)
-    if not wish.probe:
-        return of6, ()
-    there = [port for port in of6.active if wish.interface in (None, port.name)]
-    found += network6.advertised(await advertisements.heard(there))
-    if facts.running is None:
-        message = "DHCPv6 servers are asked by the daemon, and none answers"
-        found.append(note(Code.NOT_CHECKED, "servers", message))
-        return of6, ()
-    errands = gather6.errands(of6, wish.interface, everywhere=wish.everywhere)
-    ask = asking.by_daemon(socket_path).ask
-    try:
-        asked6 = await gather6.asked(ask, errands, wish.chaddr, wish.seconds)
-    except asking.AskError as error:
-        found.append(warning(Code.NOT_CHECKED, "servers", f"none was asked by DHCPv6: {error}"))
-        return of6, ()
-    for one in asked6:
-        found += answers6.findings(of6, one)
-    return of6, asked6
 
 
 async def _probe(
@@ -132,12 +87,7 @@ async def _probe(
             note(Code.NOT_CHECKED, "servers", f"not asked, for want of an active interface: {names}")
         )
     with contextlib.ExitStack() as stack:
-        wire = None
-        try:
-            wire = stack.enter_context(contextlib.closing(Wire(wish.chaddr)))
-        except OSError as error:
-            message = f"whether answers come in that this host drops can't be seen: {error.strerror}"
-            found.append(note(Code.NOT_CHECKED, "wire", message, "run this as root"))
+        wire = watched(Wire, wish.chaddr, stack, found)
         async with contextlib.AsyncExitStack() as ours:
             if facts.running:
                 asker = asking.by_daemon(socket_path)
@@ -160,14 +110,7 @@ async def _unheard(facts: Facts, hear: firewall.Hear, wish: Wish) -> list[Findin
     names = [
         port.name for port in facts.active if not port.vrf and wish.interface in (None, port.name)
     ]  # in a VRF such a frame does not come back
-    try:
-        return list(network.closed(await firewall.unheard(hear, CHADDR, names), firewall.managers()))
-    except OSError as error:
-        message = f"whether a firewall of this host drops what clients send: {error.strerror}"
-        advice = ("run this as root",) if isinstance(error, PermissionError) else ()
-    except asking.AskError as error:
-        message, advice = f"whether a firewall of this host drops what clients send: {error}", ()
-    return [note(Code.NOT_CHECKED, "firewall", message, *advice)]
+    return await asking.unheard(hear, CHADDR, names)
 
 
 def _ways(facts: Facts, server: IPv4Address) -> list[ServerRoute]:

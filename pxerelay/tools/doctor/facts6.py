@@ -97,8 +97,27 @@ class ServerAnswer6:
 
 
 @dataclass(frozen=True)
+class Sighting6:
+    """A reply, or its first fragment, as it was seen on an interface, before the firewall made up its mind.
+
+    `xid` is that of the message to the client, in hexadecimal digits.
+    """
+
+    interface: str
+    source: IPv6Address
+    destination: IPv6Address
+    port: int
+    octets: int
+    fragmented: bool
+    xid: str
+
+
+@dataclass(frozen=True)
 class Asked6:
-    """What became of SOLICITs to one server from one place; `interface` as in `facts.Asked`."""
+    """What became of SOLICITs to one server from one place; `interface` as in `facts.Asked`.
+
+    `seen` are answers as they came in.
+    """
 
     server: IPv6Address
     interface: str | None
@@ -106,3 +125,9 @@ class Asked6:
     error: str = ""
     failures: tuple[str, ...] = ()
     answers: tuple[ServerAnswer6, ...] = ()
+    seen: tuple[Sighting6, ...] = ()
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it need not be asked again."""
+        return bool(self.error or self.failures or self.answers or self.seen)

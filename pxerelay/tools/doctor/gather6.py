@@ -1,4 +1,4 @@
-"""Gathers the facts of this host in DHCPv6, and has its servers asked."""
+"""Gathers the facts of this host in DHCPv6, and tells whom to ask."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ from typing import Any
 from pxerelay.linux.ways import Ways
 from pxerelay.policy.links import Link
 from pxerelay.policy.ports6 import Port6, assign
-from pxerelay.relay.survey_request import ServerQuery, Survey
+from pxerelay.relay.survey_request import ServerQuery
 from pxerelay.tools.doctor import kernel, processes
-from pxerelay.tools.doctor.asking import Ask, split
 from pxerelay.tools.doctor.facts import Facts
 from pxerelay.tools.doctor.facts6 import Asked6, HostFacts6, ServerAnswer6, Settings6
 from pxerelay.wire.packet6 import SERVER_PORT
 
 _MANAGED_AT = ("systemd/netif/links", "NetworkManager/devices")
 """Files under /run that tell which interfaces, by index, a service takes care of."""
-
-_KINDS = ((b"PXEClient:Arch:00007:UNDI:003000", (7,)), (b"PXEClient:Arch:00000:UNDI:002001", (0,)))
-"""A PC with UEFI asks first; who does not answer it is asked by iPXE on one with a BIOS (RFC 5970, 3.3)."""
 
 
 def facts(known: Facts, links: Sequence[Link], servers: Iterable[IPv6Address]) -> HostFacts6:
@@ -101,22 +97,8 @@ def _own_address(server: IPv6Address) -> IPv6Address | None:
         return None
 
 
-async def asked(ask: Ask, wanted: Sequence[ServerQuery], chaddr: bytes, seconds: float) -> tuple[Asked6, ...]:
-    """Have servers asked, those that are silent a second time; asking.AskError if that can't be."""
-    found: dict[ServerQuery, Asked6] = {}
-    for vendor_class, architectures in _KINDS:
-        pending = tuple(one for one in wanted if one not in found or not _is_told(found[one]))
-        if pending:
-            for part in split(Survey(chaddr, vendor_class, architectures, seconds, pending)):
-                found |= zip(part.errands, map(_asked, await ask(part)), strict=True)
-    return tuple(found.values())
-
-
-def _is_told(one: Asked6) -> bool:
-    return bool(one.error or one.failures or one.answers)
-
-
-def _asked(told: dict[str, Any]) -> Asked6:
+def asked(told: dict[str, Any]) -> Asked6:
+    """Return what became of the requests to a server, as the daemon tells it."""
     return Asked6(
         IPv6Address(told["server"]),
         told["interface"],

@@ -11,6 +11,8 @@ from pxerelay.policy.servers import Target
 from pxerelay.tools.doctor.facts import Arrival, Facts, Nic, ServerRoute
 from pxerelay.tools.doctor.plan import needed
 from pxerelay.tools.doctor.verdict import Code, Finding, error, note, warning
+from pxerelay.wire import packet6
+from pxerelay.wire.packet import SERVER_PORT
 
 _HOST_BITS = 31
 """Prefix lengths from this on leave no room for clients beside the relay."""
@@ -316,27 +318,31 @@ def _filtered(facts: Facts, only: str | None) -> Iterator[Finding]:
             yield filtered(facts, arrival)
 
 
-def closed(interfaces: Iterable[str], managers: Collection[str]) -> Iterator[Finding]:
-    """Yield client interfaces from which nothing gets to port 67, given who manages this host's firewall."""
+def closed(
+    interfaces: Iterable[str], managers: Collection[str], udp_port: int = SERVER_PORT
+) -> Iterator[Finding]:
+    """Yield client interfaces from which nothing gets to a port, given who manages this host's firewall."""
+    opened = {name: advice.format(port=udp_port) for name, advice in _OPENED.items()}
+    table = "ip6tables" if udp_port == packet6.SERVER_PORT else "iptables"
     for name in interfaces:
         yield error(
             Code.INPUT_CLOSED,
             name,
-            "a frame to UDP port 67 that came in there did not get to the relay: this host's firewall drops "
-            "it, and so what clients send",
-            *(advice for manager, advice in _OPENED.items() if manager in managers),
-            *(() if managers else _OPENED_BY_HAND),
+            f"a frame to UDP port {udp_port} that came in there did not get to the relay: this host's "
+            "firewall drops it, and so what clients send",
+            *(advice for manager, advice in opened.items() if manager in managers),
+            *(() if managers else (_OPENED_BY_HAND.format(port=udp_port, table=table),)),
         )
 
 
 _OPENED = {
-    "firewalld": "firewall-cmd --permanent --zone=ZONE --add-port=67/udp, for each ZONE that firewall-cmd "
-    "--get-active-zones tells; then: firewall-cmd --reload",
-    "ufw": "ufw allow 67/udp",
+    "firewalld": "firewall-cmd --permanent --zone=ZONE --add-port={port}/udp, for each ZONE that "
+    "firewall-cmd --get-active-zones tells; then: firewall-cmd --reload",
+    "ufw": "ufw allow {port}/udp",
 }
 _OPENED_BY_HAND = (
-    "in each chain with `hook input` (nft list ruleset): nft insert rule inet filter input udp dport 67 "
-    "accept, or iptables -I INPUT -p udp --dport 67 -j ACCEPT; and in the file that is loaded at boot",
+    "in each chain with `hook input` (nft list ruleset): nft insert rule inet filter input udp dport {port} "
+    "accept, or {table} -I INPUT -p udp --dport {port} -j ACCEPT; and in the file that is loaded at boot"
 )
 
 

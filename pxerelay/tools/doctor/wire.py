@@ -1,4 +1,4 @@
-"""Replies to our own DISCOVERs as they come in, whatever the kernel makes of them afterwards (packet(7)).
+"""Replies to our own requests as they come in, whatever the kernel makes of them afterwards (packet(7)).
 
 A packet socket sees a datagram before rp_filter and the firewall do. A filter in the kernel (BPF) leaves it
 only those that have our client's address, so that a busy relay's other packets cost nothing here.
@@ -6,12 +6,16 @@ only those that have our client's address, so that a busy relay's other packets 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import socket
 import struct
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
+from pxerelay.tools.doctor.verdict import Code, Finding, note
 from pxerelay.wire import packet
 from pxerelay.wire.mac import MAC_OCTETS
 
@@ -37,35 +41,44 @@ class Frame(NamedTuple):
     xid: str
 
 
-def _program(chaddr: bytes) -> bytes:
-    """Return instructions that let an IPv4 UDP datagram through that has a chaddr, or begins with it.
+LOAD_OCTET, LOAD_HALF, LOAD_WORD, LOAD_INDIRECT, LOAD_LENGTH = 0x30, 0x28, 0x20, 0x40, 0xB1
+MASK, EQUAL, ANY_BIT, END = 0x54, 0x15, 0x45, 0x06
+"""Codes of instructions (linux/filter.h, bpf(2))."""
 
-    The packet begins with the IP header. Each has code, jumps if true and false, and a number.
+Instruction = tuple[int, int, int, int]
+"""Its code, how many to jump over if true and if false, and a number."""
+
+
+def _program(chaddr: bytes) -> Iterable[Instruction]:
+    """Return what lets an IPv4 UDP datagram through that has a chaddr, or begins with it.
+
+    The packet begins with the IP header.
     """
-    load_octet, load_half, load_indirect, load_length = 0x30, 0x28, 0x40, 0xB1
-    mask, equal, any_bit, end = 0x54, 0x15, 0x45, 0x06
     at = _UDP_HEADER + packet.CHADDR_START
     beginning, rest = struct.unpack("!IH", chaddr)
-    instructions = (
-        (load_octet, 0, 0, 0),
-        (mask, 0, 0, 0xF0),
-        (equal, 0, 10, 0x40),
-        (load_octet, 0, 0, 9),
-        (equal, 0, 8, socket.IPPROTO_UDP),
-        (load_half, 0, 0, 6),
-        (any_bit, 6, 0, 0x1FFF),
-        (load_length, 0, 0, 0),
-        (load_indirect, 0, 0, at),
-        (equal, 0, 3, beginning),
-        (load_indirect | 0x08, 0, 0, at + 4),
-        (equal, 0, 1, rest),
-        (end, 0, 0, 0xFFFF),
-        (end, 0, 0, 0),
+    return (
+        (LOAD_OCTET, 0, 0, 0),
+        (MASK, 0, 0, 0xF0),
+        (EQUAL, 0, 10, 0x40),
+        (LOAD_OCTET, 0, 0, 9),
+        (EQUAL, 0, 8, socket.IPPROTO_UDP),
+        (LOAD_HALF, 0, 0, 6),
+        (ANY_BIT, 6, 0, 0x1FFF),
+        (LOAD_LENGTH, 0, 0, 0),
+        (LOAD_INDIRECT, 0, 0, at),
+        (EQUAL, 0, 3, beginning),
+        (LOAD_INDIRECT | 0x08, 0, 0, at + 4),
+        (EQUAL, 0, 1, rest),
+        (END, 0, 0, 0xFFFF),
+        (END, 0, 0, 0),
     )
-    return b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)
 
 
-class Wire:
+Seen = TypeVar("Seen")
+"""What a reply is told by."""
+
+
+class AnyWire(ABC, Generic[Seen]):
     """Sees replies to a client of ours on all interfaces, from now on; OSError if we may not."""
 
     def __init__(self, chaddr: bytes) -> None:
@@ -75,7 +88,8 @@ class Wire:
             socket.htons(_ETH_P_ALL),
         )
         try:
-            program = ctypes.create_string_buffer(_program(chaddr[:MAC_OCTETS]))
+            octets = b"".join(struct.pack("=HBBI", *one) for one in self._program(chaddr[:MAC_OCTETS]))
+            program = ctypes.create_string_buffer(octets)
             header = struct.pack("@HP", (len(program) - 1) // 8, ctypes.addressof(program))
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, header)
             self.frames()  # what came before there was a filter
@@ -87,16 +101,49 @@ class Wire:
         """Close the socket."""
         self._socket.close()
 
-    def frames(self) -> list[Frame]:
+    def frames(self) -> list[Seen]:
         """Return what was seen since the last call."""
-        found: list[Frame] = []
+        found: list[Seen] = []
         while True:
             try:
                 octets, (name, _, kind, *_) = self._socket.recvfrom(65535)
             except BlockingIOError:
                 return found
-            if kind != _OUTGOING and (frame := read(octets, name)):
+            if kind != _OUTGOING and (frame := self._read(octets, name)):
                 found.append(frame)
+
+    @abstractmethod
+    def _program(self, chaddr: bytes) -> Iterable[Instruction]:
+        """Return the filter for a client with these 6 octets of an address."""
+
+    @abstractmethod
+    def _read(self, octets: bytes, interface: str) -> Seen | None:
+        """Return a reply in an IP packet; None if it is something else."""
+
+
+class Wire(AnyWire[Frame]):
+    """Sees them in DHCPv4."""
+
+    def _program(self, chaddr: bytes) -> Iterable[Instruction]:
+        return _program(chaddr)
+
+    def _read(self, octets: bytes, interface: str) -> Frame | None:
+        return read(octets, interface)
+
+
+AWire = TypeVar("AWire", bound=AnyWire[Any])
+
+
+def watched(
+    kind: Callable[[bytes], AWire], chaddr: bytes, stack: contextlib.ExitStack, found: list[Finding]
+) -> AWire | None:
+    """Return what sees replies to a client as long as `stack` is open; None, and a note, if it may not."""
+    try:
+        return stack.enter_context(contextlib.closing(kind(chaddr)))
+    except OSError as error:
+        message = f"whether answers come in that this host drops can't be seen: {error.strerror}"
+        found.append(note(Code.NOT_CHECKED, "wire", message, "run this as root"))
+        return None
 
 
 def read(octets: bytes, interface: str) -> Frame | None:

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pxerelay.config.data import Map
 from pxerelay.config.resolve import DROP
 from pxerelay.tools.importers import conditions, families, vlans
-from pxerelay.tools.importers.found import Class, Found, Servers
+from pxerelay.tools.importers.found import Found, Servers
 from pxerelay.tools.importers.kea6 import Reader6
 from pxerelay.tools.importers.kea_scopes import Said, Scopes, option_in
-from pxerelay.tools.importers.source import Source, printable
+from pxerelay.tools.importers.source import Source
 from pxerelay.tools.importers.spliced import Spliced, maps
 
 NOTE = (
@@ -76,7 +76,7 @@ class Reader4(Scopes):
         if top:
             self._found.default_is(self._usable(top))
         for one in self._classes.values():
-            self._class(one)
+            self._class(one, self._said([one], top=False), self._usable)
         settled = [vlan for subnets, around in self._lans() for vlan in self._lan(subnets, around)]
         vlans.settle(settled, self._found)
         if self._global_ones_hold():
@@ -116,25 +116,6 @@ class Reader4(Scopes):
                 yield vlans.Vlan(networks, servers, *self._file.place(values[0].mark))
             return
         yield vlans.Vlan(networks, (), source, word)
-
-    def _class(self, entry: Map) -> None:
-        said = self._said([entry], top=False)
-        if said is None:
-            return
-        servers = self._usable(said)
-        name = str(entry.get("name"))
-        if not servers:
-            return
-        try:
-            if entry.get("only-if-required") or entry.get("only-in-additional-list"):
-                raise conditions.NotSaidError
-            kinds = self._kinds(entry)
-        except conditions.NotSaidError:
-            self._not_said(name, said.mark)
-            return
-        for kind in kinds:
-            arch = () if kind.arch is None else (kind.arch,)
-            self._add(Class(printable(name), servers, kind.vendor, arch))
 
     def _reservations(self, scope: Map, around: Sequence[Map]) -> None:
         """Make rules of the reservations in one place that say a server of their own."""

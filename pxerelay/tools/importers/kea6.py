@@ -15,10 +15,9 @@ from ipaddress import IPv6Address, IPv6Network
 from pxerelay.config.data import List, Map
 from pxerelay.config.resolve import DROP
 from pxerelay.tools.importers import vlans
-from pxerelay.tools.importers.conditions import OF_V6, NotSaidError
+from pxerelay.tools.importers.conditions import OF_V6
 from pxerelay.tools.importers.found import Class, Found, Interface, Network, Servers, address6, family_of
 from pxerelay.tools.importers.kea_scopes import Said, Scopes, option_in
-from pxerelay.tools.importers.source import printable
 from pxerelay.tools.importers.spliced import maps
 
 _BOOT_FILE_URL = (59, "bootfile-url")
@@ -118,7 +117,7 @@ class Reader6(Scopes):
         """Write the classes; on a VLAN that has a boot file of its own they hold nothing."""
         direct = self._found.settings.classes
         for entry in self._classes.values():
-            self._class(entry)
+            self._class(entry, self._said([entry]), self._usable)
         fixed: dict[Servers, list[str]] = {}
         for lan in lans:
             servers = self._usable(lan.said) if lan.said and direct else ()
@@ -129,25 +128,6 @@ class Reader6(Scopes):
             for servers, names in fixed.items()
         ]
         direct[:] = [*first, *direct]
-
-    def _class(self, entry: Map) -> None:
-        said = self._said([entry])
-        if said is None:
-            return
-        servers = self._usable(said)
-        name = str(entry.get("name"))
-        if not servers:
-            return
-        try:
-            if entry.get("only-if-required") or entry.get("only-in-additional-list"):
-                raise NotSaidError
-            kinds = self._kinds(entry)
-        except NotSaidError:
-            self._not_said(name, said.mark)
-            return
-        for kind in kinds:
-            arch = () if kind.arch is None else (kind.arch,)
-            self._add(Class(printable(name), servers, kind.vendor, arch))
 
     def _reservations(
         self, scope: Map, around: Sequence[Map], lan: _Lan | None, lans: Sequence[_Lan] = ()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pxerelay.config.data import List, Map, Mark
 from pxerelay.config.resolve import DROP
 from pxerelay.tools.importers import vlans
-from pxerelay.tools.importers.conditions import Vocabulary, kinds
+from pxerelay.tools.importers.conditions import NotSaidError, Vocabulary, kinds
 from pxerelay.tools.importers.decisions import Kind
 from pxerelay.tools.importers.found import Class, Found, Network, Servers
 from pxerelay.tools.importers.source import Source, Word, printable, quoted
@@ -113,6 +113,23 @@ class Scopes:
             f"this server is for clients of the class {quoted(name)}, whose test a class of pxerelay can't "
             f"say; write a rule or one of `classes:` for them",
         )
+
+    def _class(self, entry: Map, said: Said | None, usable: Callable[[Said], Servers]) -> None:
+        """Make classes of one that says a server, of each kind of clients that it tests for."""
+        servers = usable(said) if said else ()
+        if said is None or not servers:
+            return
+        name = str(entry.get("name"))
+        try:
+            if entry.get("only-if-required") or entry.get("only-in-additional-list"):
+                raise NotSaidError
+            found = self._kinds(entry)
+        except NotSaidError:
+            self._not_said(name, said.mark)
+            return
+        for kind in found:
+            arch = () if kind.arch is None else (kind.arch,)
+            self._add(Class(printable(name), servers, kind.vendor, arch))
 
     def _add(self, entry: Class) -> None:
         """Keep a class; one that differs from the last in its architecture only becomes a part of that."""

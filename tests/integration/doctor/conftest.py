@@ -15,6 +15,7 @@ from tests.lab import Host
 from tests.lab.daemon import PXERELAY, Daemon
 from tests.lab.odd import OddServer
 from tests.lab.topology import Network
+from tests.lab.topology6 import CLIENT_VLANS6, Network6, Radvd
 
 Start = Callable[..., Daemon]
 
@@ -41,6 +42,25 @@ def stage(network: Network) -> Iterator[None]:
     yield
     for server in network.servers:
         server.stop()
+
+
+@pytest.fixture(scope="module")
+def servers6(network6: Network6) -> Iterator[None]:
+    """Have both IPv6 servers run."""
+    with ExitStack() as stack:
+        for server in network6.servers:
+            server.start()
+            stack.callback(server.stop)
+        yield
+
+
+@pytest.fixture
+def advertised(network: Network) -> Iterator[None]:
+    """Have the relay host be the router that advertises itself, so that clients ask by DHCPv6."""
+    radvd = Radvd(network.relay, dict(CLIENT_VLANS6))
+    radvd.start()
+    yield
+    radvd.stop()
 
 
 class Doctor:

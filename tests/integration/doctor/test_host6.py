@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from ipaddress import IPv6Network
 
 import pytest
 
 from tests.integration.doctor.conftest import Doctor, Start, changed
+from tests.integration.doctor.ipv6 import CONFIG6, LOST, ONE, Found, found, running_radvd
 from tests.lab import Host, dhcp6
 from tests.lab.frames6 import link_local
 from tests.lab.servers6 import DhcpServer6, Dnsmasq6, IscDhcpServer6, Kea6, Pool6
@@ -22,55 +23,15 @@ from tests.lab.topology6 import (
     CORE6,
     RIS6,
     Network6,
-    Radvd,
     add_address,
     pools6,
 )
 from tests.lab.wire import inside
 from tests.lab.wire6 import FakeServer6, settled
 
-CONFIG6 = f"""\
-dhcpv4: false
-dhcpv6: true
-servers: {{ris: "{RIS6}", altiris: "{ALTIRIS6}"}}
-default: ris
-interfaces:
-  vlan10: {{}}
-  vlan20: {{default: altiris}}
-"""
-ONE = CONFIG6.replace("  vlan20: {default: altiris}\n", "").replace(f', altiris: "{ALTIRIS6}"', "")
 PATIENCE = 30.0
-LOST = {("note", "addresses-lost-on-down", name) for name in ("vlan10", "vlan20")}
-"""What is found on a host where nobody takes care of the interfaces."""
 
-Found = set[tuple[str, str, str]]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def servers6(network6: Network6) -> Iterator[None]:
-    """Have both servers run, and routers advertise themselves."""
-    with ExitStack() as stack:
-        for server in network6.servers:
-            server.start()
-            stack.callback(server.stop)
-        yield
-
-
-@pytest.fixture
-def advertised(network: Network) -> Iterator[None]:
-    with running_radvd(network):
-        yield
-
-
-@contextmanager
-def running_radvd(network: Network, **flags: bool) -> Iterator[Radvd]:
-    """Have the relay host be the router that advertises itself."""
-    radvd = Radvd(network.relay, dict(CLIENT_VLANS6), **flags)
-    radvd.start()
-    try:
-        yield radvd
-    finally:
-        radvd.stop()
+pytestmark = pytest.mark.usefixtures("servers6")
 
 
 @contextmanager
@@ -86,10 +47,6 @@ def instead(network6: Network6, kind: Callable[..., DhcpServer6], **options: obj
     finally:
         server.stop()
         network6.ris.start()
-
-
-def found(doctor: Doctor, *arguments: str) -> Found:
-    return set(doctor.finds(*arguments)) - LOST
 
 
 def of_servers(doctor: Doctor) -> Found:

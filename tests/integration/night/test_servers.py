@@ -21,6 +21,12 @@ Gone = Callable[[Network, Servers], AbstractContextManager[None]]
 ELSEWHERE = "10.30.0.10"
 """An address of the server ris behind its own host, which the relay has a route to."""
 
+MOVED = "10.20.0.99"
+"""Another address of the server ris, on the servers' network."""
+
+PATIENCE = 30.0
+"""Seconds within which a client that asks again has an answer, on a machine that does much else."""
+
 GONE_SECONDS = 4.0
 """Longer than the kernel looks for a neighbour (3 s), which holds what it has for it and then drops it."""
 
@@ -83,6 +89,46 @@ def test_a_server_is_gone_and_back(
         assert ask_once(network).lost == 0, "the first question afterwards"
         unaware.must_not_have_noticed()
         assert daemon.log.count("could not send to") == told
+
+
+@contextmanager
+def moved(servers: Servers) -> Iterator[None]:
+    """Give ris one more address, which its answers leave from."""
+    host = servers.ris.host
+    host.ip(f"address add {MOVED}/24 dev eth0", f"route replace 10.10.0.0/16 via 10.20.0.1 src {MOVED}")
+    try:
+        yield
+    finally:
+        host.route("10.10.0.0/16", "10.20.0.1")
+        host.ip(f"address del {MOVED}/24 dev eth0")
+
+
+def answered(network: Network) -> bool:
+    """Whether a client of ris, which asks again and again, has an answer in the end."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if ask_once(network).lost == 0:
+            return True
+    return False
+
+
+def test_a_server_answers_from_another_address_of_its_own(
+    relay: Relay, network: Network, servers: Servers
+) -> None:
+    """Night: a server is given one more address, and answers from that; it is told, and others boot."""
+    daemon = relay(BASE)
+    assert answered(network)
+    with survives(daemon), others(network) as unaware:
+        with moved(servers):
+            with Steady(network.client("vlan10"), prefix=FOR_RIS) as waiting:
+                daemon.wait_for(lambda: daemon.status()["counters"]["dropped"]["not-a-server"] > 0, PATIENCE)
+            assert waiting.answered == 0
+            assert f"dropped a message from {MOVED} on core" in daemon.log
+            daemon.reload(f"{BASE}accept_replies_from: [{MOVED}]\n")
+            assert answered(network)
+        daemon.reload(BASE)
+        assert answered(network)
+    unaware.must_not_have_noticed(PATIENCE)
 
 
 SMALL = """\

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pxerelay.daemon.flow import Flow, StartError
+from pxerelay.daemon.hearing import Sound
 from pxerelay.daemon.prober import Question
 from pxerelay.linux.listener import Taken
 from pxerelay.policy.port_table import AnyPort
@@ -47,6 +48,10 @@ class Failing(Flow):
         raise NotImplementedError
 
     def _open_in(self, vrf: int, main: socket.socket) -> socket.socket:
+        raise NotImplementedError
+
+    async def hear(self, sound: Sound) -> list[str]:
+        """Hear nothing."""
         raise NotImplementedError
 
     async def survey(self, asked: Survey) -> list[dict[str, Any]]:

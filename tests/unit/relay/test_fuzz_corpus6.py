@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pxerelay.relay.decision6 import Drop6, Dropped6, ToPeer, ToServers6
 from tests.fuzz.seeds6 import CORPUS, SEEDS
-from tests.fuzz.target6 import ARRIVALS, RELAYS, check
+from tests.fuzz.target6 import ARRIVALS, RELAYS, check, first_octets, taken_by_fast_path
 from tests.unit.messages6 import arch, asks_for, hardware, message, option, relayed, vendor_class
 
 INPUTS = sorted(CORPUS.iterdir())
@@ -43,6 +43,36 @@ def test_the_corpus_reaches_every_outcome() -> None:
         (one.port is None, one.hardware is None, one.udp_port) for one in found if isinstance(one, ToPeer)
     }
     assert told >= {(False, False, 546), (True, True, 547), (True, True, 1000), (False, True, 547)}
+
+
+BY_THE_FAST_PATH = {
+    *("solicit", "solicit-listed", "solicit-vlan20", "solicit-to-the-dhcp-server-s-class", "plain"),
+    *("solicit-one-of-two-vlan20", "reply", "reply-by-link-address", "information-request"),
+}
+BY_THE_RELAY = {
+    *("solicit-no-mac", "solicit-global", "relayed", "switch", "unicast", "reply-down", "from-this-host"),
+    *("request-one-of-two-by-name", "solicit-mapped-to-drop", "reply-from-a-stranger", "truncated"),
+}
+
+
+def test_what_the_fast_path_has_met_it_takes_again() -> None:
+    """So that the target does hold it equal to the relay, and not the relay to itself."""
+    taken = {name for name, octets in SEEDS.items() if taken_by_fast_path(octets)}
+    assert taken >= BY_THE_FAST_PATH
+    assert taken.isdisjoint(BY_THE_RELAY)
+
+
+@settings(max_examples=500)
+@given(
+    st.sampled_from(sorted(SEEDS)),
+    st.integers(0, 60) | st.integers(0, 2000),
+    st.sampled_from([0, 1, 2, 7, 10, 12, 13, 0x80, 0xFF]) | st.integers(0, 255),
+)
+def test_a_known_message_with_another_octet_is_decided_anew(name: str, at: int, octet: int) -> None:
+    """Also its type, after the fast path has met the message as it was."""
+    octets = SEEDS[name]
+    place = 2 + at % (len(octets) - 2)
+    check(octets[:place] + bytes((octet,)) + octets[place + 1 :])
 
 
 OPTIONS = st.lists(
@@ -87,10 +117,12 @@ ANY = st.recursive(
 
 
 @settings(max_examples=1000)
-@given(st.integers(0, len(RELAYS) - 1), st.integers(0, len(ARRIVALS) - 1), ANY)
-def test_what_holds_for_any_octets_holds_for_likely_ones(relay: int, arrival: int, datagram: bytes) -> None:
+@given(st.integers(0, len(RELAYS) - 1), st.integers(0, len(ARRIVALS) - 1), st.booleans(), ANY)
+def test_what_holds_for_any_octets_holds_for_likely_ones(
+    relay: int, arrival: int, pooled: bool, datagram: bytes
+) -> None:
     """Both ways: nothing raises, nothing but what the rules allow is sent."""
-    check(bytes((relay, arrival)) + datagram)
+    check(first_octets(relay, arrival, pooled=pooled) + datagram)
 
 
 @given(st.binary(max_size=700))

@@ -30,6 +30,7 @@ from tests.unit.configs6 import (
     ROUTER,
     STANDARD6,
     STRANGER,
+    TRUSTING,
     answered,
     heard,
     relay6,
@@ -53,7 +54,6 @@ from tests.unit.messages6 import (
 )
 
 OFFER = message(ADVERTISE, option(59, b"tftp://[2001:db8:20::10]/boot.efi"))
-TRUSTING = STANDARD6.replace("dhcpv6: true", "dhcpv6: {trusted: [vlan10]}")
 
 
 def test_a_reply_goes_to_the_client_that_asked() -> None:
