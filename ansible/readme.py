@@ -59,7 +59,7 @@ def written(readme: str, specs: str) -> str:
             continue  # told of already
         which = "" if name == "main" else f" of {name}"
         before, start, rest = readme.partition(START.format(which))
-        _, end, after = rest.partition(END.format(which))
+        _unused, end, after = rest.partition(END.format(which))
         if not end:
             raise ValueError(f"the README has no lines {START.format(which)} and {END.format(which)}")
         table = ["| variable | type | default | meaning |", "|---|---|---|---|", *rows(spec["options"])]

@@ -110,8 +110,8 @@ def views(rows: Iterable[Mapping[str, Any]], now: str | None = None) -> list[str
             seen.setdefault(address, []).append((one["host"], view))
     lines = []
     for address, told in seen.items():
-        last = max(datetime.fromisoformat(view["since"]) for _, view in told)
-        if len({view["state"] for _, view in told}) > 1 and (here - last).total_seconds() > _SETTLED:
+        last = max(datetime.fromisoformat(view["since"]) for _unused, view in told)
+        if len({view["state"] for _unused, view in told}) > 1 and (here - last).total_seconds() > _SETTLED:
             parts = [f"{view['state']} for {host} since {view['since']}" for host, view in told]
             lines.append(f"{told[0][1]['name']} {address} is {', '.join(parts)}")
     return lines

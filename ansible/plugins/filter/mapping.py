@@ -268,7 +268,7 @@ def _before_base_60(number: int) -> list[str]:
     else:
         return []
     rest, parts = number, []
-    for _ in range(groups - 1):
+    for _unused in range(groups - 1):
         rest, part = divmod(rest, SIXTY)
         parts.append(part)
     text = ":".join(f"{part:02d}" for part in [rest, *reversed(parts)])
@@ -322,7 +322,7 @@ def _before_base_60_of_ipv6(number: int) -> str:
     It has eight groups of decimal digits, all but the first below 60; the first has at most four digits.
     """
     rest, parts = number, []
-    for _ in range(IPV6_GROUPS - 1):
+    for _unused in range(IPV6_GROUPS - 1):
         rest, part = divmod(rest, SIXTY)
         parts.append(part)
     return ":".join(map(str, [rest, *reversed(parts)])) if 0 < rest <= _LARGEST_GROUP else ""

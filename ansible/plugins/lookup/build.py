@@ -88,7 +88,7 @@ def sources(repository: Path) -> dict[str, Path]:
         )
     found = {"pyproject.toml": repository / "pyproject.toml"}
     for folder in SOURCES:
-        for parent, _, names in os.walk(repository / folder, followlinks=True):
+        for parent, _unused, names in os.walk(repository / folder, followlinks=True):
             for name in names:
                 path = Path(parent, name)
                 if path.suffix in KINDS or name == "_pxerelay":
@@ -140,7 +140,7 @@ def given(path: str) -> Path:
 def packaged(path: str) -> dict[str, str]:
     """Return the build that is a Debian package; AnsibleLookupError if there is none at this path."""
     file = Path(path)
-    name, _, rest = file.stem.partition("_")
+    name, _unused, rest = file.stem.partition("_")
     if not (file.suffix == ".deb" and file.is_file() and name == "pxerelay" and rest):
         raise AnsibleLookupError(
             f"pxerelay_deb: {path} is no package of pxerelay on the control machine; `make deb` makes one, such as "

@@ -77,8 +77,8 @@ def is_running(release: str, running: dict) -> bool:
 
 def installed() -> str:
     """Return the version of the package that is installed, empty for none."""
-    code, out, _ = run(["dpkg-query", "--show", "--showformat=${db:Status-Status} ${Version}", NAME])
-    state, _, version = out.strip().partition(" ")
+    code, out, _unused = run(["dpkg-query", "--show", "--showformat=${db:Status-Status} ${Version}", NAME])
+    state, _unused, version = out.strip().partition(" ")
     return version if code == 0 and state == "installed" else ""
 
 
@@ -157,7 +157,7 @@ def _apt(words: list, folder: str) -> None:
     code, out, err = run([*argv, *words], LONGEST, _environment())
     if code:
         run([*argv, "update"], LONGEST, _environment())
-        again, _, _ = run([*argv, *words], LONGEST, _environment())
+        again, _unused, _unused = run([*argv, *words], LONGEST, _environment())
         if again:
             raise PackageError(_told(f"apt-get {words[0]}", code, out, err))
 

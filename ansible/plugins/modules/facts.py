@@ -178,7 +178,7 @@ def pythons(names: list) -> dict:
     found = {}
     script = "import sys; print(*sys.version_info[:3], sep='.'); print(sys.base_prefix)"
     for name in names:
-        code, out, _ = run([name, "-c", script])
+        code, out, _unused = run([name, "-c", script])
         if code == 0:
             version, prefix = out.splitlines()
             found[name] = {"version": version, "prefix": prefix}
@@ -198,7 +198,7 @@ def units(names: list) -> dict:
     """Return what systemd says of units."""
     found = {}
     for name in names:
-        _, out, _ = run(["systemctl", "show", f"--property={','.join(PROPERTIES)}", name])
+        _unused, out, _unused = run(["systemctl", "show", f"--property={','.join(PROPERTIES)}", name])
         said = dict(line.partition("=")[::2] for line in out.splitlines())
         found[name] = {key: said.get(key, "") for key in PROPERTIES}
     return found
