@@ -73,7 +73,7 @@ def written(
 ) -> str:
     """Return the text of a lock: by name and version, the checksums for each Python."""
     versions: dict[str, int] = {}
-    for name, _ in found:
+    for name, _unused in found:
         versions[name] = versions.get(name, 0) + 1
     lines = [HEAD.format(page=page, pythons=", ".join(pythons), machines=" and ".join(MACHINES))]
     for (name, version), by_python in sorted(found.items()):
