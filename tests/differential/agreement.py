@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import ClassVar
-
-import pytest
 
 from tests.differential.comparison import Difference, Row, explained_twice, report, unexplained, uses
 
@@ -26,13 +23,6 @@ class Agreement:
     def compared() -> Found:
         """Send every message through every relay, and compare."""
         raise NotImplementedError
-
-    @pytest.fixture(scope="class")
-    def found(self) -> Found:
-        """Return what differs; once for all tests of a table."""
-        if os.geteuid() != 0:
-            pytest.fail("the differential test makes network namespaces: run it as root")
-        return self.compared()
 
     def test_every_difference_has_a_row(self, found: Found, peer: str) -> None:
         """None is there that nobody has explained."""

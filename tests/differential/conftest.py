@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from tests.differential.agreement import Agreement
+from tests.differential.agreement import Agreement, Found
+
+
+@pytest.fixture(scope="class")
+def found(request: pytest.FixtureRequest) -> Found:
+    """Return what differs; once for all tests of a table."""
+    if os.geteuid() != 0:
+        pytest.fail("the differential test makes network namespaces: run it as root")
+    kind = request.cls
+    assert issubclass(kind, Agreement)
+    return kind.compared()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
