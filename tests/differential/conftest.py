@@ -14,8 +14,7 @@ def found(request: pytest.FixtureRequest) -> Found:
     """Return what differs; once for all tests of a table."""
     if os.geteuid() != 0:
         pytest.fail("the differential test makes network namespaces: run it as root")
-    kind = request.cls
-    assert issubclass(kind, Agreement)
+    kind: type[Agreement] = request.cls
     return kind.compared()
 
 
