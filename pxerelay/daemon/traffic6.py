@@ -123,10 +123,11 @@ class Traffic6(Traffic[Batch6, Decided6]):
     def _decide(self, batch: Batch6, now: float) -> Decided6:
         if self.ledger.looks_again(now):
             self._pipeline.meet_anew()
-        unread = self._pipeline.shed(batch, now)
+        unread, rest = self._pipeline.shed(batch, now), list(range(len(batch)))
         if batch.ignored:
             unread = {at: why for at, why in unread.items() if batch.interfaces[at] != NOWHERE}
-        rest = [at for at, index in enumerate(batch.interfaces) if index != NOWHERE and at not in unread]
+        if batch.ignored or unread:
+            rest = [at for at in rest if batch.interfaces[at] != NOWHERE and at not in unread]
         if self._faces is not None:
             self._faces.name(batch, rest, self._framed)
         groups: list[Group6] = []
@@ -238,10 +239,10 @@ class Traffic6(Traffic[Batch6, Decided6]):
         before = self._failed_requests
         failed = self._flush()
         self._enter_recent(batch, decided, self._failed_requests - before, now)
-        for (index, reason), count in Counter(
-            (batch.interfaces[at], reason) for at, reason in decided.unread.items()
-        ).items():
-            self.ledger.add_drops(index, reason, count)
+        if decided.unread:
+            kinds = Counter((batch.interfaces[at], reason) for at, reason in decided.unread.items())
+            for (index, reason), count in kinds.items():
+                self.ledger.add_drops(index, reason, count)
         self.ledger.enter_groups(batch, decided.groups, now)
         self.ledger.enter(decided.alone, now)
         self._tell_unread(batch, decided.unread)

@@ -7,10 +7,12 @@ it is that of one message or of a group. `AnyLedger` is what both families share
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from enum import Enum
+from typing import Generic, TypeVar
 
 from pxerelay.relay.counters import Counters
 from pxerelay.relay.decision import Drop, ToServers
@@ -35,34 +37,50 @@ class Common:
         self.watches = Watches()
 
 
-class AnyLedger:
+_Route = TypeVar("_Route")
+
+
+class AnyLedger(ABC, Generic[_Route]):
     """Keeps what is known of one family's messages since the start, and what both have in `common`.
 
-    `reasons` are all for which messages of the family may be dropped. Times are monotonic seconds.
+    `reasons` are all for which messages of the family may be dropped. Times are monotonic seconds. Requests
+    are summed up by their route, and counted by name once somebody asks.
     """
 
     def __init__(self, common: Common | None, reasons: type[Enum]) -> None:
         self.common = common or Common()
         self.unknown, self.watches = self.common.unknown, self.common.watches
         self._counters = Counters(reasons)
+        self._requests: dict[_Route, int] = {}
 
     @property
     def counters(self) -> Counters:
         """What was counted by interface and server, up to now."""
+        for route, count in self._requests.items():
+            self._count_route(route, count)
+        self._requests.clear()
         return self._counters
+
+    def _sum_up(self, route: _Route, count: int) -> None:
+        self._requests[route] = self._requests.get(route, 0) + count
+        if len(self._requests) > _ROUTES:
+            _ = self.counters
+
+    @abstractmethod
+    def _count_route(self, route: _Route, count: int, /) -> None:
+        """Count requests that went a way."""
 
     def count_by(self, names: Mapping[int, str], clients: Iterable[str]) -> None:
         """Count by these names of interfaces from now on, of which some are client interfaces'."""
         self.counters.rename(names, clients)
 
 
-class Ledger(AnyLedger):
+class Ledger(AnyLedger[Route]):
     """The ledger of DHCPv4."""
 
     def __init__(self, common: Common | None = None) -> None:
         super().__init__(common, Drop)
         self.transactions = Transactions()
-        self._requests: dict[Route, int] = {}
         self._replies: Counter[tuple[int, int]] = Counter()
 
     def obey(self, relay: Relay, names: Mapping[int, str]) -> None:
@@ -78,13 +96,13 @@ class Ledger(AnyLedger):
     @property
     def counters(self) -> Counters:
         """What was counted by interface and server, up to now."""
-        for route, count in self._requests.items():
-            self._count_requests(route.index, route.decision, count)
         for (index, source), count in self._replies.items():
             self._counters.add_replies(index, source.to_bytes(4, sys.byteorder), count)
-        self._requests.clear()
         self._replies.clear()
-        return self._counters
+        return super().counters
+
+    def _count_route(self, route: Route, count: int, /) -> None:
+        self._count_requests(route.index, route.decision, count)
 
     def enter(self, batch: Batch, decided: Decided, now: float) -> None:
         """Take in what became of a batch, once it was sent."""
@@ -107,9 +125,7 @@ class Ledger(AnyLedger):
     def _enter_requests(self, outcome: Requests, now: float) -> None:
         count = len(outcome.messages)
         if outcome.route:
-            self._requests[outcome.route] = self._requests.get(outcome.route, 0) + count
-            if len(self._requests) > _ROUTES:
-                _ = self.counters
+            self._sum_up(outcome.route, count)
         elif count:
             self._count_requests(outcome.index, outcome.decision, count)
         room = self.transactions.room(now) if count else 0

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from pxerelay.relay.decision6 import Drop6, Dropped6, ToPeer, ToServers6
 from pxerelay.relay.ledger import AnyLedger, Common
-from pxerelay.relay.outcome6 import Group6, Outcome6, Replies6, Requests6
+from pxerelay.relay.outcome6 import Group6, Outcome6, Replies6, Requests6, Route6
 from pxerelay.relay.relay6 import Relay6
 from pxerelay.relay.transactions6 import Transactions6
 from pxerelay.relay.unknown import DEFAULTS, Looks
@@ -21,13 +21,13 @@ from pxerelay.wire.packet import Message
 _DHCPV6 = 6
 
 
-class Ledger6(AnyLedger):
-    """The ledger of DHCPv6. `mac_sources` counts requests by what told the client's MAC."""
+class Ledger6(AnyLedger[Route6]):
+    """The ledger of DHCPv6."""
 
     def __init__(self, common: Common | None = None) -> None:
         super().__init__(common, Drop6)
         self.transactions = Transactions6()
-        self.mac_sources: Counter[MacSource] = Counter()
+        self._mac_sources: Counter[MacSource] = Counter()
         self._met: set[bytes] = set()
         self._anew = False
 
@@ -37,6 +37,16 @@ class Ledger6(AnyLedger):
         self.transactions.servers = frozenset(map(number, relay.repliers))
         self.unknown.obey(relay)
         self._met.clear()
+
+    @property
+    def mac_sources(self) -> Counter[MacSource]:
+        """Requests by what told the client's MAC, up to now."""
+        _ = self.counters
+        return self._mac_sources
+
+    def _count_route(self, route: Route6, count: int, /) -> None:
+        self._counters.add_requests(route.index, route.decision, count)
+        self._mac_sources[MacSource.FRAME] += count
 
     def enter(self, outcomes: Iterable[Outcome6], now: float) -> None:
         """Take in what became of messages that were decided on alone, once they were sent."""
@@ -70,10 +80,9 @@ class Ledger6(AnyLedger):
     def _enter_requests(self, batch: Batch6, group: Requests6, now: float) -> None:
         """Take in requests of clients whose frames told their MACs."""
         count, decision = len(group.messages), group.decision
-        if not count:
-            return
-        self._counters.add_requests(group.index, decision, count)
-        self.mac_sources[MacSource.FRAME] += count
+        if not count or group.route is None:
+            return  # what was decided on alone is no group
+        self._sum_up(group.route, count)
         room = self.transactions.room(now)
         for at in group.positions[: count if count <= room else min(room, 1)]:
             client = _client(batch, at)
@@ -140,7 +149,7 @@ class Ledger6(AnyLedger):
         index, facts = outcome.arrival.interface, outcome.facts
         self._counters.add_requests(index, decision, 1)
         if decision.client is not None:
-            self.mac_sources[decision.client.told_by] += 1
+            self._mac_sources[decision.client.told_by] += 1
         if facts is not None and self.transactions.room(now):
             self.transactions.sent(facts, index, decision, now)
 

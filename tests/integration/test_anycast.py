@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ import pytest
 
 from tests.integration.conftest import BASE
 from tests.lab import Host, debian
+from tests.lab.bird import Bird
 from tests.lab.command import run
 from tests.lab.daemon import Daemon
+from tests.lab.ospf import OspfRouter
 from tests.lab.topology import Network
 from tests.role.anycast import rendered
 from tests.role.plays import ROLE
@@ -32,6 +34,12 @@ ANYCAST: dict[str, Any] = {
     "every": 0.3,
     "rise": 5,
     "communities": ["65010:67"],
+}
+OVER_OSPF: dict[str, Any] = {
+    "address": [SHARED, "2001:db8::67"],
+    "ospf": {"interfaces": ["core"], "area": "0.0.0.1", "hello": 1, "dead": 4, "bfd": True},
+    "every": 0.3,
+    "rise": 5,
 }
 OF_ROUTER = f"""\
 log stderr all;
@@ -51,40 +59,19 @@ WAIT = 60.0
 NONE, WELL, DEGRADED = None, "65010", "65010 65010 65010"
 
 
-class Bird:
-    """BIRD on a host, out of Debian's package."""
-
-    def __init__(self, host: Host, folder: Path, config: str) -> None:
-        folder.mkdir()
-        (folder / "bird.conf").write_text(config)
-        self.socket, self.log = folder / "bird.ctl", folder / "log"
-        command = debian.program_with_libraries("bird2", "usr/sbin/bird")
-        files = ("-c", folder / "bird.conf", "-s", self.socket, "-P", folder / "bird.pid")
-        with self.log.open("w") as log:
-            self.process = host.popen([*command, "-f", *map(str, files)], stdout=log, stderr=log)
-
-    def ask(self, question: str) -> str:
-        """Return what its client says."""
-        client = debian.program("bird2", "usr/sbin/birdcl")
-        return run([str(client), "-s", str(self.socket), question], check=False).stdout
-
-    def path(self) -> str | None:
-        """Return the path to the shared address by which it would send, None if it knows none."""
-        found = re.search(r"BGP.as_path: (.*)", self.ask(f"show route for {SHARED}/32 all"))
-        return found[1].strip() if found else None
-
-    def stop(self, number: int = signal.SIGTERM) -> None:
-        """End it."""
-        self.process.send_signal(number)
-        self.process.wait(timeout=WAIT)
-
-
 class Site:
-    """A relay host with its BIRD and the checker, and a router."""
+    """A relay host with its BIRD and the checker; `tells` what the router knows of the shared addresses."""
 
-    def __init__(self, network: Network, folder: Path, router: Bird, daemon: Daemon) -> None:
-        self.router, self.daemon, self._network, self._folder = router, daemon, network, folder
-        self.bird = Bird(network.relay, folder / "relay", rendered(folder, ANYCAST)["anycast.conf"])
+    def __init__(
+        self,
+        network: Network,
+        folder: Path,
+        daemon: Daemon,
+        anycast: dict[str, Any],
+        tells: Callable[[], object],
+    ) -> None:
+        self.daemon, self._network, self._anycast, self._tells = daemon, network, anycast, tells
+        self.bird = Bird(network.relay, folder / "relay", rendered(folder, anycast)["anycast.conf"])
         self.program = folder / "pxerelay"
         command = f"{sys.executable} -m pxerelay"
         self.program.write_text(f'#!/bin/sh\nexec {command} "$@" --socket {daemon.socket}\n')
@@ -95,7 +82,7 @@ class Site:
 
     def check(self) -> subprocess.Popen[str]:
         """Start the checker as the unit does."""
-        times = [str(ANYCAST["every"]), "1", str(ANYCAST["rise"])]
+        times = [str(self._anycast["every"]), "1", str(self._anycast["rise"])]
         with self.log.open("a") as log:
             return self._network.relay.popen(
                 ["sh", str(ROLE / "files" / "anycast.sh"), "check", str(self.program), *times],
@@ -114,9 +101,9 @@ class Site:
         """Do what the unit does when the checker has ended."""
         run(["sh", str(ROLE / "files" / "anycast.sh"), "withdraw"], env=self.environment)
 
-    def becomes(self, path: str | None) -> None:
-        """Wait until the router has the route by this path."""
-        self.daemon.wait_for(lambda: self.router.path() == path, WAIT)
+    def becomes(self, known: object) -> None:
+        """Wait until the router knows this."""
+        self.daemon.wait_for(lambda: self._tells() == known, WAIT)
 
     def close(self) -> None:
         """End what was begun."""
@@ -134,12 +121,38 @@ def router_host(network: Network) -> Host:
 
 
 @pytest.fixture
-def site(network: Network, router_host: Host, start: Start, tmp_path: Path) -> Iterator[Site]:
-    with ExitStack() as stack:
-        router = Bird(router_host, tmp_path / "router", OF_ROUTER)
-        stack.callback(router.stop)
-        site = Site(network, tmp_path, router, start(options=()))
-        stack.callback(site.close)
+def router(router_host: Host, tmp_path: Path) -> Iterator[Bird]:
+    bird = Bird(router_host, tmp_path / "router", OF_ROUTER)
+    yield bird
+    bird.stop()
+
+
+@pytest.fixture
+def site(network: Network, router: Bird, start: Start, tmp_path: Path) -> Iterator[Site]:
+    def path() -> str | None:
+        found = re.search(r"BGP.as_path: (.*)", router.ask(f"show route for {SHARED}/32 all"))
+        return found[1].strip() if found else None
+
+    with closing(Site(network, tmp_path, start(options=()), ANYCAST, path)) as site:
+        yield site
+
+
+@pytest.fixture
+def ospf_router(router_host: Host, tmp_path: Path) -> Iterator[OspfRouter]:
+    router = OspfRouter(router_host, tmp_path / "router", "eth0", ROUTER, OVER_OSPF["ospf"]["area"])
+    yield router
+    router.stop()
+
+
+@pytest.fixture
+def ospf_site(network: Network, ospf_router: OspfRouter, start: Start, tmp_path: Path) -> Iterator[Site]:
+    def metrics() -> list[int | None] | str:
+        try:
+            return ospf_router.metrics(OVER_OSPF["address"])
+        except OSError as error:  # it has only been started
+            return str(error)
+
+    with closing(Site(network, tmp_path, start(options=()), OVER_OSPF, metrics)) as site:
         yield site
 
 
@@ -152,9 +165,9 @@ def hanging(daemon: Daemon) -> Iterator[None]:
         daemon.process.send_signal(signal.SIGCONT)
 
 
-def test_the_route_follows_the_relays_health(site: Site, network: Network) -> None:
+def test_the_route_follows_the_relays_health(site: Site, router: Bird, network: Network) -> None:
     site.becomes(WELL)
-    assert "(65010,67)" in site.router.ask(f"show route for {SHARED}/32 all")
+    assert "(65010,67)" in router.ask(f"show route for {SHARED}/32 all")
     said = site.log.read_text()
     assert re.search(r"announced: none.*announced: degraded.*announced: well", said, re.DOTALL), (
         "it is there for who has no other, and then preferred"
@@ -202,3 +215,20 @@ def test_the_host_keeps_its_routes_and_its_own_bgp_port(site: Site, network: Net
     listening = network.relay.run(["ss", "-Hltn"]).stdout
     assert re.search(r":1790\s", listening)
     assert not re.search(r":179\s", listening)
+
+
+def test_a_router_that_speaks_ospf_follows_it_in_both_families(
+    ospf_site: Site, ospf_router: OspfRouter
+) -> None:
+    well, degraded, none = [10, 10], [1000, 1000], [None, None]
+    ospf_site.becomes(well)
+    ospf_site.daemon.wait_for(lambda: ospf_router.watched() == ["up", "up"], WAIT)
+    run([str(ospf_site.program), "drain"])
+    ospf_site.becomes(degraded)
+    run([str(ospf_site.program), "undrain"])
+    ospf_site.becomes(well)
+    with hanging(ospf_site.daemon):
+        ospf_site.becomes(none)
+    ospf_site.becomes(well)
+    ospf_site.bird.stop(signal.SIGKILL)
+    ospf_site.becomes(none)
