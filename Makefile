@@ -31,6 +31,7 @@ lint: $(VENV)/.stamp ## ruff, mypy, yamllint, ansible-lint; are the generated pa
 	$(BIN)/python schemas/reference.py --check
 	$(BIN)/python man/write.py --check
 	$(BIN)/python -m pxerelay.completions --check
+	$(BIN)/python docs/diagrams/render.py --check
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/ansible-lint --offline --profile production ansible inventories molecule
 
 unit: $(VENV)/.stamp ## bytes in, decision out; no network
@@ -100,14 +101,23 @@ dashboard: $(VENV)/.stamp ## docs/dashboard.png: a quarter of an hour in the lab
 web: $(VENV)/.stamp ## the page in a real browser: wide, narrow, light, dark, by keyboard, live; accessibility by axe
 	command -v npm >/dev/null || tests/lab/install-packages npm
 	tests/lab/install-packages chromium fonts-inter nginx-light caddy openssl
-	$(BIN)/pip install --quiet --group browser
+	$(BIN)/pip install --quiet --group browser --group docs
 	npm install --silent --no-audit --no-fund --prefix .cache/web axe-core@4.10.3
 	$(BIN)/pytest --quiet tests/web
 
-web-pictures: $(VENV)/.stamp ## docs/web.png and docs/web-now.png: the page, of a lab, as Chromium shows it
+web-pictures: $(VENV)/.stamp ## docs/web.png and those beside it: the page, of a lab, as Chromium shows it; ARGS=FOLDER for every page
 	tests/lab/install-packages chromium fonts-inter
 	$(BIN)/pip install --quiet --group browser
-	$(BIN)/python -m tests.web
+	$(BIN)/python -m tests.web $(ARGS)
+
+docs: $(VENV)/.stamp ## the documentation as a site with a search, in .cache/site; its links are checked, and that it loads nothing
+	$(BIN)/pip install --quiet --group docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --config-file .config/mkdocs/mkdocs.yml
+	$(BIN)/pytest --quiet tests/site
+
+diagrams: ## the diagrams of the documentation, by Graphviz from docs/diagrams/*.dot
+	tests/lab/install-packages graphviz fonts-dejavu-core
+	$(PYTHON) docs/diagrams/render.py
 
 wheelhouse: ## the wheels that relay hosts without internet need, for pxerelay_wheelhouse (WHEELHOUSE=folder PYTHONS="3.11 3.12")
 	$(PYTHON) ansible/wheelhouse.py $(or $(WHEELHOUSE),.cache/wheelhouse) $(addprefix --python ,$(PYTHONS))
@@ -134,4 +144,4 @@ demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this 
 molecule: $(VENV)/.stamp ## the role on real systemd hosts; SCENARIOS="rules rollout" for some
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test $(or $(addprefix --scenario-name ,$(SCENARIOS)),--all)
 
-.PHONY: help venv test lint unit role tools ansible-matrix integration differential guest firmware firmware-more editor monitoring dashboard web web-pictures bench fuzz soak wheelhouse collection deb image packages demo molecule
+.PHONY: help venv test lint unit role tools ansible-matrix integration differential guest firmware firmware-more editor monitoring dashboard web web-pictures bench fuzz soak docs diagrams wheelhouse collection deb image packages demo molecule

@@ -28,17 +28,28 @@ HOST = {
     "__pxerelay_dhcpv6": True,  # nobody knows what the file will say; without dhcpv6 no IPv6 socket is opened
     "__pxerelay_python_said": [],
     "pxerelay_dir": "/usr/bin/pxerelay",
+    "__pxerelay_web_config": "/etc/pxerelay-web.yml",
+    "__pxerelay_web_user": "pxerelay-web",
+    "__pxerelay_web_reach": "any",  # nor what the page's own file will say
+    "__pxerelay_web_port": "any",
 }
 """What the role's templates say of a host that has the package."""
 
+BY_HAND = {
+    "__pxerelay_program": "/opt/pxerelay/current/bin/pxerelay",
+    "__pxerelay_interpreter": "/opt/pxerelay/current/bin/python",
+    "pxerelay_dir": "/opt/pxerelay",
+}
+"""The same of a host where docs/web.md was followed."""
 
-def service() -> str:
-    """Return the unit: the role's, with the package's paths."""
+
+def service(name: str = "pxerelay", **host: str) -> str:
+    """Return a unit: the role's, with the package's paths, or with others."""
     defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
-    text = (ROLE / "templates/pxerelay.service.j2").read_text()
+    text = (ROLE / f"templates/{name}.service.j2").read_text()
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True)  # noqa: S701  # no HTML
-    rendered = environment.from_string(text).render(defaults | HOST)
-    return "# Change it by a drop-in: systemctl edit pxerelay\n" + rendered.partition("\n")[2] + "\n"
+    rendered = environment.from_string(text).render(defaults | HOST | host)
+    return f"# Change it by a drop-in: systemctl edit {name}\n" + rendered.partition("\n")[2] + "\n"
 
 
 def limits() -> str:
@@ -61,12 +72,12 @@ def changelog() -> str:
     )
 
 
-def depends() -> list[str]:
-    """Return the names of the packages that ours depends on."""
+def depends(field: str = "Depends") -> list[str]:
+    """Return the names of the packages that ours depends on, or of those that another field has."""
     text = (source.REPOSITORY / "release/debian/control").read_text()
-    found = re.search(r"^Depends:((?: .+\n)+)", text, re.MULTILINE)
+    found = re.search(rf"^{field}:((?: .+\n)+)", text, re.MULTILINE)
     if found is None:
-        raise ValueError("release/debian/control has no Depends")
+        raise ValueError(f"release/debian/control has no {field}")
     return [one.split()[0] for one in found[1].split(",") if "$" not in one]
 
 
@@ -79,6 +90,7 @@ def build(target: Path) -> list[Path]:
         debian = tree / "debian"
         shutil.move(tree / "release/debian", debian)
         (debian / "pxerelay.service").write_text(service())
+        (debian / "pxerelay.pxerelay-web.service").write_text(service("pxerelay-web"))
         (debian / "60-pxerelay.conf").write_text(limits())
         (debian / "changelog").write_text(changelog())
         source.run("dpkg-buildpackage", "--no-sign", "--build=full", cwd=tree)

@@ -69,8 +69,8 @@ def add_command(
 ) -> argparse.ArgumentParser:
     """Declare a command: what carries it out, what its exit codes mean, what its help text says at the end.
 
-    Help, manual page and the README's table have the exit codes from here. Each command may fail: where
-    `exits` does not say what that means, it could not run.
+    Help, manual page and the table of docs/commands.md have the exit codes from here. Each command may
+    fail: where `exits` does not say what that means, it could not run.
     """
     exits = {code: exits.get(code, EXITS[code]) for code in EXITS if code in exits or code == FAILED}
     codes = "\n".join(f"  {code}  {meaning}" for code, meaning in exits.items())

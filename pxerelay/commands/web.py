@@ -7,9 +7,13 @@ import getpass
 import sys
 from pathlib import Path
 
-from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_command, add_socket, fail, tell
+from pxerelay.commands.common import FAILED, FOUND, OK, Commands, add_command, fail, tell
 
-_DEFAULT_PATH = Path("/etc/pxerelay/pxerelay-web.yml")
+_DEFAULT_PATH = Path("/etc/pxerelay-web.yml")
+"""Not in the mapping's folder: the role puts another one in the place of that."""
+
+_CONTROL_SOCKET = Path("/run/pxerelay/control.sock")
+"""The daemon's, also where the page is a unit with a $RUNTIME_DIRECTORY of its own."""
 
 _MORE = """
 A read-only page over the daemon's control socket, and JSON at /api/v1: docs/web.md. It needs the packages
@@ -17,9 +21,9 @@ of the extra `pxerelay[web]`, and runs best as a unit of its own.
 """
 
 _EXAMPLES = """\
-  pxerelay web --config /etc/pxerelay/pxerelay-web.yml
+  pxerelay web --config /etc/pxerelay-web.yml
   pxerelay web --check
-  pxerelay web --password help-desk >> /etc/pxerelay/web.passwords
+  pxerelay web --password help-desk >> /etc/pxerelay-web.passwords
 """
 
 
@@ -45,7 +49,13 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--password", metavar="USER", help="only ask for a password, and print the line of the password file"
     )
-    add_socket(parser)
+    parser.add_argument(
+        "--socket",
+        type=Path,
+        default=_CONTROL_SOCKET,
+        metavar="S",
+        help=f"control socket; default: {_CONTROL_SOCKET}",
+    )
 
 
 def _web(arguments: argparse.Namespace) -> int:

@@ -4,8 +4,3 @@
 `search`, `overview` and `live` make them; `pages` and `api` show them; `guard` stands in front, and `serve`
 runs it.
 """
-
-from pathlib import Path
-
-DEFAULT_PATH = Path("/etc/pxerelay/pxerelay-web.yml")
-"""Where its configuration is, unless somebody says otherwise."""

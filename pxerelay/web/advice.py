@@ -37,7 +37,7 @@ def advice(seen: Mapping[int, Mapping[str, Any]], start: Mapping[str, Any], now:
     `now` is seconds since 1970.
     """
     if not seen:
-        behind = " Behind a router: ip helper-address, and accept_relayed_from:"
+        behind = " Behind a router: is this host its ip helper-address, and is it in accept_relayed_from?"
         return [NOTHING_HEARD + behind, *(f"{state}: {WAITING}" for state in start.get("waiting", ()))]
     lines = list[str]()
     for family, known in sorted(seen.items()):

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,24 +19,23 @@ from pxerelay.web import overview, strangers
 from pxerelay.web.daemon_client import RefusedError
 from pxerelay.web.live import BusyError, Line
 from pxerelay.web.search import mac_of
-from pxerelay.web.site import Site
+from pxerelay.web.site import Endpoint, Site
+from pxerelay.web.site import routes as site_routes
 from pxerelay.wire.text import printable_all
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def routes(site: Site) -> list[Route]:
     """Return the routes."""
     api = _Api(site)
-    return [
-        Route("/api/v1/search", api.search),
-        Route("/api/v1/now", api.now),
-        Route("/api/v1/unknown", api.unknown),
-        Route("/api/v1/flows", api.flows),
-        Route("/api/v1/follow/{mac}", api.follow),
-        Route("/healthz", api.health),
-        Route("/metrics", api.metrics),
-    ]
+    named: dict[str, Endpoint] = {
+        f"/api/v1/{one.__name__}": one for one in (api.search, api.now, api.unknown, api.flows)
+    }
+    others: dict[str, Endpoint] = {
+        "/api/v1/follow/{mac}": api.follow,
+        "/healthz": api.health,
+        "/metrics": api.metrics,
+    }
+    return site_routes(named | others, lambda _, error: problem(503, str(error)))
 
 
 def problem(status: int, text: str) -> JSONResponse:
@@ -56,18 +55,12 @@ class _Api:
 
     async def now(self, _: Request) -> Response:
         """Tell the state."""
-        try:
-            status = await self._site.daemon.status()
-        except (NoDaemonError, RefusedError) as error:
-            return problem(503, str(error))
+        status = await self._site.daemon.status()
         return JSONResponse(printable_all(overview.overview(status, self._site.history)))
 
     async def unknown(self, request: Request) -> Response:
         """List clients that fell to a default."""
-        try:
-            clients, count = await listed(self._site, request.query_params)
-        except (NoDaemonError, RefusedError) as error:
-            return problem(503, str(error))
+        clients, count = await listed(self._site, request.query_params)
         if request.query_params.get("format") == "yaml":
             text = strangers.yaml_of(clients, datetime.now().astimezone())
             return Response(text + "\n", media_type="application/yaml")
@@ -75,10 +68,7 @@ class _Api:
 
     async def flows(self, _: Request) -> Response:
         """Tell who went where."""
-        try:
-            status = await self._site.daemon.status()
-        except (NoDaemonError, RefusedError) as error:
-            return problem(503, str(error))
+        status = await self._site.daemon.status()
         requests, copies, seconds = self._site.history.flows(status, time.monotonic())
         told = {
             "seconds": round(seconds) or None,
@@ -106,10 +96,7 @@ class _Api:
 
     async def health(self, _: Request) -> Response:
         """Say whether the daemon answers: 200, else 503."""
-        try:
-            health = (await self._site.daemon.status())["health"]
-        except (NoDaemonError, RefusedError) as error:
-            return problem(503, str(error))
+        health = (await self._site.daemon.status())["health"]
         return JSONResponse({"daemon": health["state"]})
 
     async def metrics(self, _: Request) -> Response:

@@ -14,16 +14,15 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from pxerelay import __version__
-from pxerelay.linux.control_client import NoDaemonError
 from pxerelay.policy.rules import Reason
 from pxerelay.relay.words import entry_text
 from pxerelay.tools.pictures.flows import amount_text, picture
 from pxerelay.tools.pictures.plots import plot
 from pxerelay.web import overview, strangers
 from pxerelay.web.api import listed, searched
-from pxerelay.web.daemon_client import RefusedError
 from pxerelay.web.search import LONGEST, mac_of
 from pxerelay.web.site import Site
+from pxerelay.web.site import routes as site_routes
 from pxerelay.wire.text import printable, printable_all
 
 _HERE = Path(__file__).parent
@@ -37,14 +36,17 @@ _SHOWN = 8
 def routes(site: Site) -> list[Route]:
     """Return the routes."""
     pages = _Pages(site)
-    return [
-        Route("/", pages.search),
-        Route("/now", pages.now),
-        Route("/unknown", pages.unknown),
-        Route("/follow/{mac}", pages.follow),
-        Route("/flows", pages.flows),
-        Route("/static/{name}", pages.static),
-    ]
+    return site_routes(
+        {
+            "/": pages.search,
+            "/now": pages.now,
+            "/unknown": pages.unknown,
+            "/follow/{mac}": pages.follow,
+            "/flows": pages.flows,
+            "/static/{name}": pages.static,
+        },
+        pages.silent,
+    )
 
 
 class _Pages:
@@ -61,6 +63,7 @@ class _Pages:
         filters: dict[str, Any] = {
             "ago": ago,
             "clock": clock,
+            "written": written,
             "where": where,
             "entry": entry,
             "number": amount_text,
@@ -82,10 +85,7 @@ class _Pages:
 
     async def now(self, _: Request) -> Response:
         """Show the state."""
-        try:
-            status = await self._site.daemon.status()
-        except (NoDaemonError, RefusedError) as error:
-            return self._silent("now", error)
+        status = await self._site.daemon.status()
         state = printable_all(overview.overview(status, self._site.history))
         names = {"requests": "requests a second", "replies": "replies a second", "dropped": "drops a second"}
         plots = [
@@ -101,10 +101,7 @@ class _Pages:
 
     async def unknown(self, request: Request) -> Response:
         """Show clients that fell to a default."""
-        try:
-            clients, count = await listed(self._site, request.query_params)
-        except (NoDaemonError, RefusedError) as error:
-            return self._silent("unknown", error)
+        clients, count = await listed(self._site, request.query_params)
         return self._page(
             "unknown.html",
             here="unknown",
@@ -126,10 +123,7 @@ class _Pages:
 
     async def flows(self, _: Request) -> Response:
         """Show who goes where."""
-        try:
-            status = await self._site.daemon.status()
-        except (NoDaemonError, RefusedError) as error:
-            return self._silent("flows", error)
+        status = await self._site.daemon.status()
         requests, copies, seconds = self._site.history.flows(status, time.monotonic())
         flows = overview.flows_of(requests, copies)
         span = f"in the last {max(round(seconds / 60), 1)} minutes" if seconds else "since the daemon began"
@@ -153,24 +147,33 @@ class _Pages:
             return self._page("silent.html", 404, here="", error="There is no such page.")
         return Response(self._files[name], media_type=_TYPES[name], headers={"cache-control": "max-age=300"})
 
-    def _silent(self, here: str, error: Exception) -> Response:
-        return self._page("silent.html", 503, here=here, error=str(error))
+    def silent(self, request: Request, error: Exception) -> Response:
+        """Tell that the daemon does not answer."""
+        return self._page("silent.html", 503, here=request.url.path.strip("/"), error=str(error))
 
 
 def ago(seconds: float | None) -> str:
     """Return how long ago something was, in words."""
     if seconds is None:
         return "never"
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
         if seconds >= length:
             count = int(seconds // length)
             return f"{count} {unit}{'' if count == 1 else 's'} ago"
-    return f"{max(int(seconds), 0)} seconds ago"
+    return "a moment ago"
 
 
 def clock(at: float | None) -> str:
     """Return a time of day with its date, as this host's clock has it."""
     return "" if at is None else f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def written(text: str) -> str:
+    """Return a time that is written as ISO 8601 as `clock` has it."""
+    try:
+        return clock(datetime.fromisoformat(text).timestamp())
+    except ValueError:
+        return text
 
 
 def where(names: list[str | None]) -> str:

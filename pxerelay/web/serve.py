@@ -12,6 +12,7 @@ from pathlib import Path
 import uvicorn
 
 from pxerelay.linux.localsocket import LocalSocket, TakenError
+from pxerelay.linux.notify import notify
 from pxerelay.web.app import build
 from pxerelay.web.settings import Settings
 from pxerelay.web.site import Site
@@ -41,6 +42,11 @@ class _Server(uvicorn.Server):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end)
         await super().serve(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, and tell the service manager that requests are answered."""
+        await super().startup(sockets)
+        notify("READY=1")
 
     def _end(self) -> None:
         self.should_exit = True

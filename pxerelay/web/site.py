@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from pxerelay.linux.control_client import NoDaemonError
 from pxerelay.linux.tasks import end
@@ -18,6 +22,8 @@ from pxerelay.web.relays import Relays
 from pxerelay.web.search import Search
 from pxerelay.web.seen import Memory
 from pxerelay.web.settings import Settings
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 _AGAIN = 2.0
 """Seconds until a daemon that is not there is asked again."""
@@ -70,3 +76,20 @@ class Site:
                 self.history.note(status, time.monotonic())
                 await self.search.refresh(status["config"])
             await asyncio.sleep(STEP)
+
+
+def routes(
+    endpoints: Mapping[str, Endpoint], silent: Callable[[Request, Exception], Response]
+) -> list[Route]:
+    """Return a route for each path; `silent` answers where the daemon does not."""
+
+    def answering(endpoint: Endpoint) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            try:
+                return await endpoint(request)
+            except (NoDaemonError, RefusedError) as error:
+                return silent(request, error)
+
+        return answer
+
+    return [Route(path, answering(endpoint)) for path, endpoint in endpoints.items()]

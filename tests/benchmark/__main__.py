@@ -34,6 +34,7 @@ from tests.benchmark.rules import rules_part
 from tests.benchmark.sizing import sizing_part
 from tests.benchmark.steady import batches_part, replies_part, requests_part
 from tests.benchmark.steady6 import replies6_part, requests6_part
+from tests.benchmark.web import web_part
 from tests.lab.command import CACHE
 
 PARTS = {
@@ -53,6 +54,7 @@ PARTS = {
     "quiet": quiet_part,
     "sizing": sizing_part,
     "footprint": footprint_part,
+    "web": web_part,
     "links": links_part,
     "giaddrs": giaddrs_part,
 }

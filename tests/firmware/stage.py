@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from tests.firmware.capture import BOOT_PORTS, TFTP_PORT, Capture
 from tests.firmware.machine import Machine, run_to_end
@@ -30,14 +30,17 @@ DNSMASQ = [
 """dnsmasq with nothing to do yet."""
 
 
-class Boots:
-    """What became of the clients of one set-up, and what the servers heard, by the servers' names."""
+_Capture = TypeVar("_Capture")
+
+
+class AnyBoots(Generic[_Capture]):
+    """What became of the clients of one set-up, in one family."""
 
     def __init__(
         self,
         machines: Sequence[Machine],
-        servers: Mapping[str, Capture],
-        sides: Mapping[str, Capture],
+        servers: Mapping[str, _Capture],
+        sides: Mapping[str, _Capture],
         counters: Mapping[str, Any],
         log: str,
     ) -> None:
@@ -48,6 +51,19 @@ class Boots:
         """What the daemon counted until all had booted, as `status` has it."""
         self.sides = sides
         """The recordings of the relay's client side and server side."""
+
+    @property
+    def story(self) -> str:
+        """The consoles and the daemon's log, for whoever reads why a test failed."""
+        consoles = [
+            f"--- console of {machine.card.name or machine.card.firmware}\n{machine.console}"
+            for machine in self._machines
+        ]
+        return "\n".join([*consoles, f"--- log of the daemon\n{self._log}"])
+
+
+class Boots(AnyBoots[Capture]):
+    """What became of the clients, and what the servers heard, by the servers' names."""
 
     @property
     def programs(self) -> list[tuple[str, str]]:
@@ -72,14 +88,6 @@ class Boots:
     def leases(self) -> dict[str, str]:
         """The address that each client was given."""
         return self.sides["clients"].leases()
-
-    @property
-    def story(self) -> str:
-        """Both consoles and the daemon's log, for whoever reads why a test failed."""
-        consoles = [
-            f"--- console of {machine.card.firmware}\n{machine.console}" for machine in self._machines
-        ]
-        return "\n".join([*consoles, f"--- log of the daemon\n{self._log}"])
 
 
 class Stage:

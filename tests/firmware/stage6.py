@@ -8,13 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
 
 from tests.firmware.capture6 import Capture6
 from tests.firmware.machine import Card, Machine, run_to_end
 from tests.firmware.programs import BIOS_ARCH, PROGRAMS, UEFI_X64_ARCH, UEFI_X64_HTTP_ARCH, write_programs
 from tests.firmware.setups6 import DHCP6, configuration6
-from tests.firmware.stage import DNSMASQ
+from tests.firmware.stage import DNSMASQ, AnyBoots
 from tests.lab import Lab, Segment, debian
 from tests.lab.daemon import Daemon
 from tests.lab.servers6 import DhcpServer6, Dnsmasq6, IscDhcpServer6, Kea6
@@ -29,24 +28,8 @@ LOADER = "loader.efi"
 """iPXE as a UEFI program, which UEFI loads before it asks once more."""
 
 
-class Boots6:
+class Boots6(AnyBoots[Capture6]):
     """What became of the clients, and what the servers heard, by the servers' names."""
-
-    def __init__(
-        self,
-        machines: Sequence[Machine],
-        servers: Mapping[str, Capture6],
-        sides: Mapping[str, Capture6],
-        counters: Mapping[str, Any],
-        log: str,
-    ) -> None:
-        self._machines = machines
-        self._servers = servers
-        self._log = log
-        self.counters = counters
-        """What the daemon counted of DHCPv6 until all had booted, as `status` has it."""
-        self.sides = sides
-        """The recordings of the relay's client side and server side."""
 
     @property
     def booted(self) -> dict[str, list[str]]:
@@ -67,12 +50,6 @@ class Boots6:
             name: {owners.get(address, address) for address in capture.asked_for_files()}
             for name, capture in self._servers.items()
         }
-
-    @property
-    def story(self) -> str:
-        """The consoles and the daemon's log, for whoever reads why a test failed."""
-        consoles = [f"--- console of {machine.card.name}\n{machine.console}" for machine in self._machines]
-        return "\n".join([*consoles, f"--- log of the daemon\n{self._log}"])
 
 
 class Stage6:

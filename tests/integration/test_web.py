@@ -310,6 +310,24 @@ def test_a_unix_socket_is_for_its_group_and_gone_afterwards(start: Start, tmp_pa
     assert not path.exists()
 
 
+def test_the_service_manager_is_told_once_it_answers(start: Start, tmp_path: Path) -> None:
+    daemon = start(options=())
+    path, config = tmp_path / "web.sock", tmp_path / "web.yml"
+    config.write_text(f"listen: {path}\n")
+    command = [*PXERELAY, "web", "--config", str(config), "--socket", str(daemon.socket)]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(60)
+        process = subprocess.Popen(command, env=os.environ | {"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        try:
+            assert manager.recv(100) == b"READY=1"
+            with socket.socket(socket.AF_UNIX) as sock:
+                sock.connect(str(path))
+        finally:
+            os.kill(process.pid, signal.SIGTERM)
+            assert process.wait(30) == 0
+
+
 def test_both_families_are_told_of(start: Start, station6: Station6, page: Callable[..., Page]) -> None:
     daemon = start(BASE6, options=())
     shown = page(daemon)

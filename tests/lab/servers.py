@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tests.lab import debian
 from tests.lab.network import Host, LabError
@@ -174,40 +174,64 @@ class Kea(DhcpServer):
     def command(self) -> list[str]:
         """Write Kea's configuration and return its command."""
         folder = self.path("files")
-        folder.mkdir(exist_ok=True)
-        serving: dict[str, Any] = {
-            "interfaces-config": {"interfaces": [self.interface]},
-            "lease-database": {"type": "memfile", "name": str(folder / "leases.csv"), "lfc-interval": 0},
-            "valid-lifetime": 3600,
-            "authoritative": True,
-            "subnet4": [
-                {
-                    "id": number,
-                    "subnet": str(pool.subnet),
-                    "pools": [{"pool": f"{pool.first} - {pool.last}"}],
-                }
-                for number, pool in enumerate(self.pools, 1)
-            ],
-            "loggers": [
-                {
-                    "name": "kea-dhcp4",
-                    "severity": "DEBUG",
-                    "debuglevel": 50,
-                    "output_options": [{"output": "stdout", "flush": True}],
-                }
-            ],
-        }
+        serving = kea_basics(4, folder, self.pools)
+        serving |= {"interfaces-config": {"interfaces": [self.interface]}, "authoritative": True}
         if self.bootfile:
             serving |= {"boot-file-name": self.bootfile, "next-server": self.next_server}
-        for line in self.extra:
-            serving |= json.loads(line)
-        self.path("conf").write_text(json.dumps({"Dhcp4": serving}, indent=2) + "\n")
-        places = ("KEA_PIDFILE_DIR", "KEA_LOCKFILE_DIR", "KEA_DHCP_DATA_DIR")
-        env, *rest = debian.program_with_libraries("kea-dhcp4-server", "usr/sbin/kea-dhcp4")
-        return [env, *(f"{place}={folder}" for place in places), *rest, "-c", str(self.path("conf"))]
+        return kea_command(4, folder, self.path("conf"), serving, self.extra)
 
     def _listens(self, pid: int, said: str) -> bool:  # noqa: ARG002
         return "DHCP4_STARTED" in said
+
+
+class _OnePool(Protocol):
+    """Addresses of a subnet, of either family."""
+
+    @property
+    def subnet(self) -> object:
+        """The subnet."""
+
+    @property
+    def first(self) -> object:
+        """The first of the addresses."""
+
+    @property
+    def last(self) -> object:
+        """The last of them."""
+
+
+def kea_basics(family: int, folder: Path, pools: Sequence[_OnePool]) -> dict[str, Any]:
+    """Return what Kea's configuration of a family has whatever it serves, with a folder for leases."""
+    folder.mkdir(exist_ok=True)
+    return {
+        "lease-database": {"type": "memfile", "name": str(folder / "leases.csv"), "lfc-interval": 0},
+        "valid-lifetime": 3600,
+        f"subnet{family}": [
+            {"id": number, "subnet": str(pool.subnet), "pools": [{"pool": f"{pool.first} - {pool.last}"}]}
+            for number, pool in enumerate(pools, 1)
+        ],
+        "loggers": [
+            {
+                "name": f"kea-dhcp{family}",
+                "severity": "DEBUG",
+                "debuglevel": 50,
+                "output_options": [{"output": "stdout", "flush": True}],
+            }
+        ],
+    }
+
+
+def kea_command(
+    family: int, folder: Path, file: Path, serving: dict[str, Any], extra: Sequence[str]
+) -> list[str]:
+    """Write Kea's configuration, with objects in JSON whose members replace its own; return its command."""
+    for line in extra:
+        serving |= json.loads(line)
+    file.write_text(json.dumps({f"Dhcp{family}": serving}, indent=2) + "\n")
+    places = ("KEA_PIDFILE_DIR", "KEA_LOCKFILE_DIR", "KEA_DHCP_DATA_DIR")
+    name = f"kea-dhcp{family}"
+    env, *rest = debian.program_with_libraries(f"{name}-server", f"usr/sbin/{name}")
+    return [env, *(f"{place}={folder}" for place in places), *rest, "-c", str(file)]
 
 
 def _subnet(subnet: IPv4Network, inside: str = "") -> str:

@@ -3,16 +3,15 @@
 They serve links they are not on: the link-address of the innermost relay agent that says one picks the pool.
 """
 
-import json
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Network
 from typing import Any
 
-from tests.lab import debian, dhcp6
+from tests.lab import dhcp6
 from tests.lab.network import Host, LabError
-from tests.lab.servers import Server, isc_dhcpd, sockets_of
+from tests.lab.servers import Server, isc_dhcpd, kea_basics, kea_command, sockets_of
 
 ANY_ADDRESS_PORT_547 = f" {'0' * 32}:0223 "
 
@@ -142,29 +141,11 @@ class Kea6(DhcpServer6):
     def command(self) -> list[str]:
         """Write Kea's configuration and return its command."""
         folder = self.path("files")
-        folder.mkdir(exist_ok=True)
-        serving: dict[str, Any] = {
+        serving = kea_basics(6, folder, self.pools)
+        serving |= {
             "interfaces-config": {"interfaces": [f"{self.interface}/{self.address}"]},
-            "lease-database": {"type": "memfile", "name": str(folder / "leases.csv"), "lfc-interval": 0},
             "data-directory": str(folder),
             "server-id": {"type": "LL", "htype": 1, "identifier": "", "persist": False},
-            "valid-lifetime": 3600,
-            "subnet6": [
-                {
-                    "id": number,
-                    "subnet": str(pool.subnet),
-                    "pools": [{"pool": f"{pool.first} - {pool.last}"}],
-                }
-                for number, pool in enumerate(self.pools, 1)
-            ],
-            "loggers": [
-                {
-                    "name": "kea-dhcp6",
-                    "severity": "DEBUG",
-                    "debuglevel": 50,
-                    "output_options": [{"output": "stdout", "flush": True}],
-                }
-            ],
         }
         if self.boot_urls:
             serving["client-classes"] = [
@@ -177,12 +158,7 @@ class Kea6(DhcpServer6):
             ]
         if self.boot_url:
             serving["option-data"] = [_boot(self.boot_url)]
-        for line in self.extra:
-            serving |= json.loads(line)
-        self.path("conf").write_text(json.dumps({"Dhcp6": serving}, indent=2) + "\n")
-        places = ("KEA_PIDFILE_DIR", "KEA_LOCKFILE_DIR", "KEA_DHCP_DATA_DIR")
-        env, *rest = debian.program_with_libraries("kea-dhcp6-server", "usr/sbin/kea-dhcp6")
-        return [env, *(f"{place}={folder}" for place in places), *rest, "-c", str(self.path("conf"))]
+        return kea_command(6, folder, self.path("conf"), serving, self.extra)
 
     def _vendor_class(self, arch: int) -> list[dict[str, Any]]:
         """Return the option for an architecture, if there is one."""

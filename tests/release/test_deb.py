@@ -20,6 +20,9 @@ WITH = (
 )  # fmt: skip
 """What the host has: no Python module of ours is among it."""
 
+PAGE = ("python3-jinja2", "python3-starlette", "python3-uvicorn")
+"""What the page needs besides: apt has them at hand, and installs them where they are asked for."""
+
 GROWS = (
     "/proc", "/sys", "/dev", "/run", "/srv", "/tmp",  # noqa: S108
     "/usr/share/autopkgtest", "/var/log", "/var/cache", "/var/lib/apt", "/var/lib/dpkg",
@@ -45,7 +48,7 @@ def package(built: Path) -> Path:
 @pytest.fixture(params=RELEASES)
 def host(request: pytest.FixtureRequest, package: Path) -> Iterator[Host]:
     """Have a host up that has the package's file, and apt no network."""
-    image = fresh(request.param, WITH, [*deb.depends(), "python3"])
+    image = fresh(request.param, WITH, [*deb.depends(), *PAGE, "python3"])
     with booted(f"pxr-deb-{request.param}", image) as up:
         up.copy(package, f"/srv/{package.name}")
         yield up
@@ -101,6 +104,23 @@ def test_an_upgrade_restarts_what_is_enabled_and_keeps_the_mapping(host: Host, p
     assert host.run("pxerelay", "status").returncode == 0
 
 
+def test_the_page_needs_three_packages_and_one_command(host: Host, package: Path) -> None:
+    assert set(PAGE) <= set(deb.depends("Suggests"))
+    host.run("apt-get", "install", "--yes", "--no-install-recommends", f"/srv/{package.name}")
+    assert host.run("systemctl", "is-enabled", "pxerelay-web", check=False).stdout == "disabled\n"
+    assert host.run("pxerelay", "web", "--check").stdout == ""
+    done = host.run("pxerelay", "web", check=False)
+    assert (done.returncode, done.stderr.count("install pxerelay[web], or python3-")) == (2, 1)
+    host.run("sed", "-i", "s/192.0.2.10/10.20.0.10/", "/etc/pxerelay/pxerelay.yml")
+    host.run("systemctl", "enable", "--now", "pxerelay")
+    host.run("apt-get", "install", "--yes", "--no-install-recommends", *PAGE)
+    host.run("systemctl", "enable", "--now", "pxerelay-web")
+    ask = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8067/api/v1/search?q=02:00:00:00:00:01').read())"
+    assert "10.20.0.10" in host.run("python3", "-c", ask).stdout
+    host.run("apt-get", "purge", "--yes", "pxerelay")
+    assert "pxerelay" not in host.run("cat", "/etc/passwd", "/etc/group").stdout
+
+
 EDITOR = """\
 #!/bin/sh
 sed -i 's/192.0.2.10/10.20.0.10/' "$1"
@@ -108,7 +128,7 @@ sed -i 's/192.0.2.10/10.20.0.10/' "$1"
 
 
 def test_what_the_readme_says_is_all_that_it_takes(host: Host, package: Path, tmp_path: Path) -> None:
-    first, *others = commands("Or as a Debian package")
+    first, *others = commands("As a Debian package")
     assert first == "make deb"
     (tmp_path / "editor").write_text(EDITOR)
     (tmp_path / "editor").chmod(0o755)

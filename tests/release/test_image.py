@@ -60,7 +60,7 @@ def run(network: Network, loaded: str, tmp_path: Path) -> Iterator[Callable[[], 
     (tmp_path / "pxerelay.yml").write_text(CONFIG)
 
     def run() -> str:
-        (words,) = [line.split() for line in commands("Or as a container") if line.startswith("podman run")]
+        (words,) = [line.split() for line in commands("As a container") if line.startswith("podman run")]
         assert words[-1] == loaded
         there = {
             "pxerelay": name,

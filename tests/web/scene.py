@@ -36,6 +36,9 @@ BOOTING, LISTED, SILENT, HOSTILE = (
     *("02:00:00:00:77:01", "02:00:00:00:66:01"),
 )
 
+OTHER = "02:00:00:00:20:01"
+"""A client of vlan20."""
+
 HOSTILE_CLASS = (
     b"PXEClient<img src=x onerror=alert(1)><script>document.title='broken'</script>\xff\x1b]0;x\x07"
 )
@@ -47,6 +50,7 @@ class Scene:
     def __init__(self, network: Network, folder: Path) -> None:
         self.network = network
         self.client = network.add_client("booting", BOOTING)
+        self.other = network.add_client("other", OTHER, "vlan20")
         network.ris.start()
         network.altiris.start()
         self.daemon = Daemon(network, folder, CONFIG, options=())
@@ -69,6 +73,11 @@ class Scene:
                 heard.append(request(chaddr=f"02:80:64:00:00:{number:02x}"))
             for number, message in enumerate(heard):
                 message[4:8] = number.to_bytes(4, "big")  # xid: each is a transaction of its own
+                station.send(message)
+        with contextlib.closing(Station(self.other)) as station:
+            for number in range(5):
+                message = request(chaddr=f"02:00:00:00:20:{number:02x}", arch=7)
+                message[4:8] = (100 + number).to_bytes(4, "big")
                 station.send(message)
 
     @contextlib.contextmanager

@@ -75,6 +75,12 @@ class Whereabouts:
             )
         return self.only
 
+    def names(self, datagrams: Iterable[Datagram | Datagram6], more: Iterable[str]) -> dict[str, None]:
+        """Return the interfaces that there are: named ones, `more`, and those heard on."""
+        names = dict.fromkeys([*self.named, *more, *self._hints.vlans.values()])
+        names.update(dict.fromkeys(name for one in datagrams if (name := self(one))))
+        return names
+
     def _of_vlan(self, vlan: int) -> str | None:
         """Return the only interface whose name ends in a number, or would if its glob were filled in."""
         pattern = re.compile(rf"(^|.*[^0-9])0*{vlan}")

@@ -205,7 +205,6 @@ def replayer(
     `more_names` are interfaces that there are, whether or not the configuration names them.
     """
     where = Whereabouts(config, hints)
-    names = dict.fromkeys([*where.named, *more_names, *hints.giaddrs, *hints.vlans.values()])
-    names.update(dict.fromkeys(name for one in datagrams if (name := where(one))))
+    names = where.names(datagrams, [*more_names, *hints.giaddrs])
     giaddrs = {**learnt(datagrams, where, config), **hints.giaddrs}
     return Replayer(config, documents, where, Offline(config, names, giaddrs, hostname))

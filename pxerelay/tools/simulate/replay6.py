@@ -330,8 +330,7 @@ def replayer6(
     `more_names` are interfaces that there are, whether or not the configuration names them.
     """
     where = Whereabouts(config, hints)
-    names = dict.fromkeys([*where.named, *more_names, *hints.link_addresses, *hints.vlans.values()])
-    names.update(dict.fromkeys(name for one in datagrams if (name := where(one))))
+    names = where.names(datagrams, [*more_names, *hints.link_addresses])
     relayed = [
         (one, _around(one.payload))
         for one in datagrams

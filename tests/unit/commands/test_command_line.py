@@ -11,7 +11,7 @@ import pytest
 from pxerelay.cli import COMMANDS, main, parser
 from pxerelay.commands.common import EXITS, FAILED, OK
 
-README = Path(__file__).parents[3] / "README.md"
+PAGE = Path(__file__).parents[3] / "docs/commands.md"
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:
@@ -89,8 +89,8 @@ def test_each_command_declares_with_what_it_exits() -> None:
             assert f"\n  {code}  {meaning}\n" in command.format_help(), name
 
 
-def test_the_readme_has_the_same_exit_codes() -> None:
-    (table,) = re.findall(r"^\| command \| 0 .*\n(?:\|.*\n)+", README.read_text("utf-8"), re.MULTILINE)
+def test_the_page_of_commands_has_the_same_exit_codes() -> None:
+    (table,) = re.findall(r"^\| command \| 0 .*\n(?:\|.*\n)+", PAGE.read_text("utf-8"), re.MULTILINE)
     head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines())
     assert head[1:] == list(map(str, EXITS))
     told: dict[str, dict[int, str]] = {}

@@ -27,3 +27,12 @@ def test_a_package_without_the_page_says_how_to_have_it(
     monkeypatch.setitem(sys.modules, "pxerelay.web", None)
     assert main(["web"]) == 2
     assert "has no page; install pxerelay[web] by pip" in capsys.readouterr().err
+
+
+def test_the_daemons_socket_is_asked_for_whatever_folder_the_unit_has(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", "/run/pxerelay-web")
+    with pytest.raises(SystemExit):
+        main(["web", "--help"])
+    assert "control socket; default: /run/pxerelay/control.sock" in " ".join(capsys.readouterr().out.split())

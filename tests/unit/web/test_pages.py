@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from pxerelay.web import guard
+from pxerelay.web import guard, pages
 from pxerelay.web.app import build
 from pxerelay.web.daemon_client import DaemonClient, RefusedError
 from pxerelay.web.guard import Guard
@@ -365,3 +365,18 @@ def test_another_relay_may_answer_anything(tmp_path: Path, body: bytes) -> None:
     answer = asyncio.run(run())
     assert answer.status == 200
     assert "edge2" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (None, "never"),
+        (0.4, "a moment ago"),
+        (1.9, "1 second ago"),
+        (59, "59 seconds ago"),
+        (3600, "1 hour ago"),
+        (200_000, "2 days ago"),
+    ],
+)
+def test_how_long_ago_something_was_is_told_in_words(seconds: float | None, told: str) -> None:
+    assert pages.ago(seconds) == told

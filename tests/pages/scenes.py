@@ -1,0 +1,315 @@
+"""The scenes that pages name, each with what its commands find."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+
+from tests.lab import Host, debian, udhcpc
+from tests.lab.clients6 import dhclient6
+from tests.lab.command import REPOSITORY, ip_batch, run
+from tests.lab.topology import ALTIRIS, CLIENT_SUPERNET, CLIENT_VLANS, RELAY_CORE
+from tests.lab.topology6 import Network6
+from tests.lab.wire6 import settled
+from tests.pages.stage import SECONDS, Stage
+
+CAPTURES = REPOSITORY / "tests/captures"
+MAPPING = "/etc/pxerelay/pxerelay.yml"
+LISTED, UNLISTED = "02:00:00:10:00:01", "02:00:00:10:00:99"
+
+RELAY = """\
+servers:
+  ris: 10.20.0.10
+  altiris: 10.20.0.20
+
+default: ris
+
+interfaces:
+  vlan10: {}
+  vlan20: {default: altiris}
+rules:
+  02:00:00:10:00:01: altiris
+"""
+
+RELAY6 = (
+    RELAY.replace("10.20.0.10", "[10.20.0.10, 2001:db8:20::10]")
+    .replace("10.20.0.20", "[10.20.0.20, 2001:db8:20::20]")
+    .replace("default: ris\n\n", "default: ris\ndhcpv6: true\n")
+)
+
+BOOTED, BOOTED6 = "02:00:00:b1:05:0a", "02:80:64:0e:f1:6b"
+"""Machines that booted when tests/captures were made."""
+
+OLD = """\
+servers: {ris: 10.20.0.10, altiris: 10.20.0.20}
+
+default: ris
+
+interfaces:
+  vlan10: {}
+  vlan20: {}
+rules:
+  00:80:64: altiris
+  00:80:64:00:00:01: ris
+  02:00:00:10:00:01: altiris
+"""
+
+NEW = """\
+servers: {ris: 10.20.0.10, altiris: 10.20.0.20}
+
+default: ris
+
+interfaces:
+  vlan10: {}
+  vlan20: {default: altiris}
+rules:
+  00:80:64: drop
+  02:00:00:10:00:01: ris
+"""
+
+WDS = """\
+servers: {ris: [10.20.0.10, "2001:db8:20::10"], wds: 10.20.0.30}
+default: ris
+dhcpv6: true
+interfaces: {vlan10: {}}
+rules:
+  02:00:00:10:00:01: wds
+  02:00:00:10:00:02: wds
+"""
+
+CAPTURED6 = f"""\
+servers:
+  ris: [10.20.0.10, 2001:db8:20::10]
+  altiris: [10.20.0.20, 2001:db8:20::20]
+default: ris
+dhcpv6: true
+interfaces:
+  vlan10: {{link_address: 2001:db8:10:10::1}}
+rules:
+  {BOOTED6}: altiris
+"""
+
+POOL = """\
+servers:
+  wds:
+    addresses: [10.20.0.10, 10.20.0.11]
+    strategy: failover
+
+interfaces:
+  vlan10: {}
+default: wds
+"""
+
+HOSTS = """\
+# who does not boot from RIS
+02:00:00:10:00:01 10.20.0.20  # reception
+02:00:00:10:00:02 10.20.0.20
+02:00:00:10:00:03              # moved, address to come
+"""
+
+PAIR = """\
+servers: {ris: 10.20.0.10}
+default: ris
+interfaces:
+  vlan10: {giaddr: 10.10.10.1}
+  vlan20: {giaddr: 10.10.20.1}
+"""
+
+WRONG = """\
+servers: {ris: 10.20.0.10, altiris: 10.20.0.20}
+interfaces: {vlan10: {}}
+default: rsi
+
+rules:
+  # thin clients
+  00:11:22:33:44:55: altiris
+  # spelled as the switch does
+  0011.2233.4455: ris
+"""
+
+Prepare = Callable[[Stage], None]
+SCENES: dict[str, Prepare] = {}
+
+
+def scene(prepare: Prepare) -> Prepare:
+    """Have a scene go by the name of its function."""
+    SCENES[prepare.__name__.replace("_", "-")] = prepare
+    return prepare
+
+
+@scene
+def files(_stage: Stage) -> None:
+    """Have nothing but what the page writes."""
+
+
+@scene
+def example(stage: Stage) -> None:
+    """Have the mapping that README begins with."""
+    found = re.search(r"```yaml\n(.*?)```", (REPOSITORY / "README.md").read_text("utf-8"), re.DOTALL)
+    assert found
+    stage.write(MAPPING, found[1])
+
+
+@scene
+def wrong(stage: Stage) -> None:
+    """Have a mapping with two mistakes."""
+    stage.write(MAPPING, WRONG)
+
+
+@scene
+def relay(stage: Stage) -> None:
+    """Have a relay in the lab, two servers, and a client that may boot."""
+    network = stage.build()
+    stage.write(MAPPING, RELAY)
+    stage.with_daemon = True
+    client = network.add_client("listed", LISTED)
+    stage.actions["boot"] = lambda: _boots(client)
+
+
+@scene
+def relay6(stage: Stage) -> None:
+    """Have a relay of both families, and a client that may boot over IPv6."""
+    network = stage.build()
+    network6 = Network6(network).build()
+    for interface in ("vlan10", "vlan20", "core"):
+        settled(network.relay, interface)
+    network6.altiris.start()
+    stage.write(MAPPING, RELAY6)
+    stage.with_daemon = True
+    client = network.add_client("listed", LISTED)
+    debian.program("isc-dhcp-client", "sbin/dhclient")  # fetched now, and not while a trace is running
+    stage.actions["boot6"] = lambda: _boots6(client)
+
+
+@scene
+def stranger(stage: Stage) -> None:
+    """Have the same, and a client that no rule names has booted."""
+    relay(stage)
+    assert stage.network
+    client = stage.network.add_client("unlisted", UNLISTED)
+    stage.run("pxerelay status")
+    _boots(client)
+
+
+@scene
+def change(stage: Stage) -> None:
+    """Have a repository with a mapping in its branch main, and a change of it that is not committed."""
+    _changed(stage, OLD, NEW)
+
+
+@scene
+def change6(stage: Stage) -> None:
+    """Have the same, where a server is given an IPv6 address."""
+    _changed(stage, WDS, WDS.replace("wds: 10.20.0.30", 'wds: [10.20.0.30, "2001:db8:20::30"]'))
+
+
+def _changed(stage: Stage, old: str, new: str) -> None:
+    stage.write("pxerelay.yml", old)
+    stage.shell("git init --quiet --initial-branch main && git add pxerelay.yml")
+    stage.shell("git -c user.name=a -c user.email=a@example.net commit --quiet --message mapping")
+    stage.write("pxerelay.yml", new)
+
+
+@scene
+def capture(stage: Stage) -> None:
+    """Have a capture of firmware that booted, the mapping of then, and one that has no rule for it."""
+    shutil.copy(CAPTURES / "full-servers-clients.pcap", stage.work / "boot.pcap")
+    stage.write(MAPPING, RELAY.replace(LISTED, BOOTED).replace("  vlan20: {default: altiris}\n", ""))
+    stage.write("new.yml", RELAY.partition("rules:")[0])
+
+
+@scene
+def capture6(stage: Stage) -> None:
+    """Have a capture of firmware that booted over IPv6, and the mapping of then."""
+    shutil.copy(CAPTURES / "ipv6/one-mapping-clients.pcap", stage.work / "boot6.pcap")
+    stage.write(MAPPING, CAPTURED6)
+
+
+@scene
+def hosts_file(stage: Stage) -> None:
+    """Have a hosts file of dhcrelay, one line of which has no address."""
+    stage.write("/etc/dhcrelay.hosts", HOSTS)
+
+
+@scene
+def imported(stage: Stage) -> None:
+    """Have that imported, without the line that has no address."""
+    stage.write("/etc/dhcrelay.hosts", "".join(HOSTS.splitlines(keepends=True)[:-1]))
+    stage.shell(
+        "pxerelay import --server ris=10.20.0.10 --server altiris=10.20.0.20 --dhcrelay --"
+        " -i vlan10 -i core -c 10 -a -ch /etc/dhcrelay.hosts 10.20.0.10 > pxerelay.yml"
+    )
+
+
+@scene
+def pool(stage: Stage) -> None:
+    """Have a mapping with two servers, of which the second stands by."""
+    stage.write(MAPPING, POOL)
+
+
+@scene
+def pool_down(stage: Stage) -> None:
+    """Have a relay that asks the two, and neither is there."""
+    network = stage.build()
+    network.ris.stop()
+    stage.write(MAPPING, _probed(POOL))
+    stage.with_daemon = True
+    stage.until("pxerelay healthy", lambda printed: "pool-down" in "".join(printed))
+
+
+def _probed(mapping: str) -> str:
+    return mapping.replace("strategy: failover\n", "strategy: failover\n    probe: {every: 1, timeout: 1}\n")
+
+
+@scene
+def pair_active(stage: Stage) -> None:
+    """Have the one of two relays that has the addresses of both."""
+    stage.build()
+    stage.write(MAPPING, PAIR)
+    stage.with_daemon = True
+
+
+@scene
+def pair_standby(stage: Stage) -> None:
+    """Have the other one, which has only its own."""
+    network = stage.build()
+    for vlan, subnet in CLIENT_VLANS.items():
+        network.relay.ip(
+            f"address add {subnet[3]}/{subnet.prefixlen} dev {vlan}",
+            f"address del {subnet[1]}/{subnet.prefixlen} dev {vlan}",
+            f"address replace {subnet[3]}/{subnet.prefixlen} dev {vlan}",
+        )
+    stage.write(MAPPING, PAIR)
+    stage.with_daemon = True
+
+
+@scene
+def two_faults(stage: Stage) -> None:
+    """Have a VLAN without a carrier, and a server that answers from another address of its own."""
+    network = stage.build()
+    network.altiris.stop()
+    device = network.altiris.interface
+    network.altiris.host.ip(
+        f"address del {ALTIRIS}/24 dev {device}",
+        f"address add 10.20.0.21/24 dev {device}",
+        f"address add {ALTIRIS}/24 dev {device}",
+        f"route replace {CLIENT_SUPERNET} via {RELAY_CORE}",
+    )
+    network.altiris.start()
+    switch = network.lab.namespace("net")
+    told = run(["ip", "-n", switch, "-json", "link", "show", "master", "vlan20"]).stdout
+    ip_batch([f"link set {port['ifname']} down" for port in json.loads(told)], switch)
+    stage.write(MAPPING, RELAY)
+    stage.with_daemon = True
+
+
+def _boots(client: Host) -> None:
+    # A page shows no second try, and on a loaded machine an answer may take a while.
+    assert udhcpc(client, tries=6, interval=5) is not None, "no server answered the client"
+
+
+def _boots6(client: Host) -> None:
+    lease = dhclient6(client, arch=7, vendor_class="PXEClient:Arch:00007:UNDI:003000", seconds=SECONDS)
+    assert lease is not None, "no server answered the client"

@@ -1,0 +1,84 @@
+"""The site is whole, has a path for each reader, and loads nothing from elsewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.lab.command import REPOSITORY
+from tests.site.building import build
+from tests.site.reading import elsewhere, read, styles, target
+
+PATHS = [
+    "Start", "Trying it", "Planning", "Rolling out", "Mapping, day by day", "Night and alarms", "Security",
+    "Reference",
+]  # fmt: skip
+ADDRESSES = re.compile(r"""["'`](?:https?:)?//([a-z0-9.-]+\.[a-z]{2,})[/"'`:]""")
+NEVER_ASKED = {
+    "www.w3.org": "names of XML, no addresses",
+    "api.github.com": "stars of a repository: there is no repo_url",
+    "gitlab.com": "the same",
+    "unpkg.com": "diagrams of mermaid, of which there are none; ResizeObserver for browsers of before 2020",
+}
+"""Hosts that the theme's scripts name, and why none of them is asked."""
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("site"))
+
+
+def test_no_page_or_style_loads_anything_from_elsewhere(site: Path) -> None:
+    loads = {path: read(path).loads for path in site.rglob("*.html")}
+    loads |= {path: styles(path.read_text("utf-8")) for path in site.rglob("*.css")}
+    loads |= {path: read(path).loads for path in site.rglob("*.svg")}
+    assert len(loads) > 30
+    assert all(loads[path] for path in site.glob("*.html"))
+    found = {(path.name, load) for path, there in loads.items() for load in there if elsewhere(load)}
+    assert found == set()
+
+
+def test_scripts_name_no_host_that_they_ask(site: Path) -> None:
+    scripts = [path for path in site.rglob("*.js") if path.name != "search_index.js"]
+    hosts = {host for path in scripts for host in ADDRESSES.findall(path.read_text("utf-8"))}
+    assert len(scripts) > 2
+    assert hosts <= NEVER_ASKED.keys()
+    pages = [path.read_text("utf-8") for path in site.rglob("*.html")]
+    assert not any(re.search(r'class="[^"]*\bmermaid\b|data-md-component="source"', page) for page in pages)
+
+
+def test_what_is_loaded_is_there(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        if page.name != "404.html":  # is served for any address, and so begins at the site's root
+            missing = [load for load in read(page).loads if not elsewhere(load) and load[:5] != "data:"]
+            assert [load for load in missing if not target(page, load)[0].is_file()] == [], page.name
+
+
+def test_links_lead_to_pages_and_headings_that_there_are(site: Path) -> None:
+    pages = {path.resolve(): read(path) for path in site.rglob("*.html") if path.name != "404.html"}
+    dead = []
+    for page, content in pages.items():
+        for link in content.links:
+            if elsewhere(link):
+                continue
+            path, fragment = target(page, link)
+            if not path.is_file() or (fragment and path in pages and fragment not in pages[path].ids):
+                dead.append((page.name, link))
+    assert dead == []
+
+
+def test_there_is_a_path_for_each_reader(site: Path) -> None:
+    start = (site / "index.html").read_text("utf-8")
+    (tabs,) = re.findall(r'<nav class="md-tabs".*?</nav>', start, re.DOTALL)
+    assert [name.strip() for name in re.findall(r'<a [^>]*class="md-tabs__link">([^<]+)', tabs)] == PATHS
+    headings = re.findall(r"^## (.+)", (REPOSITORY / "docs/index.md").read_text("utf-8"), re.MULTILINE)
+    assert headings == PATHS[1:]
+
+
+def test_every_page_is_found_by_searching(site: Path) -> None:
+    index = json.loads((site / "search/search_index.json").read_text("utf-8"))
+    found = {entry["location"].partition("#")[0] for entry in index["docs"]}
+    assert found == {str(path.relative_to(site)) for path in site.rglob("*.html")} - {"404.html"}
