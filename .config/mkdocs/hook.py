@@ -50,7 +50,7 @@ def outside_fences(text: str, change: Callable[[str], str]) -> str:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add what pages link to, what that links to, and our script."""
+    """Add what pages link to, what that links to, and our script and style."""
     there = {in_repository(file.src_uri) for file in files}
     pages = [path for path in there if path.endswith(".md")]
     wanted = list(ALWAYS)
@@ -63,8 +63,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             files.append(File.generated(config, in_site(path), abs_src_path=str(REPOSITORY / path)))
         there.update(new)
         pages, wanted = [path for path in new if path.endswith(".md")], []
-    script = HERE / "iframe-worker.js"
-    files.append(File.generated(config, f"assets/{script.name}", abs_src_path=str(script)))
+    for ours in (HERE / "iframe-worker.js", HERE / "wide.css"):
+        files.append(File.generated(config, f"assets/{ours.name}", abs_src_path=str(ours)))
     return files
 
 

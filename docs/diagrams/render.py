@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Write the diagrams of the documentation: each `.dot` here as `.svg`, by Graphviz.
 
     python docs/diagrams/render.py          # needs `dot`; `make diagrams` installs it
