@@ -28,6 +28,7 @@ lint: $(VENV)/.stamp ## ruff, mypy, yamllint, ansible-lint; are the generated pa
 	$(BIN)/mypy
 	$(BIN)/yamllint --strict .
 	$(BIN)/python ansible/readme.py --check
+	$(BIN)/python ansible/lock.py --check
 	$(BIN)/python schemas/reference.py --check
 	$(BIN)/python man/write.py --check
 	$(BIN)/python -m pxerelay.completions --check
@@ -48,6 +49,9 @@ tools: $(VENV)/.stamp ## what the tools do with git, ansible and captures
 ansible-matrix: $(VENV)/.stamp ## the role by every ansible-core it is for, on Python 3.11 and 3.13; ARGS=2.17 for some
 	tests/lab/install-packages openssh-client
 	$(BIN)/python -m tests.role.matrix $(ARGS)
+
+ansible-sanity: $(VENV)/.stamp ## ansible-test on the collection's modules, filters and playbooks; ARGS='--test import' for some
+	$(BIN)/python -m tests.role.sanity $(ARGS)
 
 differential: $(VENV)/.stamp ## the same messages through ISC dhcrelay, dnsmasq and pxerelay, compared
 	$(BIN)/pytest --quiet tests/differential
@@ -98,6 +102,9 @@ dashboard: $(VENV)/.stamp ## docs/dashboard.png: a quarter of an hour in the lab
 	npm install --silent --no-audit --no-fund --legacy-peer-deps --prefix .cache/picture
 	$(BIN)/python -m tests.monitoring.picture $(ARGS)
 
+lock: ## the versions and checksums of what the daemon depends on, anew from the package index; the role installs no other
+	$(PYTHON) ansible/lock.py
+
 web: $(VENV)/.stamp ## the page in a real browser: wide, narrow, light, dark, by keyboard, live; accessibility by axe
 	command -v npm >/dev/null || tests/lab/install-packages npm
 	tests/lab/install-packages chromium fonts-inter nginx-light caddy openssl
@@ -122,9 +129,10 @@ diagrams: ## the diagrams of the documentation, by Graphviz from docs/diagrams/*
 wheelhouse: ## the wheels that relay hosts without internet need, for pxerelay_wheelhouse (WHEELHOUSE=folder PYTHONS="3.11 3.12")
 	$(PYTHON) ansible/wheelhouse.py $(or $(WHEELHOUSE),.cache/wheelhouse) $(addprefix --python ,$(PYTHONS))
 
-collection: $(VENV)/.stamp ## the Ansible collection, and a wheel of the daemon for its hosts, in dist
-	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
-	$(BIN)/ansible-galaxy collection build --force --output-path dist ansible
+collection: ## the Ansible collection, in dist, by Python alone; with pip also a wheel of the daemon for its hosts
+	$(PYTHON) -m release.collection
+	$(PYTHON) -m pip --version >/dev/null 2>&1 && $(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist . || \
+	    echo 'No wheel: $(PYTHON) has no pip, or it can not build one. Hosts may have one from elsewhere (pxerelay_wheel).'
 
 deb: $(VENV)/.stamp ## the Debian package, in dist
 	tests/lab/install-packages debhelper dh-python dpkg-dev fakeroot
@@ -144,4 +152,4 @@ demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this 
 molecule: $(VENV)/.stamp ## the role on real systemd hosts; SCENARIOS="rules rollout" for some
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test $(or $(addprefix --scenario-name ,$(SCENARIOS)),--all)
 
-.PHONY: help venv test lint unit role tools ansible-matrix integration differential guest firmware firmware-more editor monitoring dashboard web web-pictures bench fuzz soak docs diagrams wheelhouse collection deb image packages demo molecule
+.PHONY: help venv test lint unit role tools ansible-matrix ansible-sanity integration differential guest firmware firmware-more editor monitoring dashboard web web-pictures bench fuzz soak docs diagrams lock wheelhouse collection deb image packages demo molecule

@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 """Write the table of the role's variables into its README, from its argument_specs.
 
-    ansible/readme.py            # writes it
-    ansible/readme.py --check    # only tells whether it is current; 1 if not
+    python3 ansible/readme.py            # writes it
+    python3 ansible/readme.py --check    # only tells whether it is current; 1 if not
 
 Needs PyYAML, which comes with Ansible.
 """
@@ -53,7 +52,10 @@ def _plain(value: object) -> str:
 
 def written(readme: str, specs: str) -> str:
     """Return the README with the variables that the specs declare; ValueError if it has no place for them."""
-    for name, spec in yaml.safe_load(specs)["argument_specs"].items():
+    entries = yaml.safe_load(specs)["argument_specs"]
+    for name, spec in entries.items():
+        if name != "main" and spec["options"] == entries["main"]["options"]:
+            continue
         which = "" if name == "main" else f" of {name}"
         before, start, rest = readme.partition(START.format(which))
         _, end, after = rest.partition(END.format(which))

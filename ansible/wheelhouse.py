@@ -1,37 +1,27 @@
-#!/usr/bin/env python3
 """Fill a folder with the wheels that pxerelay depends on, for relay hosts that reach no package index.
 
-    ansible/wheelhouse.py FOLDER [--python 3.11 --python 3.13 ...] [--machine x86_64]
+    python3 ansible/wheelhouse.py FOLDER [--python 3.11 --python 3.13 ...] [--machine x86_64]
 
-Runs on the control machine, with its pip and the index that it is set up for. The role copies the folder to
-hosts that have `pxerelay_wheelhouse` set to it.
+Runs on the control machine, with its pip and the index that it knows, and takes what the role's lock names
+(`make lock`), no other version and no other octets. The role takes the folder to hosts that have
+`pxerelay_wheelhouse` set to it, and installs by the same lock.
 """
 
 from __future__ import annotations
 
 import argparse
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-import tomllib
+from lock import LOCK, for_python
+from lock import platform as wheels_for
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 PYTHONS = ("3.11", "3.13", "3.14")
 """Those of Debian 12, 13 and unstable."""
-
-ABIS = ("manylinux2014", "manylinux_2_17", "manylinux_2_28")
-FOR_OLDER_PYTHONS = ("typing-extensions",)
-"""pip reads a marker such as `python_version < "3.13"` for the Python it runs on, not for the one it is told;
-what only some Pythons need is named here, and does no harm to others."""
-
-
-def requirements(repository: Path = REPOSITORY) -> list[str]:
-    """Return what the daemon depends on, as pip is asked for it."""
-    project = tomllib.loads((repository / "pyproject.toml").read_text("utf-8"))["project"]
-    return [*project["dependencies"], *FOR_OLDER_PYTHONS]
 
 
 def fill(folder: Path, pythons: tuple[str, ...], machine: str) -> None:
@@ -40,10 +30,12 @@ def fill(folder: Path, pythons: tuple[str, ...], machine: str) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as place:
         fresh = Path(place) / "fresh"
         for python in pythons:
-            target = ["--only-binary=:all:", "--implementation=cp", f"--python-version={python}"]
-            target += [f"--platform={abi}_{machine}" for abi in ABIS]
+            wanted = Path(place) / f"{python}.txt"
+            wanted.write_text(for_python(LOCK.read_text("utf-8"), python), "utf-8")
             pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-            subprocess.run([*pip, "--dest", str(fresh), *target, *requirements()], check=True)
+            pip += ["--no-deps", "--require-hashes", "--requirement", str(wanted)]
+            subprocess.run([*pip, "--dest", str(fresh), *wheels_for(python, machine)], check=True)
+        shutil.copy(LOCK, fresh)
         if folder.exists():
             folder.rename(Path(place) / "old")
         fresh.rename(folder)
@@ -63,7 +55,7 @@ def main() -> int:
     except subprocess.CalledProcessError as error:
         print(f"pip could not get the wheels: exit {error.returncode}; see above", file=sys.stderr)
         return 1
-    print(f"{sum(1 for _ in arguments.folder.iterdir())} wheels in {arguments.folder}")
+    print(f"{sum(1 for _ in arguments.folder.glob('*.whl'))} wheels in {arguments.folder}")
     return 0
 
 

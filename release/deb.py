@@ -26,7 +26,7 @@ HOST = {
     "__pxerelay_metrics_port": "",
     "__pxerelay_dhcpv4": True,
     "__pxerelay_dhcpv6": True,  # nobody knows what the file will say; without dhcpv6 no IPv6 socket is opened
-    "__pxerelay_python_said": [],
+    "__pxerelay_python_said": {},
     "pxerelay_dir": "/usr/bin/pxerelay",
     "__pxerelay_web_config": "/etc/pxerelay-web.yml",
     "__pxerelay_web_user": "pxerelay-web",

@@ -46,6 +46,12 @@ def export(target: Path) -> None:
             shutil.copy2(source, copy, follow_symlinks=False)
 
 
+def listed(folder: str) -> list[Path]:
+    """Return the files below a folder of the repository that git knows, and that are in the working tree."""
+    names = _git("ls-files", "-z", folder).split("\0")
+    return [REPOSITORY / name for name in names if name and (REPOSITORY / name).exists()]
+
+
 def run(*words: str | Path, cwd: Path = REPOSITORY) -> None:
     """Run a program in that environment; CalledProcessError if it fails."""
     subprocess.run(words, cwd=cwd, env=environment(), check=True)

@@ -30,6 +30,7 @@ from tests.benchmark.hostile6 import hostile6_part, hostile_part
 from tests.benchmark.links import links_part
 from tests.benchmark.live import quiet_part, reload_part
 from tests.benchmark.loading import loading_part
+from tests.benchmark.rollout import rollout_part
 from tests.benchmark.rules import rules_part
 from tests.benchmark.sizing import sizing_part
 from tests.benchmark.steady import batches_part, replies_part, requests_part
@@ -57,6 +58,7 @@ PARTS = {
     "web": web_part,
     "links": links_part,
     "giaddrs": giaddrs_part,
+    "rollout": rollout_part,
 }
 
 

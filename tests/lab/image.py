@@ -39,7 +39,7 @@ PACKAGES = (
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/man/*")
 WHEELHOUSE = CACHE / "lab-wheelhouse"
 FILL = REPOSITORY / "ansible" / "wheelhouse.py"
-PROJECT = REPOSITORY / "pyproject.toml"
+LOCK = REPOSITORY / "ansible" / "roles" / "pxerelay" / "files" / "requirements.lock"
 
 
 def image(release: str = RELEASE) -> str:
@@ -85,8 +85,8 @@ def _forget_older_images(kind: str, release: str, name: str) -> None:
 
 
 def wheelhouse() -> Path:
-    """Return the folder of wheels that pxerelay depends on; filled anew when its requirements change."""
-    stamp = WHEELHOUSE.with_suffix(f".{_digest(PROJECT.read_text(), FILL.read_text())}")
+    """Return the folder of wheels that pxerelay depends on; filled anew when the role's lock changes."""
+    stamp = WHEELHOUSE.with_suffix(f".{_digest(LOCK.read_text(), FILL.read_text())}")
     if not (stamp.exists() and WHEELHOUSE.exists()):
         run([sys.executable, str(FILL), str(WHEELHOUSE)], timeout=300)
         for older in WHEELHOUSE.parent.glob(f"{WHEELHOUSE.name}.*"):

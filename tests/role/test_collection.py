@@ -4,11 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
+import pytest
 import yaml
 
 from pxerelay import __version__
+from release import collection
 
 REPOSITORY = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -36,14 +39,40 @@ def _run(folder: Path, *argv: str | Path) -> str:
     return done.stdout
 
 
+def _text(archive: tarfile.TarFile) -> bytes:
+    file = archive.extractfile("MANIFEST.json")
+    assert file is not None
+    return file.read()
+
+
+def test_a_line_that_is_no_json_is_named() -> None:
+    with pytest.raises(collection.GalaxyError, match=r"galaxy\.yml:2: .*write it as name: followed by JSON"):
+        collection.galaxy("---\nname: pxerelay\n")
+
+
 def test_its_version_is_the_daemons() -> None:
     galaxy = yaml.safe_load((REPOSITORY / "ansible" / "galaxy.yml").read_text())
     assert galaxy["version"] == __version__
 
 
 def test_it_installs_and_plays_without_the_repository(tmp_path: Path) -> None:
-    _run(tmp_path, BIN / "ansible-galaxy", "collection", "build", REPOSITORY / "ansible")
-    archive = tmp_path / f"pxerelay-pxerelay-{__version__}.tar.gz"
+    archive = collection.build(tmp_path)
+    assert archive.name == f"pxerelay-pxerelay-{__version__}.tar.gz"
+    octets = archive.read_bytes()
+    assert collection.build(tmp_path / "again").read_bytes() == octets
+    _run(
+        tmp_path,
+        BIN / "ansible-galaxy",
+        "collection",
+        "build",
+        "--output-path",
+        "galaxys",
+        REPOSITORY / "ansible",
+    )
+    with tarfile.open(archive) as ours, tarfile.open(tmp_path / "galaxys" / archive.name) as galaxys:
+        ours_has = {name for name in ours.getnames() if not name.startswith("tests")}
+        assert ours_has == {name for name in galaxys.getnames() if not name.startswith("tests")}
+        assert json.loads(_text(ours))["collection_info"] == json.loads(_text(galaxys))["collection_info"]
     _run(tmp_path, BIN / "ansible-galaxy", "collection", "install", "--offline", "-p", tmp_path, archive)
     archive.unlink()
     listed = _run(tmp_path, BIN / "ansible-galaxy", "collection", "list", "--format", "json")

@@ -36,6 +36,7 @@ FILTERS = _filters()
 config = FILTERS["config"]
 mismatches = FILTERS["mismatches"]
 misspelled = FILTERS["misspelled"]
+rendered = FILTERS["rendered"]
 text = FILTERS["text"]
 
 
@@ -47,6 +48,34 @@ def _findings(variables: dict[str, Any]) -> list[str]:
 
 def _read_by_yaml_1_1(text: str) -> Any:
     return yaml.safe_load(text)
+
+
+def test_what_is_rendered_is_made_once_for_the_same_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ansible.constants.DEFAULT_LOCAL_TMP", str(tmp_path))
+    variables = {"pxerelay_default": "ris", "pxerelay_rules": {"52:54:00": "ris"}}
+    first = rendered(variables)
+    assert first == text(config(variables))
+    (kept,) = tmp_path.iterdir()
+    kept.write_text("of another host")
+    assert rendered(dict(variables)) == "of another host"
+    others = [variables | {"pxerelay_default": "drop"}, variables | {"pxerelay_max_hops": "4"}]
+    for other in others:
+        assert rendered(other) == text(config(other))
+    assert rendered(variables, include="rules.d/*.yml") == text(config(variables, include="rules.d/*.yml"))
+    assert rendered(variables | {"pxerelay_max_hops": 4}) == rendered(others[1])
+    # A number that was a MAC is no text that looks like it.
+    rendered(variables | {"pxerelay_rules": {"52": "ris"}})
+    with pytest.raises(AnsibleFilterError):
+        rendered(variables | {"pxerelay_rules": {52: "ris"}})
+
+
+def test_what_is_rendered_can_be_made_where_nothing_can_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ansible.constants.DEFAULT_LOCAL_TMP", str(tmp_path / "nowhere"))
+    assert rendered({"pxerelay_default": "ris"}) == "default: ris\n"
 
 
 def test_only_variables_that_are_set_become_keys_in_the_order_of_the_file() -> None:

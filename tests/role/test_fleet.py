@@ -1,4 +1,4 @@
-"""The role's filters: the fleet in a table, and probes that were not answered."""
+"""The role's filters: the fleet in a table."""
 
 import json
 from collections.abc import Mapping
@@ -12,9 +12,8 @@ mappings = FILTERS["mappings"]
 row = FILTERS["row"]
 shares = FILTERS["shares"]
 sharing = FILTERS["sharing"]
-sums = FILTERS["sums"]
+standings = FILTERS["standings"]
 table = FILTERS["table"]
-unanswered = FILTERS["unanswered"]
 views = FILTERS["views"]
 
 STATUS = {
@@ -123,18 +122,6 @@ def test_hosts_that_think_differently_of_a_server_for_a_minute_are_told_of() -> 
     assert views([_view("relay1", "up", 0), _view("relay2", "down", 10, "10.20.0.11")]) == []
 
 
-def test_checksums_are_written_as_sha256sum_reads_them() -> None:
-    assert sums({"/a": "01", "/b c": "02"}) == "01  /a\n02  /b c\n"
-    assert sums({}) == ""
-
-
-def test_a_probe_that_another_server_answered_is_told() -> None:
-    probe = {"mac": "02:00:00:00:00:f1", "server": "ris"}
-    fine = {"rc": 0, "__pxerelay_probe": probe}
-    wrong = {"rc": 1, "stdout": "f1 on vlan10: sent\n  no answer", "stderr": "", "__pxerelay_probe": probe}
-    assert unanswered([fine, wrong]) == ["ris did not answer: f1 on vlan10: sent;   no answer"]
-
-
 def test_interfaces_are_counted_in_each_family() -> None:
     def told(*ports: Mapping[str, object]) -> str:
         status = json.loads(_answer()["stdout"])
@@ -225,3 +212,46 @@ def test_hosts_that_share_an_address_have_two_columns_more() -> None:
     assert lines[0].split()[7:] == ["health", "announced", "share", "last", "error"]
     assert lines[1].split()[-3:] == ["yes", "100", "%"]
     assert lines[2].split()[-3:] == ["well", "-", "-"]
+
+
+def test_what_came_of_asking_is_told_with_each_host_that_is_not_as_it_should_be() -> None:
+    wanted = {"/etc/pxerelay/pxerelay.yml": "ab" * 32}
+    told = standings(
+        {
+            "relay1": row(_answer(), "relay1", wanted),
+            "relay2": row(_answer(), "relay2", {"/etc/pxerelay/pxerelay.yml": "cd" * 32}),
+            "relay3": row(_answer(last_error="x.yml:1:1: no"), "relay3", wanted),
+            "relay4": row({"unreachable": True}, "relay4", wanted),
+            "relay5": row({"rc": 3, "stdout": "", "stderr": "no daemon answers at x"}, "relay5", wanted),
+            "relay6": row(_answer(), "relay6", {}),
+            "relay7": {},
+        }
+    )
+    states = {host: one["state"] for host, one in told["hosts"].items()}
+    assert states == {
+        "relay1": "current",
+        "relay2": "drifted",
+        "relay3": "drifted",
+        "relay4": "unreachable",
+        "relay5": "failed",
+        "relay6": "failed",
+        "relay7": "failed",
+    }
+    assert not told["ok"]
+    assert told["unreachable"] == ["relay4"]
+    assert told["hosts"]["relay1"]["build"] == "0.1.0-0123456789abcdef"
+    assert told["hosts"]["relay3"]["message"] == "does not run what the inventory says; x.yml:1:1: no"
+    assert told["lines"] == [
+        "relay5: no daemon answers at x",
+        "relay6: nobody knows what it should run: its variables have a fault",
+        "relay7: it could not be asked",
+        "relay2, relay3 do not run what the inventory says",
+        "relay4 can't be reached",
+        "1 of 7 hosts run what the inventory says",
+    ]
+
+
+def test_a_fleet_that_is_as_it_should_be_is_well() -> None:
+    told = standings({"relay1": row(_answer(), "relay1", {"/etc/pxerelay/pxerelay.yml": "ab" * 32})})
+    assert told["ok"]
+    assert told["lines"] == ["1 of 1 hosts run what the inventory says"]

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from tests.lab.command import REPOSITORY
+from tests.role.modules import plugin
 from tests.role.openssh import reached_by_ssh
 from tests.role.plays import BIN, ROLE, hosts, play
 
@@ -31,15 +32,10 @@ AT_NO_INPUT = {
     "ip",
     "/usr/lib/systemd/systemd-sysctl",
     "networkctl",
-    "readlink",
-    "restorecon",
+    "__pxerelay_program",
     "rmdir",
     "sed",  # with a file's name
     "systemctl",  # what it asks for, passwords of disks and rights, a service of root's does not need
-    "__pxerelay_program",
-    "__pxerelay_release_program",
-    "__pxerelay_python",  # with -c
-    "ansible_playbook_python",  # pip --no-input, on the control machine, where there is no terminal
 }
 """Programs that read nothing from stdin as the role calls them. A new one: does it, whatever comes?"""
 
@@ -86,31 +82,52 @@ def test_a_command_has_its_input_or_takes_none(task: dict[str, Any], arguments: 
         assert _program(argv) != "sh" or "</dev/null" in _written_out([argv, task.get("vars")])
 
 
-# Each ends, though nobody runs: no daemon, and from the second keep on something to go back to.
+def test_a_program_that_a_module_runs_has_no_input() -> None:
+    assert plugin("module_utils.host").run(["cat"], 20.0) == (0, "", "")
+
+
+# Each ends, though nobody runs.
 PLAY = """\
 - hosts: pxerelay
   gather_facts: false
   become: true
   tasks:
     - ansible.builtin.include_role: {name: pxerelay.pxerelay.pxerelay, tasks_from: fleet, public: true}
-    - ansible.builtin.include_role: {name: pxerelay.pxerelay.pxerelay, tasks_from: holds}
-    - ansible.builtin.include_role: {name: pxerelay.pxerelay.pxerelay, tasks_from: keep}
-    - ansible.builtin.copy: {content: another, dest: "{{ pxerelay_config_dir }}/pxerelay.yml", mode: "0640"}
-    - ansible.builtin.include_role: {name: pxerelay.pxerelay.pxerelay, tasks_from: keep}
-    - ansible.builtin.include_role: {name: pxerelay.pxerelay.pxerelay, tasks_from: tidy}
-    - ansible.builtin.command:
-        argv: "{{ __pxerelay_state + [item, pxerelay_dir, pxerelay_config_dir, __pxerelay_unit] }}"
-      loop: [which, previous, proven]
-    - ansible.builtin.command:
-        argv: "{{ __pxerelay_man + [item] + __pxerelay_man_folders }}"
-      loop: [look, link, unlink]
+    - pxerelay.pxerelay.facts:
+        home: "{{ pxerelay_dir }}"
+        release: "{{ pxerelay_dir }}/releases/one"
+        paths: ["{{ __pxerelay_unit }}"]
+        commands: {firewall: "{{ __pxerelay_firewall + ['look', '67'] }}"}
+      register: asked
+    - ansible.builtin.assert:
+        that: ["asked.release", "asked.running == {}", "'no daemon answers' in asked.error"]
+    - pxerelay.pxerelay.mapping:
+        state: written
+        path: "{{ pxerelay_config_dir }}"
+        home: "{{ pxerelay_dir }}"
+        unit: "{{ __pxerelay_unit }}"
+        group: root
+        program: "{{ pxerelay_dir }}/current/bin/pxerelay"
+        files: {pxerelay.yml: "default: drop"}
+    - pxerelay.pxerelay.rollback:
+        which: look
+        path: "{{ pxerelay_config_dir }}"
+        home: "{{ pxerelay_dir }}"
+    - pxerelay.pxerelay.release:
+        state: "{{ item }}"
+        name: one
+        home: "{{ pxerelay_dir }}"
+        link: "{{ link }}"
+        man: "{{ man }}"
+      loop: [present, current, absent]
 """
 
 
-def test_commands_end_at_a_terminal(tmp_path: Path) -> None:
+def test_modules_and_commands_end_at_a_terminal(tmp_path: Path) -> None:
     home, config, unit = tmp_path / "pxerelay", tmp_path / "pxerelay-config", tmp_path / "pxerelay.service"
-    (home / "releases").mkdir(parents=True)
-    (home / "releases" / "one").symlink_to(BIN.parent)
+    (home / "releases" / "one" / "bin").mkdir(parents=True)
+    (home / "releases" / "one" / "bin" / "pxerelay").symlink_to(BIN / "pxerelay")
+    (home / "releases" / "one" / ".complete").touch()
     (home / "current").symlink_to(home / "releases" / "one")
     config.mkdir()
     (config / "pxerelay.yml").write_text("one")
@@ -122,8 +139,9 @@ def test_commands_end_at_a_terminal(tmp_path: Path) -> None:
         "pxerelay_dir": str(home),
         "pxerelay_config_dir": str(config),
         "__pxerelay_unit": str(unit),
-        "__pxerelay_man_folders": [str(home / "current" / "share" / "man"), str(tmp_path / "man")],
+        "link": str(tmp_path / "bin" / "pxerelay"),
+        "man": str(tmp_path / "man"),
     }
     played = play(tmp_path, playbook, hosts(tmp_path, {}, "relay1"), "-e", json.dumps(variables))
     assert played.returncode == 0, played.stdout + played.stderr
-    assert (config / "pxerelay.yml").read_text() == "one"
+    assert (config / "pxerelay.yml").read_text() == "default: drop"

@@ -1,17 +1,16 @@
 """The role's filters: two relay hosts on the same VLANs."""
 
-import json
 from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
 
+from tests.role.modules import plugin
 from tests.role.test_filters import FILTERS
 
 paired = FILTERS["paired"]
 priority = FILTERS["priority"]
 virtual = FILTERS["virtual"]
-waits = FILTERS["waits"]
 
 PAIR = {
     "hosts": ["relay1", "relay2"],
@@ -130,14 +129,15 @@ def test_what_cannot_be_meant_so_is_told(
     assert _findings(variables, **changes) == [f"pxerelay_pair: {finding}"]
 
 
-def test_a_host_stands_by_while_the_pairs_interfaces_wait() -> None:
-    def status(**states: str) -> str:
-        return json.dumps({"interfaces": {name: {"state": state} for name, state in states.items()}})
+def test_a_host_whose_interface_of_the_pair_waits_stands_by() -> None:
+    def status(**states: str) -> dict[str, Any]:
+        return {"interfaces": {name: {"state": state} for name, state in states.items()}}
 
-    assert waits(status(vlan10="waiting", vlan20="active"), PAIR)
-    assert not waits(status(vlan10="active", vlan20="waiting"), PAIR)
-    assert not waits("", PAIR)
+    stands_by = plugin("module_utils.proof").stands_by
+    assert stands_by(status(vlan10="waiting", vlan20="active"), ["vlan10", "core"])
+    assert not stands_by(status(vlan10="active", vlan20="waiting"), ["vlan10", "core"])
+    assert not stands_by({}, ["vlan10", "core"])
     standing_by = {"vlan10": {"state": "active", "ipv6": {"state": "waiting"}}}
-    assert waits(json.dumps({"interfaces": standing_by}), PAIR)
+    assert stands_by({"interfaces": standing_by}, ["vlan10", "core"])
     off = {"vlan10": {"state": "off", "ipv6": {"state": "active"}}}
-    assert not waits(json.dumps({"interfaces": off}), PAIR)
+    assert not stands_by({"interfaces": off}, ["vlan10", "core"])

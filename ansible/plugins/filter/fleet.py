@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
+
+_GONE = "can't be reached"
 
 _SETTLED = 60.0
 """Seconds for which hosts may think otherwise of a server: none of them notices at the same moment."""
@@ -25,21 +28,13 @@ def mismatches(running: Mapping[str, Any], wanted: Mapping[str, str]) -> list[st
     return lines
 
 
-def sums(files: Mapping[str, str]) -> str:
-    """Return checksums by path as sha256sum(1) reads them; none at all is what it takes for a failure."""
-    return "".join(f"{checksum}  {path}\n" for path, checksum in files.items())
-
-
-def unanswered(results: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return one line for each probe, as a loop registers them, that was not answered by its server."""
-    lines = []
-    for result in results:
-        if result.get("rc") != 0:
-            told = "; ".join(f"{result.get('stdout', '')}\n{result.get('stderr', '')}".split("\n")).strip(
-                "; "
-            )
-            lines.append(f"{result['__pxerelay_probe']['server']} did not answer: {told}")
-    return lines
+def holds(about: Mapping[str, str], text: str, mode: str = "0644") -> bool:
+    """Tell whether a path of `facts` is a file of root's with this text and mode."""
+    return (
+        about.get("type") == "file"
+        and about["sha256"] == hashlib.sha256(text.encode()).hexdigest()
+        and (about["owner"], about["group"], about["mode"]) == ("root", "root", mode)
+    )
 
 
 def row(
@@ -53,7 +48,7 @@ def row(
     """
     more = dict(shared or {})
     if answer.get("unreachable"):
-        return {"host": host, "last error": "can't be reached"}
+        return {"host": host, "last error": _GONE}
     if answer.get("rc") != 0:
         told = str(answer.get("stderr") or answer.get("msg") or "no answer").strip().splitlines()
         return {"host": host, "last error": told[-1] if told else "no answer", **more}
@@ -222,19 +217,56 @@ def table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]
 
 
+def standings(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return whether every host runs what the inventory says: each host's state and row, and lines to print.
+
+    `rows` are by host; one that is empty belongs to a host whose play failed.
+    """
+    hosts = {host: {**_standing(one), **_columns(one)} for host, one in rows.items()}
+    states: dict[str, list[str]] = {}
+    for host, one in hosts.items():
+        states.setdefault(one["state"], []).append(host)
+    lines = [f"{host}: {hosts[host]['message']}" for host in states.get("failed", ())]
+    if drifted := states.get("drifted"):
+        does = "does" if len(drifted) == 1 else "do"
+        lines.append(f"{', '.join(drifted)} {does} not run what the inventory says")
+    if unreachable := states.get("unreachable", []):
+        lines.append(f"{', '.join(unreachable)} {_GONE}")
+    current = states.get("current", [])
+    lines.append(f"{len(current)} of {len(hosts)} hosts run what the inventory says")
+    return {"ok": len(current) == len(hosts), "hosts": hosts, "unreachable": unreachable, "lines": lines}
+
+
+def _standing(one: Mapping[str, Any]) -> dict[str, str]:
+    """Return the state of a host with this row, and what is wrong where it is not `current`."""
+    if "version" not in one:
+        told = str(one.get("last error") or "it could not be asked")
+        return {"state": "unreachable" if told == _GONE else "failed", "message": told}
+    if one["drift"] == "?":
+        return {"state": "failed", "message": "nobody knows what it should run: its variables have a fault"}
+    if one["drift"] == "yes":
+        refused = f"; {one['last error']}" if one["last error"] else ""
+        return {"state": "drifted", "message": f"does not run what the inventory says{refused}"}
+    return {"state": "current"}
+
+
+def _columns(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {column.replace(" ", "_"): one[column] for column in _COLUMNS[1:] if one.get(column)}
+
+
 class FilterModule:
     """What Ansible asks for the filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by the names that the tasks use, in the collection pxerelay.pxerelay."""
         return {
+            "holds": holds,
             "mappings": mappings,
             "mismatches": mismatches,
             "row": row,
             "shares": shares,
             "sharing": sharing,
-            "sums": sums,
+            "standings": standings,
             "table": table,
-            "unanswered": unanswered,
             "views": views,
         }

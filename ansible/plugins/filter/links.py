@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
@@ -24,9 +25,20 @@ def inside(path: str) -> str:
     return path
 
 
+def outside(paths: Iterable[str]) -> list[str]:
+    """Return one line for each path whose file is not in the repository that the path is in."""
+    lines = []
+    for path in paths:
+        try:
+            inside(path)
+        except AnsibleFilterError as error:
+            lines.append(str(error))
+    return lines
+
+
 class FilterModule:
     """What Ansible asks for the filters of this file."""
 
-    def filters(self) -> dict[str, Callable[..., str]]:
+    def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by the names that the tasks use, in the collection pxerelay.pxerelay."""
-        return {"inside": inside}
+        return {"outside": outside}

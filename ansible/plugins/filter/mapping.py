@@ -8,15 +8,19 @@ What a well-formed value may be is not decided here; that is the daemon's `pxere
 from __future__ import annotations
 
 import contextlib
-import difflib
+import hashlib
+import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
+
+from ansible import constants
 
 PREFIX = "pxerelay_"
 # The order of the file, which is the order in which an administrator reads it.
@@ -44,8 +48,6 @@ _TEXTS = ("owner", "note")
 _NUMBERS = frozenset({"max_hops", "max_requests"})
 RULES = "pxerelay_rules"
 MORE_RULES = "pxerelay_rules__"
-
-_NEAR = 0.9
 
 # YAML 1.1 (https://yaml.org/type/int.html) reads 52:54:00 as 52 * 60**2 + 54 * 60 + 0.
 SIXTY = 60
@@ -76,14 +78,14 @@ def config(variables: Mapping[str, Any], include: str = "") -> dict[str, Any]:
     return document
 
 
-def misspelled(names: Iterable[str], known: Collection[str]) -> list[str]:
-    """Return one line for each name of a variable that is none of the role's, and nearly one."""
-    lines = []
-    for name in sorted(names):
-        if name not in known and not name.startswith((MORE_RULES, "pxerelay_rule_", "pxerelay_rules_")):
-            near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
-            lines += [f"{name}: there is no such variable; did you mean {near[0]}?"] if near else []
-    return lines
+def origins(variables: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables that rules come from, by the rule as the file has it, but for `pxerelay_rules`."""
+    found: dict[str, str] = {}
+    for name in sorted(filter(_adds_rules, variables), reverse=True):  # the first one that has it wins
+        rules = variables[name]
+        for mac in rules if isinstance(rules, Mapping) else ():
+            found[_canonical(str(mac))] = name
+    return {mac: name for mac, name in found.items() if name != RULES}
 
 
 def text(document: Mapping[str, Any]) -> str:
@@ -91,6 +93,25 @@ def text(document: Mapping[str, Any]) -> str:
     return yaml.dump(
         _plain(document), Dumper=_Dumper, indent=2, sort_keys=False, width=1000, allow_unicode=True
     )
+
+
+def rendered(variables: Mapping[str, Any], include: str = "") -> str:
+    """Return `text(config(variables, include))`, made once for all hosts that have the same variables."""
+    plain = _plain(variables)
+    # Ansible forks for each task: memory would not last. This folder does, for its processes alone.
+    name = hashlib.sha256(repr((include, plain)).encode()).hexdigest()
+    kept = Path(constants.DEFAULT_LOCAL_TMP) / f"pxerelay-{name}"
+    try:
+        return kept.read_text(encoding="utf-8")
+    except OSError:
+        made = text(config(plain, include))
+    fresh = kept.with_suffix(f".{os.getpid()}")
+    try:
+        fresh.write_text(made, encoding="utf-8")
+        fresh.replace(kept)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+    return made
 
 
 class _Dumper(yaml.SafeDumper):
@@ -368,4 +389,9 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by the names that the tasks use, in the collection pxerelay.pxerelay."""
-        return {"config": config, "misspelled": misspelled, "text": text}
+        return {
+            "config": config,
+            "origins": origins,
+            "rendered": rendered,
+            "text": text,
+        }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from ipaddress import ip_interface
@@ -100,13 +99,6 @@ def virtual(pair: Mapping[str, Any]) -> dict[str, list[str]]:
     return {"told": told, "others": others}
 
 
-def waits(status: str, pair: Mapping[str, Any]) -> bool:
-    """Tell from `pxerelay status --json` whether the host stands by: an interface of the pair waits."""
-    interfaces = json.loads(status)["interfaces"] if status else {}
-    of_pair = [interfaces.get(name, {}) for name in pair["addresses"]]
-    return any("waiting" in (one.get("state"), one.get("ipv6", {}).get("state")) for one in of_pair)
-
-
 def _wrong_hosts(pair: Mapping[str, Any], host: str) -> list[str]:
     hosts = list(pair["hosts"])
     if len(set(hosts)) != 2:  # a pair
@@ -121,4 +113,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by the names that the tasks use, in the collection pxerelay.pxerelay."""
-        return {"paired": paired, "priority": priority, "virtual": virtual, "waits": waits}
+        return {"paired": paired, "priority": priority, "virtual": virtual}
