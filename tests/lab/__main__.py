@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tests.lab.command import CommandError, run
-from tests.lab.endure import ask_too_often, boot_through, boot_through6, watch
+from tests.lab.endure import ask_too_often, boot_through, watch
 from tests.lab.image import RELEASE, RELEASES
 from tests.lab.network import Host, Lab, LabError
 from tests.lab.relayhost import RelayHost
@@ -54,7 +54,7 @@ def main() -> int:
             "--client", default=CLIENTS[-1].name, help="whose place to ask in"
         )
         actions.choices[action].add_argument("command", nargs="+", help="after --, what to run meanwhile")
-        actions.choices[action].add_argument("--ipv6", action="store_true", help="over IPv6 (watch: as well)")
+    actions.choices["watch"].add_argument("--ipv6", action="store_true", help="over IPv6 as well")
     actions.choices["watch"].add_argument("--longer", type=float, default=5, help="seconds to go on after it")
     arguments = parser.parse_args()
     try:
@@ -68,8 +68,7 @@ def main() -> int:
                 where = {"client": arguments.client, "longer": arguments.longer}
                 told = watch(network, arguments.command, **where, ipv6=arguments.ipv6)
             else:
-                through = boot_through6 if arguments.ipv6 else boot_through
-                told = through(network, lambda: run(arguments.command), client=arguments.client)
+                told = boot_through(network, lambda: run(arguments.command), client=arguments.client)
             print(json.dumps(told))
             return 0
         if arguments.action in ("kill", "revive"):

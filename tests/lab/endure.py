@@ -3,24 +3,19 @@
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tests.lab import dhcp6
-from tests.lab.frames6 import link_local
 from tests.lab.network import LabError
 from tests.lab.steady import AnySteady, Steady, Steady6
 from tests.lab.topology import Network
 from tests.lab.wire import Station
-from tests.lab.wire6 import Station6, settled
+from tests.lab.wire6 import settled
 from tests.unit.messages import DISCOVER, REQUEST, option, request
 
 RETRIES = (4, 8, 16, 32)
 """Seconds that firmware waits for an answer after each try (PXE 2.1, 2.2.3)."""
-
-RETRIES6 = (1, 2, 4, 8, 16, 30)
-"""The same of a REQUEST of DHCPv6 (REQ_TIMEOUT, REQ_MAX_RT; RFC 9915, 7.6 and 15)."""
 
 _TOO_OFTEN = 300
 """Questions at once; a relay takes 50 in a second."""
@@ -95,34 +90,6 @@ def boot_through(network: Network, meanwhile: Callable[[], object], *, client: s
     finally:
         station.close()
     raise LabError("nobody acknowledges what the client was offered")
-
-
-def boot_through6(network: Network, meanwhile: Callable[[], object], *, client: str) -> dict[str, float]:
-    """Do the same by DHCPv6: from an ADVERTISE to the REPLY of the server that the client chose."""
-    host = network.client(client)
-    settled(host)
-    mac = bytes.fromhex(_ASKER.replace(":", ""))
-    with closing(Station6(host)) as station:
-
-        def ask(message: bytes, seconds: float) -> dhcp6.Message | None:
-            station.send(message, source=link_local(mac), sender=mac)
-            told = (dhcp6.read(datagram.payload) for datagram in station.answers(seconds))
-            return next((one for one in told if one.xid == message[1:4]), None)
-
-        solicit = dhcp6.solicit(dhcp6.duid_ll(mac), xid=1)
-        offer = ask(solicit, 5.0)
-        if offer is None:
-            raise LabError("nobody makes the client an offer")
-        meanwhile()
-        start = time.monotonic()
-        again = [(code, value) for code, value in dhcp6.read(solicit).options if code != dhcp6.IA_NA]
-        chosen = [(code, offer.one(code) or b"") for code in (dhcp6.SERVER_ID, dhcp6.IA_NA)]
-        request_ = dhcp6.message(dhcp6.REQUEST, *again, *chosen, xid=2)
-        for tries, patience in enumerate(RETRIES6, 1):
-            reply = ask(request_, patience)
-            if reply is not None and reply.kind == dhcp6.REPLY:
-                return {"tries": tries, "seconds": round(time.monotonic() - start, 2)}
-    raise LabError("nobody confirms what the client was offered")
 
 
 def _asking(kind: int, extra: bytes = b"") -> bytearray:
