@@ -66,7 +66,7 @@ def resolved(python: str, machine: str) -> Iterable[tuple[str, str, str]]:
 def written(found: dict[tuple[str, str], dict[str, set[str]]], pythons: tuple[str, ...]) -> str:
     """Return the text of a lock: by name and version, the checksums for each Python."""
     versions: dict[str, int] = {}
-    for name, _ in found:
+    for name, _unused in found:
         versions[name] = versions.get(name, 0) + 1
     lines = [HEAD.format(pythons=", ".join(pythons), machines=" and ".join(MACHINES))]
     for (name, version), by_python in sorted(found.items()):

@@ -36,6 +36,7 @@ class Host:
         self.path = top / "etc" / "pxerelay"
         self.home = top / "opt" / "pxerelay"
         self.unit = top / "pxerelay.service"
+        self.link = top / "bin" / "pxerelay"
         self.release = self.home / "releases" / "one"
         for place in (self.path, self.release / "bin"):
             place.mkdir(parents=True)
@@ -87,6 +88,8 @@ class Host:
                     "path": str(self.path),
                     "home": str(self.home),
                     "unit": str(self.unit),
+                    "link": str(self.link),
+                    "man": str(self.unit.parent / "man"),
                     "socket": str(self.daemon.socket),
                     "restart": [],
                 },

@@ -120,6 +120,8 @@ class Host:
             "wheel": None,
             "wheelhouse": None,
             "lock": None,
+            "deb": None,
+            "package": None,
             "archive": None,
             "python": "python3",
             "system_packages": False,
