@@ -32,6 +32,7 @@ HOST = {
     "__pxerelay_web_user": "pxerelay-web",
     "__pxerelay_web_reach": "any",  # nor what the page's own file will say
     "__pxerelay_web_port": "any",
+    "__pxerelay_web_mark": "",
 }
 """What the role's templates say of a host that has the package."""
 

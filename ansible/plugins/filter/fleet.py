@@ -28,12 +28,12 @@ def mismatches(running: Mapping[str, Any], wanted: Mapping[str, str]) -> list[st
     return lines
 
 
-def holds(about: Mapping[str, str], text: str, mode: str = "0644") -> bool:
-    """Tell whether a path of `facts` is a file of root's with this text and mode."""
+def holds(about: Mapping[str, str], text: str, mode: str = "0644", group: str = "root") -> bool:
+    """Tell whether a path of `facts` is a file of root's with this text, mode and group."""
     return (
         about.get("type") == "file"
         and about["sha256"] == hashlib.sha256(text.encode()).hexdigest()
-        and (about["owner"], about["group"], about["mode"]) == ("root", "root", mode)
+        and (about["owner"], about["group"], about["mode"]) == ("root", group, mode)
     )
 
 

@@ -61,7 +61,7 @@ from ansible.plugins.lookup import LookupBase
 
 LOCK = "requirements.lock"
 SOURCES = ("pxerelay", "schemas", "man")
-KINDS = {".py", ".json", ".typed", ".bash", ".1", ".5"}
+KINDS = {".py", ".json", ".typed", ".bash", ".1", ".5", ".html", ".css", ".js", ".svg"}
 
 ADVICE = """\
 No wheel of {repository} could be built on the control machine.
@@ -165,7 +165,12 @@ def build(repository: str, wheel: str, wheelhouse: str, lock: str) -> dict[str, 
                 f"pxerelay_wheelhouse: {wheelhouse} has no wheels; `make wheelhouse` makes them"
             )
         parts |= wheels
-        lock = str(Path(wheelhouse) / LOCK)
+        named = Path(lock or LOCK).name
+        lock = str(Path(wheelhouse) / named)
+        if not Path(lock).is_file() and (Path(wheelhouse) / LOCK).is_file():
+            raise AnsibleLookupError(
+                f"pxerelay_wheelhouse: {wheelhouse} has no {named}; make it anew by `make wheelhouse`"
+            )
     lock = lock if lock and Path(lock).is_file() else ""
     if lock:
         parts[LOCK] = Path(lock)

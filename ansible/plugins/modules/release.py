@@ -32,7 +32,7 @@ options:
     description: What the build is called.
     type: str
   requirement:
-    description: What pip is asked for, such as C(pxerelay==1.0.0).
+    description: What pip is asked for, such as C(pxerelay==1.0.0). Extras that it names are those of a wheel too.
     type: str
     default: pxerelay
   wheel:
@@ -122,6 +122,7 @@ switched:
 import contextlib
 import glob
 import os
+import re
 import tarfile
 import tempfile
 
@@ -245,7 +246,8 @@ class Release:
         argv += self._wanted["pip_args"]
         lock = os.path.join(wheels, LOCK)
         if not os.path.exists(lock) or self._wanted["system_packages"]:
-            return [*argv, *(ours[-1:] or [self._wanted["requirement"]])]
+            extras = re.search(r"\[.*\]|$", self._wanted["requirement"])[0]
+            return [*argv, *([path + extras for path in ours[-1:]] or [self._wanted["requirement"]])]
         version = os.path.basename(ours[-1]).split("-")[1]
         with open(lock, "a", encoding="utf-8") as file:
             file.write(f"\npxerelay=={version} --hash=sha256:{sha256(ours[-1])}\n")
