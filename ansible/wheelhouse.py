@@ -56,7 +56,7 @@ def main() -> int:
     except subprocess.CalledProcessError as error:
         print(f"pip could not get the wheels: exit {error.returncode}; see above", file=sys.stderr)
         return 1
-    print(f"{sum(1 for _ in arguments.folder.glob('*.whl'))} wheels in {arguments.folder}")
+    print(f"{sum(1 for _unused in arguments.folder.glob('*.whl'))} wheels in {arguments.folder}")
     return 0
 
 
