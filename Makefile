@@ -50,8 +50,11 @@ ansible-matrix: $(VENV)/.stamp ## the role by every ansible-core it is for, on P
 	tests/lab/install-packages openssh-client
 	$(BIN)/python -m tests.role.matrix $(ARGS)
 
+ansible-units: $(VENV)/.stamp ## the collection's own unit tests by ansible-test; ARGS=tests/unit/plugins/modules/test_facts.py for some
+	$(BIN)/python -m tests.role.sanity units $(ARGS)
+
 ansible-sanity: $(VENV)/.stamp ## ansible-test on the collection's modules, filters and playbooks; ARGS='--test import' for some
-	$(BIN)/python -m tests.role.sanity $(ARGS)
+	$(BIN)/python -m tests.role.sanity sanity $(ARGS)
 
 differential: $(VENV)/.stamp ## the same messages through ISC dhcrelay, dnsmasq and pxerelay, compared
 	$(BIN)/pytest --quiet tests/differential
@@ -142,7 +145,11 @@ image: $(VENV)/.stamp ## the container image (OCI archive), in dist
 	tests/lab/install-packages mmdebstrap libcap2-bin
 	$(BIN)/python -m release.image
 
-packages: $(VENV)/.stamp ## the Debian package and the image, installed and used on fresh hosts (Debian 12 and 13)
+release: $(VENV)/.stamp ## all that a release consists of, in dist/pxerelay-VERSION, with checksums and a bill of materials
+	tests/lab/install-packages debhelper dh-python dpkg-dev fakeroot mmdebstrap libcap2-bin
+	$(BIN)/python -m release
+
+packages: $(VENV)/.stamp ## the Debian package and the image, installed and used on fresh hosts (Debian 12 and 13); a release built twice
 	tests/lab/install-packages debhelper dh-python dpkg-dev fakeroot lintian mmdebstrap libcap2-bin
 	$(BIN)/pytest --quiet tests/release
 
@@ -152,4 +159,4 @@ demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this 
 molecule: $(VENV)/.stamp ## the role on real systemd hosts; SCENARIOS="rules rollout" for some
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test $(or $(addprefix --scenario-name ,$(SCENARIOS)),--all)
 
-.PHONY: help venv test lint unit role tools ansible-matrix ansible-sanity integration differential guest firmware firmware-more editor monitoring dashboard web web-pictures bench fuzz soak docs diagrams lock wheelhouse collection deb image packages demo molecule
+.PHONY: help venv test lint unit role tools ansible-matrix ansible-sanity ansible-units integration differential guest firmware firmware-more editor monitoring dashboard web web-pictures bench fuzz soak docs diagrams lock wheelhouse collection deb image release packages demo molecule

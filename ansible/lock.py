@@ -1,4 +1,4 @@
-"""Write the lock of what pxerelay depends on: each version, with the checksums of its wheels.
+"""Write the locks of what pxerelay depends on, without the page and with it: each version, with checksums.
 
     python3 ansible/lock.py            # the newest that the index has
     python3 ansible/lock.py --check    # has it all that pyproject.toml asks for? 1 if not; asks no index
@@ -20,24 +20,29 @@ import tomllib
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOCK = REPOSITORY / "ansible" / "roles" / "pxerelay" / "files" / "requirements.lock"
+WEB_LOCK = LOCK.with_name("requirements-web.lock")
+"""The same for a host that serves the page: all of it, for pip takes one of them."""
+
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 MACHINES = ("x86_64", "aarch64")
 ABIS = ("manylinux2014", "manylinux_2_17", "manylinux_2_28")
-FOR_OLDER_PYTHONS = ("typing-extensions",)
+FOR_OLDER_PYTHONS = {LOCK: ("typing-extensions",), WEB_LOCK: ("exceptiongroup", "typing-extensions")}
 """pip reads a marker such as `python_version < "3.13"` for the Python it runs on, not for the one it is told;
 what only some Pythons need is named here, and does no harm to others."""
 
 HEAD = """\
-# What the daemon depends on, for CPython {pythons} on {machines}. Written by ansible/lock.py (`make lock`).
+# What the daemon{page} depends on, for CPython {pythons} on {machines}. \
+Written by ansible/lock.py (`make lock`).
 """
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _MARKER = re.compile(r' ; python_version in "([0-9. ]+)"')
 
 
-def requirements(repository: Path = REPOSITORY) -> list[str]:
-    """Return what the daemon depends on, as pip is asked for it."""
+def requirements(lock: Path = LOCK, repository: Path = REPOSITORY) -> list[str]:
+    """Return what the daemon depends on, or it and the page, as pip is asked for it."""
     project = tomllib.loads((repository / "pyproject.toml").read_text("utf-8"))["project"]
-    return [*project["dependencies"], *FOR_OLDER_PYTHONS]
+    page = project["optional-dependencies"]["web"] if lock == WEB_LOCK else []
+    return [*project["dependencies"], *page, *FOR_OLDER_PYTHONS[lock]]
 
 
 def platform(python: str, machine: str) -> list[str]:
@@ -51,24 +56,26 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def resolved(python: str, machine: str) -> Iterable[tuple[str, str, str]]:
+def resolved(lock: Path, python: str, machine: str) -> Iterable[tuple[str, str, str]]:
     """Yield name, version and checksum of each wheel that the index has; CalledProcessError if pip fails."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     pip += ["--dry-run", "--ignore-installed", "--report=-", "--target=/nonexistent"]
     done = subprocess.run(
-        [*pip, *platform(python, machine), *requirements()], check=True, stdout=subprocess.PIPE
+        [*pip, *platform(python, machine), *requirements(lock)], check=True, stdout=subprocess.PIPE
     )
     for one in json.loads(done.stdout)["install"]:
         checksum = one["download_info"]["archive_info"]["hashes"]["sha256"]
         yield normal(one["metadata"]["name"]), one["metadata"]["version"], checksum
 
 
-def written(found: dict[tuple[str, str], dict[str, set[str]]], pythons: tuple[str, ...]) -> str:
+def written(
+    found: dict[tuple[str, str], dict[str, set[str]]], pythons: tuple[str, ...], page: str = ""
+) -> str:
     """Return the text of a lock: by name and version, the checksums for each Python."""
     versions: dict[str, int] = {}
-    for name, _ in found:
+    for name, _unused in found:
         versions[name] = versions.get(name, 0) + 1
-    lines = [HEAD.format(pythons=", ".join(pythons), machines=" and ".join(MACHINES))]
+    lines = [HEAD.format(page=page, pythons=", ".join(pythons), machines=" and ".join(MACHINES))]
     for (name, version), by_python in sorted(found.items()):
         several = versions[name] > 1
         marker = f' ; python_version in "{" ".join(sorted(by_python, key=pythons.index))}"' if several else ""
@@ -90,35 +97,37 @@ def for_python(text: str, python: str) -> str:
     return "\n".join(kept) + "\n"
 
 
-def missing(text: str) -> list[str]:
-    """Return what the daemon depends on, and the lock does not have."""
+def missing(text: str, lock: Path = LOCK) -> list[str]:
+    """Return what the daemon depends on, or it and the page, and the text does not have."""
     names = {normal(line.partition("==")[0]) for line in text.splitlines() if "==" in line}
-    wanted = (_NAME.match(requirement) for requirement in requirements())
+    wanted = (_NAME.match(requirement) for requirement in requirements(lock))
     return sorted(normal(found[0]) for found in wanted if found and normal(found[0]) not in names)
 
 
 def main() -> int:
     """Do what the command line says."""
-    parser = argparse.ArgumentParser(description="Write the lock of what pxerelay depends on.")
+    parser = argparse.ArgumentParser(description="Write the locks of what pxerelay depends on.")
     parser.add_argument(
         "--check", action="store_true", help="change nothing, ask no index; 1 if it lacks something"
     )
     if parser.parse_args().check:
-        lacks = missing(LOCK.read_text("utf-8"))
-        if lacks:
-            print(f"{LOCK} lacks {', '.join(lacks)}: type make lock", file=sys.stderr)
-        return 1 if lacks else 0
-    found: dict[tuple[str, str], dict[str, set[str]]] = {}
-    try:
-        for python in PYTHONS:
-            for machine in MACHINES:
-                for name, version, checksum in resolved(python, machine):
-                    found.setdefault((name, version), {}).setdefault(python, set()).add(checksum)
-    except subprocess.CalledProcessError as error:
-        print(f"pip could not resolve them: exit {error.returncode}; see above", file=sys.stderr)
-        return 1
-    LOCK.write_text(written(found, PYTHONS), "utf-8")
-    print(f"{len(found)} versions in {LOCK}")
+        lacks = {lock: missing(lock.read_text("utf-8"), lock) for lock in (LOCK, WEB_LOCK)}
+        for lock, names in lacks.items():
+            if names:
+                print(f"{lock} lacks {', '.join(names)}: type make lock", file=sys.stderr)
+        return 1 if any(lacks.values()) else 0
+    for lock, page in ((LOCK, ""), (WEB_LOCK, " and the page")):
+        found: dict[tuple[str, str], dict[str, set[str]]] = {}
+        try:
+            for python in PYTHONS:
+                for machine in MACHINES:
+                    for name, version, checksum in resolved(lock, python, machine):
+                        found.setdefault((name, version), {}).setdefault(python, set()).add(checksum)
+        except subprocess.CalledProcessError as error:
+            print(f"pip could not resolve them: exit {error.returncode}; see above", file=sys.stderr)
+            return 1
+        lock.write_text(written(found, PYTHONS, page), "utf-8")
+        print(f"{len(found)} versions in {lock}")
     return 0
 
 

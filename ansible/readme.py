@@ -54,11 +54,12 @@ def written(readme: str, specs: str) -> str:
     """Return the README with the variables that the specs declare; ValueError if it has no place for them."""
     entries = yaml.safe_load(specs)["argument_specs"]
     for name, spec in entries.items():
-        if name != "main" and spec["options"] == entries["main"]["options"]:
-            continue
+        of_main = entries["main"]["options"]
+        if name != "main" and all(of_main.get(key) == option for key, option in spec["options"].items()):
+            continue  # told of already
         which = "" if name == "main" else f" of {name}"
         before, start, rest = readme.partition(START.format(which))
-        _, end, after = rest.partition(END.format(which))
+        _unused, end, after = rest.partition(END.format(which))
         if not end:
             raise ValueError(f"the README has no lines {START.format(which)} and {END.format(which)}")
         table = ["| variable | type | default | meaning |", "|---|---|---|---|", *rows(spec["options"])]

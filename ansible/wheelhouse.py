@@ -2,9 +2,9 @@
 
     python3 ansible/wheelhouse.py FOLDER [--python 3.11 --python 3.13 ...] [--machine x86_64]
 
-Runs on the control machine, with its pip and the index that it knows, and takes what the role's lock names
-(`make lock`), no other version and no other octets. The role takes the folder to hosts that have
-`pxerelay_wheelhouse` set to it, and installs by the same lock.
+Runs on the control machine, with its pip and the index that it knows, and takes what the role's locks name
+(`make lock`), no other version and no other octets; also what a host needs that serves the page. The role
+takes the folder to hosts that have `pxerelay_wheelhouse` set to it, and installs by the same lock.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lock import LOCK, for_python
+from lock import LOCK, WEB_LOCK, for_python
 from lock import platform as wheels_for
 
 PYTHONS = ("3.11", "3.13", "3.14")
@@ -31,11 +31,12 @@ def fill(folder: Path, pythons: tuple[str, ...], machine: str) -> None:
         fresh = Path(place) / "fresh"
         for python in pythons:
             wanted = Path(place) / f"{python}.txt"
-            wanted.write_text(for_python(LOCK.read_text("utf-8"), python), "utf-8")
+            wanted.write_text(for_python(WEB_LOCK.read_text("utf-8"), python), "utf-8")
             pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
             pip += ["--no-deps", "--require-hashes", "--requirement", str(wanted)]
             subprocess.run([*pip, "--dest", str(fresh), *wheels_for(python, machine)], check=True)
         shutil.copy(LOCK, fresh)
+        shutil.copy(WEB_LOCK, fresh)
         if folder.exists():
             folder.rename(Path(place) / "old")
         fresh.rename(folder)
@@ -55,7 +56,7 @@ def main() -> int:
     except subprocess.CalledProcessError as error:
         print(f"pip could not get the wheels: exit {error.returncode}; see above", file=sys.stderr)
         return 1
-    print(f"{sum(1 for _ in arguments.folder.glob('*.whl'))} wheels in {arguments.folder}")
+    print(f"{sum(1 for _unused in arguments.folder.glob('*.whl'))} wheels in {arguments.folder}")
     return 0
 
 

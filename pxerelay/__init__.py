@@ -1,3 +1,3 @@
 """A DHCP relay agent that chooses the PXE boot server per client."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

@@ -20,25 +20,26 @@ from release import source
 
 ROLE = source.REPOSITORY / "ansible/roles/pxerelay"
 HOST = {
-    "__pxerelay_program": "/usr/bin/pxerelay",
+    "__pxerelay_service_program": "/usr/bin/pxerelay",
+    "__pxerelay_service_folder": "/usr/bin/pxerelay",
     "__pxerelay_config_file": "/etc/pxerelay/pxerelay.yml",
     "__pxerelay_interpreter": "/usr/bin/python3",
     "__pxerelay_metrics_port": "",
     "__pxerelay_dhcpv4": True,
     "__pxerelay_dhcpv6": True,  # nobody knows what the file will say; without dhcpv6 no IPv6 socket is opened
-    "__pxerelay_python_said": {},
-    "pxerelay_dir": "/usr/bin/pxerelay",
+    "__pxerelay_python_said": [],
     "__pxerelay_web_config": "/etc/pxerelay-web.yml",
     "__pxerelay_web_user": "pxerelay-web",
     "__pxerelay_web_reach": "any",  # nor what the page's own file will say
     "__pxerelay_web_port": "any",
+    "__pxerelay_web_mark": "",
 }
 """What the role's templates say of a host that has the package."""
 
 BY_HAND = {
-    "__pxerelay_program": "/opt/pxerelay/current/bin/pxerelay",
+    "__pxerelay_service_program": "/opt/pxerelay/current/bin/pxerelay",
     "__pxerelay_interpreter": "/opt/pxerelay/current/bin/python",
-    "pxerelay_dir": "/opt/pxerelay",
+    "__pxerelay_service_folder": "/opt/pxerelay",
 }
 """The same of a host where docs/web.md was followed."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import subprocess
 from pathlib import Path
 
@@ -37,19 +38,34 @@ def environment() -> dict[str, str]:
 
 
 def export(target: Path) -> None:
-    """Copy the files that git knows to a folder that is not there yet, as they are in the working tree."""
+    """Copy the files that git knows to a folder that is not there yet, as they are in the working tree.
+
+    They have the date and the modes of a build, for a checkout has those of its day and its umask.
+    """
     for name in _git("ls-files", "-z").split("\0"):
         source = REPOSITORY / name
         if name and source.exists():
             copy = target / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, copy, follow_symlinks=False)
+            if not copy.is_symlink():
+                copy.chmod(0o755 if copy.stat().st_mode & stat.S_IXUSR else 0o644)
+    when = date()
+    for path in (target, *target.rglob("*")):
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(0o755)
+        os.utime(path, (when, when), follow_symlinks=False)
 
 
 def listed(folder: str) -> list[Path]:
     """Return the files below a folder of the repository that git knows, and that are in the working tree."""
     names = _git("ls-files", "-z", folder).split("\0")
     return [REPOSITORY / name for name in names if name and (REPOSITORY / name).exists()]
+
+
+def changed() -> list[str]:
+    """Return what the working tree has that is not committed, a path each."""
+    return [line[3:] for line in _git("status", "--porcelain").splitlines()]
 
 
 def run(*words: str | Path, cwd: Path = REPOSITORY) -> None:

@@ -19,6 +19,9 @@ REPOSITORY = HERE.parents[1]
 ALWAYS = ("CHANGELOG.md", "CONTRIBUTING.md", "ansible/README.md", "ansible/roles/pxerelay/README.md")
 """What the navigation names, though no page may link to it."""
 
+OURS = ("iframe-worker.js", "look.css", "names.js")
+"""Scripts and styles of ours, beside this file."""
+
 FENCED = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)(?P<path>[^()\s#]+)(?P<fragment>#[^()\s]*)?(?=\))")
 
@@ -50,7 +53,7 @@ def outside_fences(text: str, change: Callable[[str], str]) -> str:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add what pages link to, what that links to, and our script and style."""
+    """Add what pages link to, what that links to, and what is ours."""
     there = {in_repository(file.src_uri) for file in files}
     pages = [path for path in there if path.endswith(".md")]
     wanted = list(ALWAYS)
@@ -63,7 +66,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             files.append(File.generated(config, in_site(path), abs_src_path=str(REPOSITORY / path)))
         there.update(new)
         pages, wanted = [path for path in new if path.endswith(".md")], []
-    for ours in (HERE / "iframe-worker.js", HERE / "wide.css"):
+    for ours in (HERE / name for name in OURS):
         files.append(File.generated(config, f"assets/{ours.name}", abs_src_path=str(ours)))
     return files
 

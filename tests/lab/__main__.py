@@ -55,6 +55,7 @@ def main() -> int:
             "--client", default=CLIENTS[-1].name, help="whose place to ask in"
         )
         actions.choices[action].add_argument("command", nargs="+", help="after --, what to run meanwhile")
+    actions.choices["watch"].add_argument("--ipv6", action="store_true", help="over IPv6 as well")
     actions.choices["watch"].add_argument("--longer", type=float, default=5, help="seconds to go on after it")
     arguments = parser.parse_args()
     try:
@@ -65,7 +66,8 @@ def main() -> int:
         if arguments.action in ("watch", "boot-through"):
             network = Network(Lab.existing(arguments.name))
             if arguments.action == "watch":
-                told = watch(network, arguments.command, client=arguments.client, longer=arguments.longer)
+                where = {"client": arguments.client, "longer": arguments.longer}
+                told = watch(network, arguments.command, **where, ipv6=arguments.ipv6)
             else:
                 told = boot_through(network, lambda: run(arguments.command), client=arguments.client)
             print(json.dumps(told))
@@ -78,6 +80,7 @@ def main() -> int:
                 host.kill()
             else:
                 network.plug_in(relay)
+                Network6(network).plug_in(relay)
                 host.start_again()
             return 0
         if arguments.action == "boot":

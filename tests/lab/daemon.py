@@ -16,6 +16,9 @@ from tests.lab.topology import Network
 
 PXERELAY = (sys.executable, "-m", "pxerelay")
 
+PATIENCE = 20.0
+"""Seconds that anything may take where six tests run on two processors."""
+
 
 class Daemon:
     """`pxerelay run` on the relay host of a network, or on another `host` of it."""
@@ -77,7 +80,7 @@ class Daemon:
         """Return the state of each client interface by its name."""
         return {name: port["state"] for name, port in self.status()["interfaces"].items()}
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 3.0) -> float:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = PATIENCE) -> float:
         """Wait until a condition holds and return the seconds it took; else LabError with the log."""
         start = time.monotonic()
         while not condition():

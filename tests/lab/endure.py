@@ -3,12 +3,15 @@
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from tests.lab.network import LabError
-from tests.lab.steady import Steady
+from tests.lab.steady import AnySteady, Steady, Steady6
 from tests.lab.topology import Network
 from tests.lab.wire import Station
+from tests.lab.wire6 import settled
 from tests.unit.messages import DISCOVER, REQUEST, option, request
 
 RETRIES = (4, 8, 16, 32)
@@ -25,22 +28,32 @@ _ASKER = "02:00:00:aa:01:01"
 
 @dataclass(frozen=True)
 class Silence:
-    """What came of the questions."""
+    """What came of the questions of a family."""
 
     sent: int
     lost: int
     longest: float
     """Seconds from the first of a row of questions without an answer to the next with one."""
-    code: int
-    """The exit code of the command that ran meanwhile."""
 
 
-def watch(network: Network, command: Sequence[str], *, client: str, longer: float) -> dict[str, float]:
-    """Ask again and again while a command runs, and some seconds longer; tell how long nobody answered."""
-    with Steady(network.client(client)) as asking:
+def watch(
+    network: Network, command: Sequence[str], *, client: str, longer: float, ipv6: bool = False
+) -> dict[str, Any]:
+    """Ask again and again while a command runs, and some seconds longer; tell how long nobody answered.
+
+    Tells the exit code of the command too. With `ipv6` it asks by DHCPv6 as well, at the same time.
+    """
+    host = network.client(client)
+    if ipv6:
+        settled(host)
+    with ExitStack() as stack:
+        asking: list[AnySteady[Any]] = [Steady(host), *([Steady6(host)] if ipv6 else [])]
+        for one in asking:
+            stack.enter_context(one)
         done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
         time.sleep(longer)
-    return asdict(Silence(asking.sent, asking.lost, round(asking.longest, 2), done.returncode))
+    told = [asdict(Silence(one.sent, one.lost, round(one.longest, 2))) for one in asking]
+    return told[0] | {"code": done.returncode} | ({"ipv6": told[1]} if ipv6 else {})
 
 
 def ask_too_often(network: Network, *, client: str) -> dict[str, str]:

@@ -55,7 +55,7 @@ def up(
     """Build everything up to the point where Ansible takes over the relay hosts; return the first of them.
 
     There is a relay host for each of the Debian releases. With `pair` there are two of them, and both are on
-    the same VLANs; else each has a VLAN of its own. The first one has IPv6 too, unless it is one of a pair.
+    the same VLANs; else each has a VLAN of its own. The first one, or both of a pair, have IPv6 too.
     With `ssh` an OpenSSH server runs on each.
     """
     if os.geteuid() != 0:
@@ -73,11 +73,10 @@ def up(
     progress.step("servers: dnsmasq as ris 10.20.0.10, ISC dhcpd as altiris 10.20.0.20")
     for server in network.servers:
         server.start()
-    if not pair:
-        progress.step("IPv6 beside it: the same hosts, 2001:db8:10:10::/64 and so on, the same two programs")
-        network6 = Network6(network).build()
-        for server6 in network6.servers:
-            server6.start()
+    progress.step("IPv6 beside it: the same hosts, 2001:db8:10:10::/64 and so on, the same two programs")
+    network6 = Network6(network).build()
+    for server6 in network6.servers:
+        server6.start()
     for release in dict.fromkeys(releases):
         progress.step(f"image of a relay host, Debian {release} (the first time: about half a minute)")
         image(release, ssh=ssh)

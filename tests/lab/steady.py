@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import itertools
 import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from ipaddress import IPv4Address
 from threading import Event
 from types import TracebackType
-from typing import final
+from typing import Any, Generic, TypeVar, final
 
+from tests.lab import dhcp6
+from tests.lab.frames6 import link_local
 from tests.lab.network import Host, LabError
 from tests.lab.wire import Station
+from tests.lab.wire6 import Station6
 from tests.unit.messages import request
 
 EVERY = 0.02
@@ -33,9 +38,15 @@ _SPACE = 1 << 20
 _spaces = itertools.count(1)
 
 
-@final
-class Steady:
-    """Asks from a host's `eth0` during its block, `least` times or more: DISCOVERs of a few clients in turn.
+Wire = TypeVar("Wire", bound=Station)
+"""What asks."""
+
+
+Itself = TypeVar("Itself", bound="AnySteady[Any]")
+
+
+class AnySteady(ABC, Generic[Wire]):
+    """Asks from a host's `eth0` during its block, `least` times or more: a few clients in turn.
 
     `prefix` is the first five octets of the clients' addresses. Each question is counted. Answers are waited
     for at the end of the block, and what came of it is to be read then.
@@ -63,39 +74,53 @@ class Steady:
         self._pool = ThreadPoolExecutor(1)
         self._asking: Future[None]
 
-    def __enter__(self) -> Steady:
+    def __enter__(self: Itself) -> Itself:  # noqa: PYI019  # typing.Self is newer than we need
+        """Begin."""
         self._asking = self._pool.submit(self._ask)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
     ) -> None:
+        """End, once all that was asked has an answer, or none comes any more."""
         self._ended.set()
         self._pool.shutdown()
         if kind is None:
             self._asking.result()
 
     def _ask(self) -> None:
-        with closing(Station(self._host)) as station:
+        with closing(self._station(self._host)) as station:
             start = time.monotonic()
             while not (len(self._sent) >= self._least and self._ended.is_set()):
                 number = len(self._sent)
-                message = request(chaddr=f"{self._prefix}:{number % self._clients:02x}")
-                xid = (self._first + number).to_bytes(4, "big")
-                message[_XID], message[_FLAGS] = xid, _BROADCAST
+                xid = (self._first + number).to_bytes(4, "big")[-self.xid_octets :]
                 self._sent[xid] = time.monotonic()
-                station.send(message)
+                self._send(station, f"{self._prefix}:{number % self._clients:02x}", xid)
                 self._listen(station, start + len(self._sent) * self._every)
             end = time.monotonic() + _LINGER
             while time.monotonic() < end and len(self._took) < len(self._sent):
                 self._listen(station, time.monotonic() + EVERY)
 
-    def _listen(self, station: Station, until: float) -> None:
-        for datagram in station.datagrams(max(0.0, until - time.monotonic())):
-            payload, xid = datagram.payload, datagram.payload[_XID]
-            if datagram.port == _CLIENT_PORT and payload[0] == _REPLY and xid in self._sent:
+    def _listen(self, station: Wire, until: float) -> None:
+        for xid, server in self._answers(station, max(0.0, until - time.monotonic())):
+            if xid in self._sent:
                 self._took.setdefault(xid, time.monotonic() - self._sent[xid])
-                self._by.add(str(IPv4Address(payload[_SIADDR])))
+                self._by.add(server)
+
+    xid_octets: int
+    """Octets of a transaction id."""
+
+    @abstractmethod
+    def _station(self, host: Host) -> Wire:
+        """Return what asks on a host."""
+
+    @abstractmethod
+    def _send(self, station: Wire, mac: str, xid: bytes) -> None:
+        """Ask in the name of a client."""
+
+    @abstractmethod
+    def _answers(self, station: Wire, seconds: float) -> Iterator[tuple[bytes, str]]:
+        """Yield the xid of each answer that comes within a time, and what it says to boot from."""
 
     @property
     def sent(self) -> int:
@@ -119,7 +144,7 @@ class Steady:
 
     @property
     def answered_by(self) -> set[str]:
-        """The addresses that the answers name as next server (siaddr; RFC 2131, 2)."""
+        """What the answers say to boot from: the next server's address (siaddr; RFC 2131, 2), or the URL."""
         return self._by
 
     def lost_after(self, moment: float) -> int:
@@ -141,3 +166,45 @@ class Steady:
         if since is not None:
             raise LabError("the last questions had no answer, so the silence had no end")
         return longest
+
+
+@final
+class Steady(AnySteady[Station]):
+    """Asks by DHCPv4: DISCOVERs."""
+
+    xid_octets = 4
+
+    def _station(self, host: Host) -> Station:
+        return Station(host)
+
+    def _send(self, station: Station, mac: str, xid: bytes) -> None:
+        message = request(chaddr=mac)
+        message[_XID], message[_FLAGS] = xid, _BROADCAST
+        station.send(message)
+
+    def _answers(self, station: Station, seconds: float) -> Iterator[tuple[bytes, str]]:
+        for datagram in station.datagrams(seconds):
+            payload = datagram.payload
+            if datagram.port == _CLIENT_PORT and payload[0] == _REPLY:
+                yield payload[_XID], str(IPv4Address(payload[_SIADDR]))
+
+
+@final
+class Steady6(AnySteady[Station6]):
+    """Asks by DHCPv6: SOLICITs from the link-local addresses that the clients' MACs make."""
+
+    xid_octets = 3
+
+    def _station(self, host: Host) -> Station6:
+        return Station6(host)
+
+    def _send(self, station: Station6, mac: str, xid: bytes) -> None:
+        octets = bytes.fromhex(mac.replace(":", ""))
+        message = dhcp6.solicit(dhcp6.duid_ll(octets), xid=int.from_bytes(xid, "big"))
+        station.send(message, source=link_local(octets), sender=octets)
+
+    def _answers(self, station: Station6, seconds: float) -> Iterator[tuple[bytes, str]]:
+        for datagram in station.answers(seconds):
+            answer = dhcp6.read(datagram.payload)
+            if answer.kind == dhcp6.ADVERTISE:
+                yield answer.xid, answer.boot_url or ""

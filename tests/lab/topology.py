@@ -92,7 +92,8 @@ class Network:
     def __init__(self, lab: Lab, branches: int = 0, *, pair: bool = False) -> None:
         self.lab = lab
         self.relay = Host(lab, RELAY)
-        self._places = {RELAY: 2, PARTNER: 3} if pair else {RELAY: 1}
+        self.places = {RELAY: 2, PARTNER: 3} if pair else {RELAY: 1}
+        """The relay hosts on the same VLANs, each with the number of its own address in every subnet."""
         self.branches = [Branch(number) for number in range(2, 2 + branches)]
         self.segments = {
             name: Segment(name, lab.namespace("net"))
@@ -115,13 +116,13 @@ class Network:
         """Make segments, relay host and server hosts, addressed and routed; no daemon runs yet."""
         for name in self.segments:
             self.lab.segment(name)
-        for name in self._places:
+        for name in self.places:
             self.plug_in(self.lab.host(name))
         for server in self.servers:
             host = self.lab.host(server.host.name)
             host.attach(self.segments["core"], server.interface, addresses=[f"{server.address}/24"])
             host.route(CLIENT_SUPERNET, RELAY_CORE)
-            for place in set(self._places.values()) - {1}:
+            for place in set(self.places.values()) - {1}:
                 for subnet in CLIENT_VLANS.values():
                     host.route(f"{subnet[place]}/32", str(CORE[place]))
             for branch in self.branches:
@@ -136,7 +137,7 @@ class Network:
 
     def plug_in(self, relay: Host) -> None:
         """Give a relay host its links, with the addresses that are its own."""
-        place = self._places[relay.name]
+        place = self.places[relay.name]
         for segment, subnet in _RELAY_LINKS.items():
             relay.attach(self.segments[segment], segment, addresses=[f"{subnet[place]}/{subnet.prefixlen}"])
         relay.sysctl("net.ipv4.ip_forward", 1)

@@ -51,18 +51,23 @@ class Network6:
         return self.ris, self.altiris
 
     def build(self) -> "Network6":
-        """Give the relay host and the servers their addresses and routes; the relay host is a router.
+        """Give the relay hosts and the servers their addresses and routes; the relay hosts are routers.
 
-        Its link-local addresses are the kernel's, so clients' interfaces serve once these are no longer
+        Their link-local addresses are the kernel's, so clients' interfaces serve once these are no longer
         tentative. The global ones are not tried for duplicates, and hold when this returns.
         """
-        relay = self.network.relay
-        relay.sysctl("net.ipv6.conf.all.forwarding", 1)
-        for interface, subnet in {**CLIENT_VLANS6, "core": CORE6}.items():
-            add_address(relay, interface, f"{subnet[1]}/{subnet.prefixlen}")
+        for name in self.network.places:
+            self.plug_in(Host(self.network.lab, name))
         for server in self.servers:
             self.attach_server(server.host, server.interface, server.address)
         return self
+
+    def plug_in(self, relay: Host) -> None:
+        """Give a relay host the addresses that are its own, on the links that it has."""
+        place = self.network.places[relay.name]
+        relay.sysctl("net.ipv6.conf.all.forwarding", 1)
+        for interface, subnet in {**CLIENT_VLANS6, "core": CORE6}.items():
+            add_address(relay, interface, f"{subnet[place]}/{subnet.prefixlen}")
 
     def attach_server(self, host: Host, interface: str, address: str) -> None:
         """Give a host on the core an address there, and the way to the clients."""

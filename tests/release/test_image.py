@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import yaml
 
 from release import image, source
 from tests.lab import Dnsmasq, Host, Lab, udhcpc
+from tests.lab.command import run as command
 from tests.lab.ownership import NAMESPACES
 from tests.lab.podman import podman, prepare, remove
 from tests.lab.topology import Network
@@ -53,23 +55,29 @@ def network() -> Iterator[Network]:
 
 
 @pytest.fixture
-def run(network: Network, loaded: str, tmp_path: Path) -> Iterator[Callable[[], str]]:
-    """Run the image on the relay host, by README's command; return the container's name."""
+def run(network: Network, archive: Path, loaded: str, tmp_path: Path) -> Iterator[Callable[[], str]]:
+    """Run the image on the relay host, by README's commands; return the container's name."""
     name = f"pxr-image-{os.getpid()}"
     tmp_path.chmod(0o755)  # the container's user is another
-    (tmp_path / "pxerelay.yml").write_text(CONFIG)
 
     def run() -> str:
-        (words,) = [line.split() for line in commands("As a container") if line.startswith("podman run")]
-        assert words[-1] == loaded
+        make, *others = commands("As a container")
+        load, install, start, look = (line.split() for line in others)
+        assert make == "make image"
+        assert fnmatch(f"dist/{archive.name}", load[-1])
+        podman(*load[1:-1], str(archive))
+        command([word.replace("/etc/pxerelay", str(tmp_path)) for word in install], cwd=source.REPOSITORY)
+        (tmp_path / "pxerelay.yml").write_text(CONFIG)  # "then put in your servers and VLANs"
+        assert start[-1] == loaded
         there = {
             "pxerelay": name,
             "host": f"ns:{NAMESPACES / network.relay.namespace}",
             "/etc/pxerelay:/etc/pxerelay:ro": f"{tmp_path}:/etc/pxerelay:ro",
         }
-        podman(*(there.get(word, word) for word in words[1:]))
-        deadline = time.monotonic() + 20
-        while podman("exec", name, "pxerelay", "status", check=False).returncode:
+        podman(*(there.get(word, word) for word in start[1:]))
+        assert look[:3] == ["podman", "exec", "pxerelay"]
+        deadline = time.monotonic() + 60
+        while podman("exec", name, *look[3:], check=False).returncode:
             assert time.monotonic() < deadline, podman("logs", name, check=False)
             time.sleep(0.2)
         return name

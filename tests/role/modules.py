@@ -55,6 +55,7 @@ class Daemon:
         self.prefix = ""
         self.answers: dict[str, list[str]] = {}
         self.reloads = 0
+        self.probed: list[dict[str, Any]] = []
         self.load()
 
     def load(self) -> None:
@@ -71,6 +72,7 @@ class Daemon:
             self.load()
             return {"sha256": "", "rules": 0}
         if request["command"] == "probe":
+            self.probed.append(request)
             text = (self._folder / "pxerelay.yml").read_text()
             known = [[name] for rule, name in self._chosen(text) if rule == request["mac"]]
             return {

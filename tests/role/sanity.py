@@ -1,4 +1,4 @@
-"""`ansible-test` on the collection: `make ansible-sanity`, with ARGS="--test import" for one of its tests.
+"""`ansible-test` on the collection: `make ansible-sanity`, `make ansible-units`; ARGS="--test pep8".
 
 It wants the collection at a path of its own, with files that git knows, and gets a copy there.
 """
@@ -37,9 +37,11 @@ def place() -> Path:
 def main() -> int:
     """Do what the command line says."""
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    words = [str(BIN / "ansible-test"), "sanity", "--color", "no", "--python", python, "--requirements"]
+    kind, *more = sys.argv[1:] or ["sanity"]
+    words = [str(BIN / "ansible-test"), kind, "--color", "no", "--python", python]
+    words += ["--requirements"] if kind == "sanity" else []  # pytest is here already
     environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
-    return subprocess.run([*words, *sys.argv[1:]], cwd=place(), env=environment, check=False).returncode
+    return subprocess.run([*words, *more], cwd=place(), env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -78,8 +80,9 @@ def test_it_installs_and_plays_without_the_repository(tmp_path: Path) -> None:
     listed = _run(tmp_path, BIN / "ansible-galaxy", "collection", "list", "--format", "json")
     assert {"pxerelay.pxerelay": {"version": __version__}} in json.loads(listed).values()
     installed = tmp_path / "ansible_collections" / "pxerelay" / "pxerelay"
-    for name in ("LICENSE", "CHANGELOG.md"):
-        assert (installed / name).read_text() == (REPOSITORY / name).read_text()
+    assert (installed / "LICENSE").read_text() == (REPOSITORY / "LICENSE").read_text()
+    changelog = (REPOSITORY / "ansible" / "CHANGELOG.md").read_text()
+    assert (installed / "CHANGELOG.md").read_text() == changelog
     assert {path.stem for path in (installed / "playbooks").glob("*.yml")} == PLAYBOOKS
     inventory = REPOSITORY / "inventories" / "example"
     for playbook in PLAYBOOKS:
@@ -93,3 +96,28 @@ def test_it_installs_and_plays_without_the_repository(tmp_path: Path) -> None:
         "{name: pxerelay.pxerelay.pxerelay, tasks_from: render}}]}\n"
     )
     assert "failed=0" in _run(tmp_path, BIN / "ansible-playbook", "-i", inventory, rendering)
+
+
+def test_its_changelog_is_current_and_has_this_version(tmp_path: Path) -> None:
+    place = tmp_path / "ansible_collections" / "pxerelay" / "pxerelay"
+    ignore = shutil.ignore_patterns("collections", "__pycache__")
+    shutil.copytree(REPOSITORY / "ansible", place, ignore=ignore)
+    before = (place / "CHANGELOG.md").read_text()
+    program = BIN / "antsibull-changelog"
+    _run(place, program, "lint")
+    _run(place, program, "lint-changelog-yaml", "changelogs/changelog.yaml")
+    _run(place, program, "generate")
+    assert (place / "CHANGELOG.md").read_text() == before
+    releases = yaml.safe_load((place / "changelogs" / "changelog.yaml").read_text())["releases"]
+    assert __version__ in releases
+
+
+def test_what_names_a_version_of_this_project_names_this_one() -> None:
+    named = [
+        (path.relative_to(REPOSITORY), version)
+        for pattern in ("README.md", "ansible/README.md", "docs/*.md", "docs/ci/*", "release/containers/*")
+        for path in REPOSITORY.glob(pattern)
+        for version in re.findall(r"pxerelay[-_:](\d+\.\d+\.\d+)", path.read_text())
+    ]
+    assert named
+    assert {version for _, version in named} == {__version__}, named

@@ -8,6 +8,7 @@ import pytest
 
 from tests.role.test_filters import FILTERS
 
+holds = FILTERS["holds"]
 mappings = FILTERS["mappings"]
 row = FILTERS["row"]
 shares = FILTERS["shares"]
@@ -255,3 +256,12 @@ def test_a_fleet_that_is_as_it_should_be_is_well() -> None:
     told = standings({"relay1": row(_answer(), "relay1", {"/etc/pxerelay/pxerelay.yml": "ab" * 32})})
     assert told["ok"]
     assert told["lines"] == ["1 of 1 hosts run what the inventory says"]
+
+
+def test_a_path_holds_a_text_where_also_mode_and_group_are_right() -> None:
+    sha256 = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"  # of foo
+    about = {"type": "file", "sha256": sha256, "owner": "root", "group": "pxerelay-web", "mode": "0640"}
+    assert holds(about, "foo", "0640", "pxerelay-web")
+    assert not holds(about, "foo", "0640")
+    assert not holds(about, "bar", "0640", "pxerelay-web")
+    assert not holds({"type": "absent"}, "foo")

@@ -20,10 +20,13 @@ def _lock() -> Any:
 
 lock = _lock()
 TEXT = lock.LOCK.read_text()
+WEB = lock.WEB_LOCK.read_text()
 
 
 def test_it_has_all_that_the_project_asks_for() -> None:
     assert lock.missing(TEXT) == []
+    assert lock.missing(WEB, lock.WEB_LOCK) == []
+    assert {"jinja2", "starlette", "uvicorn"} <= set(lock.missing(TEXT, lock.WEB_LOCK))
     assert lock.missing("rich==1 --hash=sha256:00\n") == [
         "jsonschema",
         "prometheus-client",
@@ -39,6 +42,14 @@ def test_each_python_has_one_version_of_each_with_checksums() -> None:
         assert len(set(names)) == len(names)
         assert {"jsonschema", "pyyaml", "rich", "rpds-py"} <= set(names)
         assert all(re.fullmatch(r"[a-z0-9-]+==[^ ]+ ( *--hash=sha256:[0-9a-f]{64})+", line) for line in lines)
+
+
+def test_the_page_takes_nothing_else_of_what_the_daemon_has() -> None:
+    for python in lock.PYTHONS:
+        daemon, page = (set(lock.for_python(text, python).splitlines()) for text in (TEXT, WEB))
+        assert daemon <= page
+        names = [line.partition("==")[0] for line in page]
+        assert len(set(names)) == len(names)
 
 
 def test_versions_that_only_some_pythons_have_are_marked() -> None:

@@ -36,6 +36,7 @@ class Host:
         self.path = top / "etc" / "pxerelay"
         self.home = top / "opt" / "pxerelay"
         self.unit = top / "pxerelay.service"
+        self.link = top / "bin" / "pxerelay"
         self.release = self.home / "releases" / "one"
         for place in (self.path, self.release / "bin"):
             place.mkdir(parents=True)
@@ -87,6 +88,8 @@ class Host:
                     "path": str(self.path),
                     "home": str(self.home),
                     "unit": str(self.unit),
+                    "link": str(self.link),
+                    "man": str(self.unit.parent / "man"),
                     "socket": str(self.daemon.socket),
                     "restart": [],
                 },
@@ -199,6 +202,39 @@ def test_a_probe_that_is_not_answered_puts_the_old_mapping_back(
         str(host.path / "pxerelay.yml"): plugin("module_utils.host").sha256(str(host.path / "pxerelay.yml"))
     }
     assert host.seen() == ["pxerelay/pxerelay.yml"]
+
+
+@pytest.mark.parametrize(
+    ("said", "families", "link_address"),
+    [
+        ({}, [], None),
+        ({"family": "6"}, [6], None),
+        ({"family": "4"}, [4], None),
+        ({"interface": None, "link_address": "2001:db8:77::1"}, [], "2001:db8:77::1"),
+        ({"interface": None, "family": "6", "link_address": "2001:db8:77::1"}, [6], "2001:db8:77::1"),
+    ],
+)
+def test_a_probe_says_by_which_family_it_asks_and_with_which_link_address(
+    host: Host, said: dict[str, Any], families: list[int], link_address: str | None
+) -> None:
+    """As the daemon hears it: without a family by each that is on."""
+    probe = {"mac": "02:00:00:10:00:01", "server": "altiris", "interface": "vlan10", **said}
+    assert host.map(ONE, probes=[probe])["kept"]
+    (asked,) = host.daemon.probed
+    assert (asked["families"], asked["link_address"]) == (families, link_address)
+    assert (asked["interface"], asked["expected"]) == (probe["interface"], "altiris")
+
+
+def test_a_probe_by_dhcpv6_alone_that_is_not_answered_puts_the_old_mapping_back(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof, "TRIES", 1)
+    probes = [{"mac": "02:00:00:10:00:01", "server": "altiris", "interface": "vlan10", "family": "6"}]
+    assert host.map(ONE, probes=probes)["kept"]
+    with pytest.raises(FailedError, match="altiris did not answer"):
+        host.map(OTHER, probes=probes)
+    assert host.text() == ONE
+    assert {tuple(one["families"]) for one in host.daemon.probed} == {(6,)}
 
 
 def test_a_run_that_was_killed_between_rename_and_proof_is_put_back_by_the_next(

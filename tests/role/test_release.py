@@ -43,6 +43,19 @@ def test_another_dependency_is_another_build(tmp_path: Path) -> None:
     assert _name(wheel, house) == _name(wheel, house)
 
 
+def test_a_wheelhouse_from_before_the_page_is_refused(tmp_path: Path) -> None:
+    wheel, house = _wheel(tmp_path), tmp_path / "house"
+    _wheel(house, "rich-14-py3-none-any.whl")
+    lock = tmp_path / "requirements-web.lock"
+    (house / "requirements.lock").write_text("rich==14 --hash=sha256:00\n")
+    with pytest.raises(AnsibleLookupError, match=r"has no requirements-web[.]lock; make it anew"):
+        _name(wheel, house, lock)
+    without = _name(wheel, house, tmp_path / "requirements.lock")
+    (house / "requirements-web.lock").write_text("rich==14 --hash=sha256:00\nuvicorn==1 --hash=sha256:00\n")
+    assert build.build("/nowhere", str(wheel), str(house), str(lock))["lock"] == str(house / lock.name)
+    assert _name(wheel, house, lock) != without
+
+
 @pytest.mark.parametrize(
     ("wheel", "house", "said"),
     [
@@ -120,6 +133,8 @@ class Host:
             "wheel": None,
             "wheelhouse": None,
             "lock": None,
+            "deb": None,
+            "package": None,
             "archive": None,
             "python": "python3",
             "system_packages": False,

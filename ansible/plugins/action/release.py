@@ -1,6 +1,9 @@
 # Copyright: pxerelay developers
 # SPDX-License-Identifier: MIT
-"""Takes a wheel and the wheels that it depends on to a host as one archive, and has the module install them."""
+"""Takes a build to a host as one archive, and has the module install it.
+
+A build is a wheel with the wheels that it depends on, or a Debian package.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,9 @@ from ansible.plugins.action import ActionBase
 LOCK = "requirements.lock"
 
 
-def members(wheel: str | None, wheelhouse: str | None, lock: str | None) -> dict[str, Path]:
+def members(
+    wheel: str | None, wheelhouse: str | None, lock: str | None, deb: str | None = None
+) -> dict[str, Path]:
     """Return the files of the archive by their names in it; AnsibleActionFail if one is not there."""
     found: dict[str, Path] = {}
     if wheelhouse:
@@ -28,8 +33,9 @@ def members(wheel: str | None, wheelhouse: str | None, lock: str | None) -> dict
                 f"pxerelay_wheelhouse: there is no folder {wheelhouse} on the control machine"
             )
         found |= {path.name: path for path in sorted(Path(wheelhouse).glob("*.whl"))}
-    if wheel:
-        found[Path(wheel).name] = Path(wheel)
+    for one in (wheel, deb):
+        if one:
+            found[Path(one).name] = Path(one)
     if lock:
         found[LOCK] = Path(lock)
     for path in found.values():
@@ -69,7 +75,11 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         wanted = arguments.get("state", "present") == "present" and not self._task.check_mode
-        files = members(*(arguments.get(name) for name in ("wheel", "wheelhouse", "lock"))) if wanted else {}
+        files = (
+            members(*(arguments.get(name) for name in ("wheel", "wheelhouse", "lock", "deb")))
+            if wanted
+            else {}
+        )
         if not files:
             return result | self._execute_module(module_args=arguments, task_vars=task_vars)
         try:

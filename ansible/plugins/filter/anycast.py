@@ -12,7 +12,8 @@ from ansible.errors import AnsibleFilterError
 _HIGHEST_ASN = 2**32 - 1
 """Of autonomous systems (RFC 6793)."""
 
-_HOLD_LEAST, _HOLD_MOST = 3, 65535
+_HOLD_LEAST = 3
+_HOLD_MOST = 65535
 """Seconds of BGP's hold time (RFC 4271, 4.2); 0, which is none, would never notice a host that is gone."""
 
 _MOST_PREPENDED = 10

@@ -11,7 +11,8 @@ from typing import Any
 _STAMP = re.compile(r"(\d\d):(\d\d):(\d\d\.\d{3}) ")
 """How a message begins in the text of `pxerelay trace`; lines without it belong to the one before."""
 
-_DAY, _HALF_A_DAY = 86400.0, 43200.0
+_DAY = 86400.0
+_HALF_A_DAY = 43200.0
 
 
 def _last_line(answer: Mapping[str, Any]) -> str:
@@ -37,10 +38,10 @@ def timeline(answers: Mapping[str, Mapping[str, Any]]) -> list[str]:
             silent.append(f"{host:{width}}  {_last_line(answer)}")
         elif not messages:
             silent.append(f"{host:{width}}  nothing was heard")
-    times = [at for at, _ in found]
+    times = [at for at, _unused in found]
     if times and max(times) - min(times) > _HALF_A_DAY:  # midnight was in between
         found = [(at if at > _HALF_A_DAY else at + _DAY, line) for at, line in found]
-    return [line for _, line in sorted(found, key=lambda one: one[0])] + silent
+    return [line for _unused, line in sorted(found, key=lambda one: one[0])] + silent
 
 
 def _messages(text: str) -> list[tuple[float, str]]:
@@ -93,7 +94,7 @@ def gathered(answers: Mapping[str, Mapping[str, Any]]) -> str:
             )
             + "\n"
         )
-    width = max(len(rule) for rule, _ in rules)
+    width = max(len(rule) for rule, _unused in rules)
     head = "# fell to a default, newest first; put the right server in"
     return "\n".join([head, *lines, "rules:", *(f"{rule:{width}}  # {said}" for rule, said in rules)]) + "\n"
 
@@ -121,9 +122,9 @@ def _server(label: str) -> str:
 
 
 def _comment(places: list[_Sight]) -> str:
-    last, _, client = places[0]
+    last, _unused, client = places[0]
     where: dict[str, list[str]] = {}
-    for _, host, one in places:
+    for _unused, host, one in places:
         where.setdefault(one["interface"] or f"router {one.get('router') or one['giaddr']}", []).append(host)
     seen = "; ".join(f"{place} by {', '.join(hosts)}" for place, hosts in where.items())
     kind = client["vendor_class"] or ("booting" if client["pxe"] else "")

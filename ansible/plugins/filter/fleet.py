@@ -28,12 +28,12 @@ def mismatches(running: Mapping[str, Any], wanted: Mapping[str, str]) -> list[st
     return lines
 
 
-def holds(about: Mapping[str, str], text: str, mode: str = "0644") -> bool:
-    """Tell whether a path of `facts` is a file of root's with this text and mode."""
+def holds(about: Mapping[str, str], text: str, mode: str = "0644", group: str = "root") -> bool:
+    """Tell whether a path of `facts` is a file of root's with this text, mode and group."""
     return (
         about.get("type") == "file"
         and about["sha256"] == hashlib.sha256(text.encode()).hexdigest()
-        and (about["owner"], about["group"], about["mode"]) == ("root", "root", mode)
+        and (about["owner"], about["group"], about["mode"]) == ("root", group, mode)
     )
 
 
@@ -57,7 +57,7 @@ def row(
     return {
         "host": host,
         "version": status["version"],
-        "build": str(status.get("prefix", "")).rpartition("/")[2],
+        "build": _build(str(status.get("prefix", ""))),
         "config": running["sha256"][:12],
         "drift": ("yes" if mismatches(running, wanted) else "no") if wanted else "?",
         "rules": str(running["rules"]),
@@ -72,6 +72,11 @@ def row(
         },
         **more,
     }
+
+
+def _build(prefix: str) -> str:
+    """Return what a build is called, by where its Python is: one of /usr is a package of the host."""
+    return "package" if prefix == "/usr" else prefix.rpartition("/")[2]
 
 
 def _interfaces(ports: Iterable[Mapping[str, Any]]) -> str:
@@ -105,8 +110,8 @@ def views(rows: Iterable[Mapping[str, Any]], now: str | None = None) -> list[str
             seen.setdefault(address, []).append((one["host"], view))
     lines = []
     for address, told in seen.items():
-        last = max(datetime.fromisoformat(view["since"]) for _, view in told)
-        if len({view["state"] for _, view in told}) > 1 and (here - last).total_seconds() > _SETTLED:
+        last = max(datetime.fromisoformat(view["since"]) for _unused, view in told)
+        if len({view["state"] for _unused, view in told}) > 1 and (here - last).total_seconds() > _SETTLED:
             parts = [f"{view['state']} for {host} since {view['since']}" for host, view in told]
             lines.append(f"{told[0][1]['name']} {address} is {', '.join(parts)}")
     return lines

@@ -51,7 +51,9 @@ MORE_RULES = "pxerelay_rules__"
 
 # YAML 1.1 (https://yaml.org/type/int.html) reads 52:54:00 as 52 * 60**2 + 54 * 60 + 0.
 SIXTY = 60
-OUI_GROUPS, MAC_GROUPS, IPV6_GROUPS = 3, 6, 8
+OUI_GROUPS = 3
+MAC_GROUPS = 6
+IPV6_GROUPS = 8
 
 _PAIRS = re.compile(r"[0-9a-f]{2}([:-][0-9a-f]{2})*([:-][0-9a-f])?")
 _CISCO = re.compile(r"[0-9a-f]{4}(\.[0-9a-f]{4})*(\.[0-9a-f]{1,4})?")
@@ -266,7 +268,7 @@ def _before_base_60(number: int) -> list[str]:
     else:
         return []
     rest, parts = number, []
-    for _ in range(groups - 1):
+    for _unused in range(groups - 1):
         rest, part = divmod(rest, SIXTY)
         parts.append(part)
     text = ":".join(f"{part:02d}" for part in [rest, *reversed(parts)])
@@ -320,7 +322,7 @@ def _before_base_60_of_ipv6(number: int) -> str:
     It has eight groups of decimal digits, all but the first below 60; the first has at most four digits.
     """
     rest, parts = number, []
-    for _ in range(IPV6_GROUPS - 1):
+    for _unused in range(IPV6_GROUPS - 1):
         rest, part = divmod(rest, SIXTY)
         parts.append(part)
     return ":".join(map(str, [rest, *reversed(parts)])) if 0 < rest <= _LARGEST_GROUP else ""

@@ -6,14 +6,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-PROVEN, FAILED, BACK, UNREACHABLE, BEGUN, UNTOUCHED = (
-    "proven",
-    "failed",
-    "back",
-    "unreachable",
-    "begun",
-    "untouched",
-)
+PROVEN = "proven"
+FAILED = "failed"
+BACK = "back"
+UNREACHABLE = "unreachable"
+BEGUN = "begun"
+UNTOUCHED = "untouched"
 LOST = "lost on the way: it could be reached, and then no longer"
 
 

@@ -13,7 +13,8 @@ INTERFACES = "pxerelay_interfaces"
 HIGHEST_ID = 255
 """Of virtual routers (RFC 5798, 5.2.3)."""
 
-HIGHEST, STEP = 150, 50
+HIGHEST = 150
+STEP = 50
 """Priorities of the two (RFC 5798, 5.2.4); 254 would be the most that is not the address's owner."""
 
 

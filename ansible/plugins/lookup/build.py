@@ -10,9 +10,9 @@ author: pxerelay developers (!UNKNOWN)
 version_added: 1.0.0
 short_description: The build of the pxerelay daemon that hosts get
 description:
-  - Returns one mapping, with the C(name) of the build, which tells it from any other, the path of its C(wheel), and C(lock), the
-    file that has the checksums of what it depends on.
-  - Without O(wheel) the wheel is built of the repository, unless that was done before and nothing has changed since.
+  - Returns one mapping, with the C(name) of the build, which tells it from any other, the path of its C(wheel) or C(deb), and
+    C(lock), the file that has the checksums of what it depends on.
+  - Without O(wheel) and O(deb) the wheel is built of the repository, unless that was done before and nothing has changed since.
 options:
   _terms:
     description: The folder of the repository, from which the wheel is built.
@@ -27,6 +27,10 @@ options:
     default: ''
   lock:
     description: The lock of the role, for hosts that have what it depends on from an index.
+    type: str
+    default: ''
+  deb:
+    description: A Debian package, in the place of a wheel.
     type: str
     default: ''
 """
@@ -57,7 +61,7 @@ from ansible.plugins.lookup import LookupBase
 
 LOCK = "requirements.lock"
 SOURCES = ("pxerelay", "schemas", "man")
-KINDS = {".py", ".json", ".typed", ".bash", ".1", ".5"}
+KINDS = {".py", ".json", ".typed", ".bash", ".1", ".5", ".html", ".css", ".js", ".svg"}
 
 ADVICE = """\
 No wheel of {repository} could be built on the control machine.
@@ -84,7 +88,7 @@ def sources(repository: Path) -> dict[str, Path]:
         )
     found = {"pyproject.toml": repository / "pyproject.toml"}
     for folder in SOURCES:
-        for parent, _, names in os.walk(repository / folder, followlinks=True):
+        for parent, _unused, names in os.walk(repository / folder, followlinks=True):
             for name in names:
                 path = Path(parent, name)
                 if path.suffix in KINDS or name == "_pxerelay":
@@ -133,6 +137,19 @@ def given(path: str) -> Path:
     return wheel
 
 
+def packaged(path: str) -> dict[str, str]:
+    """Return the build that is a Debian package; AnsibleLookupError if there is none at this path."""
+    file = Path(path)
+    name, _unused, rest = file.stem.partition("_")
+    if not (file.suffix == ".deb" and file.is_file() and name == "pxerelay" and rest):
+        raise AnsibleLookupError(
+            f"pxerelay_deb: {path} is no package of pxerelay on the control machine; `make deb` makes one, such as "
+            "pxerelay_1.0.0_all.deb"
+        )
+    version = rest.partition("_")[0]
+    return {"name": f"deb-{version}-{digest({file.name: file})[:16]}", "deb": str(file), "lock": ""}
+
+
 def build(repository: str, wheel: str, wheelhouse: str, lock: str) -> dict[str, str]:
     """Return what the hosts get; AnsibleLookupError where that can't be."""
     file = given(wheel) if wheel else built(Path(repository))
@@ -148,7 +165,12 @@ def build(repository: str, wheel: str, wheelhouse: str, lock: str) -> dict[str, 
                 f"pxerelay_wheelhouse: {wheelhouse} has no wheels; `make wheelhouse` makes them"
             )
         parts |= wheels
-        lock = str(Path(wheelhouse) / LOCK)
+        named = Path(lock or LOCK).name
+        lock = str(Path(wheelhouse) / named)
+        if not Path(lock).is_file() and (Path(wheelhouse) / LOCK).is_file():
+            raise AnsibleLookupError(
+                f"pxerelay_wheelhouse: {wheelhouse} has no {named}; make it anew by `make wheelhouse`"
+            )
     lock = lock if lock and Path(lock).is_file() else ""
     if lock:
         parts[LOCK] = Path(lock)
@@ -162,4 +184,6 @@ class LookupModule(LookupBase):
         """Return the build, alone in a list."""
         self.set_options(var_options=variables, direct=kwargs)
         options = {name: str(self.get_option(name) or "") for name in ("wheel", "wheelhouse", "lock")}
+        if self.get_option("deb"):
+            return [packaged(str(self.get_option("deb")))]
         return [build(str(terms[0]), **options)]

@@ -12,7 +12,7 @@ import filecmp
 import os
 import shutil
 
-from ansible_collections.pxerelay.pxerelay.plugins.module_utils import folder
+from ansible_collections.pxerelay.pxerelay.plugins.module_utils import folder, package
 
 PROVEN, PREVIOUS, NOTHING = "proven", "previous", "nothing"
 
@@ -54,7 +54,12 @@ class Kept:
 
     def same_release(self, which: str) -> bool:
         """Tell whether the current build is the one that is kept."""
-        return os.path.islink(self.current) and os.readlink(self.current) == self.release(which)
+        release = self.release(which)
+        return (
+            os.path.islink(self.current)
+            and os.readlink(self.current) == release
+            and package.is_current(release)
+        )
 
     def same(self, which: str) -> bool:
         """Tell whether what is on the host is what is kept."""
@@ -100,12 +105,14 @@ class Kept:
         return fresh
 
     def put_back_service(self, which: str) -> None:
-        """Put unit and build back."""
+        """Put unit and build back; PackageError where a build is a Debian package, and dpkg does not install it."""
         if not self.same_unit(which):
             fresh = self.unit + ".new"
             shutil.copy2(self.path(which, "unit"), fresh)
             os.replace(fresh, self.unit)
         if not self.same_release(which):
+            before = os.readlink(self.current) if os.path.islink(self.current) else ""
+            package.switch(self.home, before, self.release(which))
             fresh = self.current + ".new"
             folder.remove(fresh)
             os.symlink(self.release(which), fresh)

@@ -7,11 +7,18 @@ from __future__ import annotations
 import glob
 import os
 
+from ansible_collections.pxerelay.pxerelay.plugins.module_utils import package
+
 SECTIONS = ("man1", "man5")
 
 
 def wanted(home: str, release: str, link: str, man: str) -> dict:
-    """Return the links that there must be to HOME/current, while that leads to a release, by their path."""
+    """Return the links that there must be to HOME/current, while that leads to a release, by their path.
+
+    None for a Debian package, which brings program and pages itself.
+    """
+    if package.is_one(release):
+        return {}
     current = os.path.join(home, "current")
     found = {link: os.path.join(current, "bin", "pxerelay")}
     for section in SECTIONS:
@@ -21,10 +28,13 @@ def wanted(home: str, release: str, link: str, man: str) -> dict:
     return found
 
 
-def stray(home: str, wanted_links: dict, man: str) -> list:
-    """Return links among the host's manual pages that lead to HOME/current, and are not wanted."""
-    inside = os.path.join(home, "current", "share", "man") + os.sep
-    return [
+def stray(home: str, wanted_links: dict, link: str, man: str) -> list:
+    """Return links to program and manual pages that lead to HOME/current, and are not wanted."""
+    current = os.path.join(home, "current")
+    inside = os.path.join(current, "share", "man") + os.sep
+    program = os.path.join(current, "bin", "pxerelay")
+    leads_there = os.path.islink(link) and os.readlink(link) == program
+    return ([link] if leads_there and link not in wanted_links else []) + [
         path
         for section in SECTIONS
         for path in sorted(glob.glob(os.path.join(man, section, "pxerelay*")))
@@ -39,6 +49,15 @@ def differing(wanted_links: dict) -> list:
         for path, target in sorted(wanted_links.items())
         if not os.path.islink(path) or os.readlink(path) != target
     ]
+
+
+def bring(home: str, release: str, link: str, man: str) -> None:
+    """Have all links be as they must be, while HOME/current leads to a release."""
+    leads_to = wanted(home, release, link, man)
+    for path in differing(leads_to):
+        put(path, leads_to[path])
+    for path in stray(home, leads_to, link, man):
+        os.unlink(path)
 
 
 def put(path: str, target: str) -> None:

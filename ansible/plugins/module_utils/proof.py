@@ -8,6 +8,7 @@ import re
 import time
 from fnmatch import fnmatchcase
 
+from ansible_collections.pxerelay.pxerelay.plugins.module_utils import package
 from ansible_collections.pxerelay.pxerelay.plugins.module_utils.host import run
 
 SETTLES = 5.0
@@ -37,16 +38,15 @@ def mismatches(running: dict, wanted: dict) -> list:
 
 
 def other_than(running: dict, wanted: dict, release: str | None) -> list:
-    """Return lines on a daemon that runs another configuration than WANTED, or from another folder than RELEASE.
+    """Return lines on a daemon that runs another configuration than WANTED, or is of another build than RELEASE.
 
-    RUNNING is its `status --json`, WANTED checksums by path; without RELEASE any folder will do.
+    RUNNING is its `status --json`, WANTED checksums by path; without RELEASE any build will do.
     """
     other = mismatches(running["config"], wanted)
     if other:
         return ["The daemon does not run the configuration of this play.", *other]
-    prefix = running.get("prefix")
-    if release and prefix and prefix != release:
-        return [f"The daemon that runs is {prefix}, and not {release}."]
+    if release and not package.is_running(release, running):
+        return [f"The daemon that runs is {running['prefix']}, and not {release}."]
     return []
 
 

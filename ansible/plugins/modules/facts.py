@@ -113,13 +113,17 @@ release:
   type: bool
   returned: always
 current:
-  description: The build that is the current one, empty for none.
+  description: The build that is the current one, empty for none; also where it is a package, and dpkg has another version.
   type: str
   returned: always
 links:
   description: Links to the program and to manual pages that are not as they should be, once the wanted build is the current one.
   type: list
   elements: str
+  returned: always
+runs:
+  description: Whether the daemon that runs is of the wanted build; also where it does not tell.
+  type: bool
   returned: always
 running:
   description: What the daemon says of itself, as C(pxerelay status --json); empty where it says nothing.
@@ -142,7 +146,7 @@ commands:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pxerelay.pxerelay.plugins.module_utils import control, links
+from ansible_collections.pxerelay.pxerelay.plugins.module_utils import control, links, package
 from ansible_collections.pxerelay.pxerelay.plugins.module_utils.host import described, group_number, run, user
 
 PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload")
@@ -174,7 +178,7 @@ def pythons(names: list) -> dict:
     found = {}
     script = "import sys; print(*sys.version_info[:3], sep='.'); print(sys.base_prefix)"
     for name in names:
-        code, out, _ = run([name, "-c", script])
+        code, out, _unused = run([name, "-c", script])
         if code == 0:
             version, prefix = out.splitlines()
             found[name] = {"version": version, "prefix": prefix}
@@ -185,7 +189,7 @@ def runs(release: str, running: dict) -> bool:
     """Tell whether a build is there, whole and able to run."""
     if not os.path.exists(os.path.join(release, ".complete")):
         return False
-    if running and running.get("prefix") == release:
+    if running and not package.is_one(release) and running.get("prefix") == release:
         return True
     return run([os.path.join(release, "bin", "pxerelay"), "--version"])[0] == 0
 
@@ -194,7 +198,7 @@ def units(names: list) -> dict:
     """Return what systemd says of units."""
     found = {}
     for name in names:
-        _, out, _ = run(["systemctl", "show", f"--property={','.join(PROPERTIES)}", name])
+        _unused, out, _unused = run(["systemctl", "show", f"--property={','.join(PROPERTIES)}", name])
         said = dict(line.partition("=")[::2] for line in out.splitlines())
         found[name] = {key: said.get(key, "") for key in PROPERTIES}
     return found
@@ -209,6 +213,7 @@ def gathered(wanted: dict) -> dict:
     current = os.path.join(wanted["home"], "current")
     release = wanted["release"] or ""
     leads_to = links.wanted(wanted["home"], release or current, wanted["link"], wanted["man"])
+    leads = os.readlink(current) if os.path.islink(current) else ""
     said = {name: run(argv) for name, argv in wanted["commands"].items()}
     return {
         **operating_system(),
@@ -218,8 +223,10 @@ def gathered(wanted: dict) -> dict:
         "group": group_number(wanted["group"]) is not None,
         "pythons": pythons(wanted["pythons"]),
         "release": bool(release) and runs(release, running),
-        "current": os.readlink(current) if os.path.islink(current) else "",
-        "links": links.differing(leads_to) + links.stray(wanted["home"], leads_to, wanted["man"]),
+        "current": leads if package.is_current(leads) else "",
+        "links": links.differing(leads_to)
+        + links.stray(wanted["home"], leads_to, wanted["link"], wanted["man"]),
+        "runs": not release or package.is_running(release, running),
         "running": running,
         "error": error,
         "units": units(wanted["units"]),

@@ -13,12 +13,14 @@ description:
   - Installs a build of the daemon into a virtual environment of its own, beside the one that runs; or has one be the current one.
   - The wheel and the wheels of what it depends on go to the host as one archive. With O(lock) nothing is installed whose
     checksum is not in there.
+  - With O(deb) or O(package) a build is a Debian package, of which one at a time is installed; that is done when it becomes
+    the current one.
 options:
   state:
     description:
       - V(present) installs it. One that is there, whole, is left as it is.
       - V(current) has C(current) lead to it, and a program and manual pages on the host's paths to that.
-      - V(absent) removes those links.
+      - V(absent) removes those links, and a package that this module has installed.
     type: str
     choices: [present, current, absent]
     default: present
@@ -30,7 +32,7 @@ options:
     description: What the build is called.
     type: str
   requirement:
-    description: What pip is asked for, such as C(pxerelay==1.0.0).
+    description: What pip is asked for, such as C(pxerelay==1.0.0). Extras that it names are those of a wheel too.
     type: str
     default: pxerelay
   wheel:
@@ -42,6 +44,12 @@ options:
   lock:
     description: A file on the control machine with the versions and checksums of all that it depends on, as C(pip) reads it.
     type: path
+  deb:
+    description: A Debian package of the daemon on the control machine.
+    type: path
+  package:
+    description: What apt on the host is asked for, such as C(pxerelay=1.0.0). What it depends on is installed too.
+    type: str
   archive:
     description: The archive of these on the host; the module gets it from the action plugin of its name.
     type: path
@@ -84,6 +92,11 @@ EXAMPLES = r"""
     wheel: dist/pxerelay-1.0.0-py3-none-any.whl
     wheelhouse: .cache/wheelhouse
 
+- name: Install a build that is a Debian package
+  pxerelay.pxerelay.release:
+    name: deb-1.0.0-0123456789abcdef
+    deb: dist/pxerelay_1.0.0_all.deb
+
 - name: Have it be the one that the service runs
   pxerelay.pxerelay.release:
     state: current
@@ -109,11 +122,12 @@ switched:
 import contextlib
 import glob
 import os
+import re
 import tarfile
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pxerelay.pxerelay.plugins.module_utils import folder, links
+from ansible_collections.pxerelay.pxerelay.plugins.module_utils import folder, links, package
 from ansible_collections.pxerelay.pxerelay.plugins.module_utils.host import run, sha256
 
 COMPLETE = ".complete"
@@ -178,14 +192,35 @@ class Release:
             os.chmod(path, 0o755)
         try:
             self._make()
-        except InstallError as error:
+        except (InstallError, package.PackageError) as error:
             folder.remove(self.path)
-            what = os.path.basename(self._wanted["wheel"] or self._wanted["requirement"])
+            names = (self._wanted[name] for name in ("wheel", "deb", "package", "requirement"))
+            what = os.path.basename(next(filter(None, names)))
             self._module.fail_json(
                 msg=f"{what} can not be installed; the host goes on with what it has.\n{error}", **self.result
             )
 
     def _make(self) -> None:
+        if self._wanted["deb"] or self._wanted["package"]:
+            self._make_of_package()
+        else:
+            self._make_environment()
+        if os.path.exists("/sys/fs/selinux/enforce"):  # systemd may not start what has the label of /opt
+            self._run(["restorecon", "-RF", self._home])
+        self._run([os.path.join(self.path, "bin", "pxerelay"), "--version"])
+        with open(os.path.join(self.path, COMPLETE), "w", encoding="utf-8"):
+            pass
+
+    def _make_of_package(self) -> None:
+        os.mkdir(self.path)
+        if self._wanted["archive"]:
+            with tempfile.TemporaryDirectory(dir=self.path) as files:
+                unpacked(self._wanted["archive"], files)
+                (found,) = glob.glob(os.path.join(files, "*.deb"))
+                os.rename(found, os.path.join(self.path, package.ARCHIVE))
+        package.make(self.path, self._wanted["package"] or package.NAME)
+
+    def _make_environment(self) -> None:
         python = self._wanted["python"]
         site = ["--system-site-packages"] if self._wanted["system_packages"] else []
         self._run([python, "-m", "venv", "--without-pip", *site, self.path])
@@ -193,11 +228,6 @@ class Release:
             if self._wanted["archive"]:
                 unpacked(self._wanted["archive"], wheels)
             self._run(self._pip_install(wheels))
-        if os.path.exists("/sys/fs/selinux/enforce"):  # systemd may not start what has the label of /opt
-            self._run(["restorecon", "-RF", self._home])
-        self._run([os.path.join(self.path, "bin", "pxerelay"), "--version"])
-        with open(os.path.join(self.path, COMPLETE), "w", encoding="utf-8"):
-            pass
 
     def _pip_install(self, wheels: str) -> list:
         """Return the command that installs: pip of the wheel that Python brings, which is not installed itself."""
@@ -216,7 +246,8 @@ class Release:
         argv += self._wanted["pip_args"]
         lock = os.path.join(wheels, LOCK)
         if not os.path.exists(lock) or self._wanted["system_packages"]:
-            return [*argv, *(ours[-1:] or [self._wanted["requirement"]])]
+            extras = re.search(r"\[.*\]|$", self._wanted["requirement"])[0]
+            return [*argv, *([path + extras for path in ours[-1:]] or [self._wanted["requirement"]])]
         version = os.path.basename(ours[-1]).split("-")[1]
         with open(lock, "a", encoding="utf-8") as file:
             file.write(f"\npxerelay=={version} --hash=sha256:{sha256(ours[-1])}\n")
@@ -232,30 +263,35 @@ class Release:
         """Have `current` lead to the build, and the host's links to that."""
         current = os.path.join(self._home, "current")
         before = os.readlink(current) if os.path.islink(current) else ""
-        self.result["switched"] = before != self.path
-        wanted = links.wanted(self._home, self.path, self._wanted["link"], self._wanted["man"])
-        self._links(links.differing(wanted), links.stray(self._home, wanted, self._wanted["man"]))
+        self.result["switched"] = before != self.path or not package.is_current(self.path)
+        places = (self._wanted["link"], self._wanted["man"])
+        wanted = links.wanted(self._home, self.path, *places)
+        self._links(links.differing(wanted), links.stray(self._home, wanted, *places))
         if self.result["switched"]:
             self.result.update(changed=True, diff={"before": f"{before}\n", "after": f"{self.path}\n"})
         if self._module.check_mode:
             return
         if self.result["switched"]:
+            try:
+                package.switch(self._home, before, self.path)
+            except package.PackageError as error:
+                self._module.fail_json(msg=f"{self.path} can not be installed.\n{error}", **self.result)
             links.put(current, self.path)
-        for path in links.differing(wanted):
-            links.put(path, wanted[path])
-        for path in links.stray(self._home, wanted, self._wanted["man"]):
-            os.unlink(path)
+        links.bring(self._home, self.path, *places)
 
     def unlink(self) -> None:
-        """Remove the links that lead to `current`."""
-        stray = links.stray(self._home, {}, self._wanted["man"])
-        program = os.path.join(self._home, "current", "bin", "pxerelay")
-        link = self._wanted["link"]
-        if os.path.islink(link) and os.readlink(link) == program:
-            stray.append(link)
+        """Remove the links that lead to `current`, and the package."""
+        stray = links.stray(self._home, {}, self._wanted["link"], self._wanted["man"])
         self._links(stray, [])
+        if package.ours(self._home):
+            self.result["changed"] = True
         if self._module.check_mode:
             return
+        if package.ours(self._home):
+            try:
+                package.purge()
+            except package.PackageError as error:
+                self._module.fail_json(msg=str(error), **self.result)
         for path in stray:
             os.unlink(path)
         for section in links.SECTIONS:
@@ -279,6 +315,8 @@ def main() -> None:
             "wheel": {"type": "path"},
             "wheelhouse": {"type": "path"},
             "lock": {"type": "path"},
+            "deb": {"type": "path"},
+            "package": {"type": "str"},
             "archive": {"type": "path"},
             "python": {"type": "str", "default": "python3"},
             "system_packages": {"type": "bool", "default": False},

@@ -34,6 +34,14 @@ options:
     description: The daemon's unit.
     type: path
     default: /etc/systemd/system/pxerelay.service
+  link:
+    description: The link to the program.
+    type: path
+    default: /usr/local/bin/pxerelay
+  man:
+    description: The folder of the host's own manual pages.
+    type: path
+    default: /usr/local/share/man
   socket:
     description: The daemon's control socket.
     type: path
@@ -80,7 +88,7 @@ running:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pxerelay.pxerelay.plugins.module_utils import control, folder, proof
+from ansible_collections.pxerelay.pxerelay.plugins.module_utils import control, folder, links, package, proof
 from ansible_collections.pxerelay.pxerelay.plugins.module_utils.host import run, sha256
 from ansible_collections.pxerelay.pxerelay.plugins.module_utils.kept import NOTHING, PREVIOUS, Kept
 
@@ -142,7 +150,11 @@ class Rollback:
                 self._fail(str(error))
             finally:
                 folder.remove(fresh)
-        kept.put_back_service(which)
+        try:
+            kept.put_back_service(which)
+        except package.PackageError as error:
+            self._fail(str(error))
+        links.bring(self._wanted["home"], kept.release(which), self._wanted["link"], self._wanted["man"])
 
     def _check(self, fresh: str, program: str) -> None:
         code, out, err = run([program, "check", os.path.join(fresh, folder.CONFIG)])
@@ -172,7 +184,9 @@ class Rollback:
             wrong.append(f"it is {running.get('prefix')}, and not {os.readlink(self._kept.current)}")
         if wrong:
             self._fail("\n".join(["the daemon does not run what was put back", *wrong]))
-        self.result["running"] = os.path.basename(running.get("prefix") or "")
+        self.result["running"] = (
+            os.path.basename(os.readlink(self._kept.current)) if running.get("prefix") else ""
+        )
 
     def _restart(self) -> None:
         self.result.update(changed=True, restarted=True)
@@ -192,7 +206,7 @@ class Rollback:
 
     def _same_build(self, running: dict) -> bool:
         current = self._kept.current
-        return os.path.islink(current) and running.get("prefix") in (None, os.readlink(current))
+        return os.path.islink(current) and package.is_running(os.readlink(current), running)
 
     def _wrong(self, running: dict) -> list:
         """Return in which way the daemon does not hold, without a complaint, the files that are on the host."""
@@ -214,6 +228,8 @@ def main() -> None:
             "path": {"type": "path", "default": "/etc/pxerelay"},
             "home": {"type": "path", "default": "/opt/pxerelay"},
             "unit": {"type": "path", "default": "/etc/systemd/system/pxerelay.service"},
+            "link": {"type": "path", "default": "/usr/local/bin/pxerelay"},
+            "man": {"type": "path", "default": "/usr/local/share/man"},
             "socket": {"type": "path", "default": "/run/pxerelay/control.sock"},
             "restart": {"type": "list", "elements": "str", "default": []},
         },

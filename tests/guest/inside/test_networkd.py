@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 INTERFACES = {
     "vlan10": {"vlan": {"id": 10, "parent": "eth1", "address": "10.10.10.1/24"}},
@@ -16,9 +18,15 @@ INTERFACES = {
 }
 
 
-def test_networkd_makes_the_vlans_of_the_inventory() -> None:
+def test_networkd_makes_the_vlans_of_the_inventory(tmp_path: Path) -> None:
     command = ["unshare", "--net", "--mount", sys.executable, "-m", "tests.guest.inside.networkd"]
-    done = subprocess.run([*command, json.dumps(INTERFACES)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, json.dumps(INTERFACES)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"ANSIBLE_HOME": str(tmp_path)},  # what imports Ansible makes folders there
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     links = {link["ifname"]: link for link in json.loads(done.stdout)}
     made = {
