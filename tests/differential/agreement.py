@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import ClassVar
@@ -12,7 +13,7 @@ Found = Mapping[str, Sequence[Difference]]
 """The differences from each other relay."""
 
 
-class Agreement:
+class Agreement(ABC):
     """Tests of a table. `peers` are the other relays, `vocabulary` the words that a row may have."""
 
     table: ClassVar[Sequence[Row]]
@@ -20,9 +21,9 @@ class Agreement:
     vocabulary: ClassVar[AbstractSet[str]]
 
     @staticmethod
+    @abstractmethod
     def compared() -> Found:
         """Send every message through every relay, and compare."""
-        raise NotImplementedError
 
     def test_every_difference_has_a_row(self, found: Found, peer: str) -> None:
         """None is there that nobody has explained."""

@@ -23,6 +23,15 @@ from pxerelay.relay.relay6 import Relay6
 from pxerelay.relay.server_ids import ServerIds
 from pxerelay.wire import eui64
 from pxerelay.wire.facts6 import Facts6
+from tests.fuzz.reading6 import (
+    Options,
+    eui64_mac,
+    layers_of,
+    names_a_server,
+    numbers_of,
+    options_of,
+    strings_of,
+)
 from tests.unit.batches6 import Done, done, outcomes6
 from tests.unit.configs import CORE, VLAN10, VLAN20
 from tests.unit.configs6 import (
@@ -150,8 +159,6 @@ _POOLED = 0x80
 _TWO = {str(IPv6Address(one)) for one in ALTIRIS}
 _OF_THE_MAPPING = {Drop6.MAPPED_TO_DROP, Drop6.NOT_PXE, Drop6.NO_IPV6_SERVER, Drop6.NOT_RESOLVED}
 
-Options = list[tuple[int, bytes]]
-
 
 def first_octets(relay: int, arrival: int, *, pooled: bool = False) -> bytes:
     """Return the octets that choose a relay and an arrival."""
@@ -265,14 +272,14 @@ def _check_request(which: int, way: Way, before: bytes, decision: ToServers6, *,
     servers = {str(IPv6Address(server)) for server in decision.servers}
     if pooled and expected >= _TWO:
         assert servers & _TWO, "it goes to one of several"
-        assert _names_a_server(before) or not servers >= _TWO, "to all if nobody knows which it names"
+        assert names_a_server(before) or not servers >= _TWO, "to all if nobody knows which it names"
         expected -= _TWO - servers
     assert servers == expected, "just the client's servers"
     assert len(set(decision.servers)) == len(decision.servers)
     header = decision.header
     assert header[0] == 12
     assert header[18:34] == ip6(way.source)
-    (*around, (last, inside)), whole = _options(header + before, 34)
+    (*around, (last, inside)), whole = options_of(header + before, 34)
     assert (last, inside, whole) == (9, before, True), "what came is inside, octet by octet"
     name, link, _ = _PORTS.get(way.interface, ("", "::", ""))
     expected_around: Options = []
@@ -310,7 +317,7 @@ def _check_reply(which: int, way: Way, before: bytes, decision: ToPeer) -> None:
     assert before[0] == 13
     assert way.port == 547
     assert way.source in _SERVERS - ({"2001:db8:20::10"} if which == NAMELESS else set())
-    options, _ = _options(before, 34, most=255)
+    options, _ = options_of(before, 34, most=255)
     inside = next(value for code, value in options if code == 9)
     assert bytes(decision.message) == inside, "what is inside leaves octet by octet"
     assert len(inside) >= 4
@@ -354,52 +361,18 @@ def _check_reply(which: int, way: Way, before: bytes, decision: ToPeer) -> None:
         assert decision.hardware == bytes((peer[8] ^ 2,)) + peer[9:11] + peer[13:16]
 
 
-class Layer(NamedTuple):
-    """A RELAY-FORW around a message."""
-
-    link: bytes
-    peer: bytes
-    options: Options
-
-
-def _options(octets: bytes, start: int, most: int = 64) -> tuple[Options, bool]:
-    """Return the options that are whole, at most so many, and whether there was nothing else."""
-    found: Options = []
-    rest = octets[start:]
-    while len(rest) >= 4 and len(found) < most:
-        end = 4 + (rest[2] << 8 | rest[3])
-        if len(rest) < end:
-            return found, False
-        found.append((rest[0] << 8 | rest[1], rest[4:end]))
-        rest = rest[end:]
-    return found, not rest
-
-
-def layers_of(octets: bytes) -> tuple[list[Layer], tuple[bytes, Options | None]]:
-    """Return what is around the innermost message, and this, with its options if they can all be read."""
-    layers: list[Layer] = []
-    left = 64
-    while octets[:1] == b"\x0c" and len(octets) >= 34:
-        options, _ = _options(octets, 34, left)
-        left -= len(options)
-        layers.append(Layer(octets[2:18], octets[18:34], options))
-        octets = next((value for code, value in options if code == 9), b"")
-    options, whole = _options(octets, 34 if octets[:1] in (b"\x0c", b"\x0d") else 4, left)
-    return layers, (octets, options if whole else None)
-
-
 def recipients(which: int, way: Way, before: bytes) -> set[str]:
     """Return the addresses that a request is for: the mapping once more, in other words."""
     layers, (_, options) = layers_of(before)
     mac, direct = (way.mac or "").replace(":", ""), not layers
     if layers:
         told = next((value for code, value in layers[-1].options if code == 79), b"")
-        mac = told[2:].hex() if len(told) == 8 and told[:2] == b"\0\1" else _eui64(layers[-1].peer)
+        mac = told[2:].hex() if len(told) == 8 and told[:2] == b"\0\1" else eui64_mac(layers[-1].peer)
         direct = which == TRUSTS and way.source.startswith("fe80::")
     said = options or []
-    strings = [text for code, value in said if code == 16 for text in _strings(value)]
-    architectures = _numbers(said, 61)
-    boot_wanted = 59 in _numbers(said, 6)
+    strings = [text for code, value in said if code == 16 for text in strings_of(value)]
+    architectures = numbers_of(said, 61)
+    boot_wanted = 59 in numbers_of(said, 6)
     starts = any(text.startswith((b"PXEClient", b"HTTPClient")) for text in strings)
     boots = starts or boot_wanted or any(code == 61 for code, _ in said)
     codes = {code for code, _ in said}
@@ -428,31 +401,3 @@ def recipients(which: int, way: Way, before: bytes) -> set[str]:
     if which == NAMELESS:
         return chosen if boots else set()
     return chosen | always
-
-
-def _names_a_server(before: bytes) -> bool:
-    """Whether the innermost message has a server identifier, as far as it can be read."""
-    _, (inside, _) = layers_of(before)
-    options, _ = _options(inside, 4)
-    return any(code == 2 for code, _ in options)
-
-
-def _eui64(address: bytes) -> str:
-    if address[:8] != bytes.fromhex("fe80000000000000") or address[11:13] != b"\xff\xfe":
-        return ""
-    first = address[8] ^ 2
-    return "" if first & 1 else (bytes((first,)) + address[9:11] + address[13:16]).hex()
-
-
-def _strings(value: bytes) -> list[bytes]:
-    found, rest = [], value[4:]
-    while len(rest) >= 2 and len(rest) >= 2 + (rest[0] << 8 | rest[1]):
-        end = 2 + (rest[0] << 8 | rest[1])
-        found.append(rest[2:end])
-        rest = rest[end:]
-    return found
-
-
-def _numbers(options: Options, wanted: int) -> set[int]:
-    raw = b"".join(value for code, value in options if code == wanted)
-    return {raw[at] << 8 | raw[at + 1] for at in range(0, len(raw) - 1, 2)}

@@ -225,10 +225,12 @@ def test_a_router_that_speaks_ospf_follows_it_in_both_families(
     ospf_site.daemon.wait_for(lambda: ospf_router.watched() == ["up", "up"], WAIT)
     run([str(ospf_site.program), "drain"])
     ospf_site.becomes(degraded)
+    assert "announced: degraded (degraded drained " in ospf_site.log.read_text()
     run([str(ospf_site.program), "undrain"])
     ospf_site.becomes(well)
     with hanging(ospf_site.daemon):
         ospf_site.becomes(none)
     ospf_site.becomes(well)
+    assert ospf_router.watched() == ["up", "up"], "the relay hung, and not its host"
     ospf_site.bird.stop(signal.SIGKILL)
     ospf_site.becomes(none)

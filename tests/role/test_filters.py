@@ -1,6 +1,5 @@
 """The role's filters: what Ansible's variables mean, and what stops the play because it cannot mean that."""
 
-import importlib.util
 import json
 import re
 from datetime import date
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 
 from pxerelay.config import document
 from pxerelay.linux.sockets import RECEIVE_BUFFER, SEND_BUFFER
+from tests.role.modules import plugin
 
 COLLECTION = Path(__file__).parents[2] / "ansible"
 ROLE = COLLECTION / "roles" / "pxerelay"
@@ -23,12 +23,7 @@ ROLE = COLLECTION / "roles" / "pxerelay"
 def _filters() -> dict[str, Any]:
     filters: dict[str, Any] = {}
     for path in (COLLECTION / "plugins" / "filter").glob("*.py"):
-        spec = importlib.util.spec_from_file_location(f"pxerelay_{path.stem}", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        filters |= module.FilterModule().filters()
+        filters |= plugin(f"filter.{path.stem}").FilterModule().filters()
     return filters
 
 

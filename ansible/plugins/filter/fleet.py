@@ -8,24 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.pxerelay.pxerelay.plugins.module_utils.proof import mismatches
+
 _GONE = "can't be reached"
 
 _SETTLED = 60.0
 """Seconds for which hosts may think otherwise of a server: none of them notices at the same moment."""
-
-
-def mismatches(running: Mapping[str, Any], wanted: Mapping[str, str]) -> list[str]:
-    """Return one line for each way in which the daemon's `config` part of `status --json` is not WANTED."""
-    held: Mapping[str, str] = running.get("files") or {}
-    lines = [f"its last reload was refused: {running['last_error']}"] if running.get("last_error") else []
-    for path in sorted({*held, *wanted}):
-        if path not in held:
-            lines.append(f"{path}: not loaded")
-        elif path not in wanted:
-            lines.append(f"{path}: loaded, though this play does not write it")
-        elif held[path] != wanted[path]:
-            lines.append(f"{path}: sha256 {held[path]} is loaded, {wanted[path]} was written")
-    return lines
 
 
 def holds(about: Mapping[str, str], text: str, mode: str = "0644", group: str = "root") -> bool:
