@@ -39,6 +39,7 @@ class Module:
     def __init__(self, params: dict[str, Any], *, check_mode: bool = False) -> None:
         self.params = params
         self.check_mode = check_mode
+        self._diff = True
 
     def fail_json(self, **result: Any) -> None:
         """End the module."""

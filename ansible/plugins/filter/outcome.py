@@ -11,13 +11,32 @@ FAILED = "failed"
 BACK = "back"
 UNREACHABLE = "unreachable"
 BEGUN = "begun"
+ASKED = "asked"
+"""The task that says what came of it is the last one for the host."""
 UNTOUCHED = "untouched"
 LOST = "lost on the way: it could be reached, and then no longer"
 
 
 def outcomes(every: Mapping[str, Any], hosts: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return the outcome of each host, as its variable `pxerelay_outcome` has it in `hostvars`."""
-    return {host: dict(every[host].get("pxerelay_outcome", {"state": UNTOUCHED})) for host in hosts}
+    """Return the outcome of each host, as its variable `pxerelay_outcome` has it in `hostvars`.
+
+    Where that is `asked`, it is what the module `mapping` returned, which `__pxerelay_proof` has.
+    """
+    found = {}
+    for host in hosts:
+        of_host = every[host]
+        found[host] = dict(of_host.get("pxerelay_outcome", {"state": UNTOUCHED}))
+        if found[host]["state"] == ASKED:
+            found[host] = _by_proof(of_host.get("__pxerelay_proof") or {"skipped": True})
+    return found
+
+
+def _by_proof(proof: Mapping[str, Any]) -> dict[str, Any]:
+    if proof.get("skipped") and not proof.get("unreachable"):
+        return {"state": BEGUN}
+    if proof.get("failed") and not proof.get("unreachable"):
+        return {"state": FAILED, "message": proof.get("msg", "not proven")}
+    return outcome(proof, {}, proof.get("sha256", {}), "")
 
 
 def with_state(found: Mapping[str, Mapping[str, Any]], *states: str) -> list[str]:

@@ -8,11 +8,14 @@ the one that is being prepared; after the rename it is the one that was there be
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 import shutil
 import stat
+import time
 
 from ansible_collections.pxerelay.pxerelay.plugins.module_utils.host import described
 
@@ -26,6 +29,39 @@ _RENAME_EXCHANGE = 2
 
 class FolderError(Exception):
     """The folder can't be changed as a whole; the message says why."""
+
+
+PATIENCE = 180.0
+"""Seconds for which another play may be at work on the folder."""
+
+
+@contextlib.contextmanager
+def locked(folder: str, patience: float = PATIENCE):
+    """Be the only one who changes a folder; FolderError where another one does not come to an end.
+
+    The lock is one of the folder above, which stays the same when this one is exchanged. It leaves no file behind.
+    """
+    above = os.path.dirname(folder.rstrip("/")) or "/"
+    try:
+        number = os.open(above, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:  # whoever needs it says so
+        yield
+        return
+    try:
+        end = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    raise FolderError(
+                        f"another play has been at work on {folder} for {patience:g} s"
+                    ) from None
+            time.sleep(0.05)
+        yield
+    finally:
+        os.close(number)
 
 
 def beside(folder: str) -> str:

@@ -16,6 +16,7 @@ description:
   - Has the running daemon load them by its control socket, and proves that it runs them; that the interfaces it is to serve are
     active; and that servers answer in the name of clients. Where that fails, the old ones are put back, and are in force
     when the module ends.
+  - Two plays that are at work on one host at a time wait for each other.
   - What is proven is kept in O(home), for M(pxerelay.pxerelay.rollback) to go back to.
 options:
   path:
@@ -253,7 +254,9 @@ class Mapping:
             self._fail(str(error))
         if self._module.check_mode:
             folder.remove(fresh)
-        self.result.update(changed=True, written=True, diff=self._texts.difference(before))
+        self.result.update(changed=True, written=True)
+        if self._module._diff:
+            self.result["diff"] = self._texts.difference(before)
 
     def _check(self, fresh: str) -> None:
         program = self._wanted["program"]
@@ -389,7 +392,11 @@ def main() -> None:
         supports_check_mode=True,
     )
     mapping = Mapping(module)
-    mapping.bring_about()
+    try:
+        with folder.locked(module.params["path"]):
+            mapping.bring_about()
+    except folder.FolderError as error:
+        module.fail_json(msg=str(error), findings=[str(error)], **mapping.result)
     module.exit_json(**mapping.result)
 
 

@@ -236,7 +236,11 @@ def main() -> None:
         supports_check_mode=True,
     )
     rollback = Rollback(module)
-    rollback.go_back()
+    try:
+        with folder.locked(module.params["path"]):
+            rollback.go_back()
+    except folder.FolderError as error:
+        module.fail_json(msg=str(error), **rollback.result)
     module.exit_json(**rollback.result)
 
 

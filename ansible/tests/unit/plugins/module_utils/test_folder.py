@@ -53,3 +53,15 @@ def test_a_copy_has_links_and_modes(place, tmp_path) -> None:
     (place / "others").chmod(0o600)
     folder.copy(str(place), str(tmp_path / "copy"))
     assert folder.contents(str(tmp_path / "copy")) == folder.contents(str(place))
+
+
+def test_two_do_not_change_a_folder_at_a_time(place) -> None:
+    impatient = folder.locked(str(place), 0.0)
+    with (
+        folder.locked(str(place)),
+        pytest.raises(folder.FolderError, match="another play has been at work"),
+        impatient,
+    ):
+        pytest.fail("both are at work")
+    with folder.locked(str(place), 0.0):
+        assert sorted(os.listdir(place.parent)) == ["pxerelay"]

@@ -15,7 +15,7 @@ def run_module(capsys):
     """Return a function that runs a module, and returns what it prints."""
 
     def run(module, check_mode=False, **parameters):
-        arguments = {**parameters, "_ansible_check_mode": check_mode}
+        arguments = {**parameters, "_ansible_check_mode": check_mode, "_ansible_diff": True}
         with patch_module_args(arguments), pytest.raises(SystemExit):
             module.main()
         return json.loads(capsys.readouterr().out)
