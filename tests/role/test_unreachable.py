@@ -61,6 +61,32 @@ def test_more_unreachable_hosts_than_are_allowed_end_it(tmp_path: Path) -> None:
     assert states == {"relay1": "unreachable", "relay2": "untouched", "relay3": "untouched"}
 
 
+def test_those_that_can_be_reached_go_back(tmp_path: Path) -> None:
+    hosts: dict[str, dict[str, Any]] = {"relay1": GONE, "relay2": {}, "relay3": {}}
+    played, result = _play(tmp_path, "rollback.yml", hosts)
+    said = played.stdout + played.stderr
+    assert played.returncode == 2, said
+    states = {host: one["state"] for host, one in result["hosts"].items()}
+    assert states == {"relay1": "unreachable", "relay2": "proven", "relay3": "proven"}, said
+    assert "type the same with --limit 'relay1'" in said
+    assert "2 of 3 hosts looked at" in said
+
+
+def test_none_goes_back_where_more_are_unreachable_than_are_allowed(tmp_path: Path) -> None:
+    hosts: dict[str, dict[str, Any]] = {"relay1": {}, "relay2": GONE, "relay3": GONE}
+    played, result = _play(tmp_path, "rollback.yml", hosts)
+    said = played.stdout + played.stderr
+    assert played.returncode == 2, said
+    states = {host: one["state"] for host, one in result["hosts"].items()}
+    assert states == {"relay1": "untouched", "relay2": "unreachable", "relay3": "unreachable"}, said
+    assert "Let the page run that build too" not in said
+    assert "type the same with --limit 'relay2,relay3'" in said
+    assert "relay1 was not touched, for more hosts can't be reached than pxerelay_unreachable_allowed" in said
+    played, result = _play(tmp_path, "rollback.yml", hosts, "-e", "pxerelay_unreachable_allowed=2")
+    states = {host: one["state"] for host, one in result["hosts"].items()}
+    assert states == {"relay1": "proven", "relay2": "unreachable", "relay3": "unreachable"}, said
+
+
 def test_a_probe_of_another_vlan_stops_all_before_any_host_is_touched(tmp_path: Path) -> None:
     wrong = {"pxerelay_probes": [{"mac": "02:00:00:00:00:f1", "server": "ris", "interface": "vlan100"}]}
     for playbook in ("mapping.yml", "site.yml"):

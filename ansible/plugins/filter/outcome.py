@@ -82,7 +82,9 @@ def result(found: Mapping[str, Mapping[str, Any]], check_mode: bool = False) -> 
         )
     left = with_state(rows, UNTOUCHED)
     if left:
-        lines.append(f"{', '.join(left)} {_was(left)} not touched")
+        many = unreachable and not with_state(rows, FAILED, BACK)
+        why = ", for more hosts can't be reached than pxerelay_unreachable_allowed allows" if many else ""
+        lines.append(f"{', '.join(left)} {_was(left)} not touched{why}")
     proven = with_state(rows, PROVEN)
     lines.append(f"{len(proven)} of {len(rows)} hosts {'looked at' if check_mode else 'proven'}")
     return {"ok": len(proven) == len(rows), "hosts": rows, "unreachable": unreachable, "lines": lines}

@@ -37,18 +37,6 @@ options:
     description: The folder that builds are in, and C(current).
     type: path
     default: /opt/pxerelay
-  link:
-    description: The link to the program.
-    type: path
-    default: /usr/local/bin/pxerelay
-  man:
-    description: The folder of the host's own manual pages.
-    type: path
-    default: /usr/local/share/man
-  socket:
-    description: The daemon's control socket.
-    type: path
-    default: /run/pxerelay/control.sock
   units:
     description: Units to ask systemd about.
     type: list
@@ -58,6 +46,9 @@ options:
     description: Commands that only look, by a name; they are run without input.
     type: dict
     default: {}
+extends_documentation_fragment:
+  - pxerelay.pxerelay.host.links
+  - pxerelay.pxerelay.host.daemon
 attributes:
   check_mode:
     description: Changes nothing anyway.

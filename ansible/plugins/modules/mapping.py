@@ -19,10 +19,6 @@ description:
   - Two plays that are at work on one host at a time wait for each other.
   - What is proven is kept in O(home), for M(pxerelay.pxerelay.rollback) to go back to.
 options:
-  path:
-    description: The folder of the configuration.
-    type: path
-    default: /etc/pxerelay
   files:
     description:
       - The texts of the files by their path in O(path), C(pxerelay.yml) and any number of C(rules.d/NAME.yml).
@@ -40,10 +36,6 @@ options:
   release:
     description: The folder that the daemon must run from. Without it any will do.
     type: path
-  socket:
-    description: The daemon's control socket.
-    type: path
-    default: /run/pxerelay/control.sock
   state:
     description:
       - V(proven) does all of it.
@@ -107,10 +99,9 @@ options:
     description: Where what was proven is kept, together with the unit and the build of the daemon. Empty for nowhere.
     type: path
     default: /opt/pxerelay
-  unit:
-    description: The daemon's unit.
-    type: path
-    default: /etc/systemd/system/pxerelay.service
+extends_documentation_fragment:
+  - pxerelay.pxerelay.host.service
+  - pxerelay.pxerelay.host.daemon
 attributes:
   check_mode:
     description: The new files are checked aside; nothing is changed, and the running daemon is asked what it holds.

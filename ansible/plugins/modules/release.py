@@ -66,14 +66,8 @@ options:
     type: list
     elements: str
     default: []
-  link:
-    description: The link to the program.
-    type: path
-    default: /usr/local/bin/pxerelay
-  man:
-    description: The folder of the host's own manual pages.
-    type: path
-    default: /usr/local/share/man
+extends_documentation_fragment:
+  - pxerelay.pxerelay.host.links
 attributes:
   check_mode:
     description: Tells whether anything would change.

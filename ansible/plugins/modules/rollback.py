@@ -22,35 +22,19 @@ options:
     type: str
     choices: [auto, proven, previous, look]
     default: auto
-  path:
-    description: The folder of the configuration.
-    type: path
-    default: /etc/pxerelay
   home:
     description: Where it is kept.
     type: path
     default: /opt/pxerelay
-  unit:
-    description: The daemon's unit.
-    type: path
-    default: /etc/systemd/system/pxerelay.service
-  link:
-    description: The link to the program.
-    type: path
-    default: /usr/local/bin/pxerelay
-  man:
-    description: The folder of the host's own manual pages.
-    type: path
-    default: /usr/local/share/man
-  socket:
-    description: The daemon's control socket.
-    type: path
-    default: /run/pxerelay/control.sock
   restart:
     description: The command that restarts the service, where systemd is not simply to do it.
     type: list
     elements: str
     default: []
+extends_documentation_fragment:
+  - pxerelay.pxerelay.host.service
+  - pxerelay.pxerelay.host.links
+  - pxerelay.pxerelay.host.daemon
 attributes:
   check_mode:
     description: Tells what it would go back to.
