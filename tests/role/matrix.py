@@ -75,6 +75,8 @@ STEPS = (
     Step("site", ANOTHER, ["--check", "--diff"]),
     Step("site", ANOTHER),
     Step("site", SAME),
+    Step("mapping", ANOTHER, ["-e", "pxerelay_max_hops=8"]),
+    Step("mapping", ANOTHER),
     Step("site", ANOTHER, ["-e", "pxerelay_max_hops=9"]),
     Step("rollback", ANOTHER),
     Step("status", r" no  +5 "),
@@ -82,6 +84,8 @@ STEPS = (
 AGAIN = (
     Step("site", SAME),
     Step("own", SAME),
+    Step("mapping", ANOTHER, ["-e", "pxerelay_max_hops=8"]),
+    Step("mapping", ANOTHER),
     Step("site", ANOTHER, ["--check", f"-e{PAIRED}"]),
     Step("remove", ANOTHER),
     Step("site", ANOTHER, [f"-e{OTHERWISE}"]),
@@ -89,7 +93,7 @@ AGAIN = (
     Step("remove", ANOTHER),
 )
 OVER_SSH = (
-    *STEPS[:4],
+    *STEPS[:6],
     Step("stop", ANOTHER),
     Step("rollback", ANOTHER),
     Step("stop", ANOTHER),
