@@ -13,6 +13,7 @@ VARIES = {
     "last time": r"(?<=, last )(\d{4}-\d\d-\d\d )?\d\d:\d\d\b",
     "moment": r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d:\d\d|Z)?",
     "time of day": r"\b\d\d:\d\d:\d\d\.\d{3}\b",
+    "seconds since the start": r"^\[ *\d+\.\d s\]",
     "requests in seconds": r"\b\d+ requests in \d+ s\b",
     "milliseconds": r"\b\d+(\.\d+)? ms\b",
     "address of a pool": r"\b10\.10\.[12]0\.1\d\d\b",

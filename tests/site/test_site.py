@@ -72,7 +72,7 @@ def test_links_lead_to_pages_and_headings_that_there_are(site: Path) -> None:
 
 def test_each_column_of_a_table_and_each_picture_has_words(site: Path) -> None:
     """`make web` has axe look at each page, in a browser; this needs none."""
-    pages = {path.name: path.read_text("utf-8") for path in site.rglob("*.html")}
+    pages = {path: path.read_text("utf-8") for path in site.rglob("*.html")}
     heads = [
         (name, head) for name, page in pages.items() for head in re.findall(r"<th\b.*?</th>", page, re.DOTALL)
     ]
