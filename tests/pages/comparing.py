@@ -20,6 +20,7 @@ VARIES = {
     "IPv6 address of a pool": r"\b2001:db8:10:[12]0::[0-9a-f]{2,4}\b",
     "checksum or DUID": r"\b[0-9a-f]{12,64}\b",
     "version of BIRD": r"(?<=\bBIRD )\d+(\.\d+)+\b",
+    "share": r"\b[1-9]\d* %",
     "process": r"\bprocess \d+\b",
     "transaction": r"\b0x[0-9a-f]{8}\b",
 }
