@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from pxerelay.linux.control_client import NoDaemonError
 from pxerelay.linux.tasks import end
-from pxerelay.web.daemon_client import DaemonClient, RefusedError
+from pxerelay.web.daemon_client import DaemonClient, LaterError, RefusedError
 from pxerelay.web.history import STEP, History
 from pxerelay.web.live import NOT_UNDERSTOOD, Live
 from pxerelay.web.metrics import Metrics
@@ -88,7 +88,10 @@ def routes(
             try:
                 return await endpoint(request)
             except (NoDaemonError, RefusedError) as error:
-                return silent(request, error)
+                told = silent(request, error)
+                if isinstance(error, LaterError):
+                    told.headers["retry-after"] = str(error.again)
+                return told
 
         return answer
 

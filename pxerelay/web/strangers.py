@@ -14,17 +14,21 @@ MOST_SHOWN = 500
 """Clients of one page; a filter finds others."""
 
 
-def shown(answer: Mapping[str, Any], text: str, *, pxe: bool) -> tuple[list[dict[str, Any]], int]:
+def shown(
+    answer: Mapping[str, Any], text: str, *, pxe: bool, age: float = 0.0
+) -> tuple[list[dict[str, Any]], int]:
     """Return clients that a text is in, newest first, and how many there are of them.
 
     The text is looked for in MAC, DUID, interface, router, vendor class and vendor, in any case. Those whose
-    MAC nobody told are among them.
+    MAC nobody told are among them. The answer is `age` seconds old.
     """
     lowered = text.lower().strip()
     both = sorted((*answer["clients"], *answer["without_mac"]), key=lambda client: float(client["last_ago"]))
     clients = [dict(client) for client in both if client["pxe"] or not pxe]
     for client in clients:
         client["vendor"] = ""
+        client["first_ago"] += round(age)
+        client["last_ago"] += round(age)
     if not lowered:
         found = clients
         _name(found[:MOST_SHOWN])

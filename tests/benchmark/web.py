@@ -69,11 +69,21 @@ class _Page:
         os.sched_setaffinity(self.process.pid, {RELAY_CPU})
         os.setpriority(os.PRIO_PROCESS, self.process.pid, _PAGE_NICE)
         self.group = _idle_group(self.process.pid)
+
+    def come_up(self) -> None:
+        """Wait until it knows the rules."""
         until = time.monotonic() + _STARTS
         while not self._knows_rules():
             if self.process.poll() is not None or time.monotonic() > until:
                 raise LabError("the page does not come up")
             time.sleep(1)
+
+    def end(self) -> None:
+        """Have it end; where others are busy its group would keep it from doing so."""
+        (self.group.parent / "cgroup.procs").write_text(str(self.process.pid))
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+        self.group.rmdir()
 
     def _knows_rules(self) -> bool:
         try:
@@ -104,11 +114,10 @@ class _Page:
 def _page(one: Rig) -> Iterator[_Page]:
     found = _Page(one)
     try:
+        found.come_up()
         yield found
     finally:
-        found.process.send_signal(signal.SIGTERM)
-        found.process.wait(30)
-        found.group.rmdir()
+        found.end()
 
 
 def _idle_group(pid: int) -> Path:
