@@ -16,6 +16,7 @@ import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
+from sys import intern
 from typing import Any, NamedTuple
 
 from pxerelay.linux.control_client import TIMEOUT, NoDaemonError
@@ -105,11 +106,10 @@ class DaemonClient:
             until = max(self._next - time.monotonic(), 0.0) + turns * self._pause
             if until > _PATIENCE:
                 raise LaterError(until)
-            loop = asyncio.get_running_loop()
-            waiting = self._wanted[mac] = loop.create_future()
+            waiting = self._wanted[mac] = asyncio.get_running_loop().create_future()
             waiting.add_done_callback(_heed)
-            if self._asking is None or self._asking.done():
-                self._asking = loop.create_task(self._ask_of_clients())
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.get_running_loop().create_task(self._ask_of_clients())
         return await asyncio.shield(waiting)
 
     async def _ask_of_clients(self) -> None:
@@ -147,6 +147,7 @@ class DaemonClient:
             if time.monotonic() > until:
                 began = time.monotonic()
                 kept = await self._ask(command)
+                _share_texts(kept.get("clients"))
                 at = time.monotonic()
                 until = at + PACES[command].after(_seconds(kept) or at - began)
                 self._kept[command] = at, until, kept
@@ -219,6 +220,14 @@ class DaemonClient:
         if "error" in answer and "event" not in answer:
             raise RefusedError(str(answer["error"]))
         return answer
+
+
+def _share_texts(clients: object) -> None:
+    """Have texts that many clients have be there once; they are most of what such an answer takes."""
+    for client in clients if isinstance(clients, list) else ():
+        for key, value in client.items() if isinstance(client, dict) else ():
+            if isinstance(value, str):
+                client[key] = intern(value)
 
 
 @contextlib.asynccontextmanager

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pxerelay.linux.control_client import NoDaemonError
+from pxerelay.linux.memory import give_back
 from pxerelay.linux.vendors import blocks_of, vendors
 from pxerelay.policy.rules import Reason
 from pxerelay.web.advice import advice
@@ -75,6 +76,7 @@ class Search:
 
     async def _build(self, config: Mapping[str, Any]) -> None:
         self._index = await asyncio.to_thread(build, dict(config))
+        give_back()  # what reading took
         self._built = time.monotonic()
 
     def place_of(self, reason: str, rule: str) -> str:
