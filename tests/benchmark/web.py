@@ -293,19 +293,19 @@ def _result(
     tables = [
         Table(
             "Requests while people look at the page",
-            ("", "median, ms", "99 of 100, ms", "slowest, ms", "lost"),
+            ("load", "median, ms", "99 of 100, ms", "slowest, ms", "lost"),
             rows,
         ),
         Table(
             "99 of 100 of one run, of the same of the run beside it",
-            ("", "runs", "middle", "lowest", "highest"),
+            ("load", "pairs", "middle", "lowest", "highest"),
             [
                 (f"{rate:,} a second, {what}", len(some), *(round(of(some), 2) for of in (middle, min, max)))
                 for rate, both in compared.items()
                 for what, some in zip((f"{_PEOPLE} to nobody", "nobody to nobody"), both, strict=True)
             ],
         ),
-        Table(f"{PEOPLE} people on the page of a relay with 100,000 rules", ("", ""), looked),
+        Table(f"{PEOPLE} people on the page of a relay with 100,000 rules", ("figure", "value"), looked),
     ]
     bounds = [
         *(
