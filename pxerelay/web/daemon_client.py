@@ -14,13 +14,14 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
-from sys import intern
 from typing import Any, NamedTuple
 
 from pxerelay.linux.control_client import TIMEOUT, NoDaemonError
 from pxerelay.linux.localsocket import check_length
+from pxerelay.linux.memory import give_back
+from pxerelay.web.rows import loads
 
 _LARGEST = 16 << 20
 """Octets of a line of an answer, as commands have it."""
@@ -143,15 +144,18 @@ class DaemonClient:
     async def _recent(self, command: str) -> tuple[float, dict[str, Any]]:
         """Return an answer and when it came; it is kept until the next question may be asked."""
         async with _turn(self._locks[command]):
-            at, until, kept = self._kept.get(command, (0.0, float("-inf"), {}))
+            at, until, _ = self._kept.get(command, (0.0, float("-inf"), {}))
             if time.monotonic() > until:
+                self._kept.pop(command, None)  # so that two are never there at a time
                 began = time.monotonic()
                 kept = await self._ask(command)
-                _share_texts(kept.get("clients"))
                 at = time.monotonic()
                 until = at + PACES[command].after(_seconds(kept) or at - began)
                 self._kept[command] = at, until, kept
-            return at, kept
+                if command == "unknown":
+                    give_back()
+            at, _, found = self._kept[command]
+            return at, found
 
     async def _ask(self, command: str, **more: object) -> dict[str, Any]:
         """Ask once; NoDaemonError or RefusedError if there is no answer."""
@@ -177,7 +181,7 @@ class DaemonClient:
         reader, writer = await self._connected()
         try:
             writer.write(json.dumps({"command": command, **more}).encode() + b"\n")
-            return await self._line(reader)
+            return await self._line(reader, loads if command == "unknown" else json.loads)
         finally:
             writer.transport.abort()
 
@@ -205,12 +209,14 @@ class DaemonClient:
         except OSError as error:
             raise _no_daemon(self.path, error) from None
 
-    async def _line(self, reader: asyncio.StreamReader) -> dict[str, Any]:
+    async def _line(
+        self, reader: asyncio.StreamReader, read: Callable[[bytes], Any] = json.loads
+    ) -> dict[str, Any]:
         try:
             line = await reader.readline()
             if not line.endswith(b"\n"):
                 raise NoDaemonError(f"the daemon at {self.path} hung up")
-            answer = json.loads(line)
+            answer = read(line)
         except OSError as error:
             raise _no_daemon(self.path, error) from None
         except (ValueError, RecursionError):
@@ -220,14 +226,6 @@ class DaemonClient:
         if "error" in answer and "event" not in answer:
             raise RefusedError(str(answer["error"]))
         return answer
-
-
-def _share_texts(clients: object) -> None:
-    """Have texts that many clients have be there once; they are most of what such an answer takes."""
-    for client in clients if isinstance(clients, list) else ():
-        for key, value in client.items() if isinstance(client, dict) else ():
-            if isinstance(value, str):
-                client[key] = intern(value)
 
 
 @contextlib.asynccontextmanager
