@@ -22,7 +22,7 @@ OTHERS = {
     *("anyio", "click", "exceptiongroup", "h11", "idna", "jinja2", "markupsafe", "sniffio", "starlette"),
     *("typing_extensions", "uvicorn", "yaml"),
 }
-"""Packages that starlette, uvicorn, Jinja and the reader of YAML consist of, in all versions that are supported."""
+"""Packages that starlette, uvicorn, Jinja and the reader of YAML are made of, in whichever version."""
 
 
 def test_the_page_imports_no_more_than_it_needs(tmp_path: Path) -> None:
