@@ -32,6 +32,9 @@ LEFT_OUT = (
 )  # fmt: skip
 """What the daemon and its commands never read: half of the tree."""
 
+COPYRIGHTS = "/usr/share/doc/*/copyright"
+"""Who passes the packages on has to pass their licences on too."""
+
 CONTENT = "org.opencontainers.image"
 MEDIA = "application/vnd.oci.image"
 
@@ -57,6 +60,7 @@ def tree(target: Path) -> None:
             "--variant=essential",
             f"--include=passwd,{','.join(deb.depends())}",
             *(f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT),
+            f"--dpkgopt=path-include={COPYRIGHTS}",
             *(f"--customize-hook={hook}" for hook in hooks),
             RELEASE,
             str(target),

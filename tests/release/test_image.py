@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from release import image, source
+from release import contents, image, source
 from tests.lab import Dnsmasq, Host, Lab, udhcpc
 from tests.lab.command import run as command
 from tests.lab.ownership import NAMESPACES
@@ -92,6 +92,17 @@ def test_it_is_under_120_megabytes(loaded: str) -> None:
 
 def test_it_is_built_again_octet_by_octet(archive: Path, tmp_path: Path) -> None:
     assert image.build(tmp_path).read_bytes() == archive.read_bytes()
+
+
+def test_the_bill_of_materials_has_what_dpkg_has_in_there(archive: Path, loaded: str) -> None:
+    show = ("dpkg-query", "--show", "--showformat=${Package} ${Version} ${Architecture} ${source:Package}\\n")
+    told = podman("run", "--rm", "--network", "none", loaded, *show).stdout.splitlines()
+    held = contents.read(archive)
+    assert [f"{one.name} {one.version} {one.architecture} {one.source}" for one in held.packages] == sorted(
+        told
+    )
+    there = podman("run", "--rm", "--network", "none", loaded, "ls", "/usr/share/doc/libc6").stdout
+    assert there == "copyright\n", "licences, and no other documents"
 
 
 def test_clients_boot_through_it_and_it_is_not_root(
