@@ -159,8 +159,8 @@ def _apt(words: list, folder: str) -> None:
     code, out, err = run([*argv, *words], LONGEST, _environment())
     if code:
         run([*argv, "update"], LONGEST, _environment())
-        again, _unused, _unused = run([*argv, *words], LONGEST, _environment())
-        if again:
+        code, out, err = run([*argv, *words], LONGEST, _environment())
+        if code:
             raise PackageError(_told(f"apt-get {words[0]}", code, out, err))
 
 
