@@ -141,7 +141,7 @@ deb: $(VENV)/.stamp ## the Debian package, in dist
 	tests/lab/install-packages debhelper dh-python dpkg-dev fakeroot
 	$(BIN)/python -m release.deb
 
-image: $(VENV)/.stamp ## the container image (OCI archive), in dist
+image: $(VENV)/.stamp ## the container image, for podman and docker, in dist
 	tests/lab/install-packages mmdebstrap libcap2-bin
 	$(BIN)/python -m release.image
 

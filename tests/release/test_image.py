@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatch
@@ -135,7 +136,7 @@ def quadlet() -> list[str]:
     generator = ("/usr/lib/systemd/system-generators/podman-system-generator", "--dryrun")
     told = podman("run", "--rm", "--network", "none", "--volume", folder, host, *generator).stdout
     (line,) = re.findall(r"^ExecStart=(.+)$", told, re.MULTILINE)
-    program, *words = re.sub(r"--(cidfile|cgroups|sdnotify)[= ]\S+ ", "", line).split()
+    program, *words = shlex.split(re.sub(r"--(cidfile|cgroups|sdnotify)=\S+ ", "", line))
     return [Path(program).name, *words]
 
 
@@ -145,6 +146,15 @@ def test_it_is_under_120_megabytes(loaded: str) -> None:
 
 def test_it_is_built_again_octet_by_octet(archive: Path, tmp_path: Path) -> None:
     assert image.build(tmp_path).read_bytes() == archive.read_bytes()
+
+
+def test_programs_that_know_no_layouts_take_it_too(archive: Path, loaded: str) -> None:
+    """An older `docker load` reads manifest.json; podman's docker-archive does so too."""
+    before = podman("image", "inspect", loaded).stdout
+    podman("pull", "--quiet", f"docker-archive:{archive}")
+    (about,) = json.loads(podman("image", "inspect", loaded).stdout)
+    assert about["Id"] == json.loads(before)[0]["Id"]
+    assert about["Healthcheck"]["Test"] == ["CMD", "pxerelay", "healthy"]
 
 
 def test_the_bill_of_materials_has_what_dpkg_has_in_there(archive: Path, loaded: str) -> None:
@@ -164,6 +174,7 @@ def test_clients_boot_through_it_and_it_is_not_root(
     name = start(readme(archive, tmp_path))
     clients = [network.add_client(mac[-1], mac) for mac in ("02:00:00:10:00:01", "02:00:00:10:00:02")]
     assert boots(clients) == ["altiris/bstrap.0", "ris/pxeboot.n12"]
+    podman("healthcheck", "run", name)  # by the image's own: the command names none
     status = podman("exec", name, "cat", "/proc/1/status").stdout
     facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert facts["Uid"].split() == [str(image.UID)] * 4
@@ -177,11 +188,11 @@ def test_clients_boot_through_the_quadlet_unit_and_podman_finds_it_healthy(
     start: Start, network: Network
 ) -> None:
     words = quadlet()
-    assert {"--read-only", "--health-cmd", "--cap-drop"} <= {word.partition("=")[0] for word in words}
+    assert {"--read-only", "--health-cmd", "--cap-drop", "--network"} <= set(words)
     name = start(words)
     client = network.add_client("1", "02:00:00:10:00:01")
     assert boots([client]) == ["altiris/bstrap.0"]
-    assert podman("healthcheck", "run", name, check=False).returncode == 0
+    podman("healthcheck", "run", name)
 
 
 def test_clients_boot_through_the_pod_of_the_daemon_set_and_its_probes_succeed(

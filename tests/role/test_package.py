@@ -244,6 +244,23 @@ def test_a_package_that_dpkg_refuses_is_told(host: Host) -> None:
     assert not (host.home / "current").is_symlink()
 
 
+def test_apt_is_asked_again_with_fresh_lists_and_its_last_word_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    answers = iter(["E: Unable to locate package pxerelay", "", "E: Failed to fetch it"])
+
+    def run(argv: list[str], *_: Any) -> tuple[int, str, str]:
+        asked.append(" ".join(argv[argv.index("apt-get") + 4 :]))
+        told = next(answers)
+        return (100 if told else 0), "", told
+
+    monkeypatch.setattr(package, "run", run)
+    with pytest.raises(package.PackageError, match=r"^E: Failed to fetch it$"):
+        package.make(str(tmp_path), "pxerelay=1.0.0")
+    assert asked == ["download pxerelay=1.0.0", "update", "download pxerelay=1.0.0"]
+
+
 def test_the_build_is_known_by_its_octets_and_named_by_its_version(tmp_path: Path) -> None:
     file = tmp_path / "pxerelay_1.0.0-1_all.deb"
     names = []
