@@ -7,7 +7,6 @@ import contextlib
 import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -387,7 +386,7 @@ class Daemon:
 
 def _with_ipv6(link: Link, found: Link | None) -> Link:
     """Return a link as it is by now, with what was found of it in IPv6."""
-    return replace(link, addresses6=found.addresses6, has_ipv6=found.has_ipv6) if found else link
+    return link._replace(addresses6=found.addresses6, has_ipv6=found.has_ipv6) if found else link
 
 
 def _active(ports: Sequence[AnyPort]) -> str:

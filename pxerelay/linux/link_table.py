@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from itertools import islice
 from typing import NamedTuple, TypeVar
@@ -67,7 +66,7 @@ class LinkTable:
             return True
         link = _link(entry)
         if not link.vrf and master in self._vrfs:
-            link = replace(link, vrf=master)
+            link = link._replace(vrf=master)
         return link != known
 
     def update(self, entries: Mapping[int, Entry | None]) -> dict[int, Link | None]:
@@ -90,7 +89,7 @@ class LinkTable:
             if link is not None and index not in self._vrfs:
                 master = self._masters.get(index, 0)
                 vrf = master if master in self._vrfs else 0
-                link = link if link.vrf == vrf else replace(link, vrf=vrf)
+                link = link if link.vrf == vrf else link._replace(vrf=vrf)
             if link != self.links.get(index):
                 changed[index] = link
                 if link is None:

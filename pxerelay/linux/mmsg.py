@@ -26,6 +26,9 @@ IOVEC = struct.Struct("@PN")
 LENGTH_AT, LENGTH_STRIDE = struct.calcsize("@PIPNPNi0P") // 4, MMSGHDR.size // 4
 """Where the octets moved stand in an array of headers that is seen as 32-bit numbers."""
 
+WAIT_FOR_ONE = 0x10000
+"""Wait for the first datagram, and take of others what is there (MSG_WAITFORONE, recvmmsg(2))."""
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.recvmmsg.argtypes = (*(ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p),)
 _libc.sendmmsg.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
@@ -42,6 +45,7 @@ class Buffer:
     """
 
     def __init__(self, size: int) -> None:
+        size = max(size, 1)
         self.octets: Any = mmap.mmap(-1, size, _PRIVATE)  # typing knows no "bytearray or mmap"
         with contextlib.suppress(OSError, AttributeError):  # a kernel, or a C library, without them
             self.octets.madvise(mmap.MADV_NOHUGEPAGE)
@@ -84,15 +88,19 @@ class Arrivals:
         self._used = 0
         self.lengths = memoryview(self._headers.octets).cast("I")[LENGTH_AT::LENGTH_STRIDE]
 
-    def receive(self, sock: socket.socket) -> int:
-        """Receive what is waiting at a socket, and return how many; OSError if the socket fails."""
+    def receive(self, sock: socket.socket, flags: int = socket.MSG_DONTWAIT) -> int:
+        """Receive what is waiting at a socket, and return how many; OSError if the socket fails.
+
+        With the flag `WAIT_FOR_ONE` in place of MSG_DONTWAIT it waits until there is something, as long as
+        the socket's SO_RCVTIMEO says, and then it is BlockingIOError; a signal may end it before.
+        """
         used = self._used * MMSGHDR.size  # the kernel left in them what it found
         self._headers.octets[:used] = self._fresh[:used]
         self._used = 0
         try:
-            self._used = receive(sock.fileno(), self._headers.address, self._count, socket.MSG_DONTWAIT)
+            self._used = receive(sock.fileno(), self._headers.address, self._count, flags)
         except OSError as error:
-            if error.errno != errno.EAGAIN:
+            if error.errno != errno.EAGAIN or flags != socket.MSG_DONTWAIT:
                 raise
         return self._used
 

@@ -2,6 +2,9 @@
 
 What asks the kernel of links waits in it while somebody else changes one (its rtnl_lock), a tenth of a second
 and more when many change. No socket option helps against that, so asking is left to a thread: packets go on.
+What a list's next octets are is asked while those before are looked at: the kernel and Python each take half
+of the time of a long one, and both at once if there are two processors.
+
 The octets of messages are not looked into, behind their headers.
 """
 
@@ -12,9 +15,12 @@ import contextlib
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+from pxerelay.linux import mmsg
 
 _REQUEST, _DUMP, _DUMP_INTERRUPTED = 0x1, 0x300, 0x10
 """Flags: a request, for a list; the list may be inconsistent (NLM_F_, linux/netlink.h)."""
@@ -31,20 +37,29 @@ _HEADER = struct.Struct("=IHHII")
 _ALIGNMENT = 4
 """Messages start at multiples of so many octets (NLMSG_ALIGNTO; netlink(3))."""
 
+_ENDS = frozenset({_ERROR, _DONE})
+"""The last message of a list is one of these."""
+
 _ERROR_NUMBER = struct.Struct("=i")
 """What follows in NLMSG_ERROR and NLMSG_DONE: a negative errno, or 0 (netlink(7); Linux' netlink_dump)."""
 
 _PART = 65536
 """Octets to read at a time, twice of what Linux puts into one part of a list (its netlink_recvmsg)."""
 
-_PARTS = 4
-"""Parts of a list that are read before somebody looks at them."""
+_PARTS = 16
+"""Parts of a list that are read by one system call, some hundred messages, before somebody looks at them."""
 
 _LONGEST = struct.pack("@ll", 10, 0)
 """Seconds, and microseconds, that a part may take (SO_RCVTIMEO, socket(7)); the kernel has it at once."""
 
 _AT_ONCE = 32
 """Messages of a list that are read before packets have their turn: less than half a millisecond's work."""
+
+_AHEAD = 2
+"""How often it reads beyond what somebody looks at."""
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class DisturbedError(Exception):
@@ -94,72 +109,137 @@ class Lister:
         self._socket.connect((0, 0))  # with the kernel: nobody else is heard
         self._port = self._socket.getsockname()[0]
         self._number = 0
+        self._room = mmsg.Buffer(_PARTS * _PART)
+        places = [((self._room.address + at * _PART, _PART),) for at in range(_PARTS)]
+        self._arrivals = mmsg.Arrivals(places, 0, 0)
         self._thread = ThreadPoolExecutor(1, "netlink")
+        self._work: Future[Any] | None = None
 
     def close(self) -> None:
-        """Close the socket, and let the thread end that reads from it."""
+        """Close the socket, once nobody reads from it, and let the thread end that did."""
         self._thread.shutdown(wait=False)
-        self._socket.close()
+        if self._work is None:
+            self._socket.close()
+        else:
+            self._work.add_done_callback(lambda _: self._socket.close())
 
-    async def entries(self, kind: int, body: bytes, *, strict: bool) -> AsyncIterator[bytes]:
+    async def entries(self, kind: int, body: bytes, *, strict: bool) -> AsyncGenerator[bytes, None]:
         """Ask for a list with a message of a type, and yield the messages that the list is made of.
 
         OSError if the kernel can't make it. With `strict`, DisturbedError if it marks the list as
         inconsistent (NLM_F_DUMP_INTR).
         """
-        request = self._request(kind, body, _REQUEST | _DUMP)
-        while True:
-            for part in await self._asked(request):
-                for at, message in enumerate(messages(part)):
-                    if at % _AT_ONCE == 0:
-                        await asyncio.sleep(0)  # packets first
-                    if (message.number, message.port) != (self._number, self._port):
-                        continue
-                    if strict and message.flags & _DUMP_INTERRUPTED:
-                        raise DisturbedError
-                    if message.kind in (_DONE, _ERROR):
-                        _pass_success(message)
-                        return
-                    yield message.octets
-            request = b""
+        course = _Course()
+        reading = self._begin(self._read_list, self._request(kind, body, _REQUEST | _DUMP), course)
+        try:
+            while parts := await course.parts.get():
+                for part in parts:
+                    for at, message in enumerate(messages(part)):
+                        if at % _AT_ONCE == 0:
+                            await asyncio.sleep(0)  # packets first
+                        if (message.number, message.port) != (self._number, self._port):
+                            continue
+                        if strict and message.flags & _DUMP_INTERRUPTED:
+                            raise DisturbedError
+                        if message.kind in _ENDS:
+                            _pass_success(message)
+                            return
+                        yield message.octets
+                course.room.release()
+            await reading  # why there is no more
+        finally:
+            course.give_up()
+            await _over(reading)
 
     async def answer(self, kind: int, body: bytes) -> bytes:
         """Ask for one thing with a message of a type, and return the message that tells it.
 
         OSError with what the kernel has against it.
         """
-        request = self._request(kind, body, _REQUEST)
-        while True:
-            for part in await self._asked(request):
-                for message in messages(part):
-                    if (message.number, message.port) != (self._number, self._port):
-                        continue
-                    if message.kind == _ERROR:
-                        _pass_success(message)
-                    return message.octets
-            request = b""
+        reading = self._begin(self._exchange, self._request(kind, body, _REQUEST))
+        try:
+            while True:
+                for part in await asyncio.shield(reading):
+                    for message in messages(part):
+                        if (message.number, message.port) != (self._number, self._port):
+                            continue
+                        if message.kind == _ERROR:
+                            _pass_success(message)
+                        return message.octets
+                reading = self._begin(self._exchange, b"")
+        finally:
+            await _over(reading)
 
     def _request(self, kind: int, body: bytes, flags: int) -> bytes:
         self._number += 1
         return _HEADER.pack(_HEADER.size + len(body), kind, flags, self._number, self._port) + body
 
-    async def _asked(self, request: bytes) -> list[bytes]:
-        """Have a thread send a request, if there is one, and return the parts that it reads."""
-        work = asyncio.get_running_loop().run_in_executor(self._thread, self._exchange, request)
+    def _begin(self, what: Callable[_P, _T], *values: _P.args, **named: _P.kwargs) -> asyncio.Future[_T]:
+        """Have the thread do something."""
+        work = self._thread.submit(what, *values, **named)
+        self._work = work
+        return asyncio.wrap_future(work)
+
+    def _read_list(self, request: bytes, course: _Course) -> None:
+        """Send a request, and read the list until it ends or nobody wants it any more."""
         try:
-            return await asyncio.shield(work)
+            while course.is_wanted:
+                parts = self._exchange(request)
+                course.hand_over(parts)
+                if self._is_last(parts[-1]):
+                    break
+                course.room.acquire()
+                request = b""
         finally:
-            if not work.done():
-                await asyncio.wait((work,))  # for the socket is not to be closed before
+            course.hand_over([])
 
     def _exchange(self, request: bytes) -> list[bytes]:
+        """Send a request, if there is one, and read what the kernel has, at least one part."""
         if request:
             self._socket.send(request)
-        parts = [self._socket.recv(_PART)]
-        with contextlib.suppress(BlockingIOError):  # there are no more now
-            while len(parts) < _PARTS:
-                parts.append(self._socket.recv(_PART, socket.MSG_DONTWAIT))
-        return parts
+        while not (count := self._arrivals.receive(self._socket, mmsg.WAIT_FOR_ONE)):
+            pass  # a signal came
+        lengths = self._arrivals.lengths[:count].tolist()
+        octets = self._room.octets
+        return [octets[at * _PART : at * _PART + length] for at, length in enumerate(lengths)]
+
+    def _is_last(self, part: bytes) -> bool:
+        """Whether a list ends in a part."""
+        mine = self._number, self._port
+        return any(one.kind in _ENDS and (one.number, one.port) == mine for one in messages(part))
+
+
+class _Course:
+    """What a thread reads of a list, some parts ahead of who looks at them; nothing at its end.
+
+    The thread waits for `room`, which who looks at parts gives back. So it has read something whenever it
+    gets Python's lock, and reads again while the other goes on: whoever waits for that lock beside a thread
+    that is busy waits 5 ms (sys.setswitchinterval).
+    """
+
+    def __init__(self) -> None:
+        self.parts = asyncio.Queue[list[bytes]]()
+        self.room = threading.Semaphore(_AHEAD)
+        self.is_wanted = True
+        self._loop = asyncio.get_running_loop()
+
+    def hand_over(self, parts: list[bytes]) -> None:
+        """Have parts looked at; called by the thread."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody wants them
+            self._loop.call_soon_threadsafe(self.parts.put_nowait, parts)
+
+    def give_up(self) -> None:
+        """Have the thread read no more."""
+        self.is_wanted = False
+        self.room.release()
+
+
+async def _over(reading: asyncio.Future[Any]) -> None:
+    """Wait until nobody reads any more; what was read then, or why it failed, is of no interest."""
+    if not reading.done():
+        await asyncio.wait((reading,))
+    if not reading.cancelled():
+        reading.exception()
 
 
 def messages(part: bytes) -> Iterator[Message]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+from typing import NamedTuple
 
 from pxerelay.policy.addresses6 import Address6
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A network interface as the kernel tells of it.
 
     `addresses` are all that it has, those that may stand for it first, the primary one before others.
@@ -22,7 +21,7 @@ class Link:
     False where IPv6 is disabled.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # and not the method of tuples
     name: str
     up: bool
     mtu: int

@@ -7,6 +7,7 @@ in both families. What a port is made of does not, and is for `ports` and `ports
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Generic, TypeVar
@@ -87,7 +88,7 @@ class AnyPortTable(ABC, Generic[Port, Own]):
         self._settings = tuple(entry for entry in config.interfaces if self._serves(entry))
         self._meant: dict[str, set[int]] = {entry.name: set() for entry in self._settings}
         self._elsewhere: dict[Own, set[int]] = {}
-        self._members: dict[int, set[int]] = {}
+        self._members: defaultdict[int, set[int]] = defaultdict(set)
         self._candidates: dict[int, Port] = {}
         self._sharing: dict[tuple[int, Own], set[int]] = {}
         self._ports: dict[int, Port] = {}
@@ -150,16 +151,15 @@ class AnyPortTable(ABC, Generic[Port, Own]):
                 links.append((before, link))
             if before is not None:
                 self._forget(before)
-                affected |= self._dependent(before)
+                affected.update(self._dependent(before))
             if link is not None:
                 self._learn(link)
-                affected |= self._dependent(link)
+                affected.update(self._dependent(link))
         shared: set[tuple[int, Own]] = set()
-        for index in affected:
-            shared |= self._settle_candidate(index)
-        found = affected.union(*(self._sharing.get(key, ()) for key in shared))
+        settled = [index for index in affected if self._settle_candidate(index, shared)]
+        found = set(settled).union(*(self._sharing.get(key, ()) for key in shared))
         ports_before = {index: self._ports.get(index) for index in found}
-        for index in affected:
+        for index in settled:
             self._ports.pop(index, None)
             if index in self._candidates:
                 self._ports[index] = self._candidates[index]
@@ -189,20 +189,23 @@ class AnyPortTable(ABC, Generic[Port, Own]):
         self.names[link.index] = link.name
         for address in self._addresses(link):
             self._homes[address] = (*self._homes.get(address, ()), link.vrf)
-        self._members.setdefault(link.vrf, set()).add(link.index)
-        self._named.update(dict.fromkeys(link.names, link.index))
+        self._members[link.vrf].add(link.index)
+        for name in link.names:
+            self._named[name] = link.index
 
-    def _dependent(self, link: Link) -> set[int]:
+    def _dependent(self, link: Link) -> Iterable[int]:
         """Return the links that an address of this one stands for, or that are in this VRF."""
         if link.vrf != link.index and not self._elsewhere:
-            return set()
+            return ()
         found = self._members.get(link.index, set()) if link.vrf == link.index else set()
         return set(found).union(*(self._elsewhere.get(address, ()) for address in self._addresses(link)))
 
-    def _settle_candidate(self, index: int) -> set[tuple[int, Own]]:
-        """Find what port a link makes, but for addresses that stand for several; return which to look at."""
+    def _settle_candidate(self, index: int, shared: set[tuple[int, Own]]) -> bool:
+        """Find what port a link makes, but for addresses that stand for several: those are added to `shared`.
+
+        Return whether it makes one, or did.
+        """
         before, link = self._candidates.pop(index, None), self._links.get(index)
-        shared = set()
         if before is not None:
             self._meant[before.setting.name].discard(index)
             configured, standing = self._configured(before.setting), self._standing(before)
@@ -213,7 +216,7 @@ class AnyPortTable(ABC, Generic[Port, Own]):
                 shared.add((before.vrf, standing))
         meant = self._config.meant_by(link.names) if link is not None and not link.loopback else None
         if link is None or meant is None or not self._serves(meant[1]):
-            return shared
+            return before is not None
         name, setting = meant
         self.names[index] = name
         self._meant[setting.name].add(index)
@@ -226,7 +229,7 @@ class AnyPortTable(ABC, Generic[Port, Own]):
             key = port.vrf, standing
             self._sharing.setdefault(key, set()).add(index)
             shared.add(key)
-        return shared
+        return True
 
     def _out_of_order(self, link: Link) -> str:
         """Tell why nothing can be sent on a link in any family; empty if something can."""

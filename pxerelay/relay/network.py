@@ -87,7 +87,8 @@ class AnyNetwork(ABC, Generic[AnyPort]):
             self._waiting.pop(port.link.index, None)
 
     def _add_link(self, link: Link) -> None:
-        self._own.update(self._owned(link))
+        for key in self._owned(link):
+            self._own[key] += 1
         if link.vrf:
             self._vrf_of[link.index] = link.vrf
         if link.loopback:

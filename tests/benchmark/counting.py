@@ -81,7 +81,7 @@ def counting_part(rounds: int, say: Say) -> Result:
         rows.append((kind, int(at_once), round(without, 2), round(with_, 2), f"{shares[name]:+.1%}"))
     return Result(
         "counting",
-        [Table("Counting, µs a message", ("", "at once", "without", "with", "more"), rows)],
+        [Table("Counting, µs a message", ("messages", "at once", "without", "with", "more"), rows)],
         [
             Bound(f"what counting adds to {kind}, {size} at once", round(shares[f"{kind} {size}"], 4), 0.03)
             for kind in ("requests", "replies")

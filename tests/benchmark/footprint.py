@@ -110,7 +110,7 @@ def footprint_part(rounds: int, say: Say) -> Result:
         ),
         Table(
             "From the start to READY, and commands, seconds",
-            ("", "clock", "processor"),
+            ("command", "clock", "processor"),
             [(_NAMES[name], round(wall[name], 3), round(cpu[name], 3)) for name in _NAMES],
         ),
     ]

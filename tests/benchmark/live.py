@@ -66,7 +66,7 @@ def reload_part(rounds: int, say: Say) -> Result:
         for name, found in runs.items()
     ]
     columns = (
-        "",
+        "meanwhile",
         "lost, worst round",
         "median, ms",
         "99 of 100, ms",

@@ -71,7 +71,7 @@ def rules_part(rounds: int, say: Say) -> Result:
         ratio = middle([after.cpu_us / before.cpu_us for before, after in found])
         rows.append((f"CPU, us each, {name}", round(costs[0], 2), round(costs[1], 2), round(ratio, 2)))
     rows.append(("resident memory at most, MB", round(used[0]), round(used[1]), round(used[1] / used[0], 2)))
-    columns = ("", "1 rule", f"{MILLION:,} rules and {WILDCARDS:,} wildcards", "ratio")
+    columns = ("figure", "1 rule", f"{MILLION:,} rules and {WILDCARDS:,} wildcards", "ratio")
     return Result(
         "rules",
         [Table("One rule and a million", columns, rows)],

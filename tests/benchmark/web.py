@@ -216,10 +216,10 @@ def _result(
     tables = [
         Table(
             "Requests while people look at the page",
-            ("", "median, ms", "99 of 100, ms", "slowest, ms", "lost"),
+            ("load", "median, ms", "99 of 100, ms", "slowest, ms", "lost"),
             rows,
         ),
-        Table(f"{PEOPLE} people on the page of a relay with 100,000 rules", ("", ""), looked),
+        Table(f"{PEOPLE} people on the page of a relay with 100,000 rules", ("figure", "value"), looked),
     ]
     bounds = [
         *(

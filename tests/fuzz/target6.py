@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
 from typing import NamedTuple
 
@@ -62,8 +61,8 @@ from tests.unit.messages6 import (
 )
 
 VLAN30 = 30
-WAITING = replace(
-    LINKS[2], index=VLAN30, name="vlan30", addresses=(), addresses6=LINKS[2].addresses6[1:], subnets=()
+WAITING = LINKS[2]._replace(
+    index=VLAN30, name="vlan30", addresses=(), addresses6=LINKS[2].addresses6[1:], subnets=()
 )
 ALL_LINKS = (*LINKS, WAITING)
 

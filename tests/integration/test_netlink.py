@@ -6,7 +6,7 @@ import asyncio
 import errno
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import aclosing, closing, suppress
 
 import pytest
 
@@ -55,7 +55,11 @@ def test_a_list_of_several_parts_is_whole(many: Host) -> None:
     assert listed(many, RTM_GETLINK, strict=True) == LINKS
 
 
-def test_one_that_something_changed_in_is_an_error_to_who_is_strict(many: Host) -> None:
+def test_one_that_something_changed_in_is_an_error_to_who_is_strict(
+    many: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pxerelay.linux.netlink._PARTS", 1)  # so that not all of it is read ahead
+
     def replace() -> None:
         many.ip("link delete many0", "link add many0 type veth peer name more0")
 
@@ -77,6 +81,34 @@ def test_one_lister_makes_one_list_after_the_other(many: Host) -> None:
 
     with inside(many):
         assert asyncio.run(twice()) == [LINKS, LINKS]
+
+
+def test_a_list_that_nobody_looks_at_is_not_read_to_its_end(
+    many: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pxerelay.linux.netlink._PARTS", 1)
+    exchange, read = Lister._exchange, list[int]()
+
+    def counted(lister: Lister, request: bytes) -> list[bytes]:
+        read.append(len(request))
+        return exchange(lister, request)
+
+    monkeypatch.setattr(Lister, "_exchange", counted)
+
+    async def look_at_one() -> tuple[int, int]:
+        with closing(Lister()) as lister:
+            async with aclosing(lister.entries(RTM_GETLINK, EVERY_LINK, strict=True)) as entries:
+                await anext(entries)
+                await asyncio.sleep(0.2)
+                ahead = len(read)
+            return ahead, len(read)
+
+    with inside(many):
+        ahead, given_up = asyncio.run(look_at_one())
+        assert listed(many, RTM_GETLINK, strict=True) == LINKS
+    assert 1 <= ahead <= 3
+    assert given_up == ahead, "nor is it when it is given up"
+    assert len(read) - given_up > 3, "though there is more"
 
 
 PATIENCE = 20.0

@@ -13,10 +13,12 @@ VARIES = {
     "last time": r"(?<=, last )(\d{4}-\d\d-\d\d )?\d\d:\d\d\b",
     "moment": r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d:\d\d|Z)?",
     "time of day": r"\b\d\d:\d\d:\d\d\.\d{3}\b",
+    "requests in seconds": r"\b\d+ requests in \d+ s\b",
     "milliseconds": r"\b\d+(\.\d+)? ms\b",
     "address of a pool": r"\b10\.10\.[12]0\.1\d\d\b",
     "IPv6 address of a pool": r"\b2001:db8:10:[12]0::[0-9a-f]{2,4}\b",
     "checksum or DUID": r"\b[0-9a-f]{12,64}\b",
+    "version of BIRD": r"(?<=\bBIRD )\d+(\.\d+)+\b",
     "process": r"\bprocess \d+\b",
     "transaction": r"\b0x[0-9a-f]{8}\b",
 }

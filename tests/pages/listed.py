@@ -7,9 +7,7 @@ from tests.lab.command import REPOSITORY
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 
 NOT_RUN = {
-    "systemd": "needs a journal and units of systemd, which a host of the lab has none of",
     "demo": "takes minutes; it is run by itself, and fails where a client is not treated as it shows",
     "fleet": "is of several hosts that Ansible manages: molecule/anycast has such",
-    "ansible": "renders inventories in a sandbox, which tests/tools/test_diff_hosts.py does",
 }
 """Why a block is not run, by the word that the page has for it."""

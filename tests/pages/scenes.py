@@ -8,15 +8,19 @@ import shutil
 from collections.abc import Callable
 
 from tests.lab import Host, debian, udhcpc
+from tests.lab.bird import Bird
 from tests.lab.clients6 import dhclient6
 from tests.lab.command import REPOSITORY, ip_batch, run
 from tests.lab.topology import ALTIRIS, CLIENT_SUPERNET, CLIENT_VLANS, RELAY_CORE
 from tests.lab.topology6 import Network6
 from tests.lab.wire6 import settled
 from tests.pages.stage import SECONDS, Stage
+from tests.role.anycast import rendered
+from tests.role.plays import COLLECTIONS, ROLE
 
 CAPTURES = REPOSITORY / "tests/captures"
 MAPPING = "/etc/pxerelay/pxerelay.yml"
+ROUTER = "10.20.0.254"
 LISTED, UNLISTED = "02:00:00:10:00:01", "02:00:00:10:00:99"
 
 RELAY = """\
@@ -129,6 +133,16 @@ rules:
   0011.2233.4455: ris
 """
 
+OF_ROUTER = f"""\
+router id {ROUTER};
+protocol device {{ }}
+protocol bgp {{
+    local {ROUTER} as 65000;
+    neighbor {RELAY_CORE} as 65010;
+    ipv4 {{ import all; export none; }};
+}}
+"""
+
 Prepare = Callable[[Stage], None]
 SCENES: dict[str, Prepare] = {}
 
@@ -213,6 +227,23 @@ def _changed(stage: Stage, old: str, new: str) -> None:
 
 
 @scene
+def fleet(stage: Stage) -> None:
+    """Have a repository with the inventory of three relay hosts, of which two get another default."""
+    variables = {
+        "pxerelay_servers": {"ris": "10.20.0.10", "wds": "10.20.0.30"},
+        "pxerelay_interfaces": {"vlan10": {}},
+    }
+    hosts = {"relay-n1": {}, "relay-n2": {}, "relay-s1": {"pxerelay_default": "wds"}}
+    group = {"pxerelay": {"hosts": hosts, "vars": variables}}
+    stage.write("ansible.cfg", f"[defaults]\ncollections_path = {COLLECTIONS}\n")
+    stage.write("inventories/mine/hosts.yml", json.dumps(group))
+    stage.write("inventories/mine/group_vars/pxerelay.yml", "pxerelay_default: ris\n")
+    stage.shell("git init --quiet --initial-branch main && git add ansible.cfg inventories")
+    stage.shell("git -c user.name=a -c user.email=a@example.net commit --quiet --message inventory")
+    stage.write("inventories/mine/group_vars/pxerelay.yml", "pxerelay_default: wds\n")
+
+
+@scene
 def capture(stage: Stage) -> None:
     """Have a capture of firmware that booted, the mapping of then, and one that has no rule for it."""
     shutil.copy(CAPTURES / "full-servers-clients.pcap", stage.work / "boot.pcap")
@@ -257,6 +288,55 @@ def pool_down(stage: Stage) -> None:
     stage.write(MAPPING, _probed(POOL))
     stage.with_daemon = True
     stage.until("pxerelay healthy", lambda printed: "pool-down" in "".join(printed))
+
+
+@scene
+def pool_returns(stage: Stage) -> None:
+    """Have a relay with two servers, of which the first was away for a while, and clients noticed."""
+    network = stage.build()
+    client = network.add_client("listed", LISTED)
+    stage.write(MAPPING, POOL.replace("10.20.0.11", ALTIRIS))
+    stage.with_daemon = stage.in_journal = True
+    stage.run("pxerelay status")
+    network.ris.stop()
+    _boots_until(stage, client, "is down: ")
+    network.ris.start()
+    _boots_until(stage, client, "is up; ")
+
+
+def _boots_until(stage: Stage, client: Host, told: str) -> None:
+    def fits(printed: list[str]) -> bool:
+        if any(told in line for line in printed):
+            return True
+        _boots(client)
+        return False
+
+    stage.until("journalctl --unit pxerelay --output cat", fits)
+
+
+@scene
+def announced(stage: Stage) -> None:
+    """Have a relay with silent servers, the role's BIRD and checker for it, and a router that hears them."""
+    pool_down(stage)
+    network = stage.network
+    assert network
+    folder = stage.work.with_name("anycast")
+    folder.mkdir()
+    peers = [{"address": ROUTER, "asn": 65000}]
+    text = rendered(folder, {"address": "192.0.2.67", "asn": 65010, "peers": peers})["anycast.conf"]
+    host = network.lab.host("router")
+    host.attach(network.segments["core"], "eth0", addresses=[f"{ROUTER}/24"])
+    router = Bird(host, folder / "router", OF_ROUTER)
+    stage.at_end(router.stop)
+    bird = Bird(network.relay, folder / "relay", text)
+    stage.at_end(bird.stop)
+    client = debian.program("bird2", "usr/sbin/birdcl")
+    stage.program("birdcl", f'shift 2 && exec {client} -s {bird.socket} "$@"  # -s PATH, which is of a unit')
+    stage.environment |= {"BIRDCL": str(client), "BIRD_SOCKET": str(bird.socket)}
+    stage.until("birdcl -s x show protocols", lambda printed: "Established" in "".join(printed))
+    stage.unit("pxerelay-anycast-check", f"sh {ROLE / 'files/anycast.sh'} check pxerelay 30 1 10")
+    told = "journalctl --unit pxerelay-anycast-check --output cat"
+    stage.until(told, lambda printed: "announced: degraded" in "".join(printed))
 
 
 def _probed(mapping: str) -> str:

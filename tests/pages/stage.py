@@ -16,6 +16,8 @@ from tests.lab.command import REPOSITORY
 from tests.lab.network import LabError
 from tests.lab.topology import Network
 
+UNIT = REPOSITORY / "tests/lab/unit"
+
 SECONDS = 180.0
 """How long a command may take, on a machine that has much else to do."""
 
@@ -30,9 +32,12 @@ class Stage:
         self.name = name
         self.etc, self.work = folder / "etc", folder / "work"
         self.run_folder, self.state, self._programs = folder / "run", folder / "state", folder / "bin"
+        self._log = folder / "log"
         self.network: Network | None = None
         self.with_daemon = False
         """Whether a daemon is started before the first command."""
+        self.in_journal = False
+        """Whether that is the unit pxerelay, and what it tells is in a journal."""
         self.actions: dict[str, Callable[[], None]] = {}
         """What may happen while a command runs."""
         self._daemon: subprocess.Popen[bytes] | None = None
@@ -40,9 +45,9 @@ class Stage:
         subprocess.run(["cp", "--archive", "/etc", str(self.etc)], check=True)
         for made in (self.etc / "pxerelay", self.work, self.run_folder, self.state, self._programs):
             made.mkdir(exist_ok=True)
-        program = self._programs / "pxerelay"
-        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m pxerelay "$@"\n')
-        program.chmod(0o755)
+        self.program("pxerelay", f'exec {sys.executable} -m pxerelay "$@"')
+        self._journal = folder / "journal"
+        self.program("journalctl", f'exec /usr/bin/journalctl --directory {self._journal}/journal "$@"')
         self.environment = {
             "HOME": str(self.work),
             "LANG": "C.UTF-8",
@@ -65,6 +70,28 @@ class Stage:
             server.start()
             self._closing.callback(server.stop)
         return self.network
+
+    def program(self, name: str, line: str) -> None:
+        """Have a command of this name, which is a line of shell."""
+        file = self._programs / name
+        file.write_text(f"#!/bin/sh\n{line}\n")
+        file.chmod(0o755)
+
+    def at_end(self, do: Callable[[], object]) -> None:
+        """Have something done by `close`, before what was built earlier is ended."""
+        self._closing.callback(do)
+
+    def unit(self, name: str, line: str) -> subprocess.Popen[bytes]:
+        """Run a command until the end as systemd runs a unit: what it tells is in a journal."""
+        if not self._journal.exists():
+            self._journal.mkdir()
+            self.at_end(self._remove_groups)
+        return self._background(f"exec {UNIT} {self.name} {self._journal} {name}.service {line}")
+
+    def _remove_groups(self) -> None:
+        """Remove the units' control groups, once the last process has left them."""
+        line = self._here(f"{UNIT} {self.name}")
+        self._wait(lambda: subprocess.run(line, capture_output=True, check=False).returncode == 0)
 
     def write(self, path: str, text: str) -> None:
         """Write a file: below /etc, or in the folder in which commands are run."""
@@ -119,22 +146,26 @@ class Stage:
             process.wait()
         return _lines(printed)
 
-    def _start(self) -> None:
-        log = self.work.with_name("log")
-        with log.open("w") as file:
-            daemon = subprocess.Popen(
-                self._here("exec pxerelay run"),
+    def _background(self, line: str) -> subprocess.Popen[bytes]:
+        with self._log.open("a") as log:
+            process = subprocess.Popen(
+                self._here(line),
                 stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
+                stdout=log,
+                stderr=log,
                 env=self.environment,
                 start_new_session=True,
             )
+        self.at_end(lambda: self._stop(process))
+        return process
+
+    def _start(self) -> None:
+        run = "pxerelay run"
+        daemon = self.unit("pxerelay", run) if self.in_journal else self._background(f"exec {run}")
         self._daemon = daemon
-        self._closing.callback(self._stop, daemon)
         self._wait(lambda: self._answers() or daemon.poll() is not None)
         if daemon.poll() is not None:
-            raise LabError(f"the daemon has ended:\n{log.read_text()}")
+            raise LabError(f"the daemon has ended:\n{self._log.read_text()}")
 
     def _answers(self) -> bool:
         """Whether the daemon has begun: `pxerelay healthy` says well or degraded."""

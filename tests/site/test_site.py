@@ -70,6 +70,19 @@ def test_links_lead_to_pages_and_headings_that_there_are(site: Path) -> None:
     assert dead == []
 
 
+def test_each_column_of_a_table_and_each_picture_has_words(site: Path) -> None:
+    """`make web` has axe look at each page, in a browser; this needs none."""
+    pages = {path.name: path.read_text("utf-8") for path in site.rglob("*.html")}
+    heads = [
+        (name, head) for name, page in pages.items() for head in re.findall(r"<th\b.*?</th>", page, re.DOTALL)
+    ]
+    images = [(name, image) for name, page in pages.items() for image in re.findall(r"<img\b[^>]*>", page)]
+    assert len(heads) > 100
+    assert len(images) > 5
+    assert [head for head in heads if not re.sub(r"<[^>]*>", "", head[1]).strip()] == []
+    assert [image for image in images if not re.search(r'\balt="[^"]', image[1])] == []
+
+
 def test_there_is_a_path_for_each_reader(site: Path) -> None:
     start = (site / "index.html").read_text("utf-8")
     (tabs,) = re.findall(r'<nav class="md-tabs".*?</nav>', start, re.DOTALL)

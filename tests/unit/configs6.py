@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv6Address
 from typing import Any
 
@@ -67,8 +66,7 @@ _ADDRESSES = {
 }
 
 LINKS = tuple(
-    replace(
-        link,
+    link._replace(
         hardware=bytes.fromhex("0200aa0000") + bytes((link.index,)),
         addresses6=tuple(Address6(IPv6Address(text)) for text in _ADDRESSES[link.name]),
         loopback=link.name == "lo",

@@ -9,10 +9,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.site.building import build
-from tests.web.browser import SCHEMES, browser, findings, window
+from tests.web.browser import SCHEMES, SIZES, browser, findings, window
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +60,45 @@ def address(site: Path) -> Iterator[str]:
             thread.join()
 
 
+DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+"""Is fulfilled when the page was drawn, and what observes its size has been told."""
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("name", ["index", "network", "troubleshooting", "review"])
-def test_axe_finds_nothing(address: str, alone: Browser, name: str, scheme: str) -> None:
-    with window(alone, scheme=scheme) as page:
-        page.goto(f"{address}/{name}.html")
-        assert findings(alone, page) == []
+@pytest.mark.parametrize("size", SIZES)
+def test_axe_finds_nothing_on_any_page_and_none_is_wider_than_the_window(
+    site: Path, address: str, alone: Browser, size: str, scheme: str
+) -> None:
+    names = sorted(str(path.relative_to(site)) for path in site.rglob("*.html"))
+    assert len(names) > 30
+    found: dict[str, list[str]] = {}
+    with window(alone, size, scheme) as page:
+        for name in names:
+            page.goto(f"{address}/{name}")
+            page.evaluate(DRAWN)
+            told = findings(alone, page)
+            wider = page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            if told or wider > 0:
+                found[name] = [*told, *([f"{wider} pixels wider than the window"] if wider > 0 else [])]
+    assert found == {}
+
+
+def test_a_wide_table_is_reached_and_moved_by_keyboard(address: str, alone: Browser) -> None:
+    """The others are no stop."""
+    with window(alone, "phone") as page:
+        page.goto(f"{address}/threats.html")
+        boxes = page.locator(".md-typeset__scrollwrap")
+        wide = page.get_by_role("region", name="Table: ")
+        expect(wide.first).to_be_visible()
+        page.evaluate(DRAWN)
+        scrolling = boxes.evaluate_all("all => all.map(one => one.scrollWidth > one.clientWidth)")
+        assert boxes.evaluate_all("all => all.map(one => one.tabIndex === 0)") == scrolling
+        names = wide.evaluate_all("all => all.map(one => one.getAttribute('aria-label'))")
+        assert len(set(names)) == len(names) == sum(scrolling) > 1
+        wide.first.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("document.activeElement.scrollLeft > 0")
+        page.set_viewport_size({"width": 4000, "height": 900})
+        expect(wide).to_have_count(0)

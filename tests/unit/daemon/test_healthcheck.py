@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 from pxerelay.commands.status import _server_text
@@ -54,7 +53,7 @@ def test_a_vlan_whose_clients_a_class_sends_there_is_better_than_any() -> None:
 
 def asked_from(text: str, *reached: int) -> str | None:
     """Return the interface that is asked from, of vlan10 in VRF 100 and vlan20 in none, by where a way is."""
-    links = tuple(replace(link, vrf=100) if link.name == "vlan10" else link for link in LINKS)
+    links = tuple(link._replace(vrf=100) if link.name == "vlan10" else link for link in LINKS)
     one = relay(text, (*links, Link(100, "red", up=True, mtu=65575, addresses=(), vrf=100)))
     port = healthcheck4.asked_from(one, one.config.pools["altiris"], reached.__contains__)
     return port.name if port else None
@@ -70,7 +69,7 @@ def test_of_vlans_in_several_vrfs_it_is_one_that_a_way_leads_from() -> None:
 
 
 def test_a_vlan_that_waits_is_passed_over() -> None:
-    links = tuple(replace(link, up=link.name != "vlan20") for link in LINKS)
+    links = tuple(link._replace(up=link.name != "vlan20") for link in LINKS)
     message, _ = question(POOLED, links)
     assert message[packet.GIADDR] == ip("10.10.10.1")
 

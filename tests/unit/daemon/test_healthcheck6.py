@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv6Address
 
 from pxerelay.daemon.healthcheck6 import question
@@ -42,7 +41,7 @@ def test_a_server_is_asked_as_by_a_client_that_goes_there_by_default() -> None:
 
 
 def test_a_vlan_that_waits_is_passed_over() -> None:
-    links = tuple(replace(link, up=link.name != "vlan20") for link in LINKS)
+    links = tuple(link._replace(up=link.name != "vlan20") for link in LINKS)
     assert asked(POOLED, links)[1].header[2:18] == ip6(LINK10)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 from hypothesis import given, settings
@@ -20,7 +19,7 @@ def states(text: str, links: tuple[Link, ...] = LINKS) -> dict[str, str]:
 
 
 def changed(**fields: object) -> tuple[Link, ...]:
-    return tuple(replace(link, **fields) if link.index == VLAN10 else link for link in LINKS)  # type: ignore[arg-type]
+    return tuple(link._replace(**fields) if link.index == VLAN10 else link for link in LINKS)  # type: ignore[arg-type]
 
 
 def test_the_primary_address_is_the_giaddr() -> None:
@@ -136,7 +135,7 @@ def test_a_port_is_called_as_the_configuration_calls_it_and_so_is_its_circuit_id
 def test_the_loopback_interface_is_never_a_client_interface() -> None:
     addresses = (IPv4Address("127.0.0.1"), IPv4Address("10.255.0.1"))
     lo = Link(1, "lo", up=True, mtu=65536, addresses=addresses, hardware=b"", loopback=True)
-    for links in ((lo, *LINKS[1:]), (replace(lo, name="loop"), *LINKS[1:])):
+    for links in ((lo, *LINKS[1:]), (lo._replace(name="loop"), *LINKS[1:])):
         assert states('default: 10.20.0.10\ninterfaces: {"*": {}}', links).keys() == {
             "core",
             "vlan10",
@@ -144,12 +143,12 @@ def test_the_loopback_interface_is_never_a_client_interface() -> None:
         }
     text = "default: 10.20.0.10\ninterfaces: {loop: {}}"
     why = "it is the loopback interface, which has no clients"
-    assert states(text, (replace(lo, name="loop"), *LINKS[1:])) == {"loop": why}
-    assert states(text, (replace(lo, altnames=("loop",)), *LINKS[1:])) == {"loop": why}
+    assert states(text, (lo._replace(name="loop"), *LINKS[1:])) == {"loop": why}
+    assert states(text, (lo._replace(altnames=("loop",)), *LINKS[1:])) == {"loop": why}
 
 
 def test_an_address_of_the_loopback_interface_may_be_a_giaddr() -> None:
-    lo = replace(LINKS[0], addresses=(IPv4Address("10.255.0.1"),), loopback=True)
+    lo = LINKS[0]._replace(addresses=(IPv4Address("10.255.0.1"),), loopback=True)
     text = "default: 10.20.0.10\ninterfaces: {vlan10: {giaddr: 10.255.0.1}}"
     assert states(text, (lo, *LINKS[1:])) == {"vlan10": "10.255.0.1"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv6Address
 from itertools import permutations
 
@@ -29,10 +28,10 @@ FE80 = of("fe80::1")
 GUA, ULA = of("2001:db8:10::2"), of("fd00:10::1")
 
 DUAL = (
-    replace(LINKS[0], addresses6=(of("::1", prefix=128),), loopback=True),
-    replace(LINKS[1], addresses6=(of("2001:db8:20::1"), FE80)),
-    replace(LINKS[2], addresses6=(GUA, FE80), hardware=bytes.fromhex("02000000000a")),
-    replace(LINKS[3], addresses6=(of("2001:db8:10:20::1"), FE80)),
+    LINKS[0]._replace(addresses6=(of("::1", prefix=128),), loopback=True),
+    LINKS[1]._replace(addresses6=(of("2001:db8:20::1"), FE80)),
+    LINKS[2]._replace(addresses6=(GUA, FE80), hardware=bytes.fromhex("02000000000a")),
+    LINKS[3]._replace(addresses6=(of("2001:db8:10:20::1"), FE80)),
 )
 """The standard interfaces, with IPv6."""
 
@@ -40,7 +39,7 @@ DUAL = (
 def vlan10(*addresses: Address6, **fields: object) -> tuple[Link, ...]:
     """Return the standard interfaces with other addresses on vlan10."""
     return tuple(
-        replace(link, addresses6=addresses, **fields) if link.index == VLAN10 else link  # type: ignore[arg-type]
+        link._replace(addresses6=addresses, **fields) if link.index == VLAN10 else link  # type: ignore[arg-type]
         for link in DUAL
     )
 
@@ -136,7 +135,7 @@ def test_rule_111_an_interface_without_a_global_address_waits() -> None:
 
 def test_rule_112_the_interface_id_is_the_interfaces_name_as_the_configuration_has_it() -> None:
     for at in (3, 10, 4000):
-        links = tuple(replace(link, index=at) if link.index == VLAN10 else link for link in DUAL)
+        links = tuple(link._replace(index=at) if link.index == VLAN10 else link for link in DUAL)
         found = {port.name: port.interface_id for port in assign(build(TWO), links)}
         assert found == {"vlan10": b"vlan10", "vlan20": b"vlan20"}
     text = TWO.replace("vlan10: {}", "clients: {}")
@@ -222,7 +221,7 @@ def test_rule_161_an_interface_that_could_not_join_the_group_waits() -> None:
 
 def test_rule_162_163_an_interface_serves_again_once_what_it_lacked_is_there() -> None:
     table = PortTable6(build(TWO), DUAL)
-    table.update({VLAN10: replace(DUAL[2], addresses6=(FE80,))})
+    table.update({VLAN10: DUAL[2]._replace(addresses6=(FE80,))})
     assert [port.state for port in table.ports] == ["waiting", "active"]
     change = table.update({VLAN10: DUAL[2]})
     assert [port.link_address for port in change.fresh] == [GUA.address]
@@ -246,13 +245,13 @@ def test_interfaces_with_one_link_address_are_told_apart_by_their_interface_id()
 
 def test_rule_166_servers_are_asked_in_the_vrf_of_the_link_address() -> None:
     red = Link(7, "red", up=True, mtu=1500, addresses=(), vrf=7)
-    inside = replace(DUAL[2], vrf=7)
+    inside = DUAL[2]._replace(vrf=7)
     text = TWO.replace("vlan20: {}", "vlan20: {link_address: 2001:db8:10::2}")
     links = (*DUAL[:2], inside, DUAL[3], red)
     table = PortTable6(build(text), links)
     assert [(port.name, port.vrf) for port in table.ports] == [("vlan10", 7), ("vlan20", 7)]
     assert vrfs_to_hear(build(text), table.ports, links) == {7: "red"}
-    change = table.update({7: replace(red, up=False)})
+    change = table.update({7: red._replace(up=False)})
     assert [port.waiting for port in change.fresh] == ["its VRF red is down"]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from pxerelay.policy.pools import Standing
@@ -46,7 +44,7 @@ def test_rule_28_a_reply_on_a_client_interface_counts_only_where_the_way_to_its_
 
 
 def test_rule_28_an_interface_that_waits_is_one_of_clients_too() -> None:
-    links = tuple(replace(link, addresses=()) if link.index == VLAN20 else link for link in LINKS)
+    links = tuple(link._replace(addresses=()) if link.index == VLAN20 else link for link in LINKS)
     built = build(STANDARD)
     one = Relay(built, assign(built, links), links, way_to=lambda *_: Way(CORE, 1500))
     assert why(one.decide(reply(), VLAN20, RIS)) is Drop.SERVER_ON_CLIENT_INTERFACE
@@ -78,7 +76,7 @@ def test_rule_30_what_this_host_sent_is_neither_a_request_nor_a_reply(own: str) 
     for octets, index, source, unicast in coming:
         if index != 1:
             assert why(one.decide(bytearray(octets), index, source, unicast)) is Drop.FROM_THIS_HOST
-    looped = tuple(replace(link, loopback=link.name == "lo") for link in LINKS)
+    looped = tuple(link._replace(loopback=link.name == "lo") for link in LINKS)
     here = relay(text, looped)
     for octets, index, source, unicast in coming:
         assert why(here.decide(bytearray(octets), index, source, unicast)) is Drop.FROM_THIS_HOST

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from ipaddress import IPv6Address
 
 import pytest
@@ -51,7 +50,7 @@ def then(name: str) -> Relay6:
     (link_local,) = {one.source for one in delivered(name)}
     addresses = {"vlan10": (LINK_ADDRESS, link_local), "core": (RELAY_CORE6,)}
     links = tuple(
-        replace(link, addresses6=tuple(Address6(IPv6Address(text)) for text in addresses[link.name]))
+        link._replace(addresses6=tuple(Address6(IPv6Address(text)) for text in addresses[link.name]))
         for link in LINKS
         if link.name in addresses
     )

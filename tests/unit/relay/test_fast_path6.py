@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from ipaddress import IPv6Address
 from typing import Any
 
@@ -196,13 +195,13 @@ def _replies(draw: st.DrawFn) -> Arrival6:
 
 _ARRIVALS = st.one_of(_requests(), _requests(), _replies(), _relayed())
 
-_SHUT = replace(LINKS[2], addresses6=LINKS[2].addresses6[1:])
-_RENUMBERED = replace(
-    LINKS[2], addresses6=(Address6(IPv6Address("2001:db8:10::9")), Address6(IPv6Address("fe80::ff:fe00:2")))
+_SHUT = LINKS[2]._replace(addresses6=LINKS[2].addresses6[1:])
+_RENUMBERED = LINKS[2]._replace(
+    addresses6=(Address6(IPv6Address("2001:db8:10::9")), Address6(IPv6Address("fe80::ff:fe00:2")))
 )
-_ANOTHER_MAC = replace(LINKS[2], hardware=bytes.fromhex("0200aa00ff10"))
-_SERVER_ADDRESS = replace(
-    LINKS[1], addresses6=(*LINKS[1].addresses6, Address6(IPv6Address("2001:db8:20::10")))
+_ANOTHER_MAC = LINKS[2]._replace(hardware=bytes.fromhex("0200aa00ff10"))
+_SERVER_ADDRESS = LINKS[1]._replace(
+    addresses6=(*LINKS[1].addresses6, Address6(IPv6Address("2001:db8:20::10")))
 )
 _CHANGES: list[Link] = [LINKS[2], _SHUT, _RENUMBERED, _ANOTHER_MAC, LINKS[1], _SERVER_ADDRESS]
 """What becomes of vlan10 and core: as they were, without an address, with others; with that of a server."""

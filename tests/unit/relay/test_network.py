@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from copy import deepcopy
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -40,12 +39,11 @@ def changes(chance: random.Random, links: dict[int, Link]) -> dict[int, Link | N
             there = index in links
             link = None if there else Link(RED, "red", up=True, mtu=1500, addresses=(), vrf=RED)
             for one in [one for one in links.values() if one.vrf == RED and one.index != RED]:
-                changed[one.index] = links[one.index] = replace(one, vrf=0)
+                changed[one.index] = links[one.index] = one._replace(vrf=0)
         elif before is None or (index in links and chance.random() < 0.2):
             link = None
         else:
-            link = replace(
-                links.get(index, before),
+            link = links.get(index, before)._replace(
                 up=chance.random() < 0.8,
                 mtu=chance.choice([1500, 1400]),
                 vrf=RED if RED in links and chance.random() < 0.3 else 0,

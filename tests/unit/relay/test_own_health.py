@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -94,8 +93,8 @@ def test_no_route_is_missed_where_no_address_is_known() -> None:
 
 
 RED = Link(100, "red", up=True, mtu=65575, addresses=(), vrf=100)
-IN_RED = tuple(replace(link, vrf=100) if link.name.startswith("vlan") else link for link in LINKS)
-DOWN = tuple(replace(link, up=False) for link in IN_RED)
+IN_RED = tuple(link._replace(vrf=100) if link.name.startswith("vlan") else link for link in LINKS)
+DOWN = tuple(link._replace(up=False) for link in IN_RED)
 VLANS_ALONE = POOLED.replace("accept_relayed_from: [10.30.0.0/16]\n", "")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -247,7 +246,7 @@ def test_a_request_on_an_interface_that_is_no_clients_is_dropped() -> None:
 
 
 def test_a_request_on_a_waiting_interface_is_dropped() -> None:
-    bare = tuple(replace(link, addresses=()) if link.index == VLAN10 else link for link in LINKS)
+    bare = tuple(link._replace(addresses=()) if link.index == VLAN10 else link for link in LINKS)
     assert why(relay(links=bare).decide(request(), VLAN10, NOBODY)) is Drop.INTERFACE_WAITING
 
 

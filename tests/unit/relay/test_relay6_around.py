@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,7 +97,7 @@ def test_rule_110_a_configured_link_address_is_taken() -> None:
 
 def test_rule_111_an_interface_with_a_link_local_address_alone_waits() -> None:
     links = tuple(
-        replace(link, addresses6=link.addresses6[1:]) if link.name == "vlan10" else link for link in LINKS
+        link._replace(addresses6=link.addresses6[1:]) if link.name == "vlan10" else link for link in LINKS
     )
     assert why(relay6(links=links).decide(heard(boot()))) is Drop6.INTERFACE_WAITING
 

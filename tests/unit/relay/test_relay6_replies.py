@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv6Address
 
 import pytest
@@ -122,7 +121,7 @@ def test_rule_141_unless_it_is_the_way_to_that_server() -> None:
 
 def test_rule_141_holds_on_an_interface_that_waits_too() -> None:
     links = tuple(
-        replace(link, addresses6=link.addresses6[1:]) if link.name == "vlan20" else link for link in LINKS
+        link._replace(addresses6=link.addresses6[1:]) if link.name == "vlan20" else link for link in LINKS
     )
     relay = relay6(links=links, way_to=lambda *_: Way(CORE, 1500))
     forged = answered(OFFER, interface=VLAN20)
@@ -183,7 +182,7 @@ def test_rule_143_nor_is_a_link_address_of_no_client_interface(link: str) -> Non
 
 
 def test_rule_143_an_interface_that_waits_gets_nothing() -> None:
-    links = tuple(replace(link, up=False) if link.name == "vlan10" else link for link in LINKS)
+    links = tuple(link._replace(up=False) if link.name == "vlan10" else link for link in LINKS)
     assert why(relay6(links=links).decide(answered(OFFER))) is Drop6.NO_INTERFACE
 
 
@@ -198,9 +197,9 @@ def test_rule_143_of_interfaces_with_one_interface_id_the_link_address_tells() -
 
 
 def test_rule_143_a_reply_in_another_vrf_is_for_nobody_here() -> None:
-    links = tuple(replace(link, vrf=7) if link.name == "vlan10" else link for link in LINKS)
+    links = tuple(link._replace(vrf=7) if link.name == "vlan10" else link for link in LINKS)
     assert why(relay6(links=links).decide(answered(OFFER))) is Drop6.NO_INTERFACE
-    there = (*links, replace(LINKS[1], index=3, name="core7", vrf=7, addresses6=()))
+    there = (*links, LINKS[1]._replace(index=3, name="core7", vrf=7, addresses6=()))
     assert to_peer(relay6(links=there).decide(answered(OFFER, interface=3))).address == CLIENT
 
 
@@ -333,7 +332,7 @@ def test_rule_148_a_relay_agent_is_left_to_the_kernel() -> None:
 
 
 def test_rule_148_where_there_is_no_ethernet_the_kernel_finds_it_out() -> None:
-    links = tuple(replace(link, hardware=b"") if link.name == "vlan10" else link for link in LINKS)
+    links = tuple(link._replace(hardware=b"") if link.name == "vlan10" else link for link in LINKS)
     assert to_peer(relay6(links=links).decide(answered(OFFER))).hardware is None
 
 
@@ -358,7 +357,7 @@ def test_rule_150_nothing_is_too_large(size: int) -> None:
 def test_addresses_that_are_being_looked_for_are_not_ours_yet() -> None:
     tentative = Address6(IPv6Address("2001:db8:10::abc"), tentative=True)
     links = tuple(
-        replace(link, addresses6=(*link.addresses6, tentative)) if link.name == "vlan10" else link
+        link._replace(addresses6=(*link.addresses6, tentative)) if link.name == "vlan10" else link
         for link in LINKS
     )
     assert to_peer(relay6(links=links).decide(answered(OFFER, peer="2001:db8:10::abc")))
@@ -371,12 +370,12 @@ def test_the_network_is_followed() -> None:
     assert to_peer(relay.decide(answered(OFFER)))
     vlan10 = next(link for link in LINKS if link.name == "vlan10")
     for changed, active in (
-        (replace(vlan10, up=False), False),
+        (vlan10._replace(up=False), False),
         (vlan10, True),
-        (replace(vlan10, addresses6=()), False),
-        (replace(vlan10, addresses6=(Address6(IPv6Address("2001:db8:10::9")), vlan10.addresses6[1])), True),
+        (vlan10._replace(addresses6=()), False),
+        (vlan10._replace(addresses6=(Address6(IPv6Address("2001:db8:10::9")), vlan10.addresses6[1])), True),
         (None, False),
-        (replace(vlan10, index=77), True),
+        (vlan10._replace(index=77), True),
     ):
         index = VLAN10 if changed is None or changed.index == VLAN10 else 77
         relay_change = table.update({index: changed})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from pxerelay.relay.decision6 import Drop6
@@ -63,7 +61,7 @@ def test_rule_130_a_switch_may_on_a_trusted_interface() -> None:
         {"source": ip6("2001:db8:10::77")},
     ):
         assert why(relay6(TRUSTING).decide(heard(octets, **changes))) is Drop6.RELAY_NOT_ACCEPTED
-    links = tuple(replace(link, up=False) if link.name == "vlan10" else link for link in LINKS)
+    links = tuple(link._replace(up=False) if link.name == "vlan10" else link for link in LINKS)
     assert why(relay6(TRUSTING, links).decide(heard(octets))) is Drop6.INTERFACE_WAITING
 
 

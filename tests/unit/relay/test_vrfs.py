@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 from pxerelay.policy.links import Link
@@ -20,7 +19,7 @@ NOBODY, RIS, ROUTER = ip("0.0.0.0"), ip("10.20.0.10"), ip("10.30.0.1")
 
 def vrf(index: int, name: str, *members: int, up: bool = True) -> tuple[Link, ...]:
     """Return the standard interfaces with a VRF that holds some of them."""
-    links = tuple(replace(link, vrf=index) if link.index in members else link for link in LINKS)
+    links = tuple(link._replace(vrf=index) if link.index in members else link for link in LINKS)
     return (*links, Link(index, name, up=up, mtu=65575, addresses=(), vrf=index))
 
 
@@ -51,7 +50,7 @@ def test_rule_27_a_giaddr_that_several_vrfs_have_is_the_interfaces_own() -> None
 
 def test_rule_27_the_same_address_in_two_vrfs_is_two_addresses() -> None:
     links = tuple(
-        replace(link, addresses=(IPv4Address("10.10.10.1"),)) if link.name == "vlan20" else link
+        link._replace(addresses=(IPv4Address("10.10.10.1"),)) if link.name == "vlan20" else link
         for link in vrf(RED, "red", VLAN10)
     )
     assert states(TWO, links) == {"vlan10": "10.10.10.1", "vlan20": "10.10.10.1"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -130,7 +129,7 @@ def test_rule_11_a_message_too_large_for_the_mtu_goes_without(size: int, there: 
 
 @pytest.mark.parametrize(("mtu", "there"), [(300 + 28 + 19, True), (300 + 28 + 18, False)])
 def test_rule_11_the_mtu_is_that_of_the_links_there_are(mtu: int, there: bool) -> None:
-    links = tuple(replace(link, mtu=mtu) if link.index == CORE else link for link in LINKS)
+    links = tuple(link._replace(mtu=mtu) if link.index == CORE else link for link in LINKS)
     decision = relay(BOTH, links).decide(message(pad=300), VLAN10, NOBODY)
     assert isinstance(decision, ToServers)
     assert (decision.message is not None, decision.too_large) == (there, not there)

@@ -35,7 +35,7 @@ announce none 'it begins'
 while :; do
     said=$("$program" healthy --timeout 1 2>&1 </dev/null)
     case $? in 0) seen=well ;; 1) seen=degraded ;; *) seen=none ;; esac
-    why=$(echo "$said" | tr '\n' ' ')
+    why=$(echo "$said" | paste -s -d ' ')
     if [ "$(rank $seen)" -lt "$(rank $state)" ]; then
         worse=$((worse + 1)) better=0
         if [ "$worse" -ge "$fall" ]; then

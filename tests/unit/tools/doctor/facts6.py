@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from ipaddress import IPv6Address
 from types import MappingProxyType
 from typing import Any
@@ -38,7 +37,7 @@ def facts6(
 ) -> HostFacts6:
     """Return the facts of a healthy host, but for what is said; `like` says more of links by name."""
     config = build(text)
-    links: Sequence[Link] = [replace(one, **like.get(one.name, {})) for one in LINKS]
+    links: Sequence[Link] = [one._replace(**like.get(one.name, {})) for one in LINKS]
     answers = ResolvedNames()
     given: dict[str, Any] = {
         "config": config,

@@ -108,7 +108,7 @@ def test_with_an_interface_the_others_are_not_looked_at() -> None:
 
 
 def test_settings_of_an_interface_with_a_dot_in_its_name() -> None:
-    link = replace(VLAN10, name="eth0.40", has_ipv6=False, addresses6=())
+    link = VLAN10._replace(name="eth0.40", has_ipv6=False, addresses6=())
     given = facts6()
     port = replace(given.ports[0], name="eth0.40", link=link, waiting="IPv6 is disabled")
     (found,) = network6.findings(replace(given, ports=(port,)))
