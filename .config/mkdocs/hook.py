@@ -1,6 +1,7 @@
 """What mkdocs does besides: pages and files from outside `docs` that pages link to become part of the site.
 
-They stand under `repository/` there, with their path in the repository.
+They stand under `repository/` there, with their path in the repository. A link whose text is the name of a
+page, as is right in a repository, says there the heading that it leads to.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ OURS = ("iframe-worker.js", "look.css", "names.js")
 """Scripts and styles of ours, beside this file."""
 
 FENCED = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
+NAMED = re.compile(r"\[[\w./-]+\.md\]\((?P<path>[^()\s#]+\.md)(?:#(?P<fragment>[^()\s]*))?\)")
+HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)(?P<path>[^()\s#]+)(?P<fragment>#[^()\s]*)?(?=\))")
 
 
@@ -41,6 +44,13 @@ def in_site(path: str) -> str:
 def linked(page: str, link: str) -> str:
     """Return the path in the repository that a link of a page leads to, both of them as paths there."""
     return posixpath.normpath(posixpath.join(posixpath.dirname(page), link))
+
+
+def heading(path: str, fragment: str | None) -> str | None:
+    """Return the heading of a page that a fragment is of, else its first one; None if there is none."""
+    found = HEADING.findall(FENCED.sub("", (REPOSITORY / path).read_text("utf-8")))
+    slugs = {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-"): one for one in reversed(found)}
+    return slugs.get(fragment, found[0]) if found and fragment else next(iter(found), None)
 
 
 def outside_fences(text: str, change: Callable[[str], str]) -> str:
@@ -80,4 +90,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         target = in_site(linked(here, found["path"]))
         return posixpath.relpath(target, posixpath.dirname(uri) or ".") + (found["fragment"] or "")
 
-    return outside_fences(markdown, lambda text: LINK.sub(link, text))
+    def named(found: re.Match[str]) -> str:
+        target = linked(here, found["path"])
+        told = heading(target, found["fragment"]) if (REPOSITORY / target).is_file() else None
+        return found[0] if told is None else f"[{told}]" + found[0].partition("]")[2]
+
+    return outside_fences(markdown, lambda text: LINK.sub(link, NAMED.sub(named, text)))

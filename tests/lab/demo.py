@@ -6,11 +6,12 @@ both, without a restart of the daemon.
 """
 
 import argparse
+import io
 import json
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.lab.topology import CLIENTS, RIS, Client
 from tests.lab.topology6 import Network6
 from tests.lab.trial import Outcome, boot
 from tests.lab.trial6 import Outcome6, boot6
+from tests.pages.elsewhere import wrong
 
 NAME = "demo"
 UNIT = "pxerelay.service"
@@ -37,13 +39,33 @@ def main() -> int:
     parser.add_argument(
         "--keep", action="store_true", help="leave the lab up, and say how to look around in it"
     )
+    parser.add_argument(
+        "--pages", action="store_true", help="fail unless the pages that show this show what is printed"
+    )
     arguments = parser.parse_args()
+    printed = _Twice()
     try:
-        with alone(NAME):
-            return _run(keep=arguments.keep)
+        with alone(NAME), redirect_stdout(printed):
+            code = _run(keep=arguments.keep)
     except LabError as error:
         print(error, file=sys.stderr)
         return 1
+    stale = wrong("demo", printed.getvalue()) if arguments.pages and code == 0 else []
+    print(*stale, sep="\n\n", end="\n" if stale else "")
+    return 1 if stale else code
+
+
+class _Twice(io.StringIO):
+    """Prints what is written, and keeps it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._to = sys.stdout
+
+    def write(self, text: str) -> int:
+        self._to.write(text)
+        self._to.flush()
+        return super().write(text)
 
 
 def _run(*, keep: bool) -> int:

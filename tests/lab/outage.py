@@ -67,6 +67,10 @@ class Stage:
         pids = [(HOME / f"pxr-{self.network.lab.name}-{relay}.pid").read_text().strip() for relay in RELAYS]
         return sum(Path("/proc", pid, "root/var/lib/pxerelay/control.drained").exists() for pid in pids)
 
+    def settled(self) -> None:
+        """Wait until the router spreads over all relays that are not drained."""
+        self.network.settled(len(RELAYS) - self.drained())
+
     def withdrawn(self) -> float:
         """Wait until the router sends nothing to one of the relays any more, in either family."""
         return wait_for(lambda: max(map(len, self.network.announced())) < len(RELAYS), self.network.announced)
@@ -167,7 +171,7 @@ def watch(stage: Stage, command: Sequence[str]) -> dict[str, Any]:
             told["fewest"] = min(told["fewest"], *map(len, stage.network.announced()))
             told["drained"] = max(told["drained"], stage.drained())
             time.sleep(0.1)
-    stage.network.settled()
+    stage.settled()
     return told | {"code": running.returncode}
 
 
@@ -175,7 +179,7 @@ def watch(stage: Stage, command: Sequence[str]) -> dict[str, Any]:
 def _asking(stage: Stage, told: dict[str, Any], rate: float = RATE) -> Iterator[None]:
     """Have clients ask while something is done, and a moment before and after; put what was lost in TOLD."""
     os.setpriority(os.PRIO_PROCESS, 0, _FAVOURED)
-    stage.network.settled()
+    stage.settled()
     with stage.network.helpers() as helpers:
         with asking(helpers, rate) as asked:
             time.sleep(_BEFORE)

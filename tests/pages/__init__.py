@@ -8,7 +8,7 @@ until the next command. A comment stands right above the block:
     <!-- lab: relay; meanwhile: boot -->    the scene does its action `boot`; then the command is interrupted
     <!-- lab: relay; file: /etc/a.yml -->   above a block of any language: the scene has it as this file
     <!-- lab: files; is: a.yml -->          above a block of any language: this file has become that
-    <!-- not run: REASON -->                can't be run; `NOT_RUN` in `tests/pages/listed.py` has the reason
+    <!-- run by: NAME -->                   takes minutes; `RUN_BY` in `tests/pages/listed.py` says where
 
 A line of output that is `...` or `# ...` stands for any number of lines. What differs each time, as times do,
 is compared by the named patterns of `tests/pages/comparing.py`.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BLOCK = re.compile(
-    r"^(?:<!-- (?P<what>lab|not run): *(?P<words>[^\n]*?) *-->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    r"^(?:<!-- (?P<what>lab|run by): *(?P<words>[^\n]*?) *-->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 COMMAND = re.compile(r"[$#] ")
@@ -41,9 +41,9 @@ class Block:
     language: str
     text: str
     scene: str
-    """The scene it is run in; empty if it is not run."""
-    reason: str
-    """The key of why it is not run; else empty."""
+    """The scene it is run in; empty if it is run elsewhere."""
+    runner: str
+    """The key of who runs it elsewhere; else empty."""
     file: str
     """The path that it is written to; empty if it is commands."""
     content_of: str
@@ -99,7 +99,7 @@ def blocks(page: Path) -> list[Block]:
         number = text.count("\n", 0, match.start("text")) + 1
         if match["what"] is None:
             raise PageError(f"{page.name}:{number}: say above it in which scene it is run: <!-- lab: … -->")
-        reason = match["words"] if match["what"] == "not run" else ""
+        runner = match["words"] if match["what"] == "run by" else ""
         scene, _, more = match["words"].partition(";")
         settings = dict(_setting(page, number, word) for word in more.split(";") if word.strip())
         found.append(
@@ -109,8 +109,8 @@ def blocks(page: Path) -> list[Block]:
                 match.start("text"),
                 match["language"],
                 match["text"],
-                scene="" if reason else scene.strip(),
-                reason=reason,
+                scene="" if runner else scene.strip(),
+                runner=runner,
                 file=settings.get("file", ""),
                 content_of=settings.get("is", ""),
                 meanwhile=settings.get("meanwhile", ""),

@@ -1,13 +1,18 @@
-"""Which pages are held to what they show, and why some blocks are not run."""
+"""Which pages are held to what they show, and who runs what takes too long for the lab of the tests."""
 
 from __future__ import annotations
 
 from tests.lab.command import REPOSITORY
 
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+PAGES = [
+    *(REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted((REPOSITORY / "docs").rglob("*.md")),
+    *sorted((REPOSITORY / "ansible").rglob("*.md")),
+    REPOSITORY / "tests/captures/README.md",
+]
 
-NOT_RUN = {
-    "demo": "takes minutes; it is run by itself, and fails where a client is not treated as it shows",
-    "fleet": "is of several hosts that Ansible manages: molecule/anycast has such",
+RUN_BY = {
+    "demo": "tests/lab/demo.py",
+    "fleet": "molecule/anycast/verify.yml",
 }
-"""Why a block is not run, by the word that the page has for it."""
+"""Where a block is run, by the word that the page has for it: each compares with `tests.pages.elsewhere`."""

@@ -91,7 +91,9 @@ class Stage:
     def _remove_groups(self) -> None:
         """Remove the units' control groups, once the last process has left them."""
         line = self._here(f"{UNIT} {self.name}")
-        self._wait(lambda: subprocess.run(line, capture_output=True, check=False).returncode == 0)
+        self._wait(
+            lambda: subprocess.run(line, capture_output=True, check=False).returncode == 0, complain=False
+        )
 
     def write(self, path: str, text: str) -> None:
         """Write a file: below /etc, or in the folder in which commands are run."""

@@ -1,11 +1,13 @@
 """The role's filters: the fleet in a table."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from tests.lab.command import REPOSITORY
 from tests.role.test_filters import FILTERS
 
 holds = FILTERS["holds"]
@@ -265,3 +267,11 @@ def test_a_path_holds_a_text_where_also_mode_and_group_are_right() -> None:
     assert not holds(about, "foo", "0640")
     assert not holds(about, "bar", "0640", "pxerelay-web")
     assert not holds({"type": "absent"}, "foo")
+
+
+def test_the_page_about_relays_that_share_an_address_shows_these_columns() -> None:
+    """Molecule's scenario `anycast` compares all of what is printed."""
+    found = re.search(r'^ +"(host  .*)",$', (REPOSITORY / "docs/anycast.md").read_text("utf-8"), re.MULTILINE)
+    assert found
+    head, _ = table([{"host": "relay1", "address": "192.0.2.67"}])
+    assert re.split("  +", found[1]) == re.split("  +", head)

@@ -70,9 +70,16 @@ def test_links_lead_to_pages_and_headings_that_there_are(site: Path) -> None:
     assert dead == []
 
 
+def test_links_are_called_by_what_they_lead_to_and_not_by_files(site: Path) -> None:
+    pages = {path: path.read_text("utf-8") for path in site.rglob("*.html")}
+    named = {path: re.findall(r"<a [^>]*>[\w./-]+\.md</a>", page) for path, page in pages.items()}
+    assert {path: links for path, links in named.items() if links} == {}
+    assert ">A site with IPv4 and IPv6</a>" in pages[site / "network.html"]
+
+
 def test_each_column_of_a_table_and_each_picture_has_words(site: Path) -> None:
     """`make web` has axe look at each page, in a browser; this needs none."""
-    pages = {path.name: path.read_text("utf-8") for path in site.rglob("*.html")}
+    pages = {path: path.read_text("utf-8") for path in site.rglob("*.html")}
     heads = [
         (name, head) for name, page in pages.items() for head in re.findall(r"<th\b.*?</th>", page, re.DOTALL)
     ]

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.command import REPOSITORY
+from tests.pages import elsewhere
 from tests.pages.blocks import PageError, blocks
 from tests.pages.comparing import compared_by, difference, fits
-from tests.pages.listed import NOT_RUN, PAGES
+from tests.pages.listed import PAGES, RUN_BY
 from tests.pages.scenes import SCENES
 
 PAGE = """\
@@ -28,7 +30,7 @@ $ one --with \\
 $ three
 ```
 
-<!-- not run: systemd -->
+<!-- run by: demo -->
 ```console
 # four
 ```
@@ -44,7 +46,7 @@ def test_a_block_is_read_with_its_scene_commands_and_output(tmp_path: Path) -> N
     first, second = commands.commands
     assert (first.prompt, first.line, first.output) == ("$", "one --with \\\n    more", ("# two", "  ..."))
     assert (second.prompt, second.line, second.output) == ("$", "three", ())
-    assert (other.scene, other.reason) == ("", "systemd")
+    assert (other.scene, other.runner) == ("", "demo")
 
 
 @pytest.mark.parametrize(
@@ -97,21 +99,76 @@ def test_macs_and_addresses_of_servers_are_compared_as_they_are() -> None:
     assert compared_by(line) == line
 
 
-SESSION = re.compile(
-    r"^ {4,}[$#] (?:pxerelay|journalctl|systemctl|birdcl|make|ip|ansible(?:-\w+)?)\b.*$", re.MULTILINE
+PROGRAM = (
+    r"(?:sudo )?(?:\S*/)?"
+    r"(?:pxerelay|journalctl|systemctl|birdcl|vtysh|make|ip|ansible(?:-[a-z]+)?|git|apt|dig|curl|podman|pip"
+    r"|cp|install|editor|useradd|python3)(?= |$)"
 )
+"""What pages have typed."""
+
+FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+INDENTED = re.compile(r"(?<=\n\n)(?: {4}[^\n]*\n)+")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_each_block_of_commands_is_run_or_listed(page: Path) -> None:
-    assert SESSION.findall(page.read_text("utf-8")) == [], "make it a console block with its scene"
+def unrecognised(text: str) -> list[str]:
+    """Return the lines of a page that look like commands, or like their output, outside of console blocks.
+
+    In an indented block every line is to be typed: one that shows what is printed is a console block.
+    """
+    found = []
+    for indent, language, inside in FENCE.findall(text):
+        if language != "console" or indent:
+            found += re.findall(rf"^ *[$#] {PROGRAM}.*$", inside, re.MULTILINE)
+    for block in INDENTED.findall(FENCE.sub("", text)):
+        lines = [line[4:] for line in block.replace("\\\n", " ").splitlines()]
+        found += [line for line in lines if re.match(rf" *[$#] {PROGRAM}", line)]
+        if re.match(PROGRAM, lines[0]):
+            found += [line for line in lines if not re.match(rf"#|{PROGRAM}", line)]
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_each_block_of_commands_is_run(page: Path) -> None:
+    assert unrecognised(page.read_text("utf-8")) == [], "make it a console block with its scene"
     for block in blocks(page):
-        if block.reason:
-            assert block.reason in NOT_RUN
+        if block.runner:
+            assert block.runner in RUN_BY
         else:
             assert block.scene in SCENES, block.place
             assert block.file or block.commands
 
 
-def test_each_reason_is_of_some_block() -> None:
-    assert {block.reason for page in PAGES for block in blocks(page)} - {""} == NOT_RUN.keys()
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("\n\n    pxerelay status\n    make x  # this\n\n", []),
+        ("\n\n    # pxerelay status\n", ["# pxerelay status"]),
+        ("\n\n    pxerelay status\n    interface  vlan10 active\n", ["interface  vlan10 active"]),
+        ("\n\n    pxerelay import \\\n      --server a\n", []),
+        ("\n```\n$ pxerelay status\nx\n```\n", ["$ pxerelay status"]),
+        ("- a\n\n  ```console\n  $ git diff\n  ```\n", ["  $ git diff"]),
+        ("\n```console\n$ git diff\n```\n", []),
+    ],
+)
+def test_what_looks_like_output_is_found(text: str, found: list[str]) -> None:
+    assert unrecognised(text) == found
+
+
+def test_who_runs_a_block_elsewhere_compares_it() -> None:
+    assert {block.runner for page in PAGES for block in blocks(page)} - {""} == RUN_BY.keys()
+    for runner, where in RUN_BY.items():
+        text = (REPOSITORY / where).read_text("utf-8")
+        assert "tests.pages.elsewhere" in text
+        assert re.search(rf"\b{runner}\b", text)
+
+
+def test_what_was_printed_elsewhere_is_compared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- run by: demo -->\n```console\n# make demo\n...\n  a  b\n...\n```\n")
+    monkeypatch.setattr(elsewhere, "PAGES", [page])
+    assert elsewhere.wrong("demo", "x\n  a  b\n") == []
+    (told,) = elsewhere.wrong("demo", "x\n  a  c\n")
+    assert told.startswith("page.md:3: make demo\n")
+    assert "+  a  c" in told
+    with pytest.raises(ValueError, match="run by fleet"):
+        elsewhere.wrong("fleet", "")

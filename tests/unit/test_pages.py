@@ -85,3 +85,10 @@ def test_the_readme_installs_as_the_page_says_in_five_lines(heading: str, page: 
     commands = install_commands(README, heading)
     assert commands == install_commands(REPOSITORY / "docs" / page, there)
     assert len(commands.splitlines()) <= 5
+
+
+def test_the_page_of_figures_has_those_that_were_measured() -> None:
+    page = (REPOSITORY / "docs/performance.md").read_text("utf-8")
+    tables = page.partition("<!-- benchmark -->\n")[2].partition("<!-- /benchmark -->")[0]
+    assert tables == (REPOSITORY / "docs/benchmark/benchmark.md").read_text("utf-8")
+    assert tables.count("\n|---") > 20
