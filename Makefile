@@ -141,7 +141,7 @@ deb: $(VENV)/.stamp ## the Debian package, in dist
 	tests/lab/install-packages debhelper dh-python dpkg-dev fakeroot
 	$(BIN)/python -m release.deb
 
-image: $(VENV)/.stamp ## the container image (OCI archive), in dist
+image: $(VENV)/.stamp ## the container image, for podman and docker, in dist
 	tests/lab/install-packages mmdebstrap libcap2-bin
 	$(BIN)/python -m release.image
 
@@ -150,7 +150,7 @@ release: $(VENV)/.stamp ## all that a release consists of, in dist/pxerelay-VERS
 	$(BIN)/python -m release
 
 packages: $(VENV)/.stamp ## the Debian package and the image, installed and used on fresh hosts (Debian 12 and 13); a release built twice
-	tests/lab/install-packages debhelper dh-python dpkg-dev fakeroot lintian mmdebstrap libcap2-bin
+	tests/lab/install-packages debhelper dh-python dpkg-dev fakeroot lintian mmdebstrap libcap2-bin catatonit
 	$(BIN)/pytest --quiet tests/release
 
 demo: $(VENV)/.stamp ## Ansible, a relay host, real servers and clients on this machine; ARGS=--keep leaves it up

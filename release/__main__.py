@@ -26,9 +26,9 @@ def build(target: Path) -> list[Path]:
         (package,) = (path for path in deb.build(Path(folder)) if path.suffix == ".deb")
         (target / package.name).write_bytes(package.read_bytes())
     collection.build(target)
-    image.build(target)
+    of_debian = image.build(target)
     wheelhouse.build(target)
-    sbom.build(target)
+    sbom.build(target, of_debian)
     found = sorted(path for path in target.iterdir() if path.name != SUMS)
     lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in found]
     (target / SUMS).write_text("".join(lines))

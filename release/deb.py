@@ -28,6 +28,9 @@ HOST = {
     "__pxerelay_dhcpv4": True,
     "__pxerelay_dhcpv6": True,  # nobody knows what the file will say; without dhcpv6 no IPv6 socket is opened
     "__pxerelay_python_said": [],
+    "__pxerelay_web_program": "/usr/bin/pxerelay",
+    "__pxerelay_web_folder": "/usr/bin/pxerelay",
+    "__pxerelay_web_interpreters": "/usr/bin/python3",
     "__pxerelay_web_config": "/etc/pxerelay-web.yml",
     "__pxerelay_web_user": "pxerelay-web",
     "__pxerelay_web_reach": "any",  # nor what the page's own file will say
@@ -40,6 +43,9 @@ BY_HAND = {
     "__pxerelay_service_program": "/opt/pxerelay/current/bin/pxerelay",
     "__pxerelay_interpreter": "/opt/pxerelay/current/bin/python",
     "__pxerelay_service_folder": "/opt/pxerelay",
+    "__pxerelay_web_program": "/opt/pxerelay/current/bin/pxerelay",
+    "__pxerelay_web_interpreters": "/opt/pxerelay/current/bin/python",
+    "__pxerelay_web_folder": "/opt/pxerelay",
 }
 """The same of a host where docs/web.md was followed."""
 

@@ -1,4 +1,4 @@
-"""`make image`: a container image of Debian's smallest tree and the wheel, as an OCI archive in dist.
+"""`make image`: a container image of Debian's smallest tree and the wheel, as an archive in dist.
 
 Nothing is fetched but Debian packages: no registry, no base image. Built again it has the same octets, as
 long as Debian's packages are the same.
@@ -32,8 +32,14 @@ LEFT_OUT = (
 )  # fmt: skip
 """What the daemon and its commands never read: half of the tree."""
 
+COPYRIGHTS = "/usr/share/doc/*/copyright"
+"""Who passes the packages on has to pass their licences on too."""
+
 CONTENT = "org.opencontainers.image"
-MEDIA = "application/vnd.oci.image"
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+SETTINGS = "application/vnd.docker.container.image.v1+json"
+LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+"""Docker's types in OCI's layout: an image of OCI's own types has no health check, and podman drops it."""
 
 
 def tree(target: Path) -> None:
@@ -44,6 +50,7 @@ def tree(target: Path) -> None:
         hooks = (
             f'python3 -m zipfile --extract "{package}" {site}',
             f"rm -r {site}/pxerelay-*.data",
+            'rm -f "$1"/var/cache/debconf/*-old "$1"/var/lib/dpkg/*-old',
             'rm -r "$1"/usr/lib/python3.*/test "$1"/usr/lib/python3.*/pydoc_data',
             f'install -D -m 755 "{source.REPOSITORY}/release/debian/bin/pxerelay" "$1/usr/bin/pxerelay"',
             f'install -D -m 644 "{source.REPOSITORY}/release/debian/pxerelay.yml" "$1{CONFIG}"',
@@ -57,6 +64,7 @@ def tree(target: Path) -> None:
             "--variant=essential",
             f"--include=passwd,{','.join(deb.depends())}",
             *(f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT),
+            f"--dpkgopt=path-include={COPYRIGHTS}",
             *(f"--customize-hook={hook}" for hook in hooks),
             RELEASE,
             str(target),
@@ -64,9 +72,11 @@ def tree(target: Path) -> None:
 
 
 def build(target: Path) -> Path:
-    """Build the image; return its archive, an OCI image layout in a tar file.
+    """Build the image; return its archive, which `podman load` takes, and `docker load`.
 
-    https://github.com/opencontainers/image-spec, image-layout.md
+    It is an OCI image layout in a tar file (https://github.com/opencontainers/image-spec, image-layout.md),
+    with a manifest of Docker's (https://distribution.github.io/distribution/spec/manifest-v2-2/), and the
+    manifest.json of `docker save` for programs that know no layouts.
     """
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -76,18 +86,19 @@ def build(target: Path) -> Path:
     written = target / f"pxerelay-{source.version()}-image.tar"
     with tarfile.open(written, "w") as archive:
         blobs = _Blobs(archive)
-        layer = blobs.add(gzip.compress(octets, mtime=0), "layer.v1.tar+gzip")
-        config = blobs.add(_config(hashlib.sha256(octets).hexdigest()), "config.v1+json")
-        manifest = {
-            "schemaVersion": 2,
-            "mediaType": f"{MEDIA}.manifest.v1+json",
-            "config": config,
-            "layers": [layer],
-        }
-        entry = blobs.add(_json(manifest), "manifest.v1+json")
+        layer = blobs.add(gzip.compress(octets, mtime=0), LAYER)
+        config = blobs.add(_config(hashlib.sha256(octets).hexdigest()), SETTINGS)
+        manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]}
+        entry = blobs.add(_json(manifest), MANIFEST)
         entry["annotations"] = {f"{CONTENT}.ref.name": f"pxerelay:{source.version()}"}
         blobs.write("index.json", _json({"schemaVersion": 2, "manifests": [entry]}))
         blobs.write("oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
+        saved = {
+            "Config": _place(config["digest"]),
+            "RepoTags": [f"localhost/pxerelay:{source.version()}"],
+            "Layers": [_place(layer["digest"])],
+        }
+        blobs.write("manifest.json", _json([saved]))
     return written
 
 
@@ -122,6 +133,10 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True).encode()
 
 
+def _place(digest: str) -> str:
+    return f"blobs/{digest.replace(':', '/')}"
+
+
 class _Blobs:
     """The files of an image layout."""
 
@@ -135,9 +150,9 @@ class _Blobs:
 
     def add(self, octets: bytes, kind: str) -> dict[str, Any]:
         """Write a blob; return what others name it by."""
-        digest = hashlib.sha256(octets).hexdigest()
-        self.write(f"blobs/sha256/{digest}", octets)
-        return {"mediaType": f"{MEDIA}.{kind}", "digest": f"sha256:{digest}", "size": len(octets)}
+        digest = f"sha256:{hashlib.sha256(octets).hexdigest()}"
+        self.write(_place(digest), octets)
+        return {"mediaType": kind, "digest": digest, "size": len(octets)}
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""The bill of materials of a release, as CycloneDX JSON: what the lock of the role names, with its checksums.
+"""The bill of materials of a release, as CycloneDX JSON.
 
-https://cyclonedx.org/docs/1.6/json/
+It has what the lock of the role names, with checksums, and the packages that the container image is made of.
+
+https://cyclonedx.org/docs/1.6/json/, https://github.com/package-url/purl-spec
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from collections.abc import Iterator
@@ -17,12 +20,14 @@ from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.model.license import DisjunctiveLicense
 from cyclonedx.output.json import JsonV1Dot6
+from cyclonedx.spdx import fixup_id
 from packageurl import PackageURL
 
-from release import source
+from release import contents, source
 
 LOCK = source.REPOSITORY / "ansible/roles/pxerelay/files/requirements.lock"
 _ENTRY = re.compile(r"([a-z0-9-]+)==(\S+)(?: ; python_version in \"([0-9. ]+)\")?")
+_SHORT = {"expat": "MIT", "apache-2": "Apache-2.0", "psf-2": "PSF-2.0", "artistic-2": "Artistic-2.0"}
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
 
@@ -60,8 +65,8 @@ def needed() -> set[str]:
     return set(re.findall(r'"([a-z0-9-]+)', found[1]))
 
 
-def document(text: str) -> str:
-    """Return the bill of materials for a lock; the same text for the same lock, version and date."""
+def document(text: str, image: Path) -> str:
+    """Return the bill of materials for a lock and an image; the same text for the same of all of these."""
     ours = Component(
         name="pxerelay",
         version=source.version(),
@@ -70,7 +75,9 @@ def document(text: str) -> str:
         purl=PackageURL("generic", name="pxerelay", version=source.version()),
         licenses=[DisjunctiveLicense(id="MIT")],
     )
-    bom = Bom(serial_number=uuid.uuid5(uuid.NAMESPACE_URL, f"{source.version()} {source.date()} {text}"))
+    digest = hashlib.sha256(image.read_bytes()).hexdigest()
+    of = f"{source.version()} {source.date()} {digest} {text}"
+    bom = Bom(serial_number=uuid.uuid5(uuid.NAMESPACE_URL, of))
     bom.metadata.timestamp = datetime.fromtimestamp(source.date(), timezone.utc)
     bom.metadata.component = ours
     direct = []
@@ -80,7 +87,49 @@ def document(text: str) -> str:
         if one.name in needed():
             direct.append(component)
     bom.register_dependency(ours, direct)
+    held = contents.read(image)
+    system = Component(
+        name=held.system, version=held.release, type=ComponentType.OPERATING_SYSTEM, bom_ref="system"
+    )
+    packages = [_package(one, held) for one in held.packages]
+    whole = Component(
+        name=image.name,
+        version=source.version(),
+        type=ComponentType.CONTAINER,
+        bom_ref="image",
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest)],
+        components=[system, *packages],
+    )
+    bom.components.add(whole)
+    bom.register_dependency(whole, [ours, system, *packages])
     return JsonV1Dot6(bom).output_as_string(indent=2) + "\n"
+
+
+def _package(one: contents.Package, held: contents.Contents) -> Component:
+    about = {"arch": one.architecture, "distro": f"{held.system}-{held.release}"}
+    if (one.source, one.source_version) != (one.name, one.version):
+        about["upstream"] = f"{one.source}@{one.source_version}"
+    purl = PackageURL("deb", held.system, one.name, one.version, about)
+    return Component(
+        name=one.name,
+        version=one.version,
+        type=ComponentType.LIBRARY,
+        bom_ref=str(purl),
+        purl=purl,
+        licenses=[license_of(name) for name in one.licenses],
+    )
+
+
+def license_of(name: str) -> DisjunctiveLicense:
+    """Return a licence by its short name in Debian: by its SPDX identifier, where that has one.
+
+    https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/#license-short-name
+    """
+    spdx = _SHORT.get(name.lower(), name)
+    if found := re.fullmatch(r"(A?GPL|LGPL|GFDL)-(\d)(\.\d)?(\+)?", name):
+        spdx = f"{found[1]}-{found[2]}{found[3] or '.0'}-{'or-later' if found[4] else 'only'}"
+    known = fixup_id(spdx)
+    return DisjunctiveLicense(id=known) if known else DisjunctiveLicense(name=name)
 
 
 def _component(one: Locked) -> Component:
@@ -106,9 +155,9 @@ def _component(one: Locked) -> Component:
     )
 
 
-def build(target: Path) -> Path:
-    """Write the bill of materials; return its file."""
+def build(target: Path, image: Path) -> Path:
+    """Write the bill of materials of a release with this image; return its file."""
     target.mkdir(parents=True, exist_ok=True)
     file = target / f"pxerelay-{source.version()}.cdx.json"
-    file.write_text(document(LOCK.read_text()))
+    file.write_text(document(LOCK.read_text(), image))
     return file

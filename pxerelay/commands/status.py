@@ -49,16 +49,20 @@ def _status(arguments: argparse.Namespace) -> int:
     return ask(arguments, "status", show)
 
 
+def _rules(count: int) -> str:
+    return "1 rule" if count == 1 else f"{count} rules"
+
+
 def _status_text(answer: dict[str, Any]) -> str:
     config, counters = answer["config"], answer["counters"]
     lines = [
         f"pxerelay {answer['version']}",
-        f"config     {config['path']}, {config['rules']} rules, loaded {config['loaded_at']}",
+        f"config     {config['path']}, {_rules(config['rules'])}, loaded {config['loaded_at']}",
         f"sha256     {config['sha256']}",
     ]
     if config["ended"] or config["next_end"]:
         following = f"; the next end with {config['next_end']}" if config["next_end"] else ""
-        lines.append(f"ended      {config['ended']} rules{following}")
+        lines.append(f"ended      {_rules(config['ended'])}{following}")
     if config["last_error"]:
         lines.append(f"refused    {config['last_error']}")
     health = answer["health"]
@@ -151,4 +155,4 @@ def _state_text(row: Mapping[str, Any]) -> str:
 
 
 def _reload(arguments: argparse.Namespace) -> int:
-    return ask(arguments, "reload", lambda answer: f"reloaded: {answer['rules']} rules")
+    return ask(arguments, "reload", lambda answer: f"reloaded: {_rules(answer['rules'])}")

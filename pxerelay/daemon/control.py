@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,13 @@ from pxerelay.linux.localsocket import LocalSocket
 from pxerelay.linux.log import LOGGER, Limiter
 from pxerelay.linux.tasks import end
 
-Response = dict[str, Any] | bytes | Stream
+Response = dict[str, Any] | list[bytes] | Stream
 
 Handler = Callable[[Mapping[str, Any]], Awaitable[Response]]
-"""Carries out a command, given the whole request; returns the answer, or one that is JSON already."""
+"""Carries out a command, given the whole request; returns the answer, or one as JSON, in pieces."""
+
+_PIECE = 16384
+"""Octets that are written at once; between two of them packets have their turn."""
 
 _REQUEST_LIMIT = 4096
 """Octets of a request; longer ones are refused."""
@@ -121,8 +124,8 @@ class ControlServer:
                 self._follow(reply, reader, writer)
                 return
             writer.transport.set_write_buffer_limits(0)  # drain() then waits until all is written
-            writer.write((reply if isinstance(reply, bytes) else json.dumps(reply).encode()) + b"\n")
-            await asyncio.wait_for(writer.drain(), _PEER_TIMEOUT)
+            pieces = reply if isinstance(reply, list) else [json.dumps(reply).encode()]
+            await asyncio.wait_for(_write(writer, pieces), _PEER_TIMEOUT)
         except (OSError, asyncio.TimeoutError):
             pass  # the peer went away, or said or took nothing: its own loss
         finally:
@@ -156,6 +159,20 @@ class ControlServer:
         finally:
             slot.busy = False
             self._slots.served(slot)
+
+
+async def _write(writer: asyncio.StreamWriter, pieces: Iterable[bytes]) -> None:
+    """Write a line that is in pieces, and wait until the peer's socket has it."""
+    waiting = bytearray()
+    for piece in pieces:
+        waiting += piece
+        if len(waiting) >= _PIECE:
+            writer.write(bytes(waiting))
+            waiting.clear()
+            await writer.drain()
+            await asyncio.sleep(0)
+    writer.write(bytes(waiting) + b"\n")
+    await writer.drain()
 
 
 _BUSY = b'{"error": "as many commands of this user are being carried out as may be; try again in a moment"}\n'

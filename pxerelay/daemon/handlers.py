@@ -10,13 +10,16 @@ from typing import Any
 from pxerelay.daemon import hearing, prober, probes, trace_stream
 from pxerelay.daemon.control import Handler, Response
 from pxerelay.daemon.flow import Flow
+from pxerelay.daemon.slices import Slices
 from pxerelay.daemon.traffic4 import Traffic4
 from pxerelay.relay import survey_request
 from pxerelay.relay.relay import Relay
+from pxerelay.relay.trace import mapping_steps
 from pxerelay.relay.unknown import described
+from pxerelay.wire.mac import MacError, parse_mac
 
-_PIECE = 32
-"""Clients that are told of at once: less than a millisecond's work."""
+MOST_CLIENTS = 64
+"""Clients that one question may be about."""
 
 
 class Handlers:
@@ -39,7 +42,7 @@ class Handlers:
             "survey": self._survey,
             "hear": self._hear,
             "trace": self._trace,
-            "client": self._client,
+            "clients": self._clients,
             "unknown": self._unknown,
         }
 
@@ -80,23 +83,60 @@ class Handlers:
         """Follow clients, as `pxerelay trace` wants it."""
         return trace_stream.begin(self._traffic.ledger.watches, request)
 
-    async def _client(self, request: Mapping[str, Any]) -> Response:
-        """Tell what the mapping says of a client now, as `pxerelay web` wants it."""
-        return trace_stream.look(self._traffic.ledger.watches, request)
+    async def _clients(self, request: Mapping[str, Any]) -> Response:
+        """Tell what the mapping says of some clients now, as `pxerelay web` wants it.
+
+        By MAC: `mapping` (`relay.trace.mapping_of`), and `unknown` of one that fell to a default. For all of
+        them once: `config`, and where clients are heard (`Watches.heard_at`). `seconds` is the processor time
+        that it took, by which the page knows when it may ask again.
+        """
+        try:
+            wanted = _macs(request.get("macs"))
+        except MacError as error:
+            return {"error": str(error)}
+        slices, now = Slices(), asyncio.get_running_loop().time()
+        ledger, relay = self._traffic.ledger, self._relay()
+        views, strangers = list(ledger.watches.views.values()), ledger.unknown
+        about = {"config": ledger.watches.config, **ledger.watches.heard_at()}
+        pieces = []
+        for mac, chaddr in wanted.items():
+            mapping: list[Any] = []
+            for view in views:
+                found: list[Any] = []
+                for step in mapping_steps(view, chaddr):
+                    found = step
+                    await slices.pause()
+                mapping += found
+            stranger = strangers.find(chaddr)
+            told = {"mapping": mapping, "unknown": stranger and described(relay, stranger, now)}
+            pieces.append(f"{json.dumps(mac)}: {json.dumps(told)}")
+            await slices.pause()
+        head = json.dumps(about)[:-1]
+        return [f'{head}, "clients": {{{", ".join(pieces)}}}, "seconds": {slices.spent:.6f}}}'.encode()]
 
     async def _unknown(self, _: Mapping[str, Any]) -> Response:
-        """Return what `pxerelay unknown` asks for, as JSON; between its pieces packets have their turn."""
-        found, loop, relay = self._traffic.ledger.unknown, asyncio.get_running_loop(), self._relay()
-        strangers = found.newest_first()
-        pieces: dict[bool, list[str]] = {True: [], False: []}  # with a MAC, and without
-        for start in range(0, len(strangers), _PIECE):
-            for one in strangers[start : start + _PIECE]:
-                client = described(relay, one, loop.time())
-                if client:
-                    pieces[one.chaddr is not None].append(json.dumps(client))
-            await asyncio.sleep(0)
-        return (
-            f'{{"clients": [{", ".join(pieces[True])}], "without_mac": [{", ".join(pieces[False])}], '
-            f'"most": {found.most}, '
-            f'"forgotten": {found.forgotten}, "overlooked": {found.overlooked}}}'
-        ).encode()
+        """Return what `pxerelay unknown` asks for, as JSON, and the processor time that it took."""
+        slices, now = Slices(), asyncio.get_running_loop().time()
+        found, relay = self._traffic.ledger.unknown, self._relay()
+        pieces: dict[bool, list[bytes]] = {True: [], False: []}  # with a MAC, and without
+        for one in found.newest_first():
+            client = described(relay, one, now)
+            if client:
+                some = pieces[one.chaddr is not None]
+                some.append((", " if some else "").encode() + json.dumps(client).encode())
+            await slices.pause()
+        rest = f'"most": {found.most}, "forgotten": {found.forgotten}, "overlooked": {found.overlooked}'
+        return [
+            b'{"clients": [',
+            *pieces[True],
+            b'], "without_mac": [',
+            *pieces[False],
+            f'], {rest}, "seconds": {slices.spent:.6f}}}'.encode(),
+        ]
+
+
+def _macs(names: object) -> dict[str, bytes]:
+    """Return the octets of MACs by how they are spelled; MacError if they are none, or too many."""
+    if not isinstance(names, list) or not 0 < len(names) <= MOST_CLIENTS:
+        raise MacError(f"`macs` is a list of 1 to {MOST_CLIENTS} MACs")
+    return {str(name): parse_mac(str(name)) for name in names}

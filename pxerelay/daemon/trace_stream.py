@@ -1,7 +1,4 @@
-"""`pxerelay trace` at the daemon: a request to the control socket becomes a stream of events.
-
-And what the mapping says of a client now, without a stream (`look`), for `pxerelay web`.
-"""
+"""`pxerelay trace` at the daemon: a request to the control socket becomes a stream of events."""
 
 from __future__ import annotations
 
@@ -24,14 +21,6 @@ def begin(watches: Watches, request: Mapping[str, Any]) -> Stream | dict[str, An
     stream.closed = lambda: watches.remove(watch)
     stream.put(first)
     return stream
-
-
-def look(watches: Watches, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the first event of a trace that a request describes, or why there can't be one; none begins."""
-    try:
-        return watches.look(_watch(request, Stream()))
-    except (MacError, TraceError) as error:
-        return {"error": str(error)}
 
 
 def _watch(request: Mapping[str, Any], stream: Stream) -> Watch:

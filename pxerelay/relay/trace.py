@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from pxerelay.policy.model import Config
@@ -29,8 +30,12 @@ RATE = 500
 Those beyond it are relayed as if nobody watched, and counted for who would have been told.
 """
 
-SAMPLE = 50
-"""Messages that whoever samples is told of in a second. Of those beyond it hears nothing."""
+SAMPLE, SAMPLE_AT_ONCE = 25, 10
+"""Messages that whoever samples is told of in a second, and how many of them may come at once.
+
+So an exchange of one client is told of as a whole, and under load they are spread over the second: nobody's
+message waits for more than one of them. Of those beyond it hears nothing.
+"""
 
 _ASKED = 256
 """Requests of one watch that wait for replies; beyond that the oldest are forgotten."""
@@ -49,6 +54,21 @@ class View(ABC):
 
     def __init__(self, config: Config, ports: Sequence[AnyPort], names: Mapping[int, str]) -> None:
         self.config, self.ports, self.names = config, ports, names
+
+    @cached_property
+    def alike(self) -> Sequence[Sequence[AnyPort]]:
+        """The client interfaces in groups: on all of one the mapping says the same of any client.
+
+        That is where default and `pxe_only` are the same, and the same classes hold. They are found once, so
+        that a question about a client does not cost more the more VLANs there are.
+        """
+        places = [one.interfaces for one in self.config.policy.classes if one.interfaces is not None]
+        found: dict[Hashable, list[AnyPort]] = {}
+        for port in self.ports:
+            held = tuple(port.name in interfaces for interfaces in places)
+            key = id(port.setting.default), port.setting.pxe_only, held
+            found.setdefault(key, []).append(port)
+        return list(found.values())
 
     @property
     @abstractmethod
@@ -174,8 +194,9 @@ class Watches:
         self.views: Mapping[int, View] = {}
         self._ports: dict[tuple[int, str], AnyPort] = {}
         self._watches: list[Watch] = []
-        self._second = 0.0
-        self._left, self._sample_left = RATE, SAMPLE
+        self._second = self._sampled_at = 0.0
+        self._left = RATE
+        self._sample_left = float(SAMPLE_AT_ONCE)
 
     def __bool__(self) -> bool:
         return bool(self._watches)
@@ -224,13 +245,20 @@ class Watches:
         self._check(watch.place)
         views = list(self.views.values())
         watch.obey(views)
-        places = [(view, port) for view in views for port in view.ports if watch.place in (None, port.name)]
         return {
             "event": "start",
             "watching": str(watch.pattern),
             "interface": watch.place,
             "config": self.config,
             "mapping": watch.mapping,
+            **self.heard_at(watch.place),
+        }
+
+    def heard_at(self, place: str | None = None) -> Event:
+        """Return where clients are heard, at one place or all: `active`, `waiting`, and `routers`."""
+        views = list(self.views.values())
+        places = [(view, port) for view in views for port in view.ports if place in (None, port.name)]
+        return {
             "active": list(dict.fromkeys(port.name for _, port in places if not port.waiting)),
             "waiting": [view.port_text(port) for view, port in places if port.waiting],
             "routers": [router for view in views for router in view.routers],
@@ -256,10 +284,9 @@ class Watches:
         found: dict[int, list[Watch]] = {}
         clients = batch.clients()
         self.renew(now)
-        sampled = not self._sample_left
         for watch in self._watches:
-            if watch.sample and sampled:
-                continue  # it has had its share of this second, and costs nothing more
+            if watch.sample and not self._may_sample:
+                continue  # it has had its share, and costs nothing more for now
             for at in watch.wanting(batch, clients):
                 found.setdefault(at, []).append(watch)
         return self.bounded(found, now) if found else found
@@ -269,7 +296,7 @@ class Watches:
         return [
             watch
             for watch in self._watches
-            if watch.pattern.matches(chaddr) and (not watch.sample or self._sample_left)
+            if watch.pattern.matches(chaddr) and (not watch.sample or self._may_sample)
         ]
 
     def of_transaction(self, *transactions: Hashable) -> list[Watch]:
@@ -293,9 +320,16 @@ class Watches:
         return found
 
     def renew(self, now: float) -> None:
-        """Begin a new share where a second is over."""
+        """Begin a new share where a second is over; who samples gets its own bit by bit."""
         if now - self._second >= 1.0:
-            self._second, self._left, self._sample_left = now, RATE, SAMPLE
+            self._second, self._left = now, RATE
+        more = (now - self._sampled_at) * SAMPLE
+        self._sample_left = min(self._sample_left + more, SAMPLE_AT_ONCE)
+        self._sampled_at = now
+
+    @property
+    def _may_sample(self) -> bool:
+        return self._sample_left >= 1
 
     def _sampled(self, found: dict[int, list[Watch]]) -> dict[int, list[Watch]]:
         """Take out what is for who samples, and return what of it may be told of in this second."""
@@ -305,7 +339,7 @@ class Watches:
             others = [watch for watch in found[at] if not watch.sample]
             if len(others) == len(found[at]):
                 continue
-            if self._sample_left:
+            if self._may_sample:
                 self._sample_left -= 1
                 sampled[at] = samplers
             if others:
@@ -322,16 +356,24 @@ def mapping_of(view: View, pattern: Pattern, place: str | None) -> list[Event]:
     their names; None stands for behind a router. `lost` are the entries that would have chosen if that one
     did not, at all of these places.
     """
-    if not pattern.exact:
-        return []
-    ports: list[AnyPort | None] = [port for port in view.ports if place in (None, port.name)]
-    if view.routers and (place is None or not ports):
-        ports.append(None)
+    found: list[Event] = []
+    for step in mapping_steps(view, pattern.chaddr, place) if pattern.exact else ():
+        found = step
+    return found
+
+
+def mapping_steps(view: View, chaddr: bytes, place: str | None = None) -> Iterator[list[Event]]:
+    """Yield what `mapping_of` returns, with one group of places more each time; the last one is whole."""
+    groups: list[Sequence[AnyPort | None]] = [
+        some for group in view.alike if (some := [port for port in group if place in (None, port.name)])
+    ]
+    if view.routers and (place is None or not groups):
+        groups.append([None])
     said: dict[tuple[Any, ...], Event] = {}
-    for port in ports:
-        verdict = view.verdict(pattern.chaddr, port)
+    for group in groups:
+        verdict = view.verdict(chaddr, group[0])
         key = (verdict["reason"], verdict["rule"], tuple(verdict["servers"]), verdict["dropped"])
         known = said.setdefault(key, {"family": view.family, "where": [], **verdict})
-        known["where"].append(port.name if port else None)
+        known["where"] += [port.name if port else None for port in group]
         known["lost"] = [entry for entry in known["lost"] if entry in verdict["lost"]]
-    return list(said.values())
+        yield list(said.values())

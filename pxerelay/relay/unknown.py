@@ -209,6 +209,10 @@ class Unknown:
         )
         return self._known_looks.setdefault(found, found)
 
+    def find(self, chaddr: bytes) -> Stranger | None:
+        """Return the client with a MAC, if it is remembered."""
+        return self._strangers.get(chaddr)
+
     def newest_first(self) -> list[Stranger]:
         """Return who is remembered, the last seen first."""
         return list(reversed(self._strangers.values()))

@@ -127,9 +127,9 @@ async def searched(site: Site, text: str, *, here: bool) -> dict[str, Any]:
 
 async def listed(site: Site, query: Mapping[str, str]) -> tuple[list[dict[str, Any]], int]:
     """Return the unknown clients that a query asks for, and how many there are."""
-    answer = await site.daemon.unknown()
+    age, answer = await site.daemon.unknown()
     text, pxe = query.get("q", "")[:100], "pxe" in query
-    return await asyncio.to_thread(lambda: strangers.shown(answer, text, pxe=pxe))
+    return await asyncio.to_thread(lambda: strangers.shown(answer, text, pxe=pxe, age=age))
 
 
 async def _events(first: Line, lines: AsyncGenerator[Line, None]) -> AsyncIterator[bytes]:

@@ -6,6 +6,7 @@ An ASGI application around another one (https://asgi.readthedocs.io/en/latest/sp
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
@@ -119,8 +120,14 @@ class Guard:
                 {},
             )
         now = time.monotonic()
-        if not scope["path"].startswith(_FILES) and not self._limits.allow(peer, now):
-            return 429, "too-many", "Too many requests; wait a moment.", {"retry-after": "2"}
+        if not scope["path"].startswith(_FILES) and (wait := self._limits.refuse(peer, now)):
+            again = math.ceil(wait)
+            return (
+                429,
+                "too-many",
+                f"Busy: too many requests; again in {again} s.",
+                {"retry-after": f"{again}"},
+            )
         if self._passwords and not await self._may_look(headers.get("authorization", ""), peer, now):
             return 401, "login", "Log in.", {"www-authenticate": 'Basic realm="pxerelay", charset="UTF-8"'}
         return None

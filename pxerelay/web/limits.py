@@ -25,6 +25,10 @@ class Bucket:
         self._left -= 1
         return True
 
+    def wait(self) -> float:
+        """Return in how many seconds there is one again, as of the last `take`."""
+        return max(1 - self._left, 0.0) / self._rate if self._rate else float("inf")
+
 
 class Limits:
     """Bounds requests: of each peer, so that none keeps others out, and of all."""
@@ -37,13 +41,19 @@ class Limits:
 
     def allow(self, peer: str, now: float) -> bool:
         """Whether a peer may ask once more."""
+        return not self.refuse(peer, now)
+
+    def refuse(self, peer: str, now: float) -> float:
+        """Return in how many seconds a peer may ask again; 0 if it may now, which is counted."""
         bucket = self._peers.get(peer)
         if bucket is None:
             bucket = self._peers[peer] = Bucket(*self._each, now)
             if len(self._peers) > _MOST_KNOWN:
                 self._peers.popitem(last=False)
         self._peers.move_to_end(peer)
-        return bucket.take(now) and self._all.take(now)
+        if not bucket.take(now):
+            return bucket.wait()
+        return 0.0 if self._all.take(now) else self._all.wait()
 
 
 class Seats:

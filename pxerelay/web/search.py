@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pxerelay.linux.control_client import NoDaemonError
+from pxerelay.linux.memory import give_back
 from pxerelay.linux.vendors import blocks_of, vendors
 from pxerelay.policy.rules import Reason
 from pxerelay.web.advice import advice
@@ -75,6 +76,7 @@ class Search:
 
     async def _build(self, config: Mapping[str, Any]) -> None:
         self._index = await asyncio.to_thread(build, dict(config))
+        give_back()  # what reading took
         self._built = time.monotonic()
 
     def place_of(self, reason: str, rule: str) -> str:
@@ -102,7 +104,6 @@ class Search:
         """Return all there is to say of a client."""
         start = await self._daemon.client(mac)
         await self.refresh(start["config"])
-        unknown = await self._daemon.unknown()
         octets = bytes.fromhex(mac.replace(":", ""))
         names = await asyncio.to_thread(vendors, [octets])
         seen, now = self._memory.of(mac), time.time()
@@ -113,7 +114,7 @@ class Search:
             "places": self._index.trouble or ("" if self._current(start) else "the rules are being read"),
             "seen": {str(family): known for family, known in sorted(seen.items())},
             "listening_since": self._memory.since,
-            "fell_to_default": next((one for one in unknown["clients"] if one["mac"] == mac), None),
+            "fell_to_default": start["unknown"],
             "advice": advice(seen, start, now),
             "now": now,
         }
@@ -135,7 +136,8 @@ class Search:
         status = await self._daemon.status()
         await self.refresh(status["config"])
         index, memory, digits = self._index, self._memory, digits_of(text)
-        unknown = (await self._daemon.unknown())["clients"]
+        age, answer = await self._daemon.unknown()
+        unknown = answer["clients"]
         rules, macs, strangers = list[Entry](), list[str](), list[Mapping[str, Any]]()
         if digits:
             rules += await asyncio.to_thread(index.of_digits, digits, MOST)
@@ -149,13 +151,15 @@ class Search:
             strangers += [one for one in unknown if str(one["mac"] or "").replace(":", "").startswith(begins)]
         return {
             "rules": [rule.plain for rule in dict.fromkeys(rules)][:MOST],
-            "clients": self._clients(macs, strangers),
+            "clients": self._clients(macs, strangers, time.time() - age),
             "places": index.trouble,
             "most": MOST,
         }
 
-    def _clients(self, macs: Iterable[str], strangers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        now = time.time()
+    def _clients(
+        self, macs: Iterable[str], strangers: Iterable[Mapping[str, Any]], told_at: float
+    ) -> list[dict[str, Any]]:
+        """Return those that were heard, and those of the unknown clients, as the daemon told of them then."""
         told: dict[str, dict[str, Any]] = {}
         for mac in macs:
             for known in self._memory.of(mac).values():
@@ -172,7 +176,7 @@ class Search:
                 row = {
                     "mac": one["mac"],
                     "interface": one["interface"] or one["router"] or "",
-                    "at": now - one["last_ago"],
+                    "at": told_at - one["last_ago"],
                     "what": one["vendor_class"],
                 }
                 told.setdefault(one["mac"], row)

@@ -7,13 +7,14 @@ process. Texts are as long as they may be of use; so many clients are remembered
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from sys import intern
 from typing import Any
 
 from pxerelay.wire.text import ends, printable
 
 MOST = 8192
-"""Clients that are remembered: some 1 KB each."""
+"""Clients that are remembered: some 0.7 KB each."""
 
 _LONGEST = 100
 """Characters of a text that somebody said."""
@@ -21,8 +22,14 @@ _LONGEST = 100
 _OF_REQUEST = ("interface", "router", "client", "message", "reason", "rule", "choice", "dropped", "meaning")
 _OF_REPLY = ("message", "boot_file", "next_server", "address", "milliseconds", "dropped", "meaning")
 
+_ASKED = ("at", *_OF_REQUEST, "servers")
+_ANSWERED = ("at", *_OF_REPLY, "leases", "server")
+
 Seen = dict[str, Any]
 """What is known of a client in one family: `asked` and `answered`, each None or with `at` (since 1970)."""
+
+_Values = tuple[Any, ...]
+"""Those of `_ASKED` or `_ANSWERED`: a dictionary for each client would take three times the room."""
 
 
 class Memory:
@@ -31,7 +38,7 @@ class Memory:
     def __init__(self, most: int = MOST) -> None:
         self.since: float | None = None
         self._most = most
-        self._clients: OrderedDict[str, dict[int, Seen]] = OrderedDict()
+        self._clients: OrderedDict[str, dict[int, tuple[_Values | None, _Values | None]]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -47,21 +54,24 @@ class Memory:
             if len(self._clients) > self._most:
                 self._clients.popitem(last=False)
         self._clients.move_to_end(mac)
-        seen = families.setdefault(int(event.get("family", 4)), {"asked": None, "answered": None})
+        family = int(event.get("family", 4))
+        asked, answered = families.get(family, (None, None))
         if event.get("request"):
-            told = _told(event, _OF_REQUEST)
-            told["servers"] = [_server(one) for one in event.get("servers", ())]
-            seen["asked"] = told
+            servers = tuple(intern(_server(one)) for one in event.get("servers", ()))
+            asked = *_told(event, _OF_REQUEST), servers
         else:
-            told = _told(event, _OF_REPLY)
-            told["leases"] = [ends(str(one), _LONGEST) for one in event.get("leases", ())][:4]
-            told["server"] = _server(event.get("server"))
-            if told["boot_file"] or not (seen["answered"] or {}).get("boot_file"):
-                seen["answered"] = told
+            leases = tuple(ends(str(one), _LONGEST) for one in event.get("leases", ()))[:4]
+            told = *_told(event, _OF_REPLY), leases, intern(_server(event.get("server")))
+            if told[_BOOT_FILE] or not (answered and answered[_BOOT_FILE]):
+                answered = told
+        families[family] = asked, answered
 
     def of(self, mac: str) -> dict[int, Seen]:
         """Return what is known of a client, by family."""
-        return self._clients.get(mac, {})
+        return {
+            family: {"asked": _named(_ASKED, asked), "answered": _named(_ANSWERED, answered)}
+            for family, (asked, answered) in self._clients.get(mac, {}).items()
+        }
 
     def with_digits(self, digits: str, most: int) -> list[str]:
         """Return MACs with these hex digits in a row, the last heard first."""
@@ -75,12 +85,20 @@ class Memory:
         return [mac for mac, _ in zip(found, range(most), strict=False)] if begins else []
 
 
-def _told(event: Mapping[str, Any], keys: Iterable[str]) -> Seen:
-    told: Seen = {"at": event.get("at")}
-    for key in keys:
-        value = event.get(key, "")
-        told[key] = printable(ends(value, _LONGEST)) if isinstance(value, str) else value
-    return told
+_BOOT_FILE = _ANSWERED.index("boot_file")
+
+
+def _told(event: Mapping[str, Any], keys: Iterable[str]) -> _Values:
+    """Return when it was and these values; texts that many clients have are there once."""
+    values = (event.get(key, "") for key in keys)
+    texts = (intern(printable(ends(one, _LONGEST))) if isinstance(one, str) else one for one in values)
+    return event.get("at"), *texts
+
+
+def _named(keys: Sequence[str], values: _Values | None) -> Seen | None:
+    if values is None:
+        return None
+    return {key: list(one) if isinstance(one, tuple) else one for key, one in zip(keys, values, strict=True)}
 
 
 def _server(server: Mapping[str, Any] | None) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import ssl
 from collections.abc import Generator
 from pathlib import Path
 
@@ -67,6 +68,7 @@ def run(control_socket: Path, settings: Settings) -> None:
         app, site = build(control_socket, settings)
     except OSError as error:
         raise ListenError(f"a `ca_file` of `relays:` can't be used: {error.strerror or error}") from None
+    _check_certificate(settings)
     local: LocalSocket | None = None
     try:
         if settings.path is not None:
@@ -101,6 +103,20 @@ def run(control_socket: Path, settings: Settings) -> None:
         if local:
             local.close()
         listening.close()
+
+
+def _check_certificate(settings: Settings) -> None:
+    """Raise ListenError if the certificate and its key can't be used."""
+    if settings.certificate is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.certificate, settings.key)
+    except OSError as error:
+        reason = str(error.strerror or error)
+    else:
+        return
+    names = f"{settings.certificate} and {settings.key}"
+    raise ListenError(f"`tls:` can't be used: {names} must be a certificate and its key, in PEM ({reason})")
 
 
 def _listening(settings: Settings) -> socket.socket:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from starlette.requests import Request
@@ -13,8 +14,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pxerelay.linux.control_client import NoDaemonError
+from pxerelay.linux.memory import give_back
 from pxerelay.linux.tasks import end
-from pxerelay.web.daemon_client import DaemonClient, RefusedError
+from pxerelay.web.daemon_client import DaemonClient, LaterError, RefusedError
 from pxerelay.web.history import STEP, History
 from pxerelay.web.live import NOT_UNDERSTOOD, Live
 from pxerelay.web.metrics import Metrics
@@ -29,6 +31,9 @@ _AGAIN = 2.0
 """Seconds until a daemon that is not there is asked again."""
 
 _LONGEST_AGAIN = 30.0
+
+_THREADS = 4
+"""What takes a while is done in one of these; each has memory of its own."""
 
 
 class Site:
@@ -48,6 +53,7 @@ class Site:
     async def running(self) -> AsyncIterator[None]:
         """Listen to the sample of messages, and note the state each minute."""
         loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(_THREADS))
         tasks = loop.create_task(self._listen()), loop.create_task(self._note())
         try:
             yield
@@ -75,6 +81,7 @@ class Site:
                 status = await self.daemon.status()
                 self.history.note(status, time.monotonic())
                 await self.search.refresh(status["config"])
+            give_back()
             await asyncio.sleep(STEP)
 
 
@@ -88,7 +95,10 @@ def routes(
             try:
                 return await endpoint(request)
             except (NoDaemonError, RefusedError) as error:
-                return silent(request, error)
+                told = silent(request, error)
+                if isinstance(error, LaterError):
+                    told.headers["retry-after"] = str(error.again)
+                return told
 
         return answer
 

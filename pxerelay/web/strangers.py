@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,24 +15,32 @@ MOST_SHOWN = 500
 """Clients of one page; a filter finds others."""
 
 
-def shown(answer: Mapping[str, Any], text: str, *, pxe: bool) -> tuple[list[dict[str, Any]], int]:
+def shown(
+    answer: Mapping[str, Any], text: str, *, pxe: bool, age: float = 0.0
+) -> tuple[list[dict[str, Any]], int]:
     """Return clients that a text is in, newest first, and how many there are of them.
 
     The text is looked for in MAC, DUID, interface, router, vendor class and vendor, in any case. Those whose
-    MAC nobody told are among them.
+    MAC nobody told are among them. The answer is `age` seconds old.
     """
     lowered = text.lower().strip()
     both = sorted((*answer["clients"], *answer["without_mac"]), key=lambda client: float(client["last_ago"]))
-    clients = [dict(client) for client in both if client["pxe"] or not pxe]
-    for client in clients:
-        client["vendor"] = ""
-    if not lowered:
-        found = clients
-        _name(found[:MOST_SHOWN])
-    else:
-        _name(clients)
-        found = [client for client in clients if _has(client, lowered)]
-    return found[:MOST_SHOWN], len(found)
+    found = [client for client in both if client["pxe"] or not pxe]
+    if lowered:
+        names = _vendors(found)
+        found = [client for client in found if _has(client, lowered, names.get(client["mac"], ""))]
+    listed = found[:MOST_SHOWN]
+    names = _vendors(listed)
+    aged = [
+        {
+            **client,
+            "vendor": names.get(client["mac"], ""),
+            "first_ago": client["first_ago"] + round(age),
+            "last_ago": client["last_ago"] + round(age),
+        }
+        for client in listed
+    ]
+    return aged, len(found)
 
 
 def yaml_of(clients: Sequence[Mapping[str, Any]], now: datetime) -> str:
@@ -49,24 +58,19 @@ def yaml_of(clients: Sequence[Mapping[str, Any]], now: datetime) -> str:
     return as_yaml(known, f"{what}; pxerelay web, {now:%Y-%m-%d %H:%M}", nameless)
 
 
-def _name(clients: Sequence[dict[str, Any]]) -> None:
-    """Have the vendors of clients known, where this host has a copy of their registry."""
-    octets: dict[str, bytes] = {}
+def _vendors(clients: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the vendors of clients by MAC, where this host has a copy of their registry."""
+    octets: dict[bytes, str] = {}
     for client in clients:
-        if not client["mac"]:
-            continue
-        try:
-            octets[client["mac"]] = parse_mac(client["mac"])
-        except MacError:
-            continue
-    names = vendors(octets.values())
-    for client in clients:
-        client["vendor"] = names.get(octets.get(client["mac"], b""), "")
+        if client["mac"]:
+            with contextlib.suppress(MacError):
+                octets[parse_mac(client["mac"])] = client["mac"]
+    return {octets[address]: name for address, name in vendors(octets).items()}
 
 
-def _has(client: Mapping[str, Any], lowered: str) -> bool:
+def _has(client: Mapping[str, Any], lowered: str, vendor: str) -> bool:
     digits = lowered.replace(":", "").replace("-", "").replace(".", "")
     if digits and digits in str(client["mac"] or "").replace(":", ""):
         return True
-    texts = (client["interface"], client["router"], client["vendor_class"], client["vendor"], client["duid"])
+    texts = (client["interface"], client["router"], client["vendor_class"], vendor, client["duid"])
     return any(text and lowered in str(text).lower() for text in texts)

@@ -117,6 +117,11 @@ class People:
         if self._process.stdout is None or self._process.stdout.readline() != "ready\n":
             raise RuntimeError("nobody comes to look")
 
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
     def go(self) -> dict[str, Any]:
         """Have them go; return what they saw."""
         self._process.terminate()

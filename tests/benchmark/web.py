@@ -1,8 +1,12 @@
 """The page: what requests notice of 50 people who look at it, and the memory that it takes.
 
 Relay and page share one processor, as on a host that has no other; whoever sends, takes or looks has the
-other one. They have the priorities of their units: the page is in a control group that gives way. The mapping
-has 100,000 rules.
+other one. They have the priorities of their units: the page is in a control group that gives way. Who sends
+and takes has the other processor first, as another machine would. The mapping has 100,000 rules.
+
+What is told is the middle of many ratios, each of two runs one right after the other, so that what the
+machine does besides meets both; and the same of pairs of runs in which nobody looked, which tells how much
+of it is chance.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -31,6 +35,13 @@ from tests.lab.daemon import PXERELAY
 PEOPLE = 50
 RATES = (1_000, 20_000)
 _SECONDS = 10
+_NO_PAGE, _NOBODY, _PEOPLE = "no page", "nobody looks", f"{PEOPLE} people"
+_IN_TURN = (_NOBODY, _PEOPLE, _PEOPLE, _NOBODY, _NOBODY, _PEOPLE, _PEOPLE, _NOBODY)
+"""In each round, for each rate; two and two are compared."""
+
+_FIRST = 20
+"""The real-time priority of who sends and takes (sched(7))."""
+
 _DAEMON_NICE, _PAGE_NICE = -5, 10
 """As their units have it (templates/pxerelay.service.j2, templates/pxerelay-web.service.j2)."""
 
@@ -67,13 +78,24 @@ class _Page:
         command = [*PXERELAY, "web", "--config", str(config), "--socket", str(one.agent.path("sock"))]
         self.process = subprocess.Popen(command)
         os.sched_setaffinity(self.process.pid, {RELAY_CPU})
+        _ordinary(self.process.pid)
         os.setpriority(os.PRIO_PROCESS, self.process.pid, _PAGE_NICE)
         self.group = _idle_group(self.process.pid)
+
+    def come_up(self) -> None:
+        """Wait until it knows the rules."""
         until = time.monotonic() + _STARTS
         while not self._knows_rules():
             if self.process.poll() is not None or time.monotonic() > until:
                 raise LabError("the page does not come up")
             time.sleep(1)
+
+    def end(self) -> None:
+        """Have it end; where others are busy its group would keep it from doing so."""
+        (self.group.parent / "cgroup.procs").write_text(str(self.process.pid))
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+        self.group.rmdir()
 
     def _knows_rules(self) -> bool:
         try:
@@ -104,11 +126,10 @@ class _Page:
 def _page(one: Rig) -> Iterator[_Page]:
     found = _Page(one)
     try:
+        found.come_up()
         yield found
     finally:
-        found.process.send_signal(signal.SIGTERM)
-        found.process.wait(30)
-        found.group.rmdir()
+        found.end()
 
 
 def _idle_group(pid: int) -> Path:
@@ -135,6 +156,9 @@ class _Watched(Rig):
 
     looked_at = False
 
+    def _on_their_cpu(self) -> list[str]:
+        return [*super()._on_their_cpu(), "chrt", "--fifo", str(_FIRST)]
+
     def rest(self) -> None:
         """Wait until the relay has nothing to do, or as long as the last request may take."""
         if self.looked_at:
@@ -143,62 +167,115 @@ class _Watched(Rig):
             super().rest()
 
 
+def _ordinary(pid: int) -> None:
+    """Have a process scheduled as services are, also where the benchmark itself has a real-time priority."""
+    os.sched_setscheduler(pid, os.SCHED_OTHER, os.sched_param(0))
+
+
+Runs = dict[tuple[int, str], list[Run]]
+"""By rate and who looks; those of a round are as many as in any other."""
+
+
+class _Round:
+    """One relay: requests without a page, then while nobody looks and while people do, in turn."""
+
+    def __init__(self, one: _Watched, runs: Runs, say: Say) -> None:
+        self._one, self._runs, self._say = one, runs, say
+        self._frames = REQUESTS.frames(one)
+        self.saw: list[dict[str, Any]] = []
+        self.busy: list[float] = []
+
+    def without(self) -> None:
+        """Send while there is no page."""
+        for rate in RATES:
+            self._one.requests(self._frames, rate, rate)
+            for _ in range(2):
+                self._send(rate, _NO_PAGE)
+
+    def go(self, page: _Page) -> None:
+        """Send in turn while people look at a page and while they do not."""
+        for rate in RATES:
+            self._one.requests(self._frames, rate, rate)
+            for who in _IN_TURN:
+                self._one.looked_at = who == _PEOPLE
+                if who == _PEOPLE:
+                    self._with_people(page, rate)
+                else:
+                    self._send(rate, who)
+
+    def _with_people(self, page: _Page, rate: int) -> None:
+        people, came = People(page.socket, PEOPLE), time.monotonic()
+        _ordinary(people.pid)
+        time.sleep(2)  # until those who follow do
+        before, begun = page.cpu_seconds(), time.monotonic()
+        self._send(rate, _PEOPLE)
+        self.busy.append((page.cpu_seconds() - before) / (time.monotonic() - begun) * 100)
+        self.saw.append({**people.go(), "seconds": time.monotonic() - came})
+
+    def _send(self, rate: int, who: str) -> None:
+        run = self._one.requests(self._frames, rate, rate * _SECONDS)
+        self._runs.setdefault((rate, who), []).append(run)
+        self._say(
+            f"{_name(rate, who)}: {run.median_us} us, 99 of 100 {run.p99_us} us, "
+            f"the slowest {run.oldest_us} us, {run.lost} lost"
+        )
+
+
 def web_part(rounds: int, say: Say) -> Result:
     """Send requests while nobody looks and while 50 people do, in turn."""
-    runs: dict[str, list[Run]] = {}
+    runs: Runs = {}
     saw: list[dict[str, Any]] = []
     memory: dict[str, list[float]] = {"VmRSS": [], "VmHWM": []}
     busy: list[float] = []
     for turn in range(rounds):
+        say(f"round {turn + 1}")
         with rig(ManyRules, made=_Watched) as one:
             assert isinstance(one, _Watched)
+            _ordinary(one.pid)
             os.setpriority(os.PRIO_PROCESS, one.pid, _DAEMON_NICE)
+            found = _Round(one, runs, say)
+            found.without()
             with _page(one) as page:
-                frames = REQUESTS.frames(one)
-                for rate in RATES:
-                    one.requests(frames, rate, rate)
-                    for looked in (False, True) if turn % 2 == 0 else (True, False):
-                        one.looked_at = looked
-                        people = People(page.socket, PEOPLE) if looked else None
-                        came = time.monotonic()
-                        if people:
-                            time.sleep(2)  # until those who follow do
-                        before, begun = page.cpu_seconds(), time.monotonic()
-                        run = one.requests(frames, rate, rate * _SECONDS)
-                        if people:
-                            busy.append((page.cpu_seconds() - before) / (time.monotonic() - begun) * 100)
-                            saw.append({**people.go(), "seconds": time.monotonic() - came})
-                        runs.setdefault(_name(rate, looked), []).append(run)
-                        say(
-                            f"round {turn + 1}: {_name(rate, looked)}: {run.median_us} us, 99 of 100 "
-                            f"{run.p99_us} us, the slowest {run.oldest_us} us, {run.lost} lost"
-                        )
-                for which, found in memory.items():
-                    found.append(page.memory(which))
-        say(f"round {turn + 1}: the page has {memory['VmRSS'][-1]:.1f} MB, {memory['VmHWM'][-1]:.1f} at most")
+                found.go(page)
+                for which, megabytes in memory.items():
+                    megabytes.append(page.memory(which))
+        saw += found.saw
+        busy += found.busy
+        say(f"the page has {memory['VmRSS'][-1]:.1f} MB, {memory['VmHWM'][-1]:.1f} at most")
     return _result(runs, saw, memory, busy)
 
 
-def _name(rate: int, looked: bool) -> str:
-    return f"{rate:,} a second, {f'{PEOPLE} people' if looked else 'nobody looks'}"
+def _name(rate: int, who: str) -> str:
+    return f"{rate:,} a second, {who}"
+
+
+def ratios(looked: Sequence[float], nobody: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Return what people cost, and what chance does, of runs that alternate as `_IN_TURN` has them.
+
+    The first are ratios of a run with people to the one beside it without; the second those of one without
+    to the other without of the same four.
+    """
+    people = [with_them / without for with_them, without in zip(looked, nobody, strict=True)]
+    return people, [later / first for first, later in zip(nobody[::2], nobody[1::2], strict=True)]
 
 
 def _result(
-    runs: dict[str, list[Run]], saw: list[dict[str, Any]], memory: dict[str, list[float]], busy: list[float]
+    runs: Runs, saw: list[dict[str, Any]], memory: dict[str, list[float]], busy: list[float]
 ) -> Result:
-    def p99(rate: int, looked: bool) -> float:
-        return middle([run.p99_us for run in runs[_name(rate, looked)]])
+    def p99(rate: int, who: str) -> list[float]:
+        return [run.p99_us for run in runs[rate, who]]
 
     rows = [
         (
-            name,
+            _name(*case),
             round(middle([run.median_us for run in found]) / 1000, 2),
             round(middle([run.p99_us for run in found]) / 1000, 2),
             round(middle([run.oldest_us for run in found]) / 1000, 2),
             max(run.lost for run in found),
         )
-        for name, found in runs.items()
+        for case, found in sorted(runs.items(), key=lambda item: item[0][0])
     ]
+    compared = {rate: ratios(p99(rate, _PEOPLE), p99(rate, _NOBODY)) for rate in RATES}
     took = sorted(seconds for one in saw for seconds in one["took"])
     answers = {
         status: round(middle([one["answers"].get(status, 0) / one["seconds"] for one in saw]), 1)
@@ -219,13 +296,22 @@ def _result(
             ("load", "median, ms", "99 of 100, ms", "slowest, ms", "lost"),
             rows,
         ),
+        Table(
+            "99 of 100 of one run, of the same of the run beside it",
+            ("load", "pairs", "middle", "lowest", "highest"),
+            [
+                (f"{rate:,} a second, {what}", len(some), *(round(of(some), 2) for of in (middle, min, max)))
+                for rate, both in compared.items()
+                for what, some in zip((f"{_PEOPLE} to nobody", "nobody to nobody"), both, strict=True)
+            ],
+        ),
         Table(f"{PEOPLE} people on the page of a relay with 100,000 rules", ("figure", "value"), looked),
     ]
     bounds = [
         *(
             Bound(
                 f"99 of 100 of {rate:,} requests a second with {PEOPLE} people on the page, of without",
-                p99(rate, True) / p99(rate, False),
+                middle(compared[rate][0]),
                 1.1,
             )
             for rate in RATES
@@ -235,9 +321,9 @@ def _result(
             max(run.lost for found in runs.values() for run in found),
             0,
         ),
-        Bound(f"resident memory of the page with {PEOPLE} people, MB", middle(memory["VmRSS"]), 60),
+        Bound(f"resident memory of the page with {PEOPLE} people, MB", middle(memory["VmRSS"]), 50),
     ]
-    told = {name: list(map(asdict, found)) for name, found in runs.items()}
+    told = {_name(*case): list(map(asdict, found)) for case, found in runs.items()}
     return Result(
         "web", tables, bounds, {"requests": told, "people": [{**one, "took": None} for one in saw], **memory}
     )

@@ -36,8 +36,8 @@ config config.data config.findings config.loaded config.places
 daemon daemon.active_config daemon.any_survey daemon.control daemon.daemon daemon.export daemon.flow
 daemon.flow4 daemon.handlers daemon.health_log daemon.healthcheck daemon.healthcheck4 daemon.hearing
 daemon.loader daemon.loader_process daemon.losses daemon.own_health daemon.own_requests daemon.port_log
-daemon.prober daemon.probes daemon.server_names daemon.slots daemon.stats daemon.stream daemon.survey
-daemon.trace_stream daemon.traffic daemon.traffic4 daemon.warnings
+daemon.prober daemon.probes daemon.server_names daemon.slices daemon.slots daemon.stats daemon.stream
+daemon.survey daemon.trace_stream daemon.traffic daemon.traffic4 daemon.warnings
 linux linux.acceptor linux.attributes linux.burst_meter linux.clock linux.control_client linux.drain_mark
 linux.fields linux.inbox linux.interfaces linux.journal linux.lean linux.link_table linux.listener
 linux.localsocket linux.log linux.memory linux.mmsg linux.names linux.netlink linux.notify linux.outbox

@@ -41,6 +41,9 @@ def main() -> int:
     )
     actions.choices["up"].add_argument("--pair", action="store_true", help="two of them, on the same VLANs")
     actions.choices["up"].add_argument("--ssh", action="store_true", help="with an OpenSSH server on each")
+    actions.choices["up"].add_argument(
+        "--apt", action="store_true", help="what the daemon depends on is only at hand for apt"
+    )
     actions.choices["boot"].add_argument(
         "--branch", type=int, action="append", default=[], help="the clients of relay2 (2) and so on instead"
     )
@@ -90,7 +93,8 @@ def main() -> int:
         with alone(arguments.name):
             if arguments.action == "up":
                 releases = arguments.relay or (RELEASE,)
-                up(arguments.name, Progress(), releases, pair=arguments.pair, ssh=arguments.ssh)
+                how = {"pair": arguments.pair, "ssh": arguments.ssh, "apt": arguments.apt}
+                up(arguments.name, Progress(), releases, **how)
             else:
                 down(arguments.name)
     except (CommandError, LabError) as error:

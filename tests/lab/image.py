@@ -36,23 +36,32 @@ PACKAGES = (
     "systemd",
     "systemd-sysv",
 )
+PAGE = ("python3-jinja2", "python3-starlette", "python3-uvicorn")
+"""What the page for the help desk needs besides."""
+
+AT_HAND = ("python3-jsonschema", "python3-prometheus-client", "python3-rich", "python3-yaml", *PAGE)
+"""What apt is to install where the daemon comes as a Debian package."""
+
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/man/*")
 WHEELHOUSE = CACHE / "lab-wheelhouse"
 FILL = REPOSITORY / "ansible" / "wheelhouse.py"
 LOCK = REPOSITORY / "ansible" / "roles" / "pxerelay" / "files" / "requirements.lock"
 
 
-def image(release: str = RELEASE, *, ssh: bool = False) -> str:
+def image(release: str = RELEASE, *, ssh: bool = False, apt: bool = False) -> str:
     """Return the image of a relay host; builds it where this recipe has not been built yet.
 
-    With `ssh` an OpenSSH server runs on it, as Debian sets that up.
+    With `ssh` an OpenSSH server runs on it, as Debian sets that up. With `apt` it lacks what the daemon
+    depends on, and apt has that at hand.
     """
+    if apt:
+        return fresh(release, [name for name in PACKAGES if name not in AT_HAND], AT_HAND, f"{IMAGE}-apt")
     if ssh:
         return _built(f"{IMAGE}-ssh", release, (*PACKAGES, "openssh-server"))
     return _built(IMAGE, release, PACKAGES)
 
 
-def fresh(release: str, packages: Sequence[str], at_hand: Sequence[str]) -> str:
+def fresh(release: str, packages: Sequence[str], at_hand: Sequence[str], kind: str = f"{IMAGE}-fresh") -> str:
     """Return the image of a host that has these packages, and can install others without a network."""
     fetch = "apt-get install --quiet --yes --install-recommends --download-only " + " ".join(at_hand)
     options = [
@@ -60,7 +69,7 @@ def fresh(release: str, packages: Sequence[str], at_hand: Sequence[str]) -> str:
         '--aptopt=APT::Keep-Downloaded-Packages "true"',
         f'--customize-hook=chroot "$1" {fetch}',
     ]
-    return _built(f"{IMAGE}-fresh", release, packages, options)
+    return _built(kind, release, packages, options)
 
 
 def _built(kind: str, release: str, packages: Sequence[str], options: Sequence[str] = ()) -> str:

@@ -51,12 +51,14 @@ def up(
     *,
     pair: bool = False,
     ssh: bool = False,
+    apt: bool = False,
 ) -> tuple[Network, RelayHost]:
     """Build everything up to the point where Ansible takes over the relay hosts; return the first of them.
 
     There is a relay host for each of the Debian releases. With `pair` there are two of them, and both are on
     the same VLANs; else each has a VLAN of its own. The first one, or both of a pair, have IPv6 too.
-    With `ssh` an OpenSSH server runs on each.
+    With `ssh` an OpenSSH server runs on each; with `apt` each lacks what the daemon depends on, and apt has
+    that at hand.
     """
     if os.geteuid() != 0:
         raise LabError("the lab makes network namespaces and containers: run this as root")
@@ -79,14 +81,14 @@ def up(
         server6.start()
     for release in dict.fromkeys(releases):
         progress.step(f"image of a relay host, Debian {release} (the first time: about half a minute)")
-        image(release, ssh=ssh)
+        image(release, ssh=ssh, apt=apt)
     progress.step("wheels for a host without internet")
     wheelhouse()
     host = RelayHost(name)
     others = [RelayHost(name, PARTNER)] if pair else [RelayHost(name, one.relay) for one in network.branches]
     for relay, release in zip((host, *others), releases, strict=True):
         progress.step(f"{relay.name}: systemd boots")
-        relay.start(release, image=image(release, ssh=ssh))
+        relay.start(release, image=image(release, ssh=ssh, apt=apt))
     return network, host
 
 

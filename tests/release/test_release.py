@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from packageurl import PackageURL
 
 from release import __main__ as release
-from release import sbom, source, wheelhouse
+from release import deb, sbom, source, wheelhouse
 from tests.lab.command import run
 
 VERSION = source.version()
@@ -87,15 +88,34 @@ def test_the_bill_of_materials_is_valid_and_has_what_the_lock_has(built: Path) -
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     said = json.loads(text)
     assert (said["bomFormat"], said["metadata"]["component"]["version"]) == ("CycloneDX", VERSION)
+    parts = [part for part in said["components"] if part["type"] == "library"]
     lock = sbom.LOCK.read_text()
     sums = set(re.findall(r"sha256:([0-9a-f]{64})", lock))
-    wheels = [one["hashes"] for part in said["components"] for one in part["externalReferences"]]
+    wheels = [one["hashes"] for part in parts for one in part["externalReferences"]]
     assert {one["content"] for hashes in wheels for one in hashes} == sums
     versions = {tuple(line.split()[0].split("==")) for line in lock.splitlines() if re.match(r"\S+==", line)}
-    assert {(part["name"], part["version"]) for part in said["components"]} == versions
+    assert {(part["name"], part["version"]) for part in parts} == versions
     (direct,) = [one for one in said["dependencies"] if one["ref"] == "pxerelay"]
     names = {ref.partition("/")[2].partition("@")[0] for ref in direct["dependsOn"]}
     assert names == {"jsonschema", "prometheus-client", "pyyaml", "rich"}
+
+
+def test_the_bill_of_materials_has_the_image_with_its_packages(built: Path) -> None:
+    said = json.loads((built / f"pxerelay-{VERSION}.cdx.json").read_text())
+    (image,) = [part for part in said["components"] if part["type"] == "container"]
+    (digest,) = [one["content"] for one in image["hashes"]]
+    assert f"{digest}  {image['name']}\n" in (built / "SHA256SUMS").read_text()
+    parts = {part["name"]: part for part in image["components"]}
+    assert parts["debian"]["type"] == "operating-system"
+    assert {"python3-minimal", "libc6", *deb.depends()} <= parts.keys()
+    for name, part in parts.items():
+        if name != "debian":
+            purl = PackageURL.from_string(part["purl"])
+            assert (purl.type, purl.namespace, purl.name) == ("deb", "debian", name)
+            assert purl.version == part["version"]
+    licensed = [part for part in parts.values() if part.get("licenses")]
+    assert len(licensed) > len(parts) / 2
+    assert parts["python3-rich"]["licenses"] == [{"license": {"id": "MIT"}}]
 
 
 def test_the_wheelhouses_hold_what_the_lock_allows(built: Path) -> None:

@@ -80,9 +80,16 @@ class Host:
             if not archive.exists():
                 return 1, "", "there is no such archive"
             self.installed = self._run(["dpkg-deb", "--field", str(archive), "Version"])[1].strip()
+            self._write_examples()
         else:
             self.installed = ""
         return 0, "", ""
+
+    def _write_examples(self) -> None:
+        """Do what dpkg does with the package's files of configuration, once that has another than before."""
+        (self.top / "etc" / "rules.d").mkdir(exist_ok=True)
+        for path in (self.top / "etc" / "pxerelay.yml", self.top / "etc-web.yml"):
+            (path.with_name(f"{path.name}.dpkg-dist") if path.exists() else path).write_text("example\n")
 
     def call(self, what: str, *, check_mode: bool = False, **more: Any) -> dict[str, Any]:
         """Call the module, as `install`, `make_current` or `unlink`."""
@@ -200,7 +207,8 @@ def test_the_service_is_left_alone_meanwhile(host: Host) -> None:
     def asked(unit: str) -> int:
         return subprocess.run(["sh", host.policy, unit, "restart"], check=False).returncode
 
-    assert [asked("pxerelay.service"), asked("ssh.service")] == [101, 0]
+    units = ("pxerelay.service", "pxerelay-web.service", "ssh.service")
+    assert [asked(unit) for unit in units] == [101, 101, 0]
     host.policy.write_text(text.replace(f"kill -0 {os.getpid()} ", "kill -0 4194305 "))
     assert asked("pxerelay.service") == 0, "a play that was broken off keeps no service down"
     host.installed = ""
@@ -212,12 +220,45 @@ def test_the_service_is_left_alone_meanwhile(host: Host) -> None:
     assert host.policy.read_text() == "#!/bin/sh\nexit 0\n", "an administrator's"
 
 
+def test_what_the_inventory_does_not_have_is_not_left_of_the_package_either(host: Host) -> None:
+    etc, page = host.top / "etc", host.top / "etc-web.yml"
+    (etc / "pxerelay.yml").write_text("ours\n")
+    host.install("one", _deb(host.top))
+    host.call("make_current", name="one")
+    assert not page.exists(), "nobody asked for the page"
+    assert sorted(path.name for path in etc.iterdir()) == ["pxerelay.yml"]
+    page.write_text("ours\n")
+    (etc / "rules.d").mkdir()
+    host.installed = ""
+    host.call("make_current", name="one")
+    assert [path.read_text() for path in (page, etc / "pxerelay.yml")] == ["ours\n", "ours\n"]
+    assert sorted(path.name for path in etc.iterdir()) == ["pxerelay.yml", "rules.d"]
+    assert [path.name for path in host.top.glob("*.dpkg-dist")] == []
+
+
 def test_a_package_that_dpkg_refuses_is_told(host: Host) -> None:
     path = host.install("one", _deb(host.top))
     (path / "pxerelay.deb").unlink()
     with pytest.raises(FailedError, match=r"one can not be installed\.\nthere is no such archive"):
         host.call("make_current", name="one")
     assert not (host.home / "current").is_symlink()
+
+
+def test_apt_is_asked_again_with_fresh_lists_and_its_last_word_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    answers = iter(["E: Unable to locate package pxerelay", "", "E: Failed to fetch it"])
+
+    def run(argv: list[str], *_: Any) -> tuple[int, str, str]:
+        asked.append(" ".join(argv[argv.index("apt-get") + 4 :]))
+        told = next(answers)
+        return (100 if told else 0), "", told
+
+    monkeypatch.setattr(package, "run", run)
+    with pytest.raises(package.PackageError, match=r"^E: Failed to fetch it$"):
+        package.make(str(tmp_path), "pxerelay=1.0.0")
+    assert asked == ["download pxerelay=1.0.0", "update", "download pxerelay=1.0.0"]
 
 
 def test_the_build_is_known_by_its_octets_and_named_by_its_version(tmp_path: Path) -> None:

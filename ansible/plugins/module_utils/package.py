@@ -30,11 +30,12 @@ LONGEST = 900.0
 PATIENCE = 120.0
 """Seconds for which another dpkg may have its lock, such as that of unattended upgrades."""
 
+_UNITS = ("pxerelay", "pxerelay.service", "pxerelay-web", "pxerelay-web.service")
 _POLICY = "/usr/sbin/policy-rc.d"
 _POLICY_TEXT = """\
 #!/bin/sh
-# While the role of pxerelay installs its package, it restarts the service by itself.
-case $1 in pxerelay|pxerelay.service) if kill -0 {process} 2>/dev/null; then exit 101; fi ;; esac
+# While the role of pxerelay installs its package, it restarts its services by itself.
+case $1 in {units}) if kill -0 {process} 2>/dev/null; then exit 101; fi ;; esac
 exit 0
 """
 _PROGRAM = """\
@@ -120,17 +121,18 @@ def switch(home: str, before: str, release: str) -> None:
     The daemon that runs goes on, until the service is restarted. PackageError if dpkg fails.
     """
     if is_one(release):
-        rules = os.path.join(CONFIG, "rules.d")
-        had_rules = os.path.isdir(rules)
+        page = f"{CONFIG}-web.yml"
+        strange = [path for path in (os.path.join(CONFIG, "rules.d"), page) if not os.path.lexists(path)]
         with open(os.path.join(home, ABOUT), "w", encoding="utf-8"):
             pass  # the package is the role's, to be removed with all else
         with _no_restart():
             _dpkg(["--force-confold", "--install", os.path.join(release, ARCHIVE)])
-        with contextlib.suppress(OSError):  # the package's example, where there was a file already
-            os.unlink(os.path.join(CONFIG, "pxerelay.yml.dpkg-dist"))
-        if not had_rules:
-            with contextlib.suppress(OSError):  # the folder is as the mapping has it
-                os.rmdir(rules)
+        for path in (os.path.join(CONFIG, "pxerelay.yml"), page):
+            with contextlib.suppress(OSError):  # the package's example, where there was a file already
+                os.unlink(f"{path}.dpkg-dist")
+        for path in strange:  # the package's, where the inventory has none
+            with contextlib.suppress(OSError):
+                (os.unlink if path == page else os.rmdir)(path)
     elif before and is_one(before) and installed():
         with _no_restart():
             _dpkg(["--remove", NAME])
@@ -157,8 +159,8 @@ def _apt(words: list, folder: str) -> None:
     code, out, err = run([*argv, *words], LONGEST, _environment())
     if code:
         run([*argv, "update"], LONGEST, _environment())
-        again, _unused, _unused = run([*argv, *words], LONGEST, _environment())
-        if again:
+        code, out, err = run([*argv, *words], LONGEST, _environment())
+        if code:
             raise PackageError(_told(f"apt-get {words[0]}", code, out, err))
 
 
@@ -191,12 +193,12 @@ def _told(what: str, code: int, out: str, err: str) -> str:
 
 @contextlib.contextmanager
 def _no_restart() -> Iterator[None]:
-    """Keep the package from stopping or restarting the service meanwhile: whoever installs it knows when.
+    """Keep the package from stopping or restarting the services meanwhile: whoever installs it knows when.
 
     /usr/sbin/policy-rc.d is what packages ask; one that an administrator has put there stays, and is asked.
     https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
     """
-    text = _POLICY_TEXT.format(process=os.getpid())
+    text = _POLICY_TEXT.format(units="|".join(_UNITS), process=os.getpid())
     with contextlib.suppress(OSError), open(_POLICY, encoding="utf-8") as file:
         if file.read().split("\n")[:2] == text.split("\n")[:2]:
             os.unlink(_POLICY)  # of a play that was broken off

@@ -59,6 +59,10 @@ restarted:
   description: Whether the service was restarted.
   type: bool
   returned: always
+switched:
+  description: Whether another build became the current one.
+  type: bool
+  returned: always
 reloaded:
   description: Whether the daemon was told to load its configuration.
   type: bool
@@ -88,7 +92,13 @@ class Rollback:
         self._module = module
         self._wanted = module.params
         self._kept = Kept(self._wanted["home"], self._wanted["path"].rstrip("/"), self._wanted["unit"])
-        self.result = {"changed": False, "which": NOTHING, "restarted": False, "reloaded": False}
+        self.result = {
+            "changed": False,
+            "which": NOTHING,
+            "restarted": False,
+            "switched": False,
+            "reloaded": False,
+        }
 
     def go_back(self) -> None:
         """Do it; ends the module by itself where that fails."""
@@ -108,8 +118,8 @@ class Rollback:
         self._have_it_run()
 
     def _put_back(self, which: str) -> None:
-        self.result["changed"] = True
         path, kept = self._wanted["path"].rstrip("/"), self._kept
+        self.result.update(changed=True, switched=not kept.same_release(which))
         if not kept.same_config(which):
             before = folder.texts(path)
             after = folder.texts(kept.path(which, "config"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from pxerelay.commands.status import _status_text
 
 COUNTERS: dict[str, Any] = {
@@ -44,6 +46,15 @@ def lines_of(answer: dict[str, Any], *begin: str) -> list[str]:
 def test_without_dhcpv6_nothing_is_said_of_it() -> None:
     assert lines_of(ANSWER, "interface") == ["interface  vlan10 active, giaddr 10.10.10.1"]
     assert "DHCPv6" not in _status_text(ANSWER)
+
+
+@pytest.mark.parametrize(("count", "told"), [(0, "0 rules"), (1, "1 rule"), (3, "3 rules")])
+def test_rules_are_counted(count: int, told: str) -> None:
+    config = {**ANSWER["config"], "rules": count, "ended": count, "next_end": "2027-01-31"}
+    assert lines_of({**ANSWER, "config": config}, "config", "ended") == [
+        f"config     /etc/pxerelay/pxerelay.yml, {told}, loaded 2027-01-20T10:00:00+00:00",
+        f"ended      {told}; the next end with 2027-01-31",
+    ]
 
 
 def test_rule_160_an_interface_is_told_in_both_families() -> None:

@@ -21,6 +21,21 @@ def test_packages_that_are_not_there_are_named(
     assert "pxerelay web needs uvicorn: install pxerelay[web], or python3-uvicorn" in capsys.readouterr().err
 
 
+def test_a_certificate_that_can_not_be_used_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, garbage, key = tmp_path / "web.yml", tmp_path / "boot.pem", tmp_path / "boot.key"
+    for text, reason in ((None, "No such file"), ("no certificate\n", "PEM")):
+        if text:
+            garbage.write_text(text)
+            key.write_text(text)
+        config.write_text(f"listen: 127.0.0.1:8067\ntls: {{certificate: {garbage}, key: {key}}}\n")
+        assert main(["web", "--config", str(config)]) == 1
+        told = capsys.readouterr().err
+        assert f"`tls:` can't be used: {garbage} and {key} must be a certificate and its key" in told
+        assert reason in told
+
+
 def test_a_package_without_the_page_says_how_to_have_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

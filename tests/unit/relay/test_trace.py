@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -236,11 +237,56 @@ def test_of_several_servers_of_which_one_is_the_clients_that_one_is_told() -> No
     assert said["servers"] == ["ris 10.20.0.10"]
 
 
+MANY_PLACES = """
+servers: {ris: 10.20.0.10, altiris: 10.20.0.20, arm: 10.20.0.30}
+default: ris
+interfaces:
+  "vlan1*": {}
+  "vlan2*": {default: altiris}
+  "vlan3*": {pxe_only: true}
+  "vlan4*": {default: drop}
+accept_relayed_from: [10.30.0.0/16]
+classes:
+  - {name: here, vendor_class: PXEClient, interfaces: [vlan11, vlan21], server: arm}
+rules:
+  02:00:00:00:00:02: altiris
+"""
+
+
+def test_places_that_are_alike_are_asked_about_once_and_the_answer_is_the_same() -> None:
+    links = tuple(
+        Link(10 + number, f"vlan{number}", up=True, mtu=1500, addresses=(IPv4Address(f"10.{number}.0.1"),))
+        for number in range(10, 50)
+    )
+    view = View4(relay(MANY_PLACES, links), {})
+    asked_about: list[str] = []
+    verdict = view.verdict
+
+    def counted(chaddr: bytes, port: Any) -> trace.Event:
+        asked_about.append(port.name if port else "")
+        return verdict(chaddr, port)
+
+    view.verdict = counted  # type: ignore[method-assign]
+    for client in (MINE, OTHER):
+        asked_about.clear()
+        told = trace.mapping_of(view, parse_pattern(client), None)
+        assert len(asked_about) <= 7, "six kinds of VLAN, and behind a router"
+        where = {name: entry for entry in told for name in entry["where"]}
+        assert len(where) == 41
+        for port in (*view.relay.ports, None):
+            alone = verdict(mac(client), port)
+            entry = where[port.name if port else None]
+            for key in ("reason", "rule", "choice", "servers", "dropped"):
+                assert entry[key] == alone[key]
+            assert all(lost in alone["lost"] for lost in entry["lost"])
+
+
 def test_who_samples_takes_nothing_of_what_others_are_told(
     watches: Watches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trace, "RATE", 5)
     monkeypatch.setattr(trace, "SAMPLE", 3)
+    monkeypatch.setattr(trace, "SAMPLE_AT_ONCE", 3)
     events: list[dict[str, Any]] = []
     sampler = Watch(parse_pattern("*"), None, events.append, lambda _: None, sample=True)
     watches.add(sampler)
@@ -254,13 +300,24 @@ def test_who_samples_takes_nothing_of_what_others_are_told(
     for peer in peers:
         assert len(peer.events) == trace.RATE
         assert peer.lost == trace.RATE
-    assert pass_on(watches, [asked(OTHER)], now=5.5) == []
+    assert pass_on(watches, [asked(OTHER)], now=5.3) == []
     pass_on(watches, [asked(OTHER), asked(OTHER)], now=6.5)
     assert len(events) == trace.SAMPLE + 2
     watches.remove(sampler)
     for peer in peers:
         watches.remove(peer.watch)
     assert not watches
+
+
+def test_a_sample_is_spread_over_the_second_and_has_an_exchange_as_a_whole(watches: Watches) -> None:
+    """Fifty of them at the beginning of each second would keep other clients' messages waiting."""
+    sampler = Watch(parse_pattern("*"), None, lambda _: None, lambda _: None, sample=True)
+    watches.add(sampler)
+    told = [pass_on(watches, [asked()], now=5 + at / 1000) for at in range(2000)]
+    assert [len(one) for one in told[: trace.SAMPLE_AT_ONCE]] == [1] * trace.SAMPLE_AT_ONCE
+    later = [at for at, one in enumerate(told) if one][trace.SAMPLE_AT_ONCE :]
+    assert 2 * trace.SAMPLE - 2 <= len(later) <= 2 * trace.SAMPLE
+    assert min(after - before for before, after in pairwise(later)) >= 1000 // trace.SAMPLE - 1
 
 
 def test_a_look_tells_what_a_trace_would_begin_with_and_begins_none(watches: Watches) -> None:
@@ -276,6 +333,7 @@ def test_who_has_had_its_sample_keeps_no_client_from_the_fast_path(
     watches: Watches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trace, "SAMPLE", 1)
+    monkeypatch.setattr(trace, "SAMPLE_AT_ONCE", 1)
     sampler = Watch(parse_pattern("*"), None, lambda _: None, lambda _: None, sample=True)
     watches.add(sampler)
     watches.renew(5.0)

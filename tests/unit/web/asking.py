@@ -148,19 +148,24 @@ STRANGER = {
 UNKNOWN = {"clients": [STRANGER], "without_mac": [], "most": 4096, "forgotten": 0, "overlooked": 0}
 
 
-def start(mac: str, **more: Any) -> dict[str, Any]:
-    """Return the daemon's word on a client that the default takes."""
+def begun(mac: str) -> dict[str, Any]:
+    """Return the first event of a trace."""
+    return {"event": "start", "watching": mac, "interface": None, "config": CONFIG, "mapping": []}
+
+
+def word(*macs: str, **more: Any) -> dict[str, Any]:
+    """Return the daemon's word on clients that the default takes."""
     told = {"reason": "default", "rule": "default", "choice": "ris"}
     mapping = [{"where": ["vlan10"], **told, "servers": ["ris 10.20.0.10"], "dropped": "", "lost": []}]
     return {
-        "event": "start",
-        "watching": mac,
-        "interface": None,
         "config": CONFIG,
-        "mapping": mapping,
         "active": ["vlan10"],
         "waiting": [],
         "routers": [],
+        "clients": {
+            mac: {"mapping": mapping, "unknown": STRANGER if mac == STRANGER["mac"] else None} for mac in macs
+        },
+        "seconds": 0.0001,
         **more,
     }
 
@@ -168,4 +173,6 @@ def start(mac: str, **more: Any) -> dict[str, Any]:
 def usual(request: Mapping[str, Any]) -> list[Any]:
     """Answer as a daemon does that is well."""
     answers: dict[str, Any] = {"status": STATUS, "unknown": UNKNOWN}
-    return [answers.get(request["command"]) or start(request["mac"])]
+    if request["command"] == "trace":
+        return [begun(request["mac"])]
+    return [answers.get(request["command"]) or word(*request["macs"])]

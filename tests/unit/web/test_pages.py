@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,16 +13,17 @@ from typing import Any, TypeVar
 
 import pytest
 
-from pxerelay.web import guard, pages
+from pxerelay.linux.control_client import NoDaemonError
+from pxerelay.web import daemon_client, guard, pages
 from pxerelay.web.app import build
-from pxerelay.web.daemon_client import DaemonClient, RefusedError
+from pxerelay.web.daemon_client import PACES, TOGETHER, DaemonClient, Pace, RefusedError
 from pxerelay.web.guard import Guard
 from pxerelay.web.limits import Bucket, Limits, Seats
 from pxerelay.web.live import MOST_TRACES, BusyError, Live
 from pxerelay.web.passwords import PasswordError, Passwords, line_of
 from pxerelay.web.settings import OtherRelay, Settings
 from pxerelay.web.site import Site
-from tests.unit.web.asking import STATUS, STRANGER, Answer, daemon, get, usual
+from tests.unit.web.asking import STATUS, STRANGER, Answer, daemon, get, usual, word
 
 MAC = "02:00:00:00:00:99"
 LOCAL = Settings(None, "127.0.0.1", 8067)
@@ -144,6 +146,19 @@ def test_who_asks_too_often_is_told_to_wait_and_others_are_not(tmp_path: Path) -
     assert other == 200
 
 
+def test_who_has_to_wait_is_told_how_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "EACH", (1.0, 0.01))
+
+    async def twice(app: Guard, _site: Site, _asked: Any) -> Answer:
+        assert (await get(app, "/")).status == 200
+        return await get(app, "/")
+
+    told = with_daemon(tmp_path, twice)
+    assert told.status == 429
+    assert 30 < int(told.headers["retry-after"]) <= 100
+    assert told.text == f"Busy: too many requests; again in {told.headers['retry-after']} s.\n"
+
+
 def test_fifty_who_look_at_the_state_ask_the_daemon_once(tmp_path: Path) -> None:
     async def many(app: Guard, _site: Site, asked: list[dict[str, Any]]) -> int:
         looks = [get(app, "/api/v1/now", peer=f"192.0.2.{number}") for number in range(50)]
@@ -227,27 +242,109 @@ def test_limits_bound_each_and_all_and_remember_few() -> None:
     assert len(many._peers) <= 1024
 
 
-def test_so_many_questions_are_on_their_way_at_a_time(tmp_path: Path) -> None:
-    async def run() -> int:
-        path, waiting, most = tmp_path / "slow.sock", 0, 0
+def test_one_question_of_each_kind_is_on_its_way_at_a_time(tmp_path: Path) -> None:
+    async def run() -> tuple[list[str], int]:
+        path, waiting, most, asked = tmp_path / "slow.sock", 0, 0, list[str]()
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             nonlocal waiting, most
-            await reader.readline()
+            request = json.loads(await reader.readline())
+            asked.append(request["command"])
             waiting += 1
             most = max(most, waiting)
             await asyncio.sleep(0.05)
             waiting -= 1
-            writer.write(b"{}\n")
+            writer.write(json.dumps(usual(request)[0]).encode() + b"\n")
             writer.close()
 
         server = await asyncio.start_unix_server(serve, path)
         client = DaemonClient(path)
-        await asyncio.gather(*(client.client(MAC) for _ in range(20)))
+        await asyncio.gather(
+            *(client.client(f"02:00:00:00:01:{number:02x}") for number in range(TOGETHER)),
+            *(client.status() for _ in range(20)),
+            *(client.unknown() for _ in range(20)),
+        )
         server.close()
-        return most
+        return sorted(asked), most
 
-    assert asyncio.run(run()) == 4
+    asked, most = asyncio.run(run())
+    assert asked == ["clients", "status", "unknown"]
+    assert most <= 3
+
+
+def test_fifty_who_search_at_once_cost_the_daemon_two_questions(tmp_path: Path) -> None:
+    """The first is asked about at once, the others together."""
+
+    async def many(_app: Guard, site: Site, asked: list[dict[str, Any]]) -> list[int]:
+        first = asyncio.create_task(site.daemon.client(MAC))
+        while not asked:
+            await asyncio.sleep(0)
+        macs = [f"02:00:00:00:01:{number:02x}" for number in range(50)]
+        found = await asyncio.gather(*map(site.daemon.client, macs + macs[:10]))
+        assert {one["mapping"][0]["rule"] for one in found} == {"default"}
+        assert (await first)["unknown"] == STRANGER
+        return [len(one["macs"]) for one in asked]
+
+    assert with_daemon(tmp_path, many) == [1, 50]
+
+
+def test_the_next_question_waits_longer_the_more_the_last_one_cost() -> None:
+    pace = Pace(0.5, 10.0, 0.005)
+    assert pace.after(0.0) == 0.5
+    assert pace.after(0.01) == pytest.approx(2.04)
+    assert pace.after(1.0) == 10.0
+    assert sum(one.share for one in PACES.values()) < 0.01, (
+        "in all less than a hundredth of the daemon's time"
+    )
+
+
+def test_where_that_would_take_too_long_it_is_told_when_to_ask_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of VLANs have a default each, say, so that a question about a client takes a while."""
+    monkeypatch.setitem(daemon_client.PACES, "clients", Pace(0.5, 1000.0, 0.005))
+
+    def says(request: Any) -> list[Any]:
+        return [word(*request["macs"], seconds=1.0)] if request["command"] == "clients" else usual(request)
+
+    async def many(app: Guard, _site: Site, asked: list[dict[str, Any]]) -> tuple[Answer, Answer]:
+        assert (await get(app, "/", f"q={MAC}")).status == 200
+        asked.clear()
+        shown = await get(app, "/", "q=02:00:00:00:00:98")
+        told = await get(app, "/api/v1/search", "q=02:00:00:00:00:98&here=1")
+        assert not asked
+        return shown, told
+
+    shown, told = with_daemon(tmp_path, many, says=says)
+    assert (shown.status, told.status) == (503, 503)
+    text = r"busy: as much is being asked of the daemon as may be; again in (\d+) s"
+    for one in (shown.text, json.loads(told.text)["error"]):
+        found = re.search(text, one)
+        assert found, one
+        assert 100 < int(found[1]) <= 201
+
+
+def test_who_waits_for_a_daemon_that_is_gone_is_told_so(tmp_path: Path) -> None:
+    async def run() -> None:
+        client = DaemonClient(tmp_path / "gone.sock")
+        found = await asyncio.gather(*(client.client(MAC) for _ in range(3)), return_exceptions=True)
+        assert [type(one) for one in found] == [NoDaemonError] * 3
+        assert client.asked == 1
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("answer", [{}, {"config": {}, "waiting": [], "clients": {}}, {"config": 5}])
+def test_what_a_daemon_of_another_version_says_of_a_client_is_no_answer(
+    tmp_path: Path, answer: dict[str, Any]
+) -> None:
+    async def run() -> None:
+        path = tmp_path / "control.sock"
+        async with daemon(path, lambda _: [answer]):
+            with pytest.raises(NoDaemonError, match="no daemon of this version"):
+                await asyncio.wait_for(DaemonClient(path).client(MAC), 60)
+
+    asyncio.run(run())
 
 
 def test_followers_of_one_client_share_a_trace_and_others_leave_the_daemon_some(tmp_path: Path) -> None:

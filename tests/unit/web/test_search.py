@@ -13,7 +13,7 @@ from pxerelay.web import advice
 from pxerelay.web.daemon_client import DaemonClient
 from pxerelay.web.search import Search, digits_of, mac_of
 from pxerelay.web.seen import Memory
-from tests.unit.web.asking import CONFIG, daemon, start, usual
+from tests.unit.web.asking import CONFIG, daemon, usual, word
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -174,13 +174,13 @@ def test_what_to_do_is_by_what_was_heard(events: list[dict[str, Any]], expected:
     memory = Memory()
     for one in events:
         memory.note(one)
-    told = advice.advice(memory.of(MAC), start(MAC), 2000.0)
+    told = advice.advice(memory.of(MAC), word(MAC), 2000.0)
     assert len(told) == 1
     assert told[0].startswith(expected)
 
 
 def test_an_interface_that_waits_is_told_of() -> None:
-    told = advice.advice({}, start(MAC, waiting=["vlan20 waiting: the interface is not there"]), 0.0)
+    told = advice.advice({}, word(MAC, waiting=["vlan20 waiting: the interface is not there"]), 0.0)
     assert told[1] == f"vlan20 waiting: the interface is not there: {advice.WAITING}"
 
 
@@ -199,7 +199,7 @@ def test_what_was_loaded_since_is_never_taken_for_older(tmp_path: Path) -> None:
 
     def says(request: Mapping[str, Any]) -> list[Any]:
         (answer,) = usual(request)
-        return [{**answer, **loaded}] if request["command"] in ("status", "client") else [answer]
+        return [{**answer, **loaded}] if request["command"] in ("status", "clients") else [answer]
 
     async def run() -> list[str]:
         path = tmp_path / "control.sock"

@@ -44,7 +44,10 @@ def test_check_mode_tells_what_it_would_go_back_to(run_module, places) -> None:
     with open(f"{places['path']}/pxerelay.yml", "w") as file:
         file.write("changed\n")
     told = run_module(rollback, check_mode=True, **places)
-    assert (told["changed"], told["which"]) == (True, "proven")
+    assert (told["changed"], told["which"], told["switched"]) == (True, "proven", False)
     assert [(one["before"], one["after"]) for one in told["diff"]] == [("changed\n", "proven\n")]
     with open(f"{places['path']}/pxerelay.yml") as file:
         assert file.read() == "changed\n"
+    os.unlink(f"{places['home']}/current")
+    os.symlink(f"{places['home']}/releases/two", f"{places['home']}/current")
+    assert run_module(rollback, check_mode=True, **places)["switched"]
