@@ -64,7 +64,7 @@ class Daemon:
 
     def ask(self, command: str) -> dict[str, Any]:
         """Send a command over its control socket, and return the answer."""
-        return control_client.ask(self.socket, command)
+        return control_client.ask(self.socket, command, PATIENCE)
 
     def reload(self, config: str) -> dict[str, Any]:
         """Exchange the configuration file and have the daemon load it."""
