@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, Property, XsUri
 from cyclonedx.model.bom import Bom
@@ -110,14 +111,7 @@ def _package(one: contents.Package, held: contents.Contents) -> Component:
     if (one.source, one.source_version) != (one.name, one.version):
         about["upstream"] = f"{one.source}@{one.source_version}"
     purl = PackageURL("deb", held.system, one.name, one.version, about)
-    return Component(
-        name=one.name,
-        version=one.version,
-        type=ComponentType.LIBRARY,
-        bom_ref=str(purl),
-        purl=purl,
-        licenses=[license_of(name) for name in one.licenses],
-    )
+    return _library(one, purl, licenses=[license_of(name) for name in one.licenses])
 
 
 def license_of(name: str) -> DisjunctiveLicense:
@@ -144,14 +138,17 @@ def _component(one: Locked) -> Component:
         for checksum in one.sums
     ]
     pythons = [Property(name="pxerelay:pythons", value=one.pythons)] if one.pythons else []
+    return _library(one, purl, external_references=wheels, properties=pythons)
+
+
+def _library(one: contents.Package | Locked, purl: PackageURL, **more: Any) -> Component:
     return Component(
         name=one.name,
         version=one.version,
         type=ComponentType.LIBRARY,
         bom_ref=str(purl),
         purl=purl,
-        external_references=wheels,
-        properties=pythons,
+        **more,
     )
 
 

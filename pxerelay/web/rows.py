@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from sys import intern
 from typing import Any
+
+from pxerelay.web.texts import Texts
 
 _MOST_SHAPES = 256
 """Sets of keys that are there once; a daemon's answers have some dozen."""
+
+
+_MOST_TEXTS = 1 << 16
+"""Texts of one answer that are there once: more than it has."""
 
 
 class Row(Mapping[str, Any]):
@@ -39,6 +44,12 @@ def loads(line: bytes) -> dict[str, Any]:
     Texts are there once, and lists become tuples.
     """
     shapes: dict[tuple[str, ...], dict[str, int]] = {}
+    once = Texts(_MOST_TEXTS).once
+
+    def shared(value: Any) -> Any:
+        if isinstance(value, str):
+            return once(value)
+        return tuple(value) if isinstance(value, list) else value
 
     def row(pairs: list[tuple[str, Any]]) -> Row:
         keys = tuple(key for key, _ in pairs)
@@ -47,15 +58,9 @@ def loads(line: bytes) -> dict[str, Any]:
             shape = {key: at for at, key in enumerate(keys)}
             if len(shapes) < _MOST_SHAPES:
                 shapes[keys] = shape
-        return Row(shape, tuple(_shared(value) for _, value in pairs))
+        return Row(shape, tuple(shared(value) for _, value in pairs))
 
     found = json.loads(line, object_pairs_hook=row)
     if not isinstance(found, Row):
         raise ValueError("no object")
     return dict(found)
-
-
-def _shared(value: Any) -> Any:
-    if isinstance(value, str):
-        return intern(value)
-    return tuple(value) if isinstance(value, list) else value

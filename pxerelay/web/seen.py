@@ -7,14 +7,17 @@ process. Texts are as long as they may be of use; so many clients are remembered
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from sys import intern
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from pxerelay.web.texts import Texts
 from pxerelay.wire.text import ends, printable
 
 MOST = 8192
 """Clients that are remembered: some 0.7 KB each."""
+
+_MOST_TEXTS = 4096
+"""Texts that are there once, however many clients say them."""
 
 _LONGEST = 100
 """Characters of a text that somebody said."""
@@ -38,6 +41,7 @@ class Memory:
     def __init__(self, most: int = MOST) -> None:
         self.since: float | None = None
         self._most = most
+        self._texts = Texts(_MOST_TEXTS)
         self._clients: OrderedDict[str, dict[int, tuple[_Values | None, _Values | None]]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -56,12 +60,13 @@ class Memory:
         self._clients.move_to_end(mac)
         family = int(event.get("family", 4))
         asked, answered = families.get(family, (None, None))
+        once = self._texts.once
         if event.get("request"):
-            servers = tuple(intern(_server(one)) for one in event.get("servers", ()))
-            asked = *_told(event, _OF_REQUEST), servers
+            servers = tuple(once(_server(one)) for one in event.get("servers", ()))
+            asked = *_told(event, _OF_REQUEST, once), servers
         else:
             leases = tuple(ends(str(one), _LONGEST) for one in event.get("leases", ()))[:4]
-            told = *_told(event, _OF_REPLY), leases, intern(_server(event.get("server")))
+            told = *_told(event, _OF_REPLY, once), leases, once(_server(event.get("server")))
             if told[_BOOT_FILE] or not (answered and answered[_BOOT_FILE]):
                 answered = told
         families[family] = asked, answered
@@ -88,10 +93,10 @@ class Memory:
 _BOOT_FILE = _ANSWERED.index("boot_file")
 
 
-def _told(event: Mapping[str, Any], keys: Iterable[str]) -> _Values:
+def _told(event: Mapping[str, Any], keys: Iterable[str], once: Callable[[str], str]) -> _Values:
     """Return when it was and these values; texts that many clients have are there once."""
     values = (event.get(key, "") for key in keys)
-    texts = (intern(printable(ends(one, _LONGEST))) if isinstance(one, str) else one for one in values)
+    texts = (once(printable(ends(one, _LONGEST))) if isinstance(one, str) else one for one in values)
     return event.get("at"), *texts
 
 
