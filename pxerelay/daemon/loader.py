@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import pickle
 import subprocess
 from typing import IO, Any
@@ -16,6 +15,7 @@ from pxerelay import __version__
 from pxerelay.config.findings import ConfigError
 from pxerelay.config.loaded import Loaded
 from pxerelay.daemon.loader_process import LoadError, Loading
+from pxerelay.linux import memory
 
 LIMIT = 30.0
 """Seconds that loading may take; a million rules take half of that on a small machine that is busy."""
@@ -81,13 +81,8 @@ async def _all_of(stream: IO[bytes] | None) -> bytes:
 
 def _unpickled(octets: bytes) -> Any:
     """Unpickle without the garbage collector, which would go through all rules again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
+    with memory.no_rounds():
         return pickle.loads(octets)  # noqa: S301  # our own child wrote it
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _end_of(code: int) -> str:

@@ -22,7 +22,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from pxerelay.linux import rtnetlink
+from pxerelay.linux import memory, rtnetlink
 from pxerelay.linux.link_table import Entry, LinkTable, parts
 from pxerelay.linux.log import LOGGER, Limiter
 from pxerelay.linux.netlink import SOL_NETLINK, DisturbedError, Lister, messages, open_socket, request
@@ -252,7 +252,11 @@ class _Watch:
     async def all(self) -> Changes:
         """List all links."""
         self.wants_all = False
-        return Changes(self._table.links, await self._table.replace(await _listed(ipv6=self._families.ipv6)))
+        with memory.no_rounds():  # each through thousands of links, while packets wait
+            found = await _listed(ipv6=self._families.ipv6)
+            changed = await self._table.replace(found)
+            del found
+        return Changes(self._table.links, changed)
 
     async def some(self, indexes: Iterable[int]) -> Changes:
         """Ask for some links; for all where the kernel can't be asked so, or one changes meanwhile."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
+from collections.abc import Iterator
 
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 """malloc_trim(3); other C libraries than glibc have none, and give memory back by themselves."""
@@ -23,6 +25,18 @@ def settle() -> None:
     """
     gc.freeze()
     gc.enable()
+
+
+@contextlib.contextmanager
+def no_rounds() -> Iterator[None]:
+    """Let the garbage collector rest where many objects are made that are no garbage."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def give_back() -> None:
