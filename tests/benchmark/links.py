@@ -172,8 +172,14 @@ def _empty(manager: socket.socket) -> None:
 
 
 def _make(one: Rig, clients: int, others: int) -> None:
-    """Make interfaces: `client0` and so on with addresses, `other0` and so on without."""
+    """Make interfaces: `client0` and so on with addresses, `other0` and so on without.
+
+    None of them solicits routers (RFC 4861, 6.3.7): the kernel has the timers of thousands end at once, and
+    whoever relays waits up to 0.1 s, the least in C too.
+    """
     relay, made = one.network.relay, clients - _ALWAYS
+    for name in ("all", "default"):
+        relay.sysctl(f"net.ipv6.conf.{name}.router_solicitations", 0)
     for name, count in (("client", made), ("other", others)):
         relay.ip(*(f"link add {name}{at} type veth peer name {name}{at + 1}" for at in range(0, count, 2)))
     relay.ip(
