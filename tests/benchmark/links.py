@@ -115,7 +115,7 @@ def links_part(rounds: int, say: Say) -> Result:
             Bound(f"a change is followed {name}, ms", followed, 50.0),
             Bound(f"processor time of a change {name}, ms", cpu, 20.0),
             Bound(f"requests lost while {_DARK} others go down and up {name}", lost, 0),
-            Bound(f"slowest request meanwhile {name}, ms", middle(oldest), 50.0),
+            Bound(f"slowest request meanwhile {name}, ms", max(oldest), 50.0),
             Bound(f"processor for a foreign link that flaps {name}, %", share, 5.0),
         ]
     columns = (
